@@ -1,0 +1,5 @@
+"""The `landcast` command."""
+
+from app.cli.entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,182 @@
+"""The commands: each parses, calls one workflow, and says what was made."""
+
+# Heavy packages (torch, rasterio, streamlit) are imported inside the commands: help stays fast.
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.bars import progress_bars
+from app.cli.options import (
+    Bands,
+    Members,
+    Resume,
+    Seed,
+    ValueRange,
+    Years,
+    parse_bands,
+    parse_value_range,
+)
+from app.cli.train import train
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="landcast",
+    help="Forecast how landscapes change: from one dated image to an ensemble of futures.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(train, name="train")
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, help="Print the version.", callback=lambda on: _version(on)
+        ),
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Log more, and show where failures come from.")
+    ] = False,
+) -> None:
+    """Forecast how landscapes change."""
+
+
+def _version(on: bool) -> None:
+    if on:
+        typer.echo(f"landcast {version('landcast')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")] = (
+        Path("landcast-demo")
+    ),
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another demo world.")] = None,
+) -> None:
+    """Make a demo scene, forecast it, score it against its known future, animate it."""
+    from app.demo import run_demo
+
+    with progress_bars() as progress:
+        if seed is None:
+            result = run_demo(out, progress=progress)
+        else:
+            result = run_demo(out, seed=seed, progress=progress)
+    typer.echo(result.table.rstrip())
+    typer.echo(f"\nscene    {result.scene}\nresults  {result.folder}")
+
+
+@app.command()
+def forecast(
+    region: Annotated[Path, typer.Argument(metavar="REGION", help="A dated raster or picture.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    year: Annotated[
+        int | None, typer.Option("--year", min=1, max=9999, help="Year of REGION.")
+    ] = None,
+    years: Years = 5,
+    members: Members = 8,
+    seed: Seed = 0,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model folder or hub name; built in if not given.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year.")
+    ] = None,
+    save_members: Annotated[
+        bool, typer.Option("--save-members", help="Keep every member's rasters.")
+    ] = False,
+    resume: Resume = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")
+    ] = False,
+    bands: Bands = None,
+    value_range: ValueRange = None,
+) -> None:
+    """Forecast a region year by year: rasters, uncertainty, film, STAC."""
+    chosen, limits = parse_bands(bands), parse_value_range(value_range)
+    if resume and overwrite:
+        raise typer.BadParameter("expected --resume or --overwrite, got both")
+    from app.workflows import ForecastRequest, forecast_region
+
+    request = ForecastRequest(
+        region=region,
+        out=out,
+        years=years,
+        members=members,
+        seed=seed,
+        year=year,
+        model=model,
+        steps=steps,
+        save_members=save_members,
+        resume=resume,
+        overwrite=overwrite,
+        bands=chosen,
+        value_range=limits,
+    )
+    with progress_bars() as progress:
+        result = forecast_region(request, progress=progress)
+    typer.echo(
+        f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
+        f"seed {result.seed}, model {result.model}"
+    )
+    typer.echo(str(result.folder))
+
+
+@app.command()
+def animate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The result of a forecast.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Ends in .mp4, .gif or .webp.")
+    ],
+    past: Annotated[
+        list[Path] | None,
+        typer.Option("--past", metavar="IMAGE", help="An earlier image to begin with; repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.1, max=60, help="How long each year stays.")
+    ] = 1.0,
+    size: Annotated[
+        int, typer.Option("--size", min=64, max=8192, help="Longer side in pixels.")
+    ] = 1080,
+) -> None:
+    """Make a film of a forecast, the year burnt in and forecasts marked."""
+    from app.animation import animate_folder
+
+    written = animate_folder(folder, out, past=past or [], seconds_per_year=seconds, max_size=size)
+    typer.echo(str(written))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder or hub name.")],
+    stores: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Pair stores.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
+) -> None:
+    """Score a model on held-out pairs beside persistence and dressed persistence."""
+    from app.workflows import evaluate as evaluate_model
+
+    with progress_bars() as progress:
+        typer.echo(str(evaluate_model(model, stores, out, progress=progress)))
+
+
+@app.command(name="app")
+def app_(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,
+    host: Annotated[str, typer.Option("--host", help="0.0.0.0 to be seen from outside.")] = (
+        "localhost"
+    ),
+    headless: Annotated[bool, typer.Option("--headless", help="Do not open a browser.")] = False,
+) -> None:
+    """Start the map application in the browser."""
+    from app.web.server import serve
+
+    serve(host=host, port=port, headless=headless)

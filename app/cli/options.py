@@ -1,0 +1,67 @@
+"""Options that several commands share, and how their text becomes values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Bands",
+    "Members",
+    "Resume",
+    "Seed",
+    "ValueRange",
+    "Years",
+    "parse_bands",
+    "parse_value_range",
+]
+
+
+def parse_bands(text: str | None) -> tuple[int, int, int] | None:
+    """`3,2,1` to three band numbers."""
+    if text is None:
+        return None
+    try:
+        red, green, blue = (int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected three band numbers for red, green, blue such as 3,2,1, got '{text}'",
+            param_hint="--bands",
+        ) from None
+    return red, green, blue
+
+
+def parse_value_range(text: str | None) -> tuple[float, float] | None:
+    """`0,3000` to the stored values that mean black and white."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected low,high such as 0,3000, got '{text}'", param_hint="--value-range"
+        ) from None
+    if not high > low:
+        raise typer.BadParameter(
+            f"expected low,high with low < high, got '{text}'", param_hint="--value-range"
+        )
+    return low, high
+
+
+Years = Annotated[int, typer.Option("--years", min=1, max=100, help="Years to look ahead.")]
+Members = Annotated[
+    int, typer.Option("--members", min=1, max=1000, help="Futures in the ensemble.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same pixels.")]
+Bands = Annotated[
+    str | None,
+    typer.Option("--bands", metavar="R,G,B", help="Band numbers of red, green and blue."),
+]
+ValueRange = Annotated[
+    str | None,
+    typer.Option("--value-range", metavar="LO,HI", help="Stored values that mean black and white."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")]

@@ -1,0 +1,41 @@
+"""`landcast train`: the two networks from pair stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.bars import progress_bars
+from app.cli.options import Resume
+
+__all__ = ["train"]
+
+train = typer.Typer(help="Train a model on pair stores.", no_args_is_help=True)
+
+_Stores = Annotated[list[Path], typer.Argument(metavar="PAIRS.zarr...", help="Pair stores.")]
+_Model = Annotated[Path, typer.Option("--out", metavar="MODEL", help="Folder for the model.")]
+_Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Recipe; built in if not given.")
+]
+
+
+@train.command(name="forecast")
+def forecast(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+    """Train the diffusion UNet that forecasts."""
+    from app.workflows import train_forecast
+
+    with progress_bars() as progress:
+        train_forecast(stores, out, config, resume=resume, progress=progress)
+    typer.echo(str(out))
+
+
+@train.command(name="sr")
+def sr(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+    """Train the ESRGAN that lifts forecasts to full resolution."""
+    from app.workflows import train_sr
+
+    with progress_bars() as progress:
+        train_sr(stores, out, config, resume=resume, progress=progress)
+    typer.echo(str(out))

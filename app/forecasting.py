@@ -1,0 +1,119 @@
+"""`landcast forecast`: one dated raster in, a folder of futures out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from app.animation import animate_folder
+from app.files import write_text
+from app.outputs import Progress, RegionRun
+from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
+from app.results import ForecastFolder
+from app.stac import write_stac
+from forecast.pretrained import load_model, model_folder, weights_sha256
+from forecast.region import RegionStepper, padded_shape
+from forecast.start import read_start
+from preprocessing.errors import DateError, RequestError
+from preprocessing.io import RasterSource
+from sr.pretrained import load_lift
+
+__all__ = ["forecast_region"]
+
+_log = logging.getLogger(__name__)
+
+
+def forecast_region(
+    request: ForecastRequest, *, progress: Progress | None = None
+) -> ForecastFolder:
+    """Forecast a region and write everything the contract lists into `request.out`.
+
+    Args:
+        request: What is asked for.
+        progress: Called with `(stage, done, total)`.
+
+    Raises:
+        RequestError: The request is wrong; nothing was written.
+    """
+    began = time.monotonic()
+    source = RasterSource.open(
+        request.region, bands=request.bands, value_range=request.value_range, year=request.year
+    )
+    if source.date is None:
+        raise DateError(
+            f"expected the year of {request.region} in its metadata or name, found none; "
+            "say it with --year"
+        )
+    start_year = source.date.year
+    folder = model_folder(request.model)
+    identity = identity_of(request, source, start_year, weights_sha256(folder))
+    scratch = request.out / SCRATCH
+    if already_done(request.out, identity) and not request.overwrite:
+        _log.info("%s already holds this forecast", request.out)
+        return ForecastFolder.open(request.out)
+    check_output(request, identity)
+    model = load_model(folder)
+    objective, passes = model.config.objective, request.steps or model.config.sampling_steps
+    if passes < 1 or (objective == "crps" and passes != 1):
+        raise RequestError(
+            f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
+            f"one pass, got {passes}"
+        )
+    created = not request.out.exists()
+    if scratch.exists() and not request.resume:
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        image, valid = read_start(source, scratch)
+    except RequestError:
+        shutil.rmtree(request.out if created else scratch)
+        raise
+    (scratch / "request.json").write_text(json.dumps(identity), encoding="utf-8")
+    height, width = padded_shape(source.grid.height, source.grid.width)
+    stepper = RegionStepper(model, load_lift(), height=height, width=width, steps=request.steps)
+    run = RegionRun(request, source, scratch, start_year)
+    run.roll(stepper, image, progress)
+    run.write(image, valid, progress)
+    seconds = time.monotonic() - began
+    record = _record(identity, request, source, run.years, seconds)
+    write_text(request.out / "run.json", json.dumps(record, indent=1))
+    result = ForecastFolder.open(request.out)
+    write_stac(result)
+    for suffix in ("mp4", "gif"):
+        animate_folder(result.folder, result.folder / f"forecast.{suffix}")
+    record["seconds"] = round(time.monotonic() - began, 1)
+    write_text(request.out / "run.json", json.dumps(record, indent=1))
+    shutil.rmtree(scratch)
+    return ForecastFolder.open(request.out)
+
+
+def _record(
+    identity: dict[str, Any],
+    request: ForecastRequest,
+    source: RasterSource,
+    years: range,
+    seconds: float,
+) -> dict[str, Any]:
+    gsd = source.grid.gsd_m
+    area = None if gsd is None else source.grid.height * source.grid.width * gsd**2 / 1e6
+    packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
+    arguments = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(request).items()
+    }
+    return {
+        **identity,
+        "years": list(years),
+        "arguments": arguments,
+        "versions": {name: version(name) for name in packages},
+        "seconds": round(seconds, 1),
+        "km2": area,
+        "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
+        "change_threshold": "mean absolute difference over the bands above 20/255 of the range",
+    }

@@ -1,0 +1,242 @@
+"""From members to files: rolled out to scratch, summarized block by block, written as COGs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.request import ForecastRequest
+from forecast.region import RegionStepper
+from forecast.rollout import rollout
+from forecast.summary import summarize
+from preprocessing.grid import Grid, Window
+from preprocessing.io import RasterSource, blocks, write_cog
+from preprocessing.raster import Encoding
+
+__all__ = ["Progress", "RegionRun"]
+
+Progress = Callable[[str, int, int], None]
+_COLOURS = ("red", "green", "blue")
+_WRITTEN = (
+    "present_*.tif",
+    "forecast_*.tif",
+    "mean_*.tif",
+    "spread_*.tif",
+    "change_probability_*.tif",
+    "members/*.tif",
+    "forecast.mp4",
+    "forecast.gif",
+    "collection.json",
+    "forecast_*.json",
+    "run.json",
+)
+
+
+@dataclass(frozen=True)
+class RegionRun:
+    """The two passes of one forecast: roll the members out, then summarize and write.
+
+    Attributes:
+        request: What is asked for.
+        source: The region.
+        scratch: Folder for states and members, on the disk of the results.
+        start_year: Year of the region.
+    """
+
+    request: ForecastRequest
+    source: RasterSource
+    scratch: Path
+    start_year: int
+
+    @property
+    def years(self) -> range:
+        """Calendar years that are forecast."""
+        return range(self.start_year + 1, self.start_year + self.request.years + 1)
+
+    def member_path(self, member: int, year: int) -> Path:
+        """Where the stored values of a finished member and year lie."""
+        return self.scratch / f"member_{member:03}_{year}.npy"
+
+    def roll(
+        self, stepper: RegionStepper, image: NDArray[np.float32], progress: Progress | None
+    ) -> None:
+        """Roll every member out, keeping each year as stored values in the scratch folder."""
+        request, encoding, grid = self.request, self.source.encoding, self.source.grid
+        total = request.members * request.years * stepper.ticks
+        done = 0
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            if progress is not None:
+                progress("forecasting", min(done, total), total)
+
+        for member in range(request.members):
+            folder = self.scratch / f"states_{member:03}"
+            finished = [y for y in self.years if self.member_path(member, y).exists()]
+            if len(finished) < request.years:
+                for year, state in rollout(
+                    stepper,
+                    image,
+                    folder,
+                    seed=request.seed,
+                    member=member,
+                    start_year=self.start_year,
+                    years=request.years,
+                    tick=tick,
+                ):
+                    part = self.scratch / ".member.part.npy"
+                    stored = np.lib.format.open_memmap(
+                        part,
+                        mode="w+",
+                        dtype=encoding.dtype,
+                        shape=(3, grid.height, grid.width),
+                    )
+                    for window in blocks(grid):
+                        rows, cols = window.slices
+                        stored[:, rows, cols] = encoding.encode(state[:, rows, cols])
+                    stored.flush()
+                    os.replace(part, self.member_path(member, year))
+            shutil.rmtree(folder, ignore_errors=True)
+            done = (member + 1) * request.years * stepper.ticks
+
+    def write(
+        self, image: NDArray[np.float32], valid: NDArray[np.bool_], progress: Progress | None
+    ) -> None:
+        """Replace earlier results by the rasters of this run; `image` and `valid` are the present.
+
+        The representative member is the one nearest the ensemble mean over all years, so that
+        one consistent future is shown.
+        """
+        out, stages = self.request.out, 2 * self.request.years + 1
+        for pattern in _WRITTEN:
+            for earlier in out.glob(pattern):
+                earlier.unlink()
+        writer = _Writer(self.source.grid, self.source.encoding, valid)
+        writer.image(
+            out / f"present_{self.start_year}.tif",
+            lambda window: self.source.encoding.encode(image[(slice(None), *window.slices)]),
+            f"observed {self.start_year}",
+        )
+        distance = np.zeros(self.request.members)
+        for done, year in enumerate(self.years):
+            if progress is not None:
+                progress("writing", done + 1, stages)
+            distance += self._write_summary(year, image, writer)
+        representative = int(np.argmin(distance))
+        for done, year in enumerate(self.years, start=self.request.years):
+            if progress is not None:
+                progress("writing", done + 1, stages)
+            self._write_member(out / f"forecast_{year}.tif", representative, year, writer)
+            if self.request.save_members:
+                (out / "members").mkdir(exist_ok=True)
+                for member in range(self.request.members):
+                    path = out / "members" / f"{member:02}_{year}.tif"
+                    self._write_member(path, member, year, writer)
+        if progress is not None:
+            progress("writing", stages, stages)
+
+    def _write_summary(
+        self, year: int, image: NDArray[np.float32], writer: _Writer
+    ) -> NDArray[np.float64]:
+        encoding, grid, out = self.source.encoding, self.source.grid, self.request.out
+        members = [
+            np.load(self.member_path(member, year), mmap_mode="r")
+            for member in range(self.request.members)
+        ]
+        maps = {
+            name: np.lib.format.open_memmap(
+                self.scratch / f"{name}.npy",
+                mode="w+",
+                dtype=np.float32,
+                shape=(bands, grid.height, grid.width),
+            )
+            for name, bands in (("mean", 3), ("spread", 3), ("change_probability", 1))
+        }
+        distance = np.zeros(len(members))
+        for window in blocks(grid):
+            at = (slice(None), *window.slices)
+            stack = np.stack([encoding.decode(np.asarray(member[at])) for member in members])
+            block = summarize(stack, image[at], writer.valid[window.slices])
+            maps["mean"][at] = block.mean
+            maps["spread"][at] = block.spread * (encoding.high - encoding.low)
+            maps["change_probability"][at] = block.change_probability[None]
+            distance += block.distance
+        note = self._note(year)
+        writer.image(
+            out / f"mean_{year}.tif",
+            lambda window: encoding.encode(maps["mean"][(slice(None), *window.slices)]),
+            note,
+        )
+        for name in ("spread", "change_probability"):
+            writer.layer(out / f"{name}_{year}.tif", maps[name], note)
+        return distance
+
+    def _write_member(self, path: Path, member: int, year: int, writer: _Writer) -> None:
+        stored = np.load(self.member_path(member, year), mmap_mode="r")
+        writer.image(
+            path, lambda window: np.array(stored[(slice(None), *window.slices)]), self._note(year)
+        )
+
+    def _note(self, year: int) -> str:
+        return f"forecast {year} from {self.start_year}"
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes images in the region's own encoding, and layers in float32."""
+
+    grid: Grid
+    encoding: Encoding
+    valid: NDArray[np.bool_]
+
+    def image(self, path: Path, stored: Callable[[Window], NDArray[Any]], note: str) -> None:
+        """Write three bands; `stored` gives the stored values of a window."""
+        encoding = self.encoding
+        empty = 0 if encoding.nodata is None else encoding.nodata
+
+        def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
+            for window in blocks(self.grid):
+                seen = self.valid[window.slices]
+                values = stored(window)
+                values[:, ~seen] = empty
+                yield window, values, seen
+
+        write_cog(
+            path,
+            self.grid,
+            parts(),
+            count=3,
+            dtype=encoding.dtype,
+            nodata=encoding.nodata,
+            masked=encoding.nodata is None and not bool(self.valid.all()),
+            descriptions=_COLOURS,
+            tags={"VALUE_RANGE": f"{encoding.low:g},{encoding.high:g}", "LANDCAST": note},
+        )
+
+    def layer(self, path: Path, values: NDArray[np.float32], note: str) -> None:
+        """Write float32 bands, NaN where nothing was observed."""
+
+        def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
+            for window in blocks(self.grid):
+                block = np.array(values[(slice(None), *window.slices)])
+                block[:, ~self.valid[window.slices]] = np.nan
+                yield window, block, None
+
+        write_cog(
+            path,
+            self.grid,
+            parts(),
+            count=len(values),
+            dtype="float32",
+            nodata=float("nan"),
+            descriptions=_COLOURS if len(values) == 3 else ("change probability",),
+            tags={"LANDCAST": note},
+        )

@@ -1,0 +1,126 @@
+"""What a forecast is asked for, and whether its output folder may be used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.io import RasterSource
+
+__all__ = ["SCRATCH", "ForecastRequest", "already_done", "check_output", "identity_of"]
+
+SCRATCH = ".partial"
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """A forecast that is asked for.
+
+    Attributes:
+        region: Raster or picture to start from.
+        out: Folder of the results.
+        years: How many years ahead.
+        members: Size of the ensemble.
+        seed: Member `i` depends on the seed and `i` alone.
+        year: Year of `region`; found in its metadata or name where None.
+        model: Shipped name or model folder.
+        steps: Network passes; the model's own default where None.
+        save_members: Also write every member.
+        resume: Continue a forecast that was interrupted.
+        overwrite: Replace an earlier forecast in `out`.
+        bands: One-based red, green and blue.
+        value_range: Stored values that mean black and white.
+    """
+
+    region: Path
+    out: Path
+    years: int = 5
+    members: int = 8
+    seed: int = 0
+    year: int | None = None
+    model: str | None = None
+    steps: int | None = None
+    save_members: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    bands: tuple[int, int, int] | None = None
+    value_range: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
+            if not low <= getattr(self, name) <= high:
+                raise RequestError(
+                    f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
+                )
+        if self.seed < 0:
+            raise RequestError(f"expected --seed of 0 or more, got {self.seed}")
+        if self.resume and self.overwrite:
+            raise RequestError("expected one of --resume and --overwrite, got both")
+
+
+def identity_of(
+    request: ForecastRequest, source: RasterSource, start_year: int, sha256: str
+) -> dict[str, Any]:
+    """What decides the pixels of a forecast: equal identities give equal results."""
+    region = Path(request.region)
+    stat = region.stat() if region.exists() else None
+    return {
+        "region": str(request.region),
+        "region_bytes": None if stat is None else stat.st_size,
+        "region_modified": None if stat is None else stat.st_mtime_ns,
+        "start_year": start_year,
+        "horizon_years": request.years,
+        "members": request.members,
+        "seed": request.seed,
+        "steps": request.steps,
+        "save_members": request.save_members,
+        "bands": list(source.bands),
+        "value_range": [source.encoding.low, source.encoding.high],
+        "model": {"name": str(request.model or "base"), "sha256": sha256},
+    }
+
+
+def already_done(out: Path, identity: dict[str, Any]) -> bool:
+    """Whether `out` holds the finished result of this very request."""
+    try:
+        run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return (
+        not (out / SCRATCH).exists()
+        and isinstance(run, dict)
+        and all(run.get(key) == value for key, value in identity.items())
+    )
+
+
+def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
+    """Refuse a folder whose contents this request may not touch.
+
+    Raises:
+        OutputExistsError: `out` is a file, or holds files and neither resume nor overwrite was
+            asked for.
+        RequestError: Resume was asked for, but there is nothing to resume, or something else.
+    """
+    out = request.out
+    if out.exists() and not out.is_dir():
+        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
+    if request.resume:
+        try:
+            found = json.loads((out / SCRATCH / "request.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as err:
+            raise RequestError(
+                f"expected an interrupted forecast in {out}, found none; start without --resume"
+            ) from err
+        if found != identity:
+            raise RequestError(
+                f"the interrupted forecast in {out} was asked for with other arguments; "
+                "repeat them, or start again with --overwrite"
+            )
+    elif not request.overwrite and out.is_dir() and any(out.iterdir()):
+        raise OutputExistsError(
+            f"expected an empty or new folder for --out, {out} holds files; choose another, or "
+            "pass --overwrite to replace a forecast, --resume to continue an interrupted one"
+        )

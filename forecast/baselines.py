@@ -1,0 +1,109 @@
+"""What every forecast is compared with: no change, and no change dressed with honest noise."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecast.training.data import PairData
+from preprocessing.errors import ModelFolderError
+
+__all__ = ["DressedPersistence", "persistence"]
+
+_HORIZON_EDGES = (1.5, 2.5, 4.5, 8.5, 16.5, math.inf)
+_LEVELS = 401
+_FILE = "dressed_persistence.json"
+
+
+def persistence(past_low: Tensor) -> Tensor:
+    """One member that says nothing changes: `(b, c, h, w)` to differences `(1, b, c, h, w)`."""
+    return torch.zeros_like(past_low)[None]
+
+
+@dataclass(frozen=True)
+class DressedPersistence:
+    """Persistence plus residuals drawn from the training pairs of like horizon and resolution.
+
+    The residuals of a training dataset are kept as quantiles per horizon class; a query takes
+    the dataset whose metres per pixel are nearest (in the logarithm), and the nearest horizon
+    class that dataset has. Residuals are drawn independently for each value: the score of
+    single values cannot see their joint distribution.
+
+    Attributes:
+        tables: Rows of `gsd_m`, `horizon_class` and `quantiles` (401 evenly spaced levels).
+    """
+
+    tables: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def fit(cls, data: PairData, *, pairs_per_table: int = 256) -> DressedPersistence:
+        """Estimate the residuals on training pairs."""
+        tables: list[dict[str, Any]] = []
+        classes = np.searchsorted(_HORIZON_EDGES, data.pairs.years)
+        generator = np.random.default_rng(0)
+        for dataset in data.counts:
+            for horizon in np.unique(classes[data.datasets == dataset]):
+                index = np.flatnonzero((data.datasets == dataset) & (classes == horizon))
+                if len(index) > pairs_per_table:
+                    index = generator.choice(index, pairs_per_table, replace=False)
+                batch = data.batch_of(index)
+                seen = batch.weight.expand_as(batch.difference) > 0
+                residuals = batch.difference[seen].numpy()
+                gsd = np.nanmedian(data.pairs.gsd_m[index])
+                tables.append(
+                    {
+                        "dataset": dataset,
+                        "gsd_m": float(gsd),
+                        "horizon_class": int(horizon),
+                        "quantiles": np.round(
+                            np.quantile(residuals, np.linspace(0, 1, _LEVELS)), 5
+                        ).tolist(),
+                    }
+                )
+        return cls(tuple(tables))
+
+    def members(
+        self, past_low: Tensor, *, years: float, gsd_m: float, count: int, seed: int
+    ) -> Tensor:
+        """Differences `(count, b, c, h, w)` for pasts `(b, c, h, w)` of one horizon."""
+        quantiles = torch.tensor(self._table(years, gsd_m)["quantiles"], dtype=torch.float32)
+        generator = torch.Generator().manual_seed(seed)
+        level = torch.rand((count, *past_low.shape), generator=generator) * (_LEVELS - 1)
+        below = level.floor().long().clamp_max(_LEVELS - 2)
+        share = level - below
+        return quantiles[below] * (1 - share) + quantiles[below + 1] * share
+
+    def _table(self, years: float, gsd_m: float) -> dict[str, Any]:
+        horizon = int(np.searchsorted(_HORIZON_EDGES, years))
+
+        def distance(table: dict[str, Any]) -> tuple[float, int]:
+            ratio = abs(math.log(table["gsd_m"] / gsd_m)) if gsd_m > 0 else 0.0
+            return round(ratio, 3), abs(table["horizon_class"] - horizon)
+
+        return min(self.tables, key=distance)
+
+    def save(self, folder: Path) -> None:
+        """Write into a model folder."""
+        (folder / _FILE).write_text(json.dumps(self.tables), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> DressedPersistence:
+        """Read from a model folder.
+
+        Raises:
+            ModelFolderError: The folder has none.
+        """
+        path = folder / _FILE
+        if not path.is_file():
+            raise ModelFolderError(
+                f"expected {_FILE} in the model folder {folder}, found none; "
+                "export the model again with 'landcast train'"
+            )
+        return cls(tuple(json.loads(path.read_text(encoding="utf-8"))))

@@ -1,0 +1,76 @@
+"""Ensembles of tiles: noise in, members out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from forecast.sampling import sample
+from forecast.unet import NOISE_CHANNELS, ForecastUNet
+
+__all__ = ["autocast", "predict_tiles", "supports_bfloat16"]
+
+
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is native there, so that it is faster than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+@contextmanager
+def autocast(device: torch.device, *, enabled: bool = True) -> Iterator[None]:
+    """Run networks in bfloat16 where the device does so natively, else in float32."""
+    active = enabled and supports_bfloat16(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=active):
+        yield
+
+
+@torch.inference_mode()
+def predict_tiles(
+    model: ForecastUNet,
+    past: Tensor,
+    years: Tensor,
+    *,
+    members: int,
+    seed: int,
+    steps: int | None = None,
+) -> Tensor:
+    """Forecast single tiles straight to their horizon, without lifting them.
+
+    Args:
+        model: In evaluation mode.
+        past: `(b, 3, 4h, 4w)`, 0..1.
+        years: `(b,)` horizons.
+        members: Members, m.
+        seed: Of the noise.
+        steps: Network passes; the model's own default where None.
+
+    Returns:
+        Differences future minus past `(m, b, 3, h, w)` in units of 0..1.
+    """
+    config = model.config
+    device = past.device
+    with autocast(device):
+        condition = model.condition(past)
+        generator = torch.Generator().manual_seed(seed)
+        shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
+
+        def denoise(x: Tensor, time: float) -> Tensor:
+            output: Tensor = model(x, condition, x.new_full((len(x),), time), years)
+            return output
+
+        outputs = [
+            sample(
+                denoise,
+                torch.randn(shape, generator=generator).to(device),
+                objective=config.objective,
+                steps=steps or config.sampling_steps,
+            )
+            for _ in range(members)
+        ]
+    scaled = torch.stack(outputs).float()
+    return scaled * float(config.target_scale)

@@ -1,0 +1,1 @@
+"""Scores of ensembles: mergeable sums, baselines beside every number."""

@@ -1,0 +1,71 @@
+"""Model folders: the one that ships, or any other, loaded strictly."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from forecast.unet import ForecastUNet
+from preprocessing.errors import ModelFolderError
+
+__all__ = ["DEFAULT_MODEL", "load_model", "model_folder", "weights_sha256"]
+
+DEFAULT_MODEL = "base"
+_SHIPPED = Path(__file__).parent / "weights"
+_CONFIG = "config.json"
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def model_folder(name: str | Path | None = None) -> Path:
+    """Folder of a model: a shipped name (`base` where None) or a path.
+
+    Raises:
+        ModelFolderError: No such folder, or it lacks its configuration or weights.
+    """
+    shipped = _SHIPPED / str(name or DEFAULT_MODEL)
+    folder = shipped if shipped.is_dir() else Path(name or shipped)
+    if not folder.is_dir():
+        known = ", ".join(sorted(p.name for p in _SHIPPED.glob("*") if p.is_dir())) or "none"
+        raise ModelFolderError(
+            f"expected a model folder or a shipped model ({known}), found nothing at {folder}"
+        )
+    missing = [file for file in (_CONFIG, _WEIGHTS) if not (folder / file).is_file()]
+    if missing:
+        raise ModelFolderError(
+            f"expected {_CONFIG} and {_WEIGHTS} in the model folder {folder}, "
+            f"missing {' and '.join(missing)}; train or export the model again"
+        )
+    return folder
+
+
+def load_model(
+    name: str | Path | None = None, *, device: torch.device | None = None
+) -> ForecastUNet:
+    """Load a model for forecasting, in float32 and evaluation mode.
+
+    Args:
+        name: Shipped name or folder; the default model where None.
+        device: Where to put it; a GPU if there is one.
+
+    Raises:
+        ModelFolderError: The folder is incomplete or its weights do not fit.
+    """
+    folder = model_folder(name)
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        model = ForecastUNet.from_pretrained(
+            folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as err:
+        raise ModelFolderError(
+            f"expected the weights of a landcast forecaster in {folder}: {err}"
+        ) from err
+    loaded: ForecastUNet = model.to(device, memory_format=torch.channels_last).eval()
+    return loaded
+
+
+def weights_sha256(name: str | Path | None = None) -> str:
+    """Hexadecimal SHA-256 of a model folder's weights."""
+    return hashlib.sha256((model_folder(name) / _WEIGHTS).read_bytes()).hexdigest()

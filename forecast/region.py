@@ -1,0 +1,178 @@
+"""One step of a whole region: tiles fused at every pass, then lifted block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from forecast.ensemble import autocast
+from forecast.lift import Lift
+from forecast.noise import ground_noise
+from forecast.patches import FACTOR, to_low
+from forecast.sampling import sample
+from forecast.unet import ForecastUNet
+from preprocessing.blending import Blend, tile_weight
+from preprocessing.grid import Window
+from preprocessing.tiling import plan_tiles
+
+__all__ = ["RegionStepper", "StepKey", "padded_shape"]
+
+_TILE = 32
+_LIFT_BLOCK = 64
+Tick = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class StepKey:
+    """What the noise of a step depends on, beside the position."""
+
+    seed: int
+    member: int
+    year: int
+
+
+def padded_shape(height: int, width: int) -> tuple[int, int]:
+    """Smallest shape that holds the image, is a multiple of 4 and no smaller than a tile."""
+    side = _TILE * FACTOR
+    return (
+        max(side, -(-height // FACTOR) * FACTOR),
+        max(side, -(-width // FACTOR) * FACTOR),
+    )
+
+
+class RegionStepper:
+    """Carries an image of any size a number of years ahead.
+
+    Args:
+        model: In evaluation mode.
+        lift: From low to full resolution.
+        height: Rows of the (padded) image, a multiple of 4, at least 128.
+        width: Columns, likewise.
+        stride: Step between tiles on the low-resolution grid, 1 to 32; 16 lets four tiles
+            cover each pixel.
+        batch_size: Tiles a pass.
+        steps: Network passes; the model's own default where None.
+    """
+
+    def __init__(
+        self,
+        model: ForecastUNet,
+        lift: Lift,
+        *,
+        height: int,
+        width: int,
+        stride: int = 16,
+        batch_size: int = 16,
+        steps: int | None = None,
+    ) -> None:
+        if (height, width) != padded_shape(height, width):
+            raise ValueError(f"expected a padded shape, got {height} x {width}")
+        self._model, self._lift = model, lift
+        self._height, self._width = height // FACTOR, width // FACTOR
+        self._tiles = plan_tiles(self._height, self._width, size=_TILE, stride=stride)
+        self._weight = tile_weight(_TILE, _TILE - stride)
+        self._batch_size = batch_size
+        self._steps = steps or int(model.config.sampling_steps)
+        self._blocks = _blocks(self._height, self._width, _LIFT_BLOCK)
+
+    @property
+    def ticks(self) -> int:
+        """How often `tick` is called in a step."""
+        batches = -(-len(self._tiles) // self._batch_size)
+        return batches * self._steps + len(self._blocks)
+
+    @torch.inference_mode()
+    def step(
+        self,
+        state: NDArray[np.float32],
+        result: NDArray[np.float32],
+        key: StepKey,
+        *,
+        years: float = 1.0,
+        tick: Tick | None = None,
+    ) -> None:
+        """Write the image `years` after `state` into `result`; both `(3, height, width)`.
+
+        Either may be a memory map: only blocks are held in memory, besides the low-resolution
+        difference.
+        """
+        difference = self._difference(state, key, years, tick)
+        for block in self._blocks:
+            self._lift_block(block, state, result, difference)
+            if tick is not None:
+                tick()
+
+    def _difference(
+        self, state: NDArray[np.float32], key: StepKey, years: float, tick: Tick | None
+    ) -> NDArray[np.float32]:
+        model, device = self._model, next(self._model.parameters()).device
+
+        def fused(canvas: Tensor, time: float) -> Tensor:
+            blend = Blend(3, self._height, self._width)
+            for start in range(0, len(self._tiles), self._batch_size):
+                tiles = self._tiles[start : start + self._batch_size]
+                past = torch.from_numpy(
+                    np.stack([state[(slice(None), *_full(tile).slices)] for tile in tiles])
+                ).to(device)
+                noisy = torch.stack([canvas[(slice(None), *tile.slices)] for tile in tiles])
+                with autocast(device):
+                    output = model(
+                        noisy.to(device),
+                        model.condition(past),
+                        past.new_full((len(tiles),), time),
+                        past.new_full((len(tiles),), years),
+                    )
+                for tile, values in zip(tiles, output.cpu().numpy(), strict=True):
+                    blend.add(tile, values, self._weight)
+                if tick is not None:
+                    tick()
+            return torch.from_numpy(blend.image())
+
+        everything = Window(0, 0, self._height, self._width)
+        noise = ground_noise(everything, seed=key.seed, member=key.member, year=key.year)
+        scaled = sample(
+            fused,
+            torch.from_numpy(noise),
+            objective=model.config.objective,
+            steps=self._steps,
+        )
+        return scaled.numpy() * np.float32(model.config.target_scale)
+
+    def _lift_block(
+        self,
+        block: Window,
+        state: NDArray[np.float32],
+        result: NDArray[np.float32],
+        difference: NDArray[np.float32],
+    ) -> None:
+        halo = self._lift.halo
+        top, left = max(0, block.row - halo), max(0, block.col - halo)
+        bottom = min(self._height, block.row + block.height + halo)
+        right = min(self._width, block.col + block.width + halo)
+        around = Window(top, left, bottom - top, right - left)
+        observed = torch.from_numpy(np.array(state[(slice(None), *_full(around).slices)]))[None]
+        present = to_low(observed)
+        moved = torch.from_numpy(difference[(slice(None), *around.slices)])[None]
+        # Forecasts stay within the stated range; values that were outside it may stay there.
+        low, high = present.clamp_max(0.0), present.clamp_min(1.0)
+        future = torch.minimum(torch.maximum(present + moved, low), high)
+        lifted = self._lift(observed, present, future)[0].cpu().numpy()
+        inner = Window(block.row - top, block.col - left, block.height, block.width)
+        result[(slice(None), *_full(block).slices)] = lifted[(slice(None), *_full(inner).slices)]
+
+
+def _full(window: Window) -> Window:
+    return Window(*(FACTOR * v for v in (window.row, window.col, window.height, window.width)))
+
+
+def _blocks(height: int, width: int, size: int) -> list[Window]:
+    return [
+        Window(row, col, min(size, height - row), min(size, width - col))
+        for row in range(0, height, size)
+        for col in range(0, width, size)
+    ]

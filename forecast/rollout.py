@@ -1,0 +1,63 @@
+"""Year after year: each forecast is the next year's present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.region import RegionStepper, StepKey, Tick
+
+__all__ = ["rollout"]
+
+
+def rollout(
+    stepper: RegionStepper,
+    start: NDArray[np.float32],
+    scratch: Path,
+    *,
+    seed: int,
+    member: int,
+    start_year: int,
+    years: int,
+    tick: Tick | None = None,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield `(calendar year, image)` for one member, from the first year not yet done.
+
+    Images live in `scratch` as memory maps; the last one is kept until its successor is
+    complete, so a rollout that was killed goes on from there. An image is valid until the next
+    one is asked for.
+
+    Args:
+        stepper: Carries an image one year ahead.
+        start: `(3, height, width)` image of `start_year`.
+        scratch: Folder for this member's states.
+        seed: Seed of the run.
+        member: Number of the member; its noise depends on nothing else.
+        start_year: Calendar year of `start`.
+        years: Years to forecast.
+        tick: Called after each batch of work.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    state, first = start, start_year + 1
+    for year in range(start_year + years, start_year, -1):
+        if _path(scratch, year).exists():
+            state, first = np.load(_path(scratch, year), mmap_mode="r"), year + 1
+            yield year, state
+            break
+    for year in range(first, start_year + years + 1):
+        part = scratch / f".{year}.part.npy"
+        result = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=start.shape)
+        stepper.step(state, result, StepKey(seed, member, year), tick=tick)
+        result.flush()
+        os.replace(part, _path(scratch, year))
+        _path(scratch, year - 1).unlink(missing_ok=True)
+        state = result
+        yield year, state
+
+
+def _path(scratch: Path, year: int) -> Path:
+    return scratch / f"state_{year}.npy"

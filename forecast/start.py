@@ -1,0 +1,72 @@
+"""The present as the first state of a rollout: read by blocks, gaps filled, padded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from forecast.region import padded_shape
+from preprocessing.errors import NoValidPixelsError
+from preprocessing.io import RasterSource, blocks
+
+__all__ = ["fill_invalid", "read_start"]
+
+_BLOCK = 1024
+
+
+def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Read a raster into memory maps in `folder`.
+
+    Args:
+        source: The region.
+        folder: Existing folder for the maps.
+
+    Returns:
+        The image `(3, h, w)` in 0..1, mirrored at the lower and right edge to a padded shape,
+        and its validity `(height, width)` on the raster's own grid.
+
+    Raises:
+        NoValidPixelsError: Every pixel is nodata.
+    """
+    height, width = source.grid.height, source.grid.width
+    shape = (3, *padded_shape(height, width))
+    image = np.lib.format.open_memmap(
+        folder / "start.npy", mode="w+", dtype=np.float32, shape=shape
+    )
+    valid = np.lib.format.open_memmap(
+        folder / "valid.npy", mode="w+", dtype=np.bool_, shape=(height, width)
+    )
+    empty, total, count = [], np.zeros(3), 0
+    for window in blocks(source.grid, size=_BLOCK):
+        raster = source.read(window)
+        rows, cols = window.slices
+        valid[rows, cols] = raster.valid
+        if raster.valid.any():
+            image[:, rows, cols] = fill_invalid(raster.data, raster.valid)
+            total += raster.data[:, raster.valid].sum(axis=1, dtype=np.float64)
+            count += int(raster.valid.sum())
+        else:
+            empty.append(window)
+    if count == 0:
+        raise NoValidPixelsError(
+            f"expected an image, every pixel of {source.path} is nodata or masked"
+        )
+    for window in empty:
+        rows, cols = window.slices
+        image[:, rows, cols] = (total / count)[:, None, None]
+    down = np.pad(np.arange(height), (0, shape[1] - height), mode="symmetric")[height:]
+    right = np.pad(np.arange(width), (0, shape[2] - width), mode="symmetric")[width:]
+    image[:, height:, :width] = image[:, down, :width]
+    image[:, :, width:] = image[:, :, right]
+    return image, valid
+
+
+def fill_invalid(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give invalid pixels of `(c, h, w)` the value of the nearest valid one."""
+    if valid.all():
+        return data
+    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    return np.asarray(data[:, nearest[0], nearest[1]])

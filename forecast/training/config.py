@@ -1,0 +1,107 @@
+"""Everything a training run of the forecaster is decided by."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from forecast.patches import PatchLayout
+from forecast.unet import ForecastUNet, Objective
+
+__all__ = ["TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training run; saved beside the weights.
+
+    Attributes:
+        block_out_channels: Width of each level of the UNet.
+        layers_per_block: Residual blocks a level.
+        attention_levels: How many of the deepest levels attend.
+        patch_layout: `aligned` or `contiguous`.
+        objective: `crps` (one pass) or `flow` (several).
+        sampling_steps: Passes of a forecast.
+        steps: Optimiser steps.
+        batch_size: Pairs a step.
+        members: Members a pair, for the CRPS.
+        pool_scales: Block sizes, in output pixels, over which the CRPS is also taken.
+        learning_rate: Peak of the cosine schedule.
+        warmup_steps: Linear warm-up.
+        weight_decay: Of AdamW.
+        gradient_clip: Largest norm of the gradient.
+        ema_decay: Of the weights that are kept.
+        colour_jitter: Largest shared change of gain and offset of past and future.
+        mixing_power: Datasets are drawn in proportion to their number of pairs to this power.
+        seed: Of weights, order, augmentation and noise.
+        validate_every: Steps between validations.
+        validation_pairs: Pairs of the val split that are scored each time, evenly by dataset.
+        validation_members: Members of the validation ensembles.
+        checkpoint_every: Steps between resumable checkpoints.
+        bfloat16: Autocast the network; losses stay in float32.
+    """
+
+    block_out_channels: tuple[int, ...] = (64, 128, 192, 256)
+    layers_per_block: int = 1
+    attention_levels: int = 1
+    patch_layout: PatchLayout = "aligned"
+    objective: Objective = "crps"
+    sampling_steps: int = 1
+    steps: int = 6000
+    batch_size: int = 8
+    members: int = 2
+    pool_scales: tuple[int, ...] = (1, 2, 8)
+    learning_rate: float = 4e-4
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.998
+    colour_jitter: float = 0.1
+    mixing_power: float = 0.5
+    seed: int = 0
+    validate_every: int = 500
+    validation_pairs: int = 192
+    validation_members: int = 8
+    checkpoint_every: int = 100
+    bfloat16: bool = True
+
+    def __post_init__(self) -> None:
+        if self.objective == "crps" and (self.members < 2 or self.sampling_steps != 1):
+            raise ValueError(
+                "objective 'crps' needs members >= 2 and sampling_steps = 1, "
+                f"got {self.members} and {self.sampling_steps}"
+            )
+        for name in ("steps", "batch_size", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingConfig:
+        """The configuration that `json.dumps(asdict(config))` wrote."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in json.loads(text).items()
+        }
+        return cls(**values)
+
+    def build(
+        self,
+        *,
+        target_scale: float,
+        horizon_years: tuple[float, float],
+        gsd_m: tuple[float, float],
+    ) -> ForecastUNet:
+        """The untrained network, told what its data were."""
+        model: ForecastUNet = ForecastUNet(
+            block_out_channels=self.block_out_channels,
+            layers_per_block=self.layers_per_block,
+            attention_levels=self.attention_levels,
+            patch_layout=self.patch_layout,
+            objective=self.objective,
+            sampling_steps=self.sampling_steps,
+            target_scale=target_scale,
+            horizon_years=horizon_years,
+            gsd_m=gsd_m,
+        )
+        return model

@@ -1,0 +1,66 @@
+"""Losses of the forecaster, masked by validity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["fair_crps", "masked_mean", "multiscale_crps"]
+
+
+def fair_crps(members: Tensor, truth: Tensor) -> Tensor:
+    """Fair (unbiased) continuous ranked probability score of an ensemble, for each value.
+
+    Ferro 2014, eq. 8: mean |x_i - y| minus half the mean of |x_i - x_j| over i != j.
+
+    Args:
+        members: `(m, ...)` with m >= 2.
+        truth: `(...)`.
+
+    Returns:
+        `(...)`, lower is better; may be negative for single values.
+    """
+    m = members.shape[0]
+    skill = (members - truth).abs().mean(dim=0)
+    # Sum over pairs from order statistics: sum_{i<j} |x_i - x_j| = sum_k (2k - m + 1) x_(k).
+    ordered = members.sort(dim=0).values
+    weights = torch.arange(m, dtype=members.dtype, device=members.device) * 2 - (m - 1)
+    pairs = (ordered * weights.view(-1, *[1] * truth.ndim)).sum(dim=0)
+    return skill - pairs / (m * (m - 1))
+
+
+def masked_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of `(b, c, h, w)` values under `(b, 1, h, w)` weights."""
+    total = weight.sum() * values.shape[1]
+    return (values * weight).sum() / total.clamp_min(1e-6)
+
+
+def multiscale_crps(
+    members: Tensor, truth: Tensor, weight: Tensor, pool_scales: Sequence[int]
+) -> Tensor:
+    """Mean over block sizes of the fair CRPS of block means.
+
+    Scores of single pixels do not see whether the errors of neighbours go together; scores of
+    block means do, so members that trade texture for patches of change are preferred.
+
+    Args:
+        members: `(m, b, c, h, w)`.
+        truth: `(b, c, h, w)`.
+        weight: `(b, 1, h, w)`, 1 where the truth is observed.
+        pool_scales: Block sizes in pixels.
+    """
+    total = members.new_zeros(())
+    for scale in pool_scales:
+        if scale == 1:
+            pooled, target, share = members, truth, weight
+        else:
+            share = F.avg_pool2d(weight, scale)
+            safe = share.clamp_min(1e-6)
+            flat = F.avg_pool2d((members * weight).flatten(0, 1), scale)
+            pooled = flat.reshape(*members.shape[:2], *flat.shape[1:]) / safe
+            target = F.avg_pool2d(truth * weight, scale) / safe
+        total = total + masked_mean(fair_crps(pooled, target), share)
+    return total / len(pool_scales)

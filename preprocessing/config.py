@@ -1,0 +1,60 @@
+"""Frozen dataclass configurations read strictly from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from preprocessing.errors import MissingFileError, RequestError
+
+__all__ = ["ConfigError", "load_config"]
+
+Config = TypeVar("Config")
+
+
+class ConfigError(RequestError):
+    """A configuration file names an unknown key or a value that does not fit."""
+
+
+def load_config(cls: type[Config], path: str | Path) -> Config:
+    """Read a flat TOML file into the frozen dataclass `cls`; arrays become tuples.
+
+    Raises:
+        MissingFileError: No such file.
+        ConfigError: Not TOML, an unknown key, a value of the wrong type, or one that the
+            dataclass refuses.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"expected a TOML configuration, found nothing at {path}")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"expected TOML in {path}: {err}") from err
+    hints = get_type_hints(cls)
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown key {', '.join(unknown)} in {path}; known keys are {', '.join(known)}"
+        )
+    fitted = {key: _fit(value, hints[key], key, path) for key, value in values.items()}
+    try:
+        return cls(**fitted)
+    except ValueError as err:
+        raise ConfigError(f"{path}: {err}") from err
+
+
+def _fit(value: Any, hint: Any, key: str, path: Path) -> Any:
+    if isinstance(value, list):
+        value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    plain = get_origin(hint) or hint
+    if plain in (int, float, str, bool, tuple) and (
+        not isinstance(value, plain) or (plain is int and isinstance(value, bool))
+    ):
+        raise ConfigError(f"expected {plain.__name__} for {key} in {path}, got {value!r}")
+    return value

@@ -1,0 +1,81 @@
+"""Errors a caller can act on: one root, one class per failure.
+
+`RequestError` and its subclasses mean that the request is wrong (exit code 2 on the command
+line); any other `LandcastError` is a failure of the run. Messages have four parts: what was
+expected, what came, which file, what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BandError",
+    "DateError",
+    "GridMismatchError",
+    "LandcastError",
+    "MissingFileError",
+    "ModelFolderError",
+    "NoOverlapError",
+    "NoValidPixelsError",
+    "OutputExistsError",
+    "PairStoreError",
+    "RegistrationError",
+    "RequestError",
+    "UnreadableRasterError",
+    "ValueRangeError",
+]
+
+
+class LandcastError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class RequestError(LandcastError):
+    """The request cannot be carried out as asked; the message says what to change."""
+
+
+class MissingFileError(RequestError):
+    """A named input does not exist."""
+
+
+class UnreadableRasterError(RequestError):
+    """A file exists but GDAL cannot read it as a raster."""
+
+
+class BandError(RequestError):
+    """The raster lacks the bands that are needed."""
+
+
+class DateError(RequestError):
+    """The year of an image is unknown, ambiguous, or in the wrong order."""
+
+
+class ValueRangeError(RequestError):
+    """The range of pixel values is not stated and must not be guessed."""
+
+
+class NoValidPixelsError(RequestError):
+    """All pixels are nodata or masked, or too few are left to work with."""
+
+
+class GridMismatchError(RequestError):
+    """Two rasters do not share the grid an operation needs."""
+
+
+class NoOverlapError(RequestError):
+    """Two rasters do not cover any common ground."""
+
+
+class RegistrationError(RequestError):
+    """Two images cannot be laid over each other."""
+
+
+class PairStoreError(RequestError):
+    """A pair store is missing, damaged or of another kind."""
+
+
+class ModelFolderError(RequestError):
+    """A model folder is missing, incomplete or of another kind."""
+
+
+class OutputExistsError(RequestError):
+    """The output already exists and neither resume nor overwrite was asked for."""

@@ -1,0 +1,165 @@
+"""Lists of dated images: a CSV with one line a file, and the pairs of dates to be made of it."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from preprocessing.dates import date_from_name
+from preprocessing.errors import DateError, MissingFileError, RequestError
+from preprocessing.pairs import SPLITS
+
+__all__ = ["ManifestImage", "plan_pairs", "read_manifest", "years_between"]
+
+_NEEDED = ("dataset", "place", "date", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestImage:
+    """One line of a manifest.
+
+    Attributes:
+        dataset: Collection the image belongs to.
+        place: Ground that images of several dates share.
+        date: Acquisition date; the first of January where only the year is known.
+        path: File, resolved against the manifest's folder.
+        split: `train`, `val`, `test`, or None where the manifest does not say.
+        gsd_m: Stated metres per pixel, NaN where unknown.
+    """
+
+    dataset: str
+    place: str
+    date: dt.date
+    path: Path
+    split: str | None
+    gsd_m: float
+
+    @property
+    def year(self) -> int:
+        """Calendar year of the date."""
+        return self.date.year
+
+
+def read_manifest(
+    path: str | Path, *, datasets: Sequence[str] | None = None, split: str | None = None
+) -> list[ManifestImage]:
+    """Read a manifest with at least the columns dataset, place, date and path.
+
+    Args:
+        path: CSV file with a header; `split` and `gsd_m` are used where present.
+        datasets: Only these; default all.
+        split: Only this split.
+
+    Raises:
+        MissingFileError: No such file.
+        DateError: A line's date is not a year or `YYYY-MM-DD`.
+        RequestError: A column is missing, a split unknown, or no line is left.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"expected a manifest (CSV), found nothing at {path}")
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+        if missing:
+            raise RequestError(
+                f"expected the columns {', '.join(_NEEDED)} in {path}, "
+                f"missing: {', '.join(missing)}"
+            )
+        images = [_image(row, path, number) for number, row in enumerate(reader, start=2)]
+    known = sorted({image.dataset for image in images})
+    unknown = sorted(set(datasets or ()) - set(known))
+    if unknown:
+        raise RequestError(
+            f"expected data sets among {', '.join(known)} of {path}, got {', '.join(unknown)}"
+        )
+    chosen = [
+        image
+        for image in images
+        if (datasets is None or image.dataset in datasets)
+        and (split is None or image.split == split)
+    ]
+    if not chosen:
+        raise RequestError(
+            f"expected images in {path}, none has split {split!r} and data sets {datasets or known}"
+        )
+    return chosen
+
+
+def plan_pairs(
+    images: Sequence[ManifestImage],
+    *,
+    max_years: float = math.inf,
+    min_years: float = 0.0,
+    pairs_per_place: int | None = None,
+    seed: int = 0,
+) -> list[tuple[ManifestImage, ManifestImage]]:
+    """All pairs (earlier, later) of each place, in the manifest's order of places.
+
+    Args:
+        images: Lines of a manifest.
+        max_years: Longest time between both.
+        min_years: Shortest time between both; pairs of one day are never made.
+        pairs_per_place: At most so many a place, chosen at random but always the same for a seed.
+        seed: Chooses them.
+    """
+    places: dict[tuple[str, str], list[ManifestImage]] = {}
+    for image in images:
+        places.setdefault((image.dataset, image.place), []).append(image)
+    planned: list[tuple[ManifestImage, ManifestImage]] = []
+    for index, members in enumerate(places.values()):
+        members.sort(key=lambda image: image.date)
+        pairs = [
+            (a, b)
+            for a, b in combinations(members, 2)
+            if a.date < b.date and min_years <= years_between(a.date, b.date) <= max_years
+        ]
+        if pairs_per_place is not None and len(pairs) > pairs_per_place:
+            rng = np.random.default_rng([seed, index])
+            chosen = sorted(rng.choice(len(pairs), pairs_per_place, replace=False))
+            pairs = [pairs[i] for i in chosen]
+        planned.extend(pairs)
+    return planned
+
+
+def years_between(earlier: dt.date, later: dt.date) -> float:
+    """Calendar years from one date to another: whole where day and month agree."""
+
+    def position(date: dt.date) -> float:
+        first = dt.date(date.year, 1, 1)
+        length = (dt.date(date.year + 1, 1, 1) - first).days if date.year < dt.MAXYEAR else 365
+        return date.year + (date - first).days / length
+
+    if (earlier.month, earlier.day) == (later.month, later.day):
+        return float(later.year - earlier.year)
+    return position(later) - position(earlier)
+
+
+def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
+    text = (row["date"] or "").strip()
+    date = date_from_name(f"{text}.x") if text else None
+    if date is None:
+        raise DateError(
+            f"expected a year or YYYY-MM-DD in column date of {manifest} line {number}, got {text!r}"
+        )
+    split = (row.get("split") or "").strip() or None
+    if split is not None and split not in SPLITS:
+        raise RequestError(
+            f"expected a split of {', '.join(SPLITS)} in {manifest} line {number}, got {split!r}"
+        )
+    try:
+        gsd_m = float(row.get("gsd_m") or "nan")
+    except ValueError as err:
+        raise RequestError(
+            f"expected metres in column gsd_m of {manifest} line {number}, got {row['gsd_m']!r}"
+        ) from err
+    return ManifestImage(
+        row["dataset"], row["place"], date, manifest.parent / row["path"], split, gsd_m
+    )

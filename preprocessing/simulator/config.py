@@ -1,0 +1,106 @@
+"""What a demo world is made from: its configuration, and the character of its region."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from preprocessing.errors import RequestError
+from preprocessing.simulator.seeds import generator
+
+__all__ = ["Region", "WorldConfig"]
+
+_SMALLEST = 128
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """Size, span and seed of a demo world.
+
+    Attributes:
+        height: Rows, at least 128.
+        width: Columns, at least 128.
+        years: Number of yearly scenes, at least 1.
+        start_year: Calendar year of the first scene.
+        seed: Everything random derives from it; worlds of the same configuration are equal.
+        gsd_m: Metres per pixel, 2 to 40.
+        clouds: Whether clouds and their shadows cover part of the scenes.
+
+    Raises:
+        RequestError: A value is out of range.
+    """
+
+    height: int = 512
+    width: int = 512
+    years: int = 12
+    start_year: int = 2012
+    seed: int = 0
+    gsd_m: float = 10.0
+    clouds: bool = False
+
+    def __post_init__(self) -> None:
+        if self.height < _SMALLEST or self.width < _SMALLEST:
+            raise RequestError(
+                f"demo world: expected at least {_SMALLEST} x {_SMALLEST} pixels, "
+                f"got {self.height} x {self.width}; ask for a larger one"
+            )
+        if self.years < 1 or not 1 <= self.start_year <= 9999 - self.years:
+            raise RequestError(
+                "demo world: expected one year or more in the calendar, "
+                f"got {self.years} from {self.start_year}"
+            )
+        if self.seed < 0:
+            raise RequestError(f"demo world: expected a seed of 0 or more, got {self.seed}")
+        if not (math.isfinite(self.gsd_m) and 2.0 <= self.gsd_m <= 40.0):
+            raise RequestError(f"demo world: expected 2 to 40 m per pixel, got {self.gsd_m}")
+
+
+@dataclass(frozen=True)
+class Region:
+    """The character of a landscape, drawn once per world so that worlds differ.
+
+    Attributes:
+        relief_m: Height range of the terrain.
+        forest_share: Part of the land under forest, 0..1.
+        field_width_m: Typical width of a parcel.
+        field_length_m: Typical length of a parcel.
+        regularity: 0 for grown, irregular field patterns, 1 for a surveyed square grid.
+        field_angle: Prevailing direction of the fields in radians.
+        dryness: 0 for lush green, 1 for pale and dry.
+        redness: 0 for grey soil and slate roofs, 1 for red soil and tiles.
+        conifers: Part of the stands that is coniferous, 0..1.
+        river_width_m: Width of the main river.
+        town_share: Part of the land built up at the start, 0..1.
+    """
+
+    relief_m: float
+    forest_share: float
+    field_width_m: float
+    field_length_m: float
+    regularity: float
+    field_angle: float
+    dryness: float
+    redness: float
+    conifers: float
+    river_width_m: float
+    town_share: float
+
+    @classmethod
+    def draw(cls, seed: int) -> Region:
+        """The region that belongs to a seed."""
+        rng = generator(seed, "region")
+        regular = bool(rng.random() < 0.35)
+        size = float(rng.uniform(0.75, 1.3)) * (1.5 if regular else 1.0)
+        return cls(
+            relief_m=float(rng.uniform(60.0, 260.0)),
+            forest_share=float(rng.uniform(0.16, 0.45)),
+            field_width_m=85.0 * size,
+            field_length_m=220.0 * size,
+            regularity=float(rng.uniform(0.8, 1.0) if regular else rng.uniform(0.0, 0.5)),
+            field_angle=float(rng.uniform(-0.12, 0.12) if regular else rng.uniform(0.0, math.pi)),
+            dryness=float(rng.uniform(0.05, 0.75)),
+            redness=float(rng.uniform(0.0, 1.0)),
+            conifers=float(rng.uniform(0.2, 0.8)),
+            river_width_m=float(rng.uniform(45.0, 95.0)),
+            town_share=float(rng.uniform(0.035, 0.065)),
+        )

@@ -1,0 +1,146 @@
+"""The land of a world, year after year: all processes together, composed into covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.simulator.config import Region, WorldConfig
+from preprocessing.simulator.covers import Cover
+from preprocessing.simulator.fields import Fields
+from preprocessing.simulator.forest import CLEARCUT_YEARS, CLOSED_YEARS, Forest
+from preprocessing.simulator.frame import Frame
+from preprocessing.simulator.parcels import Parcels, build_parcels
+from preprocessing.simulator.reservoir import Reservoir
+from preprocessing.simulator.river import River
+from preprocessing.simulator.roads import Roads, build_roads
+from preprocessing.simulator.terrain import Terrain, build_terrain
+from preprocessing.simulator.towns import Towns
+
+__all__ = ["LandYear", "Setting", "build_setting", "live"]
+
+_BANK_M = 45.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays: the frame, the region and everything that no process changes."""
+
+    config: WorldConfig
+    frame: Frame
+    region: Region
+    terrain: Terrain
+    parcels: Parcels
+
+
+@dataclass(frozen=True)
+class LandYear:
+    """The land of one year on fine pixels; all arrays `(h, w)`.
+
+    Attributes:
+        year: Index of the year, from 0.
+        cover: uint8 codes of `Cover`.
+        forest_age: int16 years since cut, -1 off the forest.
+        built_since: int16 index of the year of construction, 9999 for open ground.
+        owner: int32 field (merged parcels share one).
+        crop: int8 crop.
+        still: bool, water of the reservoir.
+        old_bed: bool, overgrown bars of the river.
+        main_road: bool, the wider roads.
+    """
+
+    year: int
+    cover: NDArray[np.uint8]
+    forest_age: NDArray[np.int16]
+    built_since: NDArray[np.int16]
+    owner: NDArray[np.int32]
+    crop: NDArray[np.int8]
+    still: NDArray[np.bool_]
+    old_bed: NDArray[np.bool_]
+    main_road: NDArray[np.bool_]
+
+
+def build_setting(config: WorldConfig) -> Setting:
+    """The unchanging part of a world."""
+    frame = Frame.of(config)
+    region = Region.draw(config.seed)
+    terrain = build_terrain(frame, region, config.seed)
+    return Setting(config, frame, region, terrain, build_parcels(frame, region, config.seed))
+
+
+def live(setting: Setting) -> Iterator[LandYear]:
+    """Let the processes run and yield the land of each year.
+
+    Every process draws from its own stream for each year, so the first years do not depend on
+    how many follow, nor on whether anything is rendered.
+    """
+    config, frame, terrain = setting.config, setting.frame, setting.terrain
+    parcels, region, seed = setting.parcels, setting.region, setting.config.seed
+    river = River(frame, region, terrain, seed)
+    reservoir = Reservoir(frame, region, terrain, seed)
+    basin = _wider(reservoir.basin | reservoir.dam, frame.px(30.0))
+    roads = build_roads(frame, region, terrain, river.water, basin, seed)
+    wet = river.water | river.old_bed
+    towns = Towns(
+        frame, region, terrain, parcels, roads, basin | _wider(wet, frame.px(_BANK_M)), seed
+    )
+    forest = Forest(frame, region, terrain, parcels, wet | towns.built | roads.road, seed)
+    fields = Fields(region, terrain, parcels, seed)
+    for year in range(config.years):
+        if year > 0:
+            water = river.water | reservoir.water(year - 1)
+            towns.step(year, basin | _wider(water | river.old_bed, frame.px(_BANK_M)))
+            forest.step(year)
+            river.step(towns.built | roads.road)
+            fields.step(year)
+        taken = towns.built | roads.road | river.water | river.sand
+        if year >= reservoir.start:
+            taken |= reservoir.basin | reservoir.dam
+        forest.remove(taken)
+        still = reservoir.water(year)
+        yield LandYear(
+            year,
+            _compose(parcels, river, reservoir, roads, towns, forest, fields, year),
+            forest.age.copy(),
+            towns.since.copy(),
+            fields.owner[parcels.label],
+            fields.crop[fields.owner][parcels.label],
+            still,
+            river.old_bed,
+            roads.main,
+        )
+
+
+def _compose(
+    parcels: Parcels,
+    river: River,
+    reservoir: Reservoir,
+    roads: Roads,
+    towns: Towns,
+    forest: Forest,
+    fields: Fields,
+    year: int,
+) -> NDArray[np.uint8]:
+    grass = fields.grass[fields.owner][parcels.label]
+    cover = np.where(grass, Cover.GRASS, Cover.CROPLAND).astype(np.uint8)
+    cover[river.old_bed] = Cover.GRASS
+    age = forest.age
+    cover[age >= 0] = Cover.CLEARCUT
+    cover[age >= CLEARCUT_YEARS] = Cover.YOUNG_FOREST
+    cover[age >= CLOSED_YEARS] = Cover.FOREST
+    cover[river.sand] = Cover.BARE
+    cover[river.water] = Cover.WATER
+    cover[towns.built] = Cover.BUILT_UP
+    cover[roads.road] = Cover.ROAD
+    cover[reservoir.bare(year)] = Cover.BARE
+    cover[reservoir.water(year)] = Cover.WATER
+    return cover
+
+
+def _wider(mask: NDArray[np.bool_], reach_px: float) -> NDArray[np.bool_]:
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(distance <= reach_px)

@@ -1,0 +1,176 @@
+"""Writing a pair store under a temporary name, with its report, and moving both in place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from preprocessing.contact_sheet import contact_sheet
+from preprocessing.errors import NoValidPixelsError, OutputExistsError, PairStoreError
+from preprocessing.filters import Reason
+from preprocessing.pairs import Pairs, PairStore
+from preprocessing.report import Example, PairReport, PrepareReport, json_value
+
+__all__ = ["StoreWriter", "report_folder"]
+
+_BATCH = 512
+_EXAMPLES = 18
+
+
+def report_folder(store: str | Path) -> Path:
+    """Where the report of a store lies: `pairs.zarr` has `pairs.report` beside it."""
+    return Path(store).with_suffix(".report")
+
+
+class StoreWriter:
+    """Collects pairs and reports; a context that leaves nothing behind unless finished.
+
+    Args:
+        out: Final name of the store.
+        overwrite: Replace an existing pair store.
+        seed: Chooses the examples for the contact sheet.
+
+    Raises:
+        OutputExistsError: `out` exists and is not to be replaced, or is no pair store.
+    """
+
+    def __init__(self, out: str | Path, *, overwrite: bool = False, seed: int = 0) -> None:
+        self.out = Path(out)
+        _check_free(self.out, overwrite)
+        unique = uuid.uuid4().hex[:8]
+        self._store_path = self.out.with_name(f".{self.out.name}.{unique}.tmp")
+        self._report_path = self.out.with_name(f".{self.out.stem}.{unique}.report.tmp")
+        self._store: PairStore | None = None
+        self._pending: list[Pairs] = []
+        self._reports: list[PairReport] = []
+        self._examples: dict[Reason, list[Example]] = {reason: [] for reason in Reason}
+        self._seen = dict.fromkeys(Reason, 0)
+        self._rng = np.random.default_rng(seed)
+        self._start = time.perf_counter()
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for leftover in (self._store_path, self._report_path):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def add(self, pairs: Pairs, report: PairReport) -> None:
+        """Take the tiles of one pair of rasters."""
+        for example in report.examples:
+            self._sample(example)
+        self._reports.append(replace(report, examples=()))
+        if len(pairs):
+            self._pending.append(pairs)
+        if sum(map(len, self._pending)) >= _BATCH:
+            self._flush()
+
+    def refuse(self, source: str, message: str) -> None:
+        """Note that nothing could be made of a pair of rasters."""
+        self._reports.append(PairReport(source=source, refused=message))
+
+    def finish(self, config: Any) -> PrepareReport:
+        """Write what is pending and the report, and move both to their final names.
+
+        Args:
+            config: Settings dataclass, noted in the report.
+
+        Raises:
+            NoValidPixelsError: No tile pair was kept.
+        """
+        self._flush()
+        examples = [example for group in self._examples.values() for example in group]
+        report = PrepareReport(
+            store=self.out.name,
+            pairs=tuple(self._reports),
+            config={key: json_value(value) for key, value in asdict(config).items()},
+            seconds=time.perf_counter() - self._start,
+            examples=tuple(examples),
+        )
+        if self._store is None:
+            raise NoValidPixelsError(_nothing_kept(report))
+        self._store.note(report=report.summary())
+        self._report_path.mkdir()
+        (self._report_path / "report.json").write_text(report.as_json(), encoding="utf-8")
+        (self._report_path / "report.txt").write_text(report.as_text(), encoding="utf-8")
+        contact_sheet(examples, report.counts).save(self._report_path / "contact_sheet.png")
+        _replace(self._store_path, self.out)
+        _replace(self._report_path, report_folder(self.out))
+        return report
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        if self._store is None:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self._store = PairStore.create(self._store_path)
+        self._store.append(
+            Pairs(
+                **{
+                    field.name: np.concatenate([getattr(p, field.name) for p in self._pending])
+                    for field in fields(Pairs)
+                }
+            )
+        )
+        self._pending = []
+
+    def _sample(self, example: Example) -> None:
+        """Reservoir sampling (Vitter 1985), one reservoir a reason."""
+        group = self._examples[example.reason]
+        self._seen[example.reason] += 1
+        if len(group) < _EXAMPLES:
+            group.append(example)
+            return
+        place = int(self._rng.integers(0, self._seen[example.reason]))
+        if place < _EXAMPLES:
+            group[place] = example
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not overwrite:
+        raise OutputExistsError(
+            f"expected no store at {out}, it exists already; choose another name or overwrite it"
+        )
+    try:
+        PairStore(out)
+    except PairStoreError as err:
+        raise OutputExistsError(
+            f"expected a pair store to overwrite at {out}, it is something else; "
+            "choose another name"
+        ) from err
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Move a folder over another one."""
+    if target.exists():
+        old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+        os.replace(target, old)
+        os.replace(source, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(source, target)
+
+
+def _nothing_kept(report: PrepareReport) -> str:
+    dropped = ", ".join(f"{n} {reason}" for reason, n in report.counts.items() if n)
+    refused = "; ".join(pair.refused for pair in report.refused[:3])
+    why = ": ".join(part for part in (dropped, refused) if part) or "no two dates of one place"
+    return (
+        f"expected tile pairs to store in {report.store}, none of {report.tiles} was kept ({why}); "
+        "use other images or wider bounds"
+    )

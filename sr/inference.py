@@ -1,0 +1,56 @@
+"""Running the network: native precision, and float32 again where that fails."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+
+from preprocessing.errors import LandcastError
+from sr.precision import autocast, native_bfloat16
+from sr.rrdb import RRDBNet
+
+__all__ = ["upscale_batch"]
+
+_logger = logging.getLogger(__name__)
+
+
+@torch.inference_mode()
+def upscale_batch(network: RRDBNet, image: Tensor) -> Tensor:
+    """Upscale images that fit into memory; each image's result is independent of the batch.
+
+    On the CPU images run one by one: a batch gains nothing there, and the kernels that a library
+    picks for another batch size round differently.
+
+    Args:
+        network: In evaluation mode; the images are moved to its device.
+        image: `(b, c, h, w)` float32, 0..1.
+
+    Returns:
+        `(b, c, 4h, 4w)` float32 on the device of `image`, not clipped.
+
+    Raises:
+        LandcastError: The network returns values that are not finite, also in float32.
+    """
+    device = next(network.parameters()).device
+    x = image.to(device, torch.float32).contiguous(memory_format=torch.channels_last)
+    parts = torch.split(x, 1 if device.type == "cpu" else len(x))
+    result = torch.cat([_run(network, part) for part in parts])
+    return result.contiguous().to(image.device)
+
+
+def _run(network: RRDBNet, image: Tensor) -> Tensor:
+    with autocast(image.device):
+        result: Tensor = network(image).float()
+    if torch.isfinite(result).all():
+        return result
+    if native_bfloat16(image.device.type):
+        _logger.warning("network output is not finite in bfloat16, repeating in float32")
+        result = network(image)
+        if torch.isfinite(result).all():
+            return result
+    raise LandcastError(
+        f"expected finite values from the super-resolution network for an input of shape "
+        f"{tuple(image.shape)}, got NaN or infinity; check the input's range (0..1) and the weights"
+    )

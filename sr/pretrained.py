@@ -1,0 +1,50 @@
+"""Loading super-resolution networks from model folders, first of all the shipped one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from preprocessing.errors import ModelFolderError
+from sr.rrdb import RRDBNet
+
+__all__ = ["SHIPPED", "load_network"]
+
+SHIPPED = Path(__file__).parent / "weights" / "rrdb16"
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def load_network(folder: str | Path = SHIPPED) -> RRDBNet:
+    """Load a network strictly: every parameter must be in the folder, and none besides.
+
+    Args:
+        folder: Model folder with `config.json` and safetensors, as `save_pretrained` writes it.
+
+    Returns:
+        The network in float32 and evaluation mode.
+
+    Raises:
+        ModelFolderError: Folder or files are missing, damaged, or of another model.
+    """
+    folder = Path(folder)
+    for name in ("config.json", _WEIGHTS):
+        if not (folder / name).is_file():
+            raise ModelFolderError(
+                f"expected a super-resolution model in {folder}, found no {name}; "
+                "train one with 'landcast train sr' or reinstall landcast"
+            )
+    try:
+        config = RRDBNet.load_config(folder)
+        if config.get("_class_name", "RRDBNet") != "RRDBNet":
+            raise ValueError(f"config.json describes a {config['_class_name']}")
+        network: RRDBNet = RRDBNet.from_config(config)
+        network.load_state_dict(load_file(folder / _WEIGHTS))
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as err:
+        raise ModelFolderError(
+            f"expected the weights and config of an RRDBNet in {folder}, got: {err}; "
+            "train or download the model again"
+        ) from err
+    network.eval()
+    return network

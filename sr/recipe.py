@@ -1,0 +1,160 @@
+"""The training recipe of the super-resolution network: a frozen config, read from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import MissingFileError, RequestError
+from sr.degradations import Degradation
+from sr.rrdb import RRDBNet
+
+__all__ = ["DEFAULT_RECIPE", "SRTrainingConfig", "read_recipe"]
+
+DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "rrdb16.toml"
+
+
+@dataclass(frozen=True)
+class SRTrainingConfig:
+    """Everything that decides the weights, besides the pairs.
+
+    Attributes:
+        depths: Blocks of the network in each stage of the PSNR phase, rising; the last is final.
+        depth_steps: Optimiser steps of each stage. Shallow steps are cheap and learn the most.
+        crop_px: Side of the training crops in low-resolution pixels (a quarter of the high one).
+        batch_size: Crops a step.
+        learning_rate: Peak of the PSNR phase; warm-up, then cosine to a hundredth.
+        warmup_steps: Linear warm-up, at the start and after each growth.
+        weight_decay: AdamW's.
+        clip_norm: Gradients are clipped to this norm.
+        ema_decay: Of the exponential moving average of the weights, which is what is kept.
+        gan_steps: Steps of the adversarial phase after the PSNR phase; 0 leaves it out.
+        gan_learning_rate: Of generator and discriminator, constant, with warm-up.
+        pixel_weight: Weight of the L1 loss in the adversarial phase.
+        adversarial_weight: Weight of the relativistic average loss.
+        feature_weight: Weight of the feature-matching loss (stand-in for VGG).
+        alpha: Share of the adversarial network in the final weights (network interpolation).
+        global_skip: See `RRDBNet`.
+        blur_px: See `Degradation`.
+        noise: See `Degradation`.
+        antialias_share: See `Degradation`.
+        seed: Of initialisation, crops and degradations.
+        checkpoint_every: Steps between checkpoints; a killed run loses at most so many.
+        validate_every: Steps between validations.
+        validation_tiles: Tiles of the validation split that are used, evenly spread.
+    """
+
+    depths: tuple[int, ...] = (4, 8, 16)
+    depth_steps: tuple[int, ...] = (3000, 1500, 2000)
+    crop_px: int = 24
+    batch_size: int = 8
+    learning_rate: float = 5e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    ema_decay: float = 0.998
+    gan_steps: int = 500
+    gan_learning_rate: float = 1e-4
+    pixel_weight: float = 1.0
+    adversarial_weight: float = 0.005
+    feature_weight: float = 0.02
+    alpha: float = 0.5
+    global_skip: bool = True
+    blur_px: float = 0.0
+    noise: float = 0.0
+    antialias_share: float = 0.0
+    seed: int = 0
+    checkpoint_every: int = 200
+    validate_every: int = 500
+    validation_tiles: int = 48
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.depths or len(self.depths) != len(self.depth_steps):
+            problems.append("depths and depth_steps need the same, non-zero length")
+        if list(self.depths) != sorted(set(self.depths)) or min(self.depths, default=1) < 1:
+            problems.append("depths must rise from at least 1")
+        if min(self.depth_steps, default=0) < 1 or self.gan_steps < 0:
+            problems.append("steps must be positive")
+        if not 4 <= self.crop_px <= 32 or self.crop_px % 2:
+            problems.append("crop_px must be even, 4 to 32")
+        if self.batch_size < 1 or self.learning_rate <= 0 or not 0 <= self.ema_decay < 1:
+            problems.append("batch_size, learning_rate, ema_decay are out of range")
+        if min(self.checkpoint_every, self.validate_every, self.validation_tiles) < 1:
+            problems.append("intervals and validation_tiles must be positive")
+        if not 0 <= self.alpha <= 1:
+            problems.append("alpha must lie in 0..1")
+        if problems:
+            raise RequestError("super-resolution recipe: " + "; ".join(problems))
+        self.degradation()
+
+    @property
+    def psnr_steps(self) -> int:
+        """Steps of the PSNR phase."""
+        return sum(self.depth_steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of both phases."""
+        return self.psnr_steps + self.gan_steps
+
+    def depth_at(self, step: int) -> int:
+        """Blocks of the network that takes step number `step`, counted from 0."""
+        end = 0
+        for depth, steps in zip(self.depths, self.depth_steps, strict=True):
+            end += steps
+            if step < end:
+                return depth
+        return self.depths[-1]
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of step number `step`: cosine over the PSNR phase, then constant."""
+        starts = [0]
+        for steps in self.depth_steps:
+            starts.append(starts[-1] + steps)
+        since = step - max(start for start in starts if start <= step)
+        warm = min(1.0, (since + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        if step >= self.psnr_steps:
+            return self.gan_learning_rate * warm
+        share = step / self.psnr_steps
+        return self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def degradation(self) -> Degradation:
+        """The degradation that makes low-resolution inputs."""
+        return Degradation(
+            blur_px=self.blur_px, noise=self.noise, antialias_share=self.antialias_share
+        )
+
+    def build(self, num_blocks: int | None = None) -> RRDBNet:
+        """The untrained network, of the final depth unless told otherwise."""
+        depth = num_blocks or self.depths[-1]
+        network: RRDBNet = RRDBNet(num_blocks=depth, global_skip=self.global_skip)
+        return network
+
+
+def read_recipe(path: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:
+    """Read a recipe from TOML; keys are the fields of `SRTrainingConfig`, missing ones default.
+
+    Raises:
+        MissingFileError: No such file.
+        RequestError: The file is no TOML, has unknown keys, or values out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"expected a recipe at {path}, found no file; check the path")
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise RequestError(f"expected a TOML recipe at {path}, got: {err}; correct it") from err
+    known = {field.name for field in dataclasses.fields(SRTrainingConfig)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise RequestError(f"unknown keys in recipe {path}: {unknown}; known are {sorted(known)}")
+    for key in ("depths", "depth_steps"):
+        if key in values:
+            values[key] = tuple(values[key])
+    return SRTrainingConfig(**values)

@@ -1,0 +1,87 @@
+"""PSNR of a network on held-out places, beside bicubic interpolation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sr.degradations import area_downsample
+from sr.precision import autocast
+from sr.rrdb import RRDBNet, bicubic_upsample
+from sr.samples import Images
+
+__all__ = ["Scores", "gradient_ratio", "psnr_db", "validate"]
+
+_BORDER_PX = 4
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over tiles, of all tiles and per data set.
+
+    Attributes:
+        bicubic_psnr_db: PSNR of bicubic upsampling.
+        model_psnr_db: PSNR of the network.
+        bicubic_gradient_ratio: Gradient energy of bicubic over that of the truth.
+        model_gradient_ratio: The same of the network: 1 is as sharp as the truth.
+        gain_db: Model minus bicubic PSNR per data set.
+    """
+
+    bicubic_psnr_db: float
+    model_psnr_db: float
+    bicubic_gradient_ratio: float
+    model_gradient_ratio: float
+    gain_db: dict[str, float]
+
+
+def psnr_db(estimate: Tensor, truth: Tensor) -> Tensor:
+    """PSNR over all channels, `(b, c, h, w)` in 0..1 to `(b,)`, borders of 4 pixels left out."""
+    inner = (..., slice(_BORDER_PX, -_BORDER_PX), slice(_BORDER_PX, -_BORDER_PX))
+    error = (estimate.clamp(0, 1) - truth)[inner].double().square().mean(dim=(1, 2, 3))
+    return -10 * torch.log10(error.clamp_min(1e-10))
+
+
+def gradient_ratio(estimate: Tensor, truth: Tensor) -> Tensor:
+    """Sum of squared differences of neighbours over the truth's; `(b, c, h, w)` to `(b,)`."""
+    return _gradient_energy(estimate) / _gradient_energy(truth).clamp_min(1e-12)
+
+
+def _gradient_energy(image: Tensor) -> Tensor:
+    x = image.double()
+    return x.diff(dim=-1).square().sum(dim=(1, 2, 3)) + x.diff(dim=-2).square().sum(dim=(1, 2, 3))
+
+
+@torch.no_grad()
+def validate(network: RRDBNet, images: Images) -> Scores:
+    """Score 4x upscaling of area-sampled tiles; the network is left in its mode."""
+    training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    rows = []
+    for start in range(0, len(images), _BATCH):
+        tiles = torch.from_numpy(images.tiles[start : start + _BATCH]).to(device).float() / 255
+        low = area_downsample(tiles, network.scale)
+        with autocast(device):
+            model = network(low.contiguous(memory_format=torch.channels_last)).float()
+        model, bicubic = model.clamp(0, 1), bicubic_upsample(low, network.scale).clamp(0, 1)
+        rows.append(
+            torch.stack(
+                [
+                    psnr_db(bicubic, tiles),
+                    psnr_db(model, tiles),
+                    gradient_ratio(bicubic, tiles),
+                    gradient_ratio(model, tiles),
+                ],
+                dim=1,
+            )
+        )
+    network.train(training)
+    table = torch.cat(rows).cpu().numpy()
+    gain = table[:, 1] - table[:, 0]
+    per_set = {str(n): float(gain[images.dataset == n].mean()) for n in np.unique(images.dataset)}
+    means = [float(value) for value in table.mean(axis=0)]
+    return Scores(means[0], means[1], means[2], means[3], per_set)
