@@ -146,6 +146,10 @@ class ForecastFolder:
             )
         return self._member(member, year)
 
+    def layer(self, kind: str, year: int, *, max_size: int | None = None) -> NDArray[np.float32]:
+        """Spread or change probability of a year, `(h, w)` float32; see `display_layer`."""
+        return display_layer(self.path(kind, year), max_size)
+
     def _member(self, member: int, year: int) -> Path:
         return self.folder / "members" / f"{member:02d}_{year}.tif"
 
@@ -187,8 +191,12 @@ def display_image(
     return np.asarray(picture, dtype=np.uint8)
 
 
-def display_layer(path: str | Path, max_size: int = 1024) -> NDArray[np.float32]:
+def display_layer(path: str | Path, max_size: int | None = 1024) -> NDArray[np.float32]:
     """A layer of numbers (spread, change probability) for the screen, in the file's units.
+
+    Args:
+        path: Raster of one band or of three.
+        max_size: The longer side is averaged down to at most this many pixels; None leaves it.
 
     Returns:
         `(h, w)` float32, the mean over up to three bands; NaN where there is no value.
@@ -208,7 +216,7 @@ def _decimated(
     path: str | Path,
     bands: Sequence[int] | None,
     value_range: tuple[float, float] | None,
-    max_size: int,
+    max_size: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Unit values `(h, w, 3)` and validity `(h, w)`, averaged over valid pixels strip by strip.
 
@@ -221,8 +229,10 @@ def _decimated(
             source = RasterSource.open(path, bands=(1, 1, 1), value_range=value_range, year=1)
     else:
         source = RasterSource.open(path, bands=bands, value_range=value_range, year=1)
-    total, weight = _strips(source, max(1, max(source.grid.height, source.grid.width) // max_size))
-    scale = max_size / max(weight.shape)
+    side = max(source.grid.height, source.grid.width)
+    limit = side if max_size is None else max_size
+    total, weight = _strips(source, max(1, side // limit))
+    scale = limit / max(weight.shape)
     if scale < 1:
         size = (max(1, round(weight.shape[1] * scale)), max(1, round(weight.shape[0] * scale)))
         total, weight = _shrunk(total, size), _shrunk(weight, size)

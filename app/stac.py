@@ -15,6 +15,8 @@ from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
 
 from app.results import ForecastFolder
+from preprocessing.dates import date_from_name
+from preprocessing.errors import DateError
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
 
@@ -53,7 +55,7 @@ def write_stac(folder: str | Path | ForecastFolder) -> Path:
     """
     result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
     source = RasterSource.open(result.present, value_range=result.value_range)
-    reference = source.date or dt.date(result.start_year, 1, 1)
+    reference = _reference_date(result, source)
     bbox, geometry = _footprint(source.grid)
     collection = _collection(result, reference, bbox)
     collection.catalog_type = pystac.CatalogType.SELF_CONTAINED
@@ -200,6 +202,19 @@ def _footprint(grid: Grid) -> tuple[list[float] | None, dict[str, Any] | None]:
     west, south, east, north = transform_bounds(grid.crs, _WGS84, *grid.bounds)
     bbox = [round(value, 8) for value in (west, south, east, north)]
     return bbox, {"type": "Polygon", "coordinates": [outline]}
+
+
+def _reference_date(result: ForecastFolder, source: RasterSource) -> dt.date:
+    """The day of the start image, the first of January where only its year is known."""
+    new_year = dt.date(result.start_year, 1, 1)
+    try:
+        named = date_from_name(result.region)
+    except DateError:
+        named = None
+    for date in (source.date, named):
+        if date is not None and date.year == result.start_year and date != new_year:
+            return date
+    return new_year
 
 
 def _code(grid: Grid) -> str | None:

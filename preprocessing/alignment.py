@@ -85,10 +85,10 @@ def _common_window(earlier: Raster, later: Raster) -> Window:
     ends = np.linspace(0.0, 1.0, _EDGE_POINTS)
     cols = np.concatenate([ends, ends, np.zeros_like(ends), np.ones_like(ends)]) * other.width
     rows = np.concatenate([np.zeros_like(ends), np.ones_like(ends), ends, ends]) * other.height
-    xs, ys = other.transform * (cols, rows)
+    xs, ys = _map(other.transform, cols, rows)
     if other.crs != grid.crs:
         xs, ys = (np.asarray(v) for v in transform(other.crs, grid.crs, list(xs), list(ys)))
-    there_col, there_row = ~grid.transform * (xs, ys)
+    there_col, there_row = _map(~grid.transform, xs, ys)
     known = np.isfinite(there_col) & np.isfinite(there_row)
     if not known.any():
         raise _no_overlap(earlier, later)
@@ -98,6 +98,16 @@ def _common_window(earlier: Raster, later: Raster) -> Window:
     if bottom <= top or right <= left:
         raise _no_overlap(earlier, later)
     return Window(top, left, bottom - top, right - left)
+
+
+def _map(
+    affine: Affine, cols: NDArray[np.float64], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Apply an affine transform to many points."""
+    return (
+        affine.a * cols + affine.b * rows + affine.c,
+        affine.d * cols + affine.e * rows + affine.f,
+    )
 
 
 def _warp(later: Raster, grid: Grid, shift: Shift, cubic: bool) -> Raster:
@@ -119,7 +129,7 @@ def _warp(later: Raster, grid: Grid, shift: Shift, cubic: bool) -> Raster:
         resampling=Resampling.cubic if cubic else Resampling.bilinear,
         init_dest_nodata=True,
     )
-    valid = np.isfinite(target).all(axis=0)
+    valid = np.asarray(np.isfinite(target).all(axis=0))
     return replace(later, data=np.where(valid, target, np.float32(0)), grid=grid, valid=valid)
 
 

@@ -147,7 +147,8 @@ def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
     date = date_from_name(f"{text}.x") if text else None
     if date is None:
         raise DateError(
-            f"expected a year or YYYY-MM-DD in column date of {manifest} line {number}, got {text!r}"
+            f"expected a year or YYYY-MM-DD in column date of {manifest} line {number}, "
+            f"got {text!r}"
         )
     split = (row.get("split") or "").strip() or None
     if split is not None and split not in SPLITS:

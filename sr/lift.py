@@ -44,7 +44,7 @@ class ChangeWeight:
         """Weight of the new detail, without edges.
 
         A smoothstep of the locally averaged change, widened by two pixels and then blurred by
-        as much: it is 1 on all of a strong change and exactly 0 five pixels away from it.
+        as much: it is 1, to 1 %, on all of a strong change and exactly 0 six pixels away from it.
 
         Args:
             change: `(b, c, h, w)`, future minus present.
@@ -151,6 +151,7 @@ def _fit_range(image: Tensor, means: Tensor) -> Tensor:
     contrast = torch.minimum(above, below).clamp(0, 1)
     centre = _repeat(means)
     fitted = centre + (image - centre) * _repeat(contrast)
+    fitted = fitted.maximum(centre.clamp_max(0)).minimum(centre.clamp_min(1))
     return torch.where(_repeat(outside), fitted, image)
 
 

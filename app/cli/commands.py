@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
+from app.cli.data import prepare, simulate
 from app.cli.options import (
     Bands,
     Members,
+    Overwrite,
     Resume,
     Seed,
     ValueRange,
@@ -32,6 +34,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(prepare)
+app.command()(simulate)
 app.add_typer(train, name="train")
 
 
@@ -86,7 +90,7 @@ def forecast(
     members: Members = 8,
     seed: Seed = 0,
     model: Annotated[
-        str | None, typer.Option("--model", help="Model folder or hub name; built in if not given.")
+        str | None, typer.Option("--model", help="Model folder; the shipped one if not given.")
     ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year.")
@@ -95,9 +99,7 @@ def forecast(
         bool, typer.Option("--save-members", help="Keep every member's rasters.")
     ] = False,
     resume: Resume = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the results of an earlier run.")
-    ] = False,
+    overwrite: Overwrite = False,
     bands: Bands = None,
     value_range: ValueRange = None,
 ) -> None:
@@ -157,7 +159,7 @@ def animate(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder or hub name.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of a shipped one.")],
     stores: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Pair stores.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
 ) -> None:
@@ -165,7 +167,8 @@ def evaluate(
     from app.workflows import evaluate as evaluate_model
 
     with progress_bars() as progress:
-        typer.echo(str(evaluate_model(model, stores, out, progress=progress)))
+        report = evaluate_model(model, stores, out, progress=progress)
+    typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")
 
 
 @app.command(name="app")

@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     except RequestError as err:
         return _say(str(err), _WRONG_REQUEST)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("stopped", _INTERRUPTED)
+        code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
@@ -59,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
             return _FAILED
         name = type(err).__name__
         return _say(f"{name}: {err} (add --debug to see where it came from)", _FAILED)
+    if code == _INTERRUPTED:  # Typer may turn the interrupt into this code itself
+        return _say("stopped", _INTERRUPTED)
     return code if isinstance(code, int) else _DONE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 __all__ = [
     "Bands",
     "Members",
+    "Overwrite",
     "Resume",
     "Seed",
     "ValueRange",
@@ -64,4 +64,4 @@ ValueRange = Annotated[
     typer.Option("--value-range", metavar="LO,HI", help="Stored values that mean black and white."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]
-OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]

@@ -92,7 +92,7 @@ class Region:
         regular = bool(rng.random() < 0.35)
         size = float(rng.uniform(0.75, 1.3)) * (1.5 if regular else 1.0)
         return cls(
-            relief_m=float(rng.uniform(60.0, 260.0)),
+            relief_m=float(rng.uniform(50.0, 170.0)),
             forest_share=float(rng.uniform(0.16, 0.45)),
             field_width_m=85.0 * size,
             field_length_m=220.0 * size,

@@ -53,7 +53,9 @@ class Fields:
         self.grass = self.grass ^ turned
         rotated = rng.random(count) < _ROTATION
         chosen = rng.choice(CROPS, count, p=self._weight)
-        chosen = np.where(chosen == self.crop, (chosen + rng.integers(1, CROPS, count)) % CROPS, chosen)
+        chosen = np.where(
+            chosen == self.crop, (chosen + rng.integers(1, CROPS, count)) % CROPS, chosen
+        )
         self.crop = np.where(rotated, chosen, self.crop).astype(np.int8)
         merged = self._neighbours[rng.random(len(self._neighbours)) < _MERGER]
         for keeper, other in merged.tolist():

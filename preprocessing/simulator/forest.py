@@ -133,9 +133,7 @@ def _initial(
     return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel) > 0) & ~blocked
 
 
-def _stream_trees(
-    frame: Frame, terrain: Terrain, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def _stream_trees(frame: Frame, terrain: Terrain, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Broken rows of trees along the streams."""
     distance = cv2.distanceTransform((~terrain.streams).astype(np.uint8), cv2.DIST_L2, 5)
     gaps = fractal_noise(frame.shape, rng, slope=1.0, largest_px=frame.px(220.0), smallest_px=5.0)

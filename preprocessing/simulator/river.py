@@ -37,7 +37,7 @@ class River:
         self._tree = cKDTree(self._axis)
         rng = generator(seed, "river")
         sway = ndimage.gaussian_filter1d(rng.standard_normal((len(self._axis), 2)), 6.0, axis=0)
-        line = self._axis + sway * self._width_px * 1.2
+        line = self._axis + sway / sway.std() * self._width_px * 0.9
         for _ in range(_BEND_STEPS):
             line = self._bend(line, self._width_px * 0.12)
         self._line = line
@@ -102,7 +102,7 @@ class River:
         upstream = np.convolve(curvature, lag / lag.sum())[: len(curvature)]
         rate = 2.5 * upstream - curvature
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-        move = -rate[:, None] * normal / 0.45 * most_px
+        move = -rate[:, None] * normal / 0.3 * most_px
         length = np.linalg.norm(move, axis=1, keepdims=True)
         move *= np.minimum(1.0, most_px / np.maximum(length, 1e-9))
         distance, nearest = self._tree.query(line)
@@ -112,7 +112,9 @@ class River:
         move[outward] *= belt[outward, None]
         taper = np.clip(np.minimum(np.arange(len(line)), np.arange(len(line))[::-1]) / 6.0, 0, 1)
         moved = line + move * taper[:, None]
-        return np.asarray(ndimage.gaussian_filter1d(moved, 0.6, axis=0, mode="nearest"))
+        moved = ndimage.gaussian_filter1d(moved, 0.6, axis=0, mode="nearest")
+        moved[0], moved[-1] = self._axis[0], self._axis[-1]
+        return np.asarray(moved)
 
 
 def _evenly(line: NDArray[np.float64], step: float) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ def build_terrain(frame: Frame, region: Region, seed: int) -> Terrain:
     rough = rough.astype(np.float64)
     down = np.linspace(1.0, 0.0, shape[0])[:, None]
     heights = region.relief_m * (0.24 * rough + 0.8 * down)
-    heights += 0.01 * region.relief_m * rng.standard_normal(shape)
+    heights += 0.004 * region.relief_m * rng.standard_normal(shape)
     third = shape[1] // 3
     entry = third + int(np.argmin(ndimage.gaussian_filter1d(heights[0], 4.0)[third:-third]))
     outlet = third + int(np.argmin(ndimage.gaussian_filter1d(heights[-1], 4.0)[third:-third]))
@@ -61,8 +61,9 @@ def build_terrain(frame: Frame, region: Region, seed: int) -> Terrain:
     outlets[-1, outlet] = True
     heights[-1, outlet] -= 0.2 * region.relief_m
     inflow = {entry: 2.0 * heights.size}
-    heights = erode(heights, outlets, inflow, steps=6, strength=0.03)
-    heights = ndimage.gaussian_filter(heights, 0.8)
+    heights = erode(heights, outlets, inflow, steps=12, strength=0.035)
+    heights = ndimage.gaussian_filter(heights, 1.1)
+    heights += 30.0 - heights.min()
     flow = route_flow(heights, outlets, inflow)
     turned = np.rot90(np.arange(heights.size).reshape(shape), turns)
     heights = np.ascontiguousarray(np.rot90(heights, turns))

@@ -1,0 +1,168 @@
+"""`landcast demo`: a scene with a known future is made, forecast, scored and shown."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.files import write_text
+from app.forecasting import forecast_region
+from app.outputs import Progress
+from app.overview import draw_overview
+from app.request import ForecastRequest
+from app.results import ForecastFolder
+from forecast.baselines import DressedPersistence, persistence
+from forecast.evaluation.statistics import ScoreSums
+from forecast.evaluation.tiles import METHODS
+from forecast.patches import FACTOR, to_low
+from forecast.pretrained import model_folder
+from preprocessing.errors import OutputExistsError
+from preprocessing.io import read_raster
+from preprocessing.prepare import register
+from preprocessing.raster import Raster
+from preprocessing.simulator import WorldConfig, simulate_world, write_world
+
+__all__ = ["DEMO_SEED", "DemoResult", "demo_scene", "run_demo"]
+
+DEMO_SEED = 90_001
+_YEARS = 13
+_FORECAST_YEARS = 5
+_MEMBERS = 8
+_SIDE = 384
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made.
+
+    Attributes:
+        folder: Everything it wrote.
+        scene: Folder of the yearly GeoTIFFs of the demo world.
+        table: Scores beside those of the baselines, in Markdown.
+        overview: One picture: past, present, forecast, truth, spread, change probability.
+    """
+
+    folder: Path
+    scene: Path
+    table: str
+    overview: Path
+
+
+def demo_scene(folder: Path, *, seed: int = DEMO_SEED) -> list[Path]:
+    """Write the yearly images of a demo scene that no model was trained on.
+
+    Training scenes have seeds below 90,000 (`landcast simulate`).
+
+    Returns:
+        GeoTIFFs by year, oldest first.
+    """
+    config = WorldConfig(height=_SIDE, width=_SIDE, years=_YEARS, seed=seed)
+    write_world(simulate_world(config), folder, split="test")
+    return sorted(folder.glob("scene_*.tif"))
+
+
+def run_demo(
+    out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = None
+) -> DemoResult:
+    """Make a scene, forecast its last years from an earlier one, score and draw the result.
+
+    Args:
+        out: New or empty folder, or an earlier demo, which is replaced.
+        seed: Of the demo world.
+        progress: Called with `(stage, done, total)`.
+
+    Raises:
+        OutputExistsError: `out` holds something else.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / "scene").is_dir():
+        raise OutputExistsError(
+            f"expected a new folder or an earlier demo for --out, {out} holds other files"
+        )
+    for part in ("scene", "forecast"):
+        shutil.rmtree(out / part, ignore_errors=True)
+    if progress is not None:
+        progress("making the scene", 0, 1)
+    scenes = demo_scene(out / "scene", seed=seed)
+    if progress is not None:
+        progress("making the scene", 1, 1)
+    start = scenes[-1 - _FORECAST_YEARS]
+    request = ForecastRequest(
+        region=start,
+        out=out / "forecast",
+        years=_FORECAST_YEARS,
+        members=_MEMBERS,
+        save_members=True,
+    )
+    result = forecast_region(request, progress=progress)
+    truths = [_truth(start, path) for path in scenes[-_FORECAST_YEARS:]]
+    table = _score(result, truths)
+    write_text(out / "scores.md", table + "\n")
+    overview = draw_overview(
+        result, past=read_raster(scenes[0]), truth=truths[-1], path=out / "overview.png"
+    )
+    return DemoResult(out, out / "scene", table, overview)
+
+
+def _truth(start: Path, later: Path) -> Raster:
+    """The true later image, laid on the start and matched to its colours."""
+    return register(read_raster(start), read_raster(later)).later
+
+
+def _score(result: ForecastFolder, truths: list[Raster]) -> str:
+    dressed = DressedPersistence.load(model_folder())
+    present = read_raster(result.present)
+    low = _low(present)
+    lines = [
+        "| year | method | CRPS | RMSE | spread-skill | Brier of change |",
+        "|---|---|---|---|---|---|",
+    ]
+    totals = {method: ScoreSums() for method in METHODS}
+    for horizon, (year, truth) in enumerate(zip(result.years, truths, strict=True), start=1):
+        folder = result.folder / "members"
+        members = torch.stack(
+            [_low(read_raster(path)) for path in sorted(folder.glob(f"*_{year}.tif"))]
+        )
+        seen = torch.from_numpy((truth.valid & present.valid).astype(np.float32))[None, None]
+        weight = (to_low(_cropped(seen)) > 0.999).float()
+        noise = dressed.members(
+            low,
+            years=float(horizon),
+            gsd_m=present.grid.gsd_m or 0.0,
+            count=len(members),
+            seed=year,
+        )
+        for method, ensemble in zip(
+            METHODS, (members - low, persistence(low), noise), strict=True
+        ):
+            sums = ScoreSums()
+            sums.add(ensemble, _low(truth) - low, weight)
+            totals[method] += sums
+            lines.append(_row(str(year), method, sums))
+    lines += [_row("all", method, totals[method]) for method in METHODS]
+    note = (
+        "Errors in grey levels of 255 on 4x4 means, after laying the truth on the start image "
+        "and matching its colours; lower is better. Spread-skill 1 is calibrated."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def _row(year: str, method: str, sums: ScoreSums) -> str:
+    score = asdict(sums.score())
+    ratio = "-" if np.isnan(score["spread_skill"]) else f"{score['spread_skill']:.2f}"
+    return (
+        f"| {year} | {method} | {255 * score['crps']:.2f} | {255 * score['rmse']:.2f} "
+        f"| {ratio} | {score['brier']:.3f} |"
+    )
+
+
+def _low(raster: Raster) -> torch.Tensor:
+    return to_low(_cropped(torch.from_numpy(raster.data)[None]))
+
+
+def _cropped(image: torch.Tensor) -> torch.Tensor:
+    height, width = (side // FACTOR * FACTOR for side in image.shape[-2:])
+    return image[..., :height, :width]

@@ -1,0 +1,67 @@
+"""One picture of a forecast: past, present, forecast, truth, spread, change probability."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from app.results import ForecastFolder
+from preprocessing.io import read_raster
+from preprocessing.raster import Raster
+
+__all__ = ["draw_overview"]
+
+
+def draw_overview(
+    result: ForecastFolder, *, past: Raster, truth: Raster, path: Path
+) -> Path:
+    """Draw the last forecast year beside what really came.
+
+    Args:
+        result: A finished forecast.
+        past: An image from before the forecast's start.
+        truth: The image of the last forecast year, on the same grid and colours.
+        path: PNG to write.
+    """
+    year = result.years[-1]
+    low, high = result.value_range
+    spread = read_raster(result.path("spread", year), value_range=(0.0, high - low))
+    change = result.layer("change_probability", year)
+    figure = Figure(figsize=(13.5, 9.4), layout="constrained", facecolor="white")
+    axes = figure.subplots(2, 3)
+    pictures = (
+        (f"{past.year} observed", past),
+        (f"{result.start_year} observed, the start", read_raster(result.present)),
+        (f"{year} FORECAST, one of {result.members} members", _forecast(result, year)),
+        (f"{year} truth", truth),
+    )
+    for axis, (title, raster) in zip(axes.flat, pictures, strict=False):
+        axis.imshow(np.clip(raster.data, 0, 1).transpose(1, 2, 0), interpolation="nearest")
+        axis.set_title(title, fontsize=11)
+    levels = spread.data.mean(axis=0) * (high - low)
+    _layer(figure, axes[1, 1], levels, f"{year} spread (input units)", "magma", None)
+    _layer(figure, axes[1, 2], change, f"{year} probability of change", "viridis", 1.0)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    part = path.with_name(f".{path.stem}.part.png")
+    figure.savefig(part, dpi=110)
+    os.replace(part, path)
+    return path
+
+
+def _forecast(result: ForecastFolder, year: int) -> Raster:
+    return read_raster(result.path("forecast", year))
+
+
+def _layer(
+    figure: Figure, axis: Any, values: Any, title: str, colours: str, top: float | None
+) -> None:
+    top = float(np.nanpercentile(values, 99.5)) if top is None else top
+    drawn = axis.imshow(values, cmap=colours, vmin=0, vmax=max(top, 1e-6), interpolation="nearest")
+    axis.set_title(title, fontsize=11)
+    figure.colorbar(drawn, ax=axis, shrink=0.8)

@@ -1,0 +1,215 @@
+"""Degradations, recipe and training of the super-resolution network."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from preprocessing.errors import (
+    MissingFileError,
+    ModelFolderError,
+    OutputExistsError,
+    PairStoreError,
+    RequestError,
+)
+from preprocessing.pairs import Pairs, PairStore
+from sr.checkpoints import export
+from sr.degradations import Degradation, area_downsample, gaussian_blur, jpeg
+from sr.pretrained import load_network
+from sr.recipe import SRTrainingConfig, read_recipe
+from sr.samples import draw_batch, read_images
+from sr.training import LOG, train_sr
+
+_TINY = SRTrainingConfig(
+    depths=(1, 2),
+    depth_steps=(6, 3),
+    gan_steps=3,
+    crop_px=8,
+    batch_size=2,
+    learning_rate=1e-3,
+    warmup_steps=2,
+    ema_decay=0.8,
+    checkpoint_every=2,
+    validate_every=3,
+    validation_tiles=2,
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiles with hard edges, which bicubic interpolation blurs and a network can sharpen."""
+    rng = np.random.default_rng(0)
+    count = 6
+    cells = rng.integers(40, 215, size=(2 * count, 3, 16, 16), dtype=np.uint8)
+    tiles = cells.repeat(8, axis=2).repeat(8, axis=3)
+    path = tmp_path_factory.mktemp("sr") / "pairs.zarr"
+    valid = np.ones((count, 128, 128), dtype=bool)
+    valid[0, 5, 5] = False
+    PairStore.create(path).append(
+        Pairs(
+            past=tiles[:count],
+            future=tiles[count:],
+            valid=valid,
+            years=np.full(count, 2, dtype=np.float32),
+            gsd_m=np.full(count, 0.6, dtype=np.float32),
+            row=np.zeros(count, dtype=np.int32),
+            col=np.zeros(count, dtype=np.int32),
+            split=np.array([0, 0, 0, 0, 1, 1], dtype=np.uint8),
+            source=np.array(["blocks/town/2018/2020"] * count),
+        )
+    )
+    return path
+
+
+def test_degradation_is_seeded() -> None:
+    image = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    sensor = Degradation(blur_px=0.8, noise=0.02, antialias_share=0.5)
+    first, again, other = (sensor(image, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == (3, 3, 8, 8)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_degradation_without_options_is_the_block_mean() -> None:
+    image = torch.rand(2, 3, 16, 16)
+    low = Degradation()(image, torch.Generator().manual_seed(0))
+    blocks = image.reshape(2, 3, 4, 4, 4, 4).mean(dim=(3, 5))
+    assert torch.allclose(low, blocks, atol=1e-6)
+
+
+def test_blur_matches_a_gaussian_and_zero_keeps() -> None:
+    image = torch.zeros(2, 1, 15, 15)
+    image[:, :, 7, 7] = 1
+    blurred = gaussian_blur(image, torch.tensor([0.0, 0.8]))
+    assert torch.allclose(blurred[0], image[0], atol=1e-6)
+    profile = blurred[1, 0].sum(dim=0)
+    offsets = torch.arange(15) - 7.0
+    assert float((profile * offsets**2).sum()) == pytest.approx(0.64, abs=0.02)
+    assert float(profile.sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_jpeg_loses_more_at_lower_quality() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    errors = [np.abs(jpeg(image, quality=q).astype(float) - image).mean() for q in (95, 20)]
+    assert 0 < errors[0] < errors[1]
+    with pytest.raises(ValueError, match="quality"):
+        jpeg(image, quality=0)
+
+
+def test_batches_depend_on_seed_and_step_alone(store: Path) -> None:
+    images = read_images([store], "train")
+    assert len(images) == 6  # three whole pairs of the four; the one with a gap is left out
+    draw = [
+        draw_batch(images, batch_size=2, crop_px=32, seed=seed, step=step)
+        for seed, step in ((0, 5), (0, 5), (0, 6), (1, 5))
+    ]
+    assert draw[0].shape == (2, 3, 32, 32)
+    assert draw[0].min() >= 0
+    assert draw[0].max() <= 1
+    assert torch.equal(draw[0], draw[1])
+    assert not torch.equal(draw[0], draw[2])
+    assert not torch.equal(draw[0], draw[3])
+    with pytest.raises(PairStoreError, match="test tiles"):
+        read_images([store], "test")
+
+
+def test_shipped_recipe_ends_at_sixteen_blocks() -> None:
+    recipe = read_recipe()
+    assert recipe.depths[-1] == 16
+    assert recipe.depth_at(0) == recipe.depths[0]
+    assert recipe.depth_at(recipe.total_steps) == 16
+    assert recipe.gan_steps > 0
+
+
+def test_schedule() -> None:
+    config = dataclasses.replace(_TINY, depths=(1, 2), depth_steps=(100, 100), warmup_steps=10)
+    assert [config.depth_at(step) for step in (0, 99, 100, 199, 200)] == [1, 1, 2, 2, 2]
+    rates = [config.learning_rate_at(step) for step in range(config.total_steps)]
+    assert rates[0] == pytest.approx(config.learning_rate / 10)
+    assert rates[99] > 4 * rates[100]  # warm-up again after growth
+    assert rates[10] > rates[50] > rates[150] > rates[199] > 0
+    assert max(rates) <= config.learning_rate
+
+
+def test_recipes_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    with pytest.raises(MissingFileError):
+        read_recipe(path)
+    path.write_text("depths = [2]\ndepth_steps = [5]\nlearning_rat = 1.0\n")
+    with pytest.raises(RequestError, match="learning_rat"):
+        read_recipe(path)
+    path.write_text("depths = [4, 2]\ndepth_steps = [5, 5]\n")
+    with pytest.raises(RequestError, match="rise"):
+        read_recipe(path)
+    path.write_text("depths = [")
+    with pytest.raises(RequestError, match="TOML"):
+        read_recipe(path)
+    path.write_text("depths = [2]\ndepth_steps = [5]\n")
+    assert read_recipe(path).depths == (2,)
+
+
+class _KilledError(Exception):
+    pass
+
+
+def test_training_resumes_bit_by_bit_after_a_kill(store: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    expected = train_sr([store], whole, _TINY, resume=False).state_dict()
+    # In the first stage, just after a growth, in the adversarial phase.
+    kills = iter([3, 7, 11])
+
+    def killer(limit: int):  # type: ignore[no-untyped-def]
+        def progress(done: int, total: int) -> None:
+            assert total == _TINY.total_steps
+            if done == limit:
+                raise _KilledError
+
+        return progress
+
+    for limit in kills:
+        with pytest.raises(_KilledError):
+            train_sr([store], broken, _TINY, resume=True, progress=killer(limit))
+    resumed = train_sr([store], broken, _TINY, resume=True).state_dict()
+    assert expected.keys() == resumed.keys()
+    assert all(torch.equal(expected[key], resumed[key]) for key in expected)
+    steps = [json.loads(line)["step"] for line in (broken / LOG).read_text().splitlines()]
+    assert steps == [3, 6, 9, 12]
+    assert len(load_network(broken).body) == 2
+
+
+def test_training_refuses_to_overwrite_or_mix_recipes(store: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(2,), gan_steps=0)
+    with pytest.raises(ModelFolderError, match="checkpoint"):
+        export(tmp_path, tmp_path / "model")
+    train_sr([store], tmp_path, config, resume=False)
+    with pytest.raises(OutputExistsError):
+        train_sr([store], tmp_path, config, resume=False)
+    other = dataclasses.replace(config, learning_rate=5e-4)
+    with pytest.raises(RequestError, match="learning_rate"):
+        train_sr([store], tmp_path, other, resume=True)
+
+
+def test_training_beats_bicubic(store: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        _TINY, depths=(1,), depth_steps=(60,), gan_steps=0, batch_size=4, validate_every=60
+    )
+    network = train_sr([store], tmp_path, config, resume=False)
+    record = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
+    assert record["model_psnr_db"] > record["bicubic_psnr_db"] + 0.3
+    assert record["model_gradient_ratio"] > record["bicubic_gradient_ratio"]
+    assert record["gain_db"] == {
+        "blocks": pytest.approx(record["model_psnr_db"] - record["bicubic_psnr_db"])
+    }
+    tile = torch.from_numpy(read_images([store], "val").tiles[:1]).float() / 255
+    with torch.no_grad():
+        assert network.eval()(area_downsample(tile, 4)).shape == tile.shape
