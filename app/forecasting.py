@@ -22,7 +22,8 @@ from forecast.region import RegionStepper, padded_shape
 from forecast.start import read_start
 from preprocessing.errors import DateError, RequestError
 from preprocessing.io import RasterSource
-from sr.pretrained import load_lift
+from sr.lift import ESRGANLift
+from sr.pretrained import load_network
 
 __all__ = ["forecast_region"]
 
@@ -76,7 +77,7 @@ def forecast_region(
         raise
     (scratch / "request.json").write_text(json.dumps(identity), encoding="utf-8")
     height, width = padded_shape(source.grid.height, source.grid.width)
-    stepper = RegionStepper(model, load_lift(), height=height, width=width, steps=request.steps)
+    stepper = RegionStepper(model, ESRGANLift(load_network()), height=height, width=width, steps=request.steps)
     run = RegionRun(request, source, scratch, start_year)
     run.roll(stepper, image, progress)
     run.write(image, valid, progress)

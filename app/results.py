@@ -91,7 +91,7 @@ class ForecastFolder:
                 members=int(run["members"]),
                 seed=int(run["seed"]),
                 value_range=(float(low), float(high)),
-                model=str(run["model"]["name"]),
+                model=Path(str(run["model"]["name"])).name,
                 model_sha256=str(run["model"]["sha256"]),
                 run=run,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def train_forecast(
     progress: Progress | None = None,
 ) -> Path:
     """Train a forecaster by a TOML recipe (the shipped one where None) into a model folder."""
-    from forecast.training import TrainingConfig
-    from forecast.training import train_forecast as train
+    from forecast.training.config import TrainingConfig
+    from forecast.training.loop import train_forecast as train
 
     with as_file(files("forecast") / "recipes" / "base.toml") as shipped:
         recipe = load_config(TrainingConfig, config or shipped)
@@ -48,9 +49,10 @@ def train_sr(
     progress: Progress | None = None,
 ) -> Path:
     """Train the super-resolution network by a TOML recipe (the shipped one where None)."""
-    from sr.training import SRTrainingConfig
+    from sr.recipe import DEFAULT_RECIPE, read_recipe
     from sr.training import train_sr as train
 
-    with as_file(files("sr") / "recipes" / "rrdb16.toml") as shipped:
-        recipe = load_config(SRTrainingConfig, config or shipped)
-    return train(stores, out, recipe, resume=resume, progress=progress)
+    recipe = read_recipe(config or DEFAULT_RECIPE)
+    tick = None if progress is None else partial(progress, "training")
+    train(stores, out, recipe, resume=resume, progress=tick)
+    return out

@@ -26,7 +26,7 @@ from preprocessing.tiling import plan_tiles
 __all__ = ["REFUSED_SCORE", "RELIABLE_SCORE", "Shift", "apply_shift", "estimate_shift"]
 
 RELIABLE_SCORE = 5.0
-"""From here on a shift is trusted: peaks of unrelated images end at 4.2, matches begin at 5.5."""
+"""From here on a shift is trusted: peaks of unrelated images and of noise end at 4.7."""
 
 REFUSED_SCORE = 4.0
 """Below, the images match no better than images of different places do."""
@@ -65,6 +65,9 @@ class Shift:
         return self.score >= RELIABLE_SCORE
 
 
+_NOTHING = Shift(0.0, 0.0, 0.0)
+
+
 def estimate_shift(
     reference: Raster, moving: Raster, *, max_shift_px: float = 12.0, upsample: int = 20
 ) -> Shift:
@@ -72,7 +75,8 @@ def estimate_shift(
 
     Phase correlation of edge directions (Fitch et al. 2002), summed over blocks of at most 512 px
     so that memory does not grow with the region; the peak is refined with a locally upsampled DFT
-    (Guizar-Sicairos et al. 2008) and a parabola.
+    (Guizar-Sicairos et al. 2008) and a parabola. A second pass after removing the first result
+    halves the error: two images that already lie alike are sampled alike.
 
     Args:
         reference: Raster of shape `(c, h, w)`; fixes the pixel grid.
@@ -93,38 +97,20 @@ def estimate_shift(
             f"expected {moving.name} on the grid of {reference.name} "
             f"{reference.valid.shape}, got {moving.valid.shape}; align the two first"
         )
-    height, width = reference.valid.shape
-    reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
-    size = min(_BLOCK_PX, height, width)
-    windows = plan_tiles(height, width, size=size, stride=size)
-    padded = scipy.fft.next_fast_len(size + reach + 1)
-    spectrum = np.zeros((padded, padded), dtype=np.complex128)
-    textured = 0
-    for window in _spread(windows, _MOST_BLOCKS):
-        first = _directions(reference.crop(window))
-        second = _directions(moving.crop(window))
-        if first is None or second is None:
-            continue
-        textured += 1
-        spectrum += scipy.fft.fft2(first, (padded, padded)) * np.conj(
-            scipy.fft.fft2(second, (padded, padded))
-        )
-    if not textured:
-        return Shift(0.0, 0.0, 0.0)
-    surface = scipy.fft.fftshift(scipy.fft.ifft2(spectrum).real)
-    centre = padded // 2
-    search = surface[centre - reach : centre + reach + 1, centre - reach : centre + reach + 1]
-    row, col = np.unravel_index(int(search.argmax()), search.shape)
-    score = _score(surface, int(row) + centre - reach, int(col) + centre - reach)
-    if score < REFUSED_SCORE:
+    first = _estimate(reference, moving, max_shift_px, upsample)
+    if first.score < REFUSED_SCORE and first != _NOTHING:
         raise RegistrationError(
             f"expected {moving.name} to show the same ground as {reference.name}, no shift within "
-            f"{max_shift_px:g} px lays one over the other (score {score:.1f}, needed "
+            f"{max_shift_px:g} px lays one over the other (score {first.score:.1f}, needed "
             f"{REFUSED_SCORE:g}); check that both files show the same place, allow a longer shift, "
             "or switch co-registration off"
         )
-    dy, dx = _refine(spectrum, float(row - reach), float(col - reach), upsample)
-    return Shift(dy, dx, score)
+    if not first.reliable:
+        return first
+    rest = _estimate(reference, apply_shift(moving, first), max_shift_px, upsample)
+    if not rest.reliable or rest.length_px > 1:
+        return first
+    return Shift(first.dy_px + rest.dy_px, first.dx_px + rest.dx_px, first.score)
 
 
 def apply_shift(raster: Raster, shift: Shift) -> Raster:
@@ -166,6 +152,33 @@ def apply_shift(raster: Raster, shift: Shift) -> Raster:
     return replace(raster, data=np.stack(planes), valid=valid)
 
 
+def _estimate(reference: Raster, moving: Raster, max_shift_px: float, upsample: int) -> Shift:
+    """One pass of `estimate_shift`, which never refuses."""
+    height, width = reference.valid.shape
+    reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
+    size = min(_BLOCK_PX, height, width)
+    windows = plan_tiles(height, width, size=size, stride=size)
+    padded = scipy.fft.next_fast_len(size + reach + 1)
+    spectrum = np.zeros((padded, padded), dtype=np.complex128)
+    for window in _spread(windows, _MOST_BLOCKS):
+        first = _directions(reference.crop(window))
+        second = _directions(moving.crop(window))
+        if first is not None and second is not None:
+            spectrum += scipy.fft.fft2(first, (padded, padded)) * np.conj(
+                scipy.fft.fft2(second, (padded, padded))
+            )
+    if not spectrum.any():
+        return _NOTHING
+    surface = scipy.fft.fftshift(scipy.fft.ifft2(spectrum).real)
+    centre = padded // 2
+    near = slice(centre - reach, centre + reach + 1)
+    search = surface[near, near] * _trust(reach)
+    row, col = (int(i) for i in np.unravel_index(int(search.argmax()), search.shape))
+    score = _score(surface, row + centre - reach, col + centre - reach)
+    dy, dx = _refine(spectrum, row - reach, col - reach, upsample)
+    return Shift(dy, dx, score)
+
+
 def _directions(raster: Raster) -> NDArray[np.complex64] | None:
     """Doubled edge directions: complex `(h, w)`, length 0 (flat, invalid) to 1; None if blank."""
     valid = raster.valid
@@ -193,6 +206,16 @@ def _directions(raster: Raster) -> NDArray[np.complex64] | None:
     field[~solid] = 0
     field *= np.outer(_taper(field.shape[0]), _taper(field.shape[1]))
     return np.asarray(field, dtype=np.complex64)
+
+
+def _trust(reach: int) -> NDArray[np.float64]:
+    """Weights `(2 reach + 1, 2 reach + 1)` that prefer the shorter of two shifts that fit alike.
+
+    Repeated structures (rows, parking lots) and leaning towers give several peaks; dates of one
+    product rarely lie far apart. 1 at the centre, 0.6 at `reach`: a lone peak wins anywhere.
+    """
+    rows, cols = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    return np.asarray(1 / (1 + (rows**2 + cols**2) / (1.25 * reach) ** 2))
 
 
 def _taper(length: int) -> NDArray[np.float32]:

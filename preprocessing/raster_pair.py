@@ -45,6 +45,7 @@ class PrepareConfig:
         difference: Difference of unit values that counts as changed.
         coregister: Estimate and remove the shift between both dates.
         max_shift_px: Longest shift that is looked for.
+        max_residual_px: Refused if a longer shift is left after the best has been removed.
         match: Match the histograms of the later date to the earlier one's.
         val_share: Share held out for validation: of the places, or, of a single place, a compact
             corner of tiles with a strip of 128 px between it and the rest.
@@ -60,6 +61,7 @@ class PrepareConfig:
     difference: float = 20 / 255
     coregister: bool = True
     max_shift_px: float = 12.0
+    max_residual_px: float = 0.5
     match: bool = True
     val_share: float = 0.0
     split: str | None = None
@@ -74,6 +76,8 @@ class PrepareConfig:
             raise ValueError(f"expected a val_share of 0 to below 1, got {self.val_share}")
         if not self.max_shift_px >= 1:
             raise ValueError(f"expected a max_shift_px of at least 1, got {self.max_shift_px}")
+        if not self.max_residual_px > 0:
+            raise ValueError(f"expected a max_residual_px above 0, got {self.max_residual_px}")
         _ = self.filters
 
     @property
@@ -209,24 +213,30 @@ def _coregister(
     earlier: Raster, later: Raster, first: Raster, second: Raster, config: PrepareConfig
 ) -> tuple[Raster, Shift, float]:
     """Remove the shift of `second` and measure what is left; resampled from `later` once."""
-    found = estimate_shift(first, second, max_shift_px=config.max_shift_px)
+    nothing, longest = Shift(0.0, 0.0), config.max_shift_px
+    found = estimate_shift(first, second, max_shift_px=longest)
     if not found.reliable:
-        return second, Shift(0.0, 0.0, found.score), math.nan
-    best, best_shift, left = second, Shift(0.0, 0.0, found.score), found
+        return second, replace(nothing, score=found.score), math.nan
+    best, best_shift, left = second, nothing, found
     candidate = found
     for _ in range(2):
         if left.length_px <= _LEAST_SHIFT_PX:
             break
         _, moved = align(earlier, later, shift=candidate)
         try:
-            rest = estimate_shift(first, moved, max_shift_px=config.max_shift_px)
+            rest = estimate_shift(first, moved, max_shift_px=longest)
         except RegistrationError:
             break
-        if not rest.reliable or rest.length_px >= left.length_px:
-            break
-        best, best_shift, left = moved, replace(candidate, score=found.score), rest
+        if rest.reliable and rest.length_px < left.length_px:
+            best, best_shift, left = moved, candidate, rest
         candidate = Shift(candidate.dy_px + rest.dy_px, candidate.dx_px + rest.dx_px)
-    return best, best_shift, left.length_px
+    if left.length_px > config.max_residual_px:
+        raise RegistrationError(
+            f"expected one shift that lays {later.name} over {earlier.name}, {left.length_px:.1f} "
+            f"px are left after the best (allowed: {config.max_residual_px:g}): parts of the image "
+            "move differently, as leaning towers do; use other dates or allow more"
+        )
+    return best, replace(best_shift, score=found.score), left.length_px
 
 
 def _splits(windows: Sequence[Window], config: PrepareConfig) -> list[str | None]:

@@ -184,6 +184,9 @@ class PrepareReport:
                     f"  {title:<26}{spread['median']:>9.4g}{spread['p90']:>9.4g}"
                     f"{spread['max']:>9.4g}"
                 )
+        unmeasured = sum(1 for p in self.pairs if not p.refused and math.isnan(p.residual_px))
+        if unmeasured:
+            lines.append(f"  {unmeasured} pairs of rasters left as they lie: no shift stands out")
         if self.refused:
             lines += ["", f"  {len(self.refused)} pairs of rasters refused:"]
             lines += [f"    {pair.source}: {pair.refused}" for pair in self.refused]

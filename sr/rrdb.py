@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import cast
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -67,12 +67,16 @@ class RRDB(nn.Module):
         return x + inner * self.residual_scale
 
     @torch.no_grad()
-    def make_identity(self) -> None:
-        """Zero the last convolution of each dense block, so that the block returns its input."""
+    def silence(self) -> float:
+        """Zero the last convolution of each dense block; return the factor the block has then.
+
+        The dense blocks return their input, so the whole block returns 1.2 times its input.
+        """
         for block in (self.rdb1, self.rdb2, self.rdb3):
             block.conv5.weight.zero_()
             assert block.conv5.bias is not None
             block.conv5.bias.zero_()
+        return 1 + self.residual_scale
 
 
 class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -167,10 +171,11 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 def grow(network: RRDBNet, num_blocks: int) -> RRDBNet:
-    """A deeper copy of `network` with the same output: identity blocks are inserted evenly.
+    """A deeper copy of `network` with the same output, up to rounding.
 
-    New blocks have zeroed last convolutions, so they pass their input on; they take gradients
-    from the first step. Growing again from the result is possible.
+    Blocks are appended whose dense blocks pass their input on. Such a block multiplies by 1.2,
+    its outer residual (see `RRDB.silence`), which the convolution after the blocks undoes. The new
+    blocks take gradients from the first step; growing again from the result is possible.
 
     Args:
         network: The trained, shallower network.
@@ -184,21 +189,14 @@ def grow(network: RRDBNet, num_blocks: int) -> RRDBNet:
         raise ValueError(f"expected at least {present} blocks to grow to, got {num_blocks}")
     deeper: RRDBNet = RRDBNet(**{**_arguments(network), "num_blocks": num_blocks})
     deeper.to(next(network.parameters()).device)
-    places = grown_places(present, num_blocks)
-    for block in deeper.body:
-        if isinstance(block, RRDB):
-            block.make_identity()
-    for source, place in zip(network.body, places, strict=True):
-        deeper.get_submodule(f"body.{place}").load_state_dict(source.state_dict())
-    rest = {k: v for k, v in network.state_dict().items() if not k.startswith("body.")}
-    deeper.load_state_dict(rest, strict=False)
+    deeper.load_state_dict(network.state_dict(), strict=False)
+    gain = 1.0
+    for block in list(deeper.body)[present:]:
+        gain *= cast(RRDB, block).silence()
+    with torch.no_grad():
+        deeper.conv_body.weight.div_(gain)
     deeper.train(network.training)
     return deeper
-
-
-def grown_places(present: int, num_blocks: int) -> Sequence[int]:
-    """Where `present` blocks go in a stack of `num_blocks`: evenly spread, the first first."""
-    return [index * num_blocks // present for index in range(present)]
 
 
 def _arguments(network: RRDBNet) -> dict[str, object]:

@@ -13,6 +13,7 @@ from preprocessing.errors import ModelFolderError
 from sr.checkpoints import interpolate, save_half
 from sr.degradations import area_downsample
 from sr.discriminator import PatchDiscriminator
+from sr.inference import upscale_batch
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
 from sr.pretrained import load_network
 from sr.rrdb import ResidualDenseBlock, RRDBNet, bicubic_upsample, grow
@@ -71,8 +72,8 @@ def test_growth_keeps_the_output(present: int, depth: int) -> None:
     deeper = grow(network, depth)
     image = _image(1, 3, 7, 7)
     with torch.no_grad():
-        # Identity blocks add exact zeros, so there is no rounding either.
-        assert torch.equal(deeper(image), network(image))
+        # New blocks scale by 1.2 each and are undone later: float32 rounding, nothing else.
+        assert torch.allclose(deeper(image), network(image), rtol=1e-4, atol=1e-5)
     assert len(deeper.body) == depth
     assert deeper.config.num_blocks == depth
 
@@ -176,7 +177,7 @@ def test_discriminator_learns_to_tell_noise_from_flat() -> None:
 def test_tiled_equals_whole(height: int, width: int) -> None:
     network = _network(1, global_skip=True)
     image = area_downsample(_image(1, 3, 2 * height, 2 * width), 2)
-    whole = upscale_tiled(network, image, tile=64, pad=0)
+    whole = upscale_batch(network, image)
     tiled = upscale_tiled(network, image, tile=16, pad=16)
     assert whole.shape == (1, 3, 4 * height, 4 * width)
     assert (tiled - whole).abs().max() <= 1 / 255

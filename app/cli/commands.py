@@ -159,7 +159,9 @@ def animate(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or the name of a shipped one.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Model folder, or the name of a shipped one.")
+    ],
     stores: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Pair stores.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
 ) -> None:

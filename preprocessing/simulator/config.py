@@ -71,6 +71,7 @@ class Region:
         conifers: Part of the stands that is coniferous, 0..1.
         river_width_m: Width of the main river.
         town_share: Part of the land built up at the start, 0..1.
+        pond_share: Part of the land under ponds in a mean year, 0..1.
     """
 
     relief_m: float
@@ -84,6 +85,7 @@ class Region:
     conifers: float
     river_width_m: float
     town_share: float
+    pond_share: float
 
     @classmethod
     def draw(cls, seed: int) -> Region:
@@ -91,8 +93,9 @@ class Region:
         rng = generator(seed, "region")
         regular = bool(rng.random() < 0.35)
         size = float(rng.uniform(0.75, 1.3)) * (1.5 if regular else 1.0)
+        ponds = max(0.0, float(rng.uniform(-0.04, 0.035)))
         return cls(
-            relief_m=float(rng.uniform(50.0, 170.0)),
+            relief_m=float(rng.uniform(50.0, 170.0)) * (0.5 if ponds > 0 else 1.0),
             forest_share=float(rng.uniform(0.16, 0.45)),
             field_width_m=85.0 * size,
             field_length_m=220.0 * size,
@@ -103,4 +106,5 @@ class Region:
             conifers=float(rng.uniform(0.2, 0.8)),
             river_width_m=float(rng.uniform(45.0, 95.0)),
             town_share=float(rng.uniform(0.035, 0.065)),
+            pond_share=ponds,
         )

@@ -11,12 +11,12 @@ class Cover(IntEnum):
     """Land cover of a pixel; the codes stored in cover maps.
 
     Attributes:
-        WATER: Rivers, lakes and the reservoir.
+        WATER: The river, ponds and the reservoir.
         FOREST: Closed stands.
         YOUNG_FOREST: Regrowth, 2 to 12 years after clearing.
         CLEARCUT: Forest cut less than 2 years ago: slash and bare soil.
         CROPLAND: Arable parcels, whatever grows on them this year.
-        GRASS: Pasture, meadow, overgrown river bars.
+        GRASS: Pasture, meadow, overgrown river bars, reeds around ponds.
         BUILT_UP: Towns, with their streets and gardens.
         ROAD: Roads between towns, bridges included.
         BARE: Sand bars, the dam and the dry rim and floor of the reservoir.

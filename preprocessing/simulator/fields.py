@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from preprocessing.simulator.config import Region
@@ -15,7 +14,7 @@ __all__ = ["CROPS", "Fields"]
 
 CROPS = 8
 _ROTATION = 0.12
-_TURNOVER = 0.012
+_TURNOVER = 0.009
 _MERGER = 0.006
 # How likely each crop is on moist and on dry land; the order is that of the palette.
 _MOIST = np.array([0.16, 0.2, 0.15, 0.1, 0.12, 0.05, 0.14, 0.08])
@@ -64,7 +63,3 @@ class Fields:
             single = (self.owner == new).sum() == 1 and (self.owner == old).sum() == 1
             if new != old and single and not self.grass[new] and not self.grass[old]:
                 self.owner[other] = new
-
-    def map(self, values: NDArray[np.generic], label: NDArray[np.int32]) -> NDArray[np.generic]:
-        """Values given per owner `(n,)`, spread to the pixels of `label` `(h, w)`."""
-        return np.asarray(values[self.owner][label])

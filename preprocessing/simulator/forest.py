@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from preprocessing.simulator.config import Region
+from preprocessing.simulator.distance import distance_to
 from preprocessing.simulator.fractal import fractal_noise
 from preprocessing.simulator.frame import Frame
 from preprocessing.simulator.parcels import Parcels
@@ -68,7 +69,8 @@ class Forest:
 
     def _cut(self, rng: np.random.Generator) -> None:
         ripe = (self.age >= _RIPE_YEARS) & ~self._banks
-        inner = cv2.erode(ripe.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
+        closed = (self.age >= CLOSED_YEARS).astype(np.uint8)
+        inner = cv2.erode(closed, np.ones((3, 3), np.uint8), borderValue=1)
         edge = np.flatnonzero(ripe & (inner == 0))
         if len(edge) == 0:
             return
@@ -135,6 +137,6 @@ def _initial(
 
 def _stream_trees(frame: Frame, terrain: Terrain, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Broken rows of trees along the streams."""
-    distance = cv2.distanceTransform((~terrain.streams).astype(np.uint8), cv2.DIST_L2, 5)
+    distance = distance_to(terrain.streams)
     gaps = fractal_noise(frame.shape, rng, slope=1.0, largest_px=frame.px(220.0), smallest_px=5.0)
-    return np.asarray(distance * frame.fine_m < 9.0 + 9.0 * gaps)
+    return np.asarray(distance * frame.fine_m < 8.0 + 7.0 * gaps)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.config import Region, WorldConfig
 from preprocessing.simulator.covers import Cover
+from preprocessing.simulator.distance import widened
 from preprocessing.simulator.fields import Fields
 from preprocessing.simulator.forest import CLEARCUT_YEARS, CLOSED_YEARS, Forest
 from preprocessing.simulator.frame import Frame
 from preprocessing.simulator.parcels import Parcels, build_parcels
+from preprocessing.simulator.ponds import Ponds
 from preprocessing.simulator.reservoir import Reservoir
 from preprocessing.simulator.river import River
 from preprocessing.simulator.roads import Roads, build_roads
@@ -49,7 +50,9 @@ class LandYear:
         owner: int32 field (merged parcels share one).
         crop: int8 crop.
         still: bool, water of the reservoir.
+        pond: bool, water of the ponds.
         old_bed: bool, overgrown bars of the river.
+        reeds: bool, the wet fringe of ponds.
         main_road: bool, the wider roads.
     """
 
@@ -60,7 +63,9 @@ class LandYear:
     owner: NDArray[np.int32]
     crop: NDArray[np.int8]
     still: NDArray[np.bool_]
+    pond: NDArray[np.bool_]
     old_bed: NDArray[np.bool_]
+    reeds: NDArray[np.bool_]
     main_road: NDArray[np.bool_]
 
 
@@ -82,35 +87,41 @@ def live(setting: Setting) -> Iterator[LandYear]:
     parcels, region, seed = setting.parcels, setting.region, setting.config.seed
     river = River(frame, region, terrain, seed)
     reservoir = Reservoir(frame, region, terrain, seed)
-    basin = _wider(reservoir.basin | reservoir.dam, frame.px(30.0))
-    roads = build_roads(frame, region, terrain, river.water, basin, seed)
-    wet = river.water | river.old_bed
+    basin = widened(reservoir.basin | reservoir.dam, frame.px(30.0))
+    ponds = Ponds(frame, region, terrain, basin, seed)
+    roads = build_roads(frame, region, terrain, river.water | ponds.ground, basin, seed)
+    wet = river.water | river.old_bed | ponds.ground
     towns = Towns(
-        frame, region, terrain, parcels, roads, basin | _wider(wet, frame.px(_BANK_M)), seed
+        frame, region, terrain, parcels, roads, basin | widened(wet, frame.px(_BANK_M)), seed
     )
     forest = Forest(frame, region, terrain, parcels, wet | towns.built | roads.road, seed)
     fields = Fields(region, terrain, parcels, seed)
     for year in range(config.years):
         if year > 0:
             water = river.water | reservoir.water(year - 1)
-            towns.step(year, basin | _wider(water | river.old_bed, frame.px(_BANK_M)))
+            towns.step(
+                year, basin | widened(water | river.old_bed | ponds.ground, frame.px(_BANK_M))
+            )
             forest.step(year)
             river.step(towns.built | roads.road)
             fields.step(year)
-        taken = towns.built | roads.road | river.water | river.sand
+        taken = towns.built | roads.road | river.water | river.sand | ponds.water(year)
         if year >= reservoir.start:
             taken |= reservoir.basin | reservoir.dam
         forest.remove(taken)
         still = reservoir.water(year)
+        pond = ponds.water(year)
         yield LandYear(
             year,
-            _compose(parcels, river, reservoir, roads, towns, forest, fields, year),
+            _compose(parcels, river, reservoir, ponds, roads, towns, forest, fields, year),
             forest.age.copy(),
             towns.since.copy(),
             fields.owner[parcels.label],
             fields.crop[fields.owner][parcels.label],
             still,
+            pond,
             river.old_bed,
+            ponds.fringe(year),
             roads.main,
         )
 
@@ -119,6 +130,7 @@ def _compose(
     parcels: Parcels,
     river: River,
     reservoir: Reservoir,
+    ponds: Ponds,
     roads: Roads,
     towns: Towns,
     forest: Forest,
@@ -127,20 +139,15 @@ def _compose(
 ) -> NDArray[np.uint8]:
     grass = fields.grass[fields.owner][parcels.label]
     cover = np.where(grass, Cover.GRASS, Cover.CROPLAND).astype(np.uint8)
-    cover[river.old_bed] = Cover.GRASS
+    cover[river.old_bed | ponds.fringe(year)] = Cover.GRASS
     age = forest.age
     cover[age >= 0] = Cover.CLEARCUT
     cover[age >= CLEARCUT_YEARS] = Cover.YOUNG_FOREST
     cover[age >= CLOSED_YEARS] = Cover.FOREST
     cover[river.sand] = Cover.BARE
-    cover[river.water] = Cover.WATER
+    cover[river.water | ponds.water(year)] = Cover.WATER
     cover[towns.built] = Cover.BUILT_UP
     cover[roads.road] = Cover.ROAD
     cover[reservoir.bare(year)] = Cover.BARE
     cover[reservoir.water(year)] = Cover.WATER
     return cover
-
-
-def _wider(mask: NDArray[np.bool_], reach_px: float) -> NDArray[np.bool_]:
-    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(distance <= reach_px)

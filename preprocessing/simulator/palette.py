@@ -40,6 +40,8 @@ class Palette:
         shallow: Water near the bank.
         deep: The river further out.
         still: Deep, clear standing water.
+        pond: Brown, shallow standing water.
+        reeds: The fringe of ponds.
     """
 
     crops: NDArray[np.float32]
@@ -54,6 +56,8 @@ class Palette:
     shallow: NDArray[np.float32]
     deep: NDArray[np.float32]
     still: NDArray[np.float32]
+    pond: NDArray[np.float32]
+    reeds: NDArray[np.float32]
 
     @classmethod
     def of(cls, region: Region, parched: float) -> Palette:
@@ -85,4 +89,6 @@ class Palette:
             np.array([0.40, 0.42, 0.33], np.float32),
             np.array([0.25, 0.33, 0.29], np.float32),
             np.array([0.13, 0.22, 0.23], np.float32),
+            np.array([0.175, 0.205, 0.15], np.float32),
+            np.array([0.25, 0.31, 0.19], np.float32),
         )

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.borders import draw_borders
+from preprocessing.simulator.borders import Borders, draw_borders
 from preprocessing.simulator.covers import Cover
+from preprocessing.simulator.distance import distance_to
 from preprocessing.simulator.forest import CLOSED_YEARS
 from preprocessing.simulator.land import LandYear, Setting
 from preprocessing.simulator.palette import Palette
@@ -34,7 +35,8 @@ def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colou
     """
     rng = generator(setting.config.seed, "season", land.year)
     palette = Palette.of(setting.region, float(rng.normal(0.0, 0.06)))
-    colour = _fields(setting, textures, land, palette)
+    borders = draw_borders(setting, land.owner, textures.mottle)
+    colour = _fields(setting, textures, land, palette, borders)
     cover = land.cover
     for mask, paint in (
         (cover == Cover.CLEARCUT, _clearcut),
@@ -46,6 +48,9 @@ def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colou
     ):
         if mask.any():
             colour[mask] = paint(setting, textures, land, palette, mask)
+    # Tracks go on through the forest as rides; nowhere else do they show but between fields.
+    wooded = land.forest_age >= 0
+    _blend(colour, palette.soil * 0.85, borders.track * wooded * np.float32(0.55))
     colour *= textures.light[..., None]
     _shadows(setting, land, colour)
     wet = cover == Cover.WATER
@@ -54,7 +59,9 @@ def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colou
     return colour
 
 
-def _fields(setting: Setting, tex: Textures, land: LandYear, palette: Palette) -> Colour:
+def _fields(
+    setting: Setting, tex: Textures, land: LandYear, palette: Palette, borders: Borders
+) -> Colour:
     owner = land.owner
     arable = land.cover == Cover.CROPLAND
     tint = 0.9 + 0.2 * hash_unit(owner.astype(np.int64) * 16 + land.crop, 51)
@@ -63,17 +70,25 @@ def _fields(setting: Setting, tex: Textures, land: LandYear, palette: Palette) -
     warm = (hash_unit(owner, 53) - 0.5)[..., None] * np.array([0.035, 0.0, -0.03], np.float32)
     # Within a field: soil and moisture show through, more in some fields than in others.
     uneven = np.where(arable, 0.35 + hash_unit(owner, 54), 1.0)
-    shade = 0.028 * tex.patch * uneven + 0.03 * tex.mottle * uneven + 0.014 * tex.grain
+    shade = (
+        0.028 * tex.patch * uneven
+        + 0.03 * tex.mottle * uneven
+        + 0.022 * tex.grain
+        - 0.05 * tex.veins * uneven
+    )
     shade += np.where(arable, 0.028 * tex.rows, 0.012 * tex.crown)
     shade -= 0.07 * (tex.wetness - 0.5)
     level = tint * (1.0 + shade)
     colour = (base + warm) * level[..., None]
-    moist = np.where(arable, 0.06, 0.22) * np.clip(tex.wetness - 0.35 + 0.08 * tex.patch, 0, 1)
+    moist = np.clip(tex.wetness - 0.35 + 0.08 * tex.patch, 0, 1)
+    moist *= np.where(arable, np.float32(0.06), np.float32(0.22))
     colour += moist[..., None] * (np.array([0.29, 0.37, 0.22], np.float32) - colour)
-    scrub = ~arable & (tex.crown + 0.7 * tex.mottle > 2.1 - 0.8 * land.old_bed)
-    borders = draw_borders(setting, owner, tex.mottle)
+    sparse = np.where(land.old_bed, np.float32(1.3), np.float32(2.1))
+    reeds = land.reeds * np.clip(0.75 + 0.2 * tex.mottle, 0.0, 1.0)
+    _blend(colour, palette.reeds, reeds.astype(np.float32))
+    scrub = (~arable & (tex.crown + 0.7 * tex.mottle > sparse)).astype(np.float32)
     _blend(colour, palette.broadleaf * 1.05, np.maximum(borders.hedge * 0.8, scrub * 0.6))
-    _blend(colour, palette.soil, borders.track * 0.55)
+    _blend(colour, palette.soil * 1.05, borders.track * 0.65)
     _blend(colour, palette.grass * 0.92, borders.baulk * 0.45)
     return np.asarray(colour, dtype=np.float32)
 
@@ -86,7 +101,7 @@ def _forest(
     share = np.clip((stand - setting.region.conifers) * 5.0 + 0.5, 0.0, 1.0)[:, None]
     base = palette.conifer * (1 - share) + palette.broadleaf * share
     tone = 0.95 + 0.1 * hash_unit(label, 56)
-    bump = 0.085 * tex.crown[mask] + 0.045 * tex.grain[mask]
+    bump = 0.1 * tex.crown[mask] + 0.075 * tex.grain[mask]
     bump += 0.05 * tex.mottle[mask] + 0.03 * tex.patch[mask]
     return np.asarray(base * (tone * (1.0 + bump))[:, None], dtype=np.float32)
 
@@ -135,15 +150,30 @@ def _road(setting: Setting, tex: Textures, land: LandYear, palette: Palette, mas
 
 
 def _water(setting: Setting, tex: Textures, land: LandYear, palette: Palette, mask: Mask) -> Colour:
-    shore = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)[mask]
+    shore = distance_to(~mask)[mask]
     metres = shore * np.float32(setting.frame.fine_m)
     still = land.still[mask][:, None]
     deep = np.where(still, palette.still, palette.deep)
-    reach = np.where(land.still[mask], 30.0, 26.0)
+    deep = np.where(land.pond[mask][:, None], _pond_colour(tex, land, palette, mask), deep)
+    reach = np.where(land.pond[mask], 9.0, 28.0)
     depth = (1.0 - np.exp(-metres / reach))[:, None]
     edge = np.where(still, 0.6 * palette.shallow + 0.4 * palette.still, palette.shallow)
-    silt = 0.05 * tex.patch[mask] + 0.03 * tex.mottle[mask] + 0.008 * tex.grain[mask]
+    edge = np.where(land.pond[mask][:, None], 0.7 * deep + 0.3 * edge, edge)
+    silt = (
+        np.where(land.pond[mask], 0.01, 0.05) * tex.patch[mask]
+        + 0.03 * tex.mottle[mask]
+        + 0.008 * tex.grain[mask]
+    )
     return np.asarray((edge + depth * (deep - edge)) * (1.0 + silt)[:, None], np.float32)
+
+
+def _pond_colour(tex: Textures, land: LandYear, palette: Palette, mask: Mask) -> Colour:
+    """Ponds differ, each is of one colour: some nearly black, some full of silt or algae."""
+    _, number = cv2.connectedComponents(land.pond.astype(np.uint8))
+    number = number[mask]
+    mean = np.bincount(number, tex.patch[mask]) / np.maximum(np.bincount(number), 1)
+    kind = np.clip(0.35 + 0.45 * mean, 0.0, 1.0)[number][:, None]
+    return np.asarray(palette.pond * 0.85 + kind * (palette.shallow * 0.85 - palette.pond * 0.7))
 
 
 def _shadows(setting: Setting, land: LandYear, colour: Colour) -> None:
@@ -158,4 +188,6 @@ def _shadows(setting: Setting, land: LandYear, colour: Colour) -> None:
 
 
 def _blend(colour: Colour, paint: NDArray[np.float32], share: NDArray[np.float32]) -> None:
-    colour += share[..., None].astype(np.float32) * (paint - colour)
+    there = share > 0.004
+    part = colour[there]
+    colour[there] = part + share[there][:, None] * (paint - part)

@@ -36,6 +36,14 @@ class River:
         self._axis = _evenly(terrain.valley, self._width_px * 0.5)
         self._tree = cKDTree(self._axis)
         rng = generator(seed, "river")
+        soil = fractal_noise(
+            (frame.height // 8 + 1, frame.width // 8 + 1),
+            rng,
+            slope=1.5,
+            largest_px=frame.px(900.0) / 8,
+        )
+        # Banks of clay hold where banks of sand give way, so that no two bends are alike.
+        self._softness = np.clip(0.65 + 0.45 * soil, 0.08, 1.3)
         sway = ndimage.gaussian_filter1d(rng.standard_normal((len(self._axis), 2)), 6.0, axis=0)
         line = self._axis + sway / sway.std() * self._width_px * 0.9
         for _ in range(_BEND_STEPS):
@@ -98,7 +106,7 @@ class River:
         turn = np.gradient(tangent, axis=0)
         curvature = (tangent[:, 0] * turn[:, 1] - tangent[:, 1] * turn[:, 0]) * 2.0
         curvature = np.clip(ndimage.gaussian_filter1d(curvature, 1.5), -0.6, 0.6)
-        lag = np.exp(-np.arange(16) / 5.0)
+        lag = np.exp(-np.arange(16) / 2.2)
         upstream = np.convolve(curvature, lag / lag.sum())[: len(curvature)]
         rate = 2.5 * upstream - curvature
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
@@ -111,7 +119,10 @@ class River:
         belt = np.clip(1.0 - (distance / (3.6 * width)) ** 2, 0.0, 1.0)
         move[outward] *= belt[outward, None]
         taper = np.clip(np.minimum(np.arange(len(line)), np.arange(len(line))[::-1]) / 6.0, 0, 1)
-        moved = line + move * taper[:, None]
+        col, row = np.rint(line / 8).astype(int).T
+        rows, cols = self._softness.shape
+        soft = self._softness[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]
+        moved = line + move * (taper * soft)[:, None]
         moved = ndimage.gaussian_filter1d(moved, 0.6, axis=0, mode="nearest")
         moved[0], moved[-1] = self._axis[0], self._axis[-1]
         return np.asarray(moved)

@@ -71,7 +71,7 @@ def build_roads(
         line = frame.cell_points(path)
         line = ndimage.gaussian_filter1d(line, 1.6, axis=0, mode="nearest")
         points = [np.rint(line * 16).astype(np.int32)]
-        wide = max(1, round(frame.px(14.0 if number < 3 else 8.0)))
+        wide = max(1, round(frame.px(11.0 if number < 3 else 6.0)))
         cv2.polylines(road, points, False, 1, wide, 8, 4)
         if number < 3:
             cv2.polylines(main, points, False, 1, wide, 8, 4)

@@ -13,7 +13,7 @@ from preprocessing.simulator.seeds import generator
 
 __all__ = ["Acquisition", "observe"]
 
-_BLUR_PX = 0.62
+_BLUR_PX = 0.48
 _MOST_SHIFT_PX = 0.6
 _NOISE = 0.0045
 
@@ -40,7 +40,7 @@ class Acquisition:
         rng = generator(seed, "acquisition", year)
         shift = np.clip(rng.normal(0.0, 0.22, 2), -_MOST_SHIFT_PX, _MOST_SHIFT_PX)
         gain = np.exp(rng.normal(0.0, 0.035) + rng.normal(0.0, 0.02, 3))
-        haze = np.abs(rng.normal(0.0, 0.012)) * np.array([0.7, 0.9, 1.2])
+        haze = np.exp(rng.normal(0.0, 0.3)) * np.array([0.008, 0.014, 0.032])
         return cls(
             float(shift[0]), float(shift[1]), gain.astype(np.float32), haze.astype(np.float32)
         )
@@ -69,15 +69,17 @@ def observe(
             [0.0, 2.0, 0.5 - 2.0 * acquisition.dy_px],
         ]
     )
-    scene = cv2.warpAffine(
-        blurred,
-        matrix,
-        (config.width, config.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    scene: NDArray[np.float32] = np.asarray(
+        cv2.warpAffine(
+            blurred,
+            matrix,
+            (config.width, config.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
     )
-    noise = rng.standard_normal(scene.shape, dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.5) * 1.7
+    white = rng.standard_normal(scene.shape, dtype=np.float32)
+    noise = np.asarray(cv2.GaussianBlur(white, (0, 0), 0.5), dtype=np.float32) * 1.7
     scene = scene * acquisition.gain + acquisition.offset
     scene += noise * _NOISE * (0.6 + scene)
     return np.ascontiguousarray(np.clip(scene.transpose(2, 0, 1), 0.0, 1.0), dtype=np.float32)

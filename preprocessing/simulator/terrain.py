@@ -54,6 +54,9 @@ def build_terrain(frame: Frame, region: Region, seed: int) -> Terrain:
     down = np.linspace(1.0, 0.0, shape[0])[:, None]
     heights = region.relief_m * (0.24 * rough + 0.8 * down)
     heights += 0.004 * region.relief_m * rng.standard_normal(shape)
+    # High sides keep the river in the picture.
+    middle = shape[1] * float(rng.uniform(0.38, 0.62))
+    heights += 0.9 * region.relief_m * (np.abs(np.arange(shape[1]) - middle) / shape[1]) ** 1.5
     third = shape[1] // 3
     entry = third + int(np.argmin(ndimage.gaussian_filter1d(heights[0], 4.0)[third:-third]))
     outlet = third + int(np.argmin(ndimage.gaussian_filter1d(heights[-1], 4.0)[third:-third]))

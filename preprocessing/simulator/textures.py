@@ -14,8 +14,6 @@ from preprocessing.simulator.seeds import generator, hash_unit
 
 __all__ = ["Textures", "build_textures"]
 
-_SUN_SLOPE = 1.0
-
 
 @dataclass(frozen=True)
 class Textures:
@@ -26,6 +24,7 @@ class Textures:
         crown: Tree crowns and clumps, 8 to 25 m.
         mottle: Patches of 20 to 150 m.
         patch: Soil and moisture, 100 m to 1 km.
+        veins: Thin lines of washed-out soil, mostly 0, up to 1.
         rows: Field rows and tramlines, -1..1.
         light: Relief shading, about 1 on flat ground.
         wetness: Hollows and valley floors, 0..1.
@@ -37,6 +36,7 @@ class Textures:
     crown: NDArray[np.float32]
     mottle: NDArray[np.float32]
     patch: NDArray[np.float32]
+    veins: NDArray[np.float32]
     rows: NDArray[np.float32]
     light: NDArray[np.float32]
     wetness: NDArray[np.float32]
@@ -65,12 +65,22 @@ def build_textures(setting: Setting) -> Textures:
         crown,
         mottle,
         patch,
+        _veins(setting, rng),
         _rows(setting),
         _light(setting),
         _wetness(setting),
         streets,
         houses,
     )
+
+
+def _veins(setting: Setting, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The zero lines of a rough surface: they branch and run out like rills."""
+    frame = setting.frame
+    surface = fractal_noise(
+        frame.shape, rng, slope=1.7, largest_px=frame.px(420.0), smallest_px=frame.px(22.0)
+    )
+    return np.asarray(np.exp(-((surface / 0.09) ** 2)), dtype=np.float32)
 
 
 def _rows(setting: Setting) -> NDArray[np.float32]:
@@ -86,8 +96,8 @@ def _light(setting: Setting) -> NDArray[np.float32]:
     terrain, frame = setting.terrain, setting.frame
     smooth = cv2.GaussianBlur(terrain.elevation_m, (0, 0), frame.px(12.0))
     dy, dx = np.gradient(smooth, frame.fine_m)
-    # Rows grow southwards: ground that rises to the north-west faces the sun.
-    towards = -(dx * np.sin(2.6) - dy * np.cos(2.6) * -1.0) * _SUN_SLOPE
+    # Columns grow eastwards, rows southwards: ground that falls to the south-east is lit.
+    towards = -(0.5 * dx + 0.85 * dy)
     lit = (1.0 + towards) / np.sqrt(1.0 + dx**2 + dy**2)
     return np.asarray(np.clip(lit, 0.55, 1.4), dtype=np.float32)
 
@@ -115,13 +125,13 @@ def _town(
     plot += parcels.block.astype(np.int64) << 44
     kind, tone, hue = (hash_unit(plot, salt) for salt in (31, 32, 33))
     offset = np.abs(along / 16.0 - plot_u - 0.5), np.abs(across / 17.0 - plot_v - 0.42)
-    roof = (np.maximum(offset[0] - 0.06 * hue, offset[1]) < 0.34) & (kind < 0.8)
+    roof = (np.maximum(offset[0] - 0.06 * hue, offset[1]) < 0.38) & (kind < 0.84)
     tile = np.array([0.66, 0.42, 0.33]) * region.redness + np.array([0.50, 0.47, 0.45]) * (
         1.0 - region.redness
     )
     pale = np.array([0.70, 0.67, 0.62])
     mix = np.where(hue < 0.65, 0.15 * hue, 0.9)[..., None]
-    roofs = (tile * (1.0 - mix) + pale * mix) * (0.72 + 0.5 * tone[..., None])
+    roofs = (tile * (1.0 - mix) + pale * mix) * (0.68 + 0.62 * tone[..., None])
     garden = np.array([0.33, 0.36, 0.25]) + 0.05 * mottle[..., None] + 0.035 * grain[..., None]
     garden = garden + region.dryness * np.array([0.1, 0.06, 0.03])
     garden = np.where((kind > 0.86)[..., None], np.array([0.2, 0.26, 0.17]), garden)

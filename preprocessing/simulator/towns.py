@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from preprocessing.simulator.config import Region
+from preprocessing.simulator.distance import distance_to
 from preprocessing.simulator.frame import Frame
 from preprocessing.simulator.parcels import Parcels
 from preprocessing.simulator.roads import Roads
@@ -53,7 +53,7 @@ class Towns:
         self._at = (np.rint(y).astype(int), np.rint(x).astype(int))
         self._town = cKDTree(roads.towns).query(np.stack([x, y], axis=1))[1]
         self._estate = parcels.label[self._at].astype(np.int64)
-        off_road = cv2.distanceTransform((~roads.road).astype(np.uint8), cv2.DIST_L2, 5)
+        off_road = distance_to(roads.road)
         self._road_m = off_road[self._at] * frame.fine_m
         self._slope = terrain.slope[self._at]
         towns = len(roads.towns)
@@ -63,6 +63,8 @@ class Towns:
         self.since = np.full(frame.shape, _NEVER, dtype=np.int16)
         middle = np.hypot(*(np.stack([x, y]) - roads.towns[self._town].T)) * frame.fine_m
         self._build(np.flatnonzero(middle < 110.0), -99, blocked)
+        self._farm = np.zeros(count, dtype=bool)
+        self._settle_farms(blocked)
         for turn in range(_HISTORY_ROUNDS):
             budget = self._target * (turn + 1) / _HISTORY_ROUNDS - self._areas()
             self._grow(budget, -60 + 6 * turn, blocked, reach_m=190.0)
@@ -84,15 +86,26 @@ class Towns:
         pace = _GROWTH * self._pace * rng.uniform(0.5, 1.5, len(self._pace))
         self._grow(self._areas() * pace, year, blocked, reach_m=130.0)
 
+    def _settle_farms(self, blocked: NDArray[np.bool_]) -> None:
+        """Scatter single lots over the country, denser by the roads; they do not grow."""
+        free = np.bincount(
+            self._lot[self._open & ~blocked & ~self.built], minlength=len(self._size)
+        )
+        whim = hash_unit(np.arange(len(self._size)), self._seed * 1009 + 77)
+        likely = 0.012 * np.exp(-self._road_m / 220.0) + 0.0022
+        self._farm = (whim < likely) & (free > 0.9 * self._size) & (self._slope < 0.09)
+        self._build(np.flatnonzero(self._farm), -99, blocked)
+
     def _areas(self) -> NDArray[np.float64]:
         lots = np.bincount(self._lot[self.built], minlength=len(self._size))
-        return np.bincount(self._town, lots, len(self._pace))
+        return np.asarray(np.bincount(self._town, lots, len(self._pace)), dtype=np.float64)
 
     def _grow(
         self, budget: NDArray[np.float64], year: int, blocked: NDArray[np.bool_], reach_m: float
     ) -> None:
         built = self.built
-        away = cv2.distanceTransform((~built).astype(np.uint8), cv2.DIST_L2, 5)
+        towns = built & ~self._farm[self._lot]
+        away = distance_to(towns)
         away_m = away[self._at] * self._frame.fine_m
         count = len(self._size)
         taken = np.bincount(self._lot[built], minlength=count) / self._size

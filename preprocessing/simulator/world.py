@@ -109,8 +109,16 @@ def _majority(fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Ties go to roads, then to built-up ground, so that neither flickers.
     """
-    parts = fine.reshape(fine.shape[0] // 2, 2, fine.shape[1] // 2, 2)
+    corners = [fine[row::2, col::2] for row in (0, 1) for col in (0, 1)]
     order = [Cover.ROAD, Cover.BUILT_UP]
     order += [cover for cover in Cover if cover not in order]
-    votes = np.stack([(parts == cover).sum(axis=(1, 3), dtype=np.uint8) for cover in order])
-    return np.asarray(np.array(order, dtype=np.uint8)[votes.argmax(axis=0)])
+    most = np.zeros(corners[0].shape, dtype=np.uint8)
+    winner = np.zeros(corners[0].shape, dtype=np.uint8)
+    for cover in order:
+        votes = np.zeros(most.shape, dtype=np.uint8)
+        for corner in corners:
+            votes += corner == cover
+        better = votes > most
+        winner[better] = cover
+        most[better] = votes[better]
+    return winner

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+
+from forecast.baselines import DressedPersistence
+from forecast.unet import ForecastUNet
+from preprocessing.grid import Grid, Window
+from preprocessing.io import write_cog
+
+UTM = CRS.from_epsg(32632)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(2)
+
+
+def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """A smooth coloured texture `(3, height, width)`, 20..220."""
+    generator = np.random.default_rng(seed)
+    coarse = torch.from_numpy(generator.uniform(20, 220, (1, 3, height // 8 + 2, width // 8 + 2)))
+    fine = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bicubic")
+    return fine[0].clamp(20, 220).numpy().astype(np.uint8)
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a GeoTIFF and returns its path."""
+
+    def make(
+        name: str = "region_2020.tif",
+        *,
+        height: int = 150,
+        width: int = 170,
+        dtype: str = "uint8",
+        nodata: float | None = None,
+        valid: NDArray[np.bool_] | None = None,
+        count: int = 3,
+        seed: int = 0,
+        tags: dict[str, str] | None = None,
+        scale: float = 1.0,
+    ) -> Path:
+        grid = Grid(height, width, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)
+        stored = np.resize(picture(height, width, seed=seed), (count, height, width)) * scale
+        stored = stored.astype(dtype)
+        if valid is not None:
+            stored[:, ~valid] = 0 if nodata is None else nodata
+        return write_cog(
+            tmp_path / name,
+            grid,
+            [(Window(0, 0, height, width), stored, valid)],
+            count=count,
+            dtype=dtype,
+            nodata=nodata,
+            masked=valid is not None and nodata is None,
+            tags=tags,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ForecastUNet:
+    """A small untrained network, deterministic."""
+    torch.manual_seed(0)
+    model: ForecastUNet = ForecastUNet(
+        block_out_channels=(16, 32), layers_per_block=1, target_scale=0.1
+    )
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tiny_model: ForecastUNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network as a model folder."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    tiny_model.save_pretrained(folder)
+    table = {"dataset": "a", "gsd_m": 10.0, "horizon_class": 0}
+    quantiles = np.linspace(-0.1, 0.1, 401).tolist()
+    DressedPersistence(({**table, "quantiles": quantiles},)).save(folder)
+    return folder

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forecast.pretrained import load_model
+from forecast.training.config import TrainingConfig
+from forecast.training.data import PairData, read_pairs
+from forecast.training.loop import train_forecast
+from preprocessing.config import ConfigError, load_config
+from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.pairs import Pairs, PairStore
+
+TINY = TrainingConfig(
+    block_out_channels=(16, 32),
+    attention_levels=0,
+    steps=8,
+    batch_size=2,
+    warmup_steps=2,
+    validate_every=4,
+    validation_pairs=4,
+    validation_members=2,
+    checkpoint_every=4,
+)
+
+
+def make_store(path: Path, n: int = 12) -> Path:
+    """Past tiles with one bright half; the bright half darkens with the years."""
+    generator = np.random.default_rng(1)
+    past = generator.integers(60, 90, (n, 3, 128, 128)).astype(np.uint8)
+    past[..., 64:] += 100
+    years = np.tile([1.0, 4.0], n // 2).astype(np.float32)
+    future = past.astype(np.float32)
+    future[..., 64:] -= 10 * years[:, None, None, None]
+    store = PairStore.create(path)
+    store.append(
+        Pairs(
+            past=past,
+            future=future.astype(np.uint8),
+            valid=np.ones((n, 128, 128), bool),
+            years=years,
+            gsd_m=np.full(n, 10, np.float32),
+            row=np.zeros(n, np.int32),
+            col=np.zeros(n, np.int32),
+            split=(np.arange(n) >= n - 4).astype(np.uint8),
+            source=np.array([f"toy/{i}/2000/2001" for i in range(n)]),
+        )
+    )
+    return path
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(folder, device=torch.device("cpu")).state_dict())
+
+
+@pytest.mark.parametrize("objective", ["crps", "flow"])
+def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, objective: str) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    config = replace(
+        TINY, objective=objective, sampling_steps=1 if objective == "crps" else 3, seed=5
+    )
+    train_forecast([store], tmp_path / "whole", config)
+
+    class Killed(Exception):
+        pass
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if done == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_forecast([store], tmp_path / "parts", config, progress=kill)
+    train_forecast([store], tmp_path / "parts", config, resume=True)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    log = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [4, 8]
+    assert {"landcast", "persistence", "dressed persistence"} == set(log[0]["validation"]["toy"])
+
+
+def test_training_learns_the_horizon(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    config = replace(
+        TINY, steps=150, batch_size=4, learning_rate=2e-3, validate_every=150, ema_decay=0.9,
+        checkpoint_every=150, colour_jitter=0.0,
+    )
+    train_forecast([store], tmp_path / "run", config)
+    entry = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])
+    scores = entry["validation"]["toy"]
+    assert scores["landcast"]["rmse"] < 0.5 * scores["persistence"]["rmse"]
+    model = load_model(tmp_path / "run", device=torch.device("cpu"))
+    past = torch.from_numpy(PairStore(store).read("val").past[:1]).float() / 255
+    with torch.inference_mode():
+        near, far = (
+            model(
+                torch.zeros(1, 3, 32, 32), model.condition(past), torch.ones(1), torch.tensor([y])
+            )[0, :, :, 18:].mean()
+            for y in (1.0, 4.0)
+        )
+    assert far < 2 * near < 0
+
+
+def test_refusals(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    train_forecast([store], tmp_path / "run", TINY)
+    with pytest.raises(OutputExistsError, match="--resume"):
+        train_forecast([store], tmp_path / "run", TINY)
+    with pytest.raises(ModelFolderError, match="another configuration"):
+        train_forecast([store], tmp_path / "run", replace(TINY, seed=9), resume=True)
+    with pytest.raises(ModelFolderError, match="without --resume"):
+        train_forecast([store], tmp_path / "new", TINY, resume=True)
+    with pytest.raises(PairStoreError, match="found none"):
+        train_forecast([tmp_path / "nothing.zarr"], tmp_path / "new", TINY)
+
+
+def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
+    pairs = read_pairs([make_store(tmp_path / "pairs.zarr")], "train")
+    first, again = PairData(pairs, seed=1), PairData(pairs, seed=1)
+    first.batch(0, 4)
+    assert torch.equal(first.batch(7, 4).past, again.batch(7, 4).past)
+    assert not torch.equal(first.batch(7, 4).past, first.batch(8, 4).past)
+
+
+def test_augmentation_moves_past_and_future_together(tmp_path: Path) -> None:
+    pairs = read_pairs([make_store(tmp_path / "pairs.zarr")], "train")
+    data = PairData(pairs, seed=1, colour_jitter=0.0)
+    for step in range(8):
+        batch = data.batch(step, 1)
+        bright = torch.nn.functional.avg_pool2d(batch.past, 4) > 0.5
+        assert (batch.difference[bright] < -0.03).all()
+        assert (batch.difference[~bright].abs() < 1e-6).all()
+
+
+def test_recipes_are_strict(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("stepz = 3\n")
+    with pytest.raises(ConfigError, match="unknown key stepz"):
+        load_config(TrainingConfig, recipe)
+    recipe.write_text('steps = "many"\n')
+    with pytest.raises(ConfigError, match="expected int for steps"):
+        load_config(TrainingConfig, recipe)
+    recipe.write_text("members = 1\n")
+    with pytest.raises(ConfigError, match="members >= 2"):
+        load_config(TrainingConfig, recipe)
+    recipe.write_text("pool_scales = [1, 4]\nlearning_rate = 1\n")
+    assert load_config(TrainingConfig, recipe) == replace(
+        TrainingConfig(), pool_scales=(1, 4), learning_rate=1.0
+    )

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from PIL import Image
+from rio_cogeo import cog_validate
+
+import app.forecasting
+from app.forecasting import forecast_region
+from app.request import ForecastRequest
+from preprocessing.errors import (
+    BandError,
+    DateError,
+    MissingFileError,
+    ModelFolderError,
+    NoValidPixelsError,
+    OutputExistsError,
+    RequestError,
+    UnreadableRasterError,
+    ValueRangeError,
+)
+from sr.rrdb import RRDBNet
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> RRDBNet:
+        torch.manual_seed(1)
+        network: RRDBNet = RRDBNet(num_blocks=1)
+        return network.eval()
+
+    monkeypatch.setattr(app.forecasting, "load_network", load)
+
+
+@pytest.fixture
+def request_of(tiny_model_folder: Path, tmp_path: Path) -> Callable[..., ForecastRequest]:
+    def make(region: Path, out: str = "out", **options: object) -> ForecastRequest:
+        defaults: dict[str, object] = {"years": 2, "members": 2, "seed": 7}
+        return ForecastRequest(
+            region=region,
+            out=tmp_path / out,
+            model=str(tiny_model_folder),
+            **{**defaults, **options},  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def pixels(folder: Path) -> dict[str, np.ndarray]:
+    found = {}
+    for path in sorted(folder.rglob("*.tif")):
+        with rasterio.open(path) as dataset:
+            found[str(path.relative_to(folder))] = dataset.read()
+    return found
+
+
+def test_writes_what_the_contract_lists(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    region = make_raster("region_2020.tif")
+    result = forecast_region(request_of(region, save_members=True))
+    names = {str(p.relative_to(result.folder)) for p in result.folder.rglob("*") if p.is_file()}
+    kinds = ("forecast", "mean", "spread", "change_probability")
+    expected = {f"{kind}_{year}.tif" for kind in kinds for year in (2021, 2022)}
+    expected |= {f"members/{m:02}_{year}.tif" for m in (0, 1) for year in (2021, 2022)}
+    expected |= {"present_2020.tif", "forecast.mp4", "forecast.gif", "collection.json", "run.json"}
+    expected |= {"forecast_2021.json", "forecast_2022.json"}
+    assert names == expected
+    with rasterio.open(region) as source:
+        for path in result.folder.rglob("*.tif"):
+            valid, errors, _ = cog_validate(path)
+            assert valid, errors
+            with rasterio.open(path) as dataset:
+                assert dataset.crs == source.crs
+                assert dataset.transform == source.transform
+                assert dataset.shape == source.shape
+                layer = path.name.startswith(("spread", "change"))
+                assert dataset.dtypes[0] == ("float32" if layer else "uint8")
+    run = json.loads((result.folder / "run.json").read_text())
+    assert run["start_year"] == 2020
+    assert run["years"] == [2021, 2022]
+    assert run["seed"] == 7
+    assert len(run["model"]["sha256"]) == 64
+    assert run["km2_per_hour"] > 0
+    maps = pixels(result.folder)
+    members = np.stack([maps[f"members/{m:02}_2022.tif"] for m in (0, 1)]).astype(float)
+    np.testing.assert_allclose(maps["spread_2022.tif"], members.std(axis=0, ddof=1), atol=1e-4)
+    np.testing.assert_allclose(maps["mean_2022.tif"], members.mean(axis=0), atol=0.51)
+    assert maps["spread_2022.tif"].mean() > 0
+    probability = maps["change_probability_2022.tif"]
+    present = maps["present_2020.tif"].astype(float)
+    moved = (np.abs(members - present).mean(axis=1) > 20).mean(axis=0)
+    assert np.abs(probability[0] - moved).max() <= 0.5
+    assert np.isclose(probability[0], moved).mean() > 0.99
+    chosen = maps["forecast_2022.tif"]
+    assert any(np.array_equal(chosen, member) for member in members)
+
+
+def test_same_request_same_pixels_and_members_are_a_prefix(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    region = make_raster("region_2020.tif")
+    first = pixels(forecast_region(request_of(region, "a", save_members=True)).folder)
+    again = pixels(forecast_region(request_of(region, "b", save_members=True)).folder)
+    more = pixels(forecast_region(request_of(region, "c", members=3, save_members=True)).folder)
+    other = pixels(forecast_region(request_of(region, "d", seed=8, save_members=True)).folder)
+    for name, values in first.items():
+        np.testing.assert_array_equal(again[name], values)
+        if name.startswith("members/"):
+            np.testing.assert_array_equal(more[name], values)
+    assert not np.array_equal(other["members/00_2021.tif"], first["members/00_2021.tif"])
+
+
+def test_killed_forecast_resumes_to_the_same_pixels(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    region = make_raster("region_2020.tif")
+    whole = pixels(forecast_region(request_of(region, "whole")).folder)
+
+    class Killed(Exception):
+        pass
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if stage == "forecasting" and done > 0.7 * total:
+            raise Killed
+
+    request = request_of(region, "parts")
+    with pytest.raises(Killed):
+        forecast_region(request, progress=kill)
+    assert not list(request.out.glob("*.tif"))
+    with pytest.raises(OutputExistsError, match="--resume"):
+        forecast_region(request)
+    with pytest.raises(RequestError, match="other arguments"):
+        forecast_region(replace(request, resume=True, seed=8))
+    parts = pixels(forecast_region(replace(request, resume=True)).folder)
+    assert parts.keys() == whole.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(parts[name], values)
+
+
+def test_existing_results_are_kept_unless_replaced(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    region = make_raster("region_2020.tif")
+    request = request_of(region)
+    forecast_region(request)
+    stamp = (request.out / "forecast_2022.tif").stat().st_mtime_ns
+    forecast_region(request)  # the same request again: already done
+    assert (request.out / "forecast_2022.tif").stat().st_mtime_ns == stamp
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        forecast_region(replace(request, seed=9))
+    (request.out / "notes.txt").write_text("mine")
+    forecast_region(replace(request, seed=9, years=1, overwrite=True))
+    assert not (request.out / "forecast_2022.tif").exists()
+    assert (request.out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (50, 40), (127, 130), (130, 300)])
+def test_any_size(
+    make_raster: Make, request_of: Callable[..., ForecastRequest], height: int, width: int
+) -> None:
+    region = make_raster("region_2020.tif", height=height, width=width)
+    result = forecast_region(request_of(region, years=1))
+    with rasterio.open(result.folder / "forecast_2021.tif") as dataset:
+        assert dataset.shape == (height, width)
+        assert dataset.read().std() > 0 or height * width == 1
+
+
+def test_nodata_and_masks_are_carried(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    valid = np.ones((150, 170), bool)
+    valid[20:60, 30:90] = False
+    for name, nodata in (("nodata_2020.tif", 255.0), ("mask_2020.tif", None)):
+        region = make_raster(name, nodata=nodata, valid=valid)
+        result = forecast_region(request_of(region, out=name, years=1))
+        with rasterio.open(result.folder / "forecast_2021.tif") as dataset:
+            assert dataset.nodata == nodata
+            np.testing.assert_array_equal(dataset.dataset_mask() > 0, valid)
+        with rasterio.open(result.folder / "spread_2021.tif") as dataset:
+            np.testing.assert_array_equal(np.isfinite(dataset.read(1)), valid)
+
+
+def test_sixteen_bit_input_keeps_type_and_units(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    region = make_raster("s2_2020.tif", dtype="uint16", scale=10.0)
+    with pytest.raises(ValueRangeError, match="--value-range"):
+        forecast_region(request_of(region))
+    result = forecast_region(request_of(region, years=1, value_range=(0.0, 3000.0)))
+    with rasterio.open(region) as source, rasterio.open(result.path("mean", 2021)) as mean:
+        assert mean.dtypes[0] == "uint16"
+        assert mean.read().mean() == pytest.approx(source.read().mean(), rel=0.3)
+    with rasterio.open(result.path("spread", 2021)) as spread:
+        assert 1 < spread.read().mean() < 1500
+
+
+def test_picture_without_georeference(
+    tmp_path: Path, request_of: Callable[..., ForecastRequest]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (140, 160, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "aerial.png")
+    with pytest.raises(DateError, match="--year"):
+        forecast_region(request_of(tmp_path / "aerial.png"))
+    result = forecast_region(request_of(tmp_path / "aerial.png", year=2019, years=1))
+    with rasterio.open(result.path("forecast", 2020)) as dataset:
+        assert dataset.crs is None
+        assert dataset.shape == (140, 160)
+
+
+def test_wrong_input_is_refused_and_leaves_nothing(
+    tmp_path: Path, make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    text = tmp_path / "text_2020.tif"
+    text.write_text("not a raster")
+    nothing = np.zeros((150, 170), bool)
+    cases = [
+        (request_of(tmp_path / "missing_2020.tif"), MissingFileError, "found nothing"),
+        (request_of(text), UnreadableRasterError, "text_2020.tif"),
+        (request_of(make_raster("one_2020.tif", count=1)), BandError, "got 1"),
+        (request_of(make_raster("undated.tif")), DateError, "--year"),
+        (
+            request_of(make_raster("empty_2020.tif", nodata=0, valid=nothing)),
+            NoValidPixelsError,
+            "nodata",
+        ),
+        (
+            replace(request_of(make_raster("a_2020.tif")), model=str(tmp_path)),
+            ModelFolderError,
+            "missing",
+        ),
+        (request_of(make_raster("b_2020.tif"), steps=4), RequestError, "--steps 1"),
+    ]
+    for request, error, words in cases:
+        with pytest.raises(error, match=words):
+            forecast_region(request)
+        assert not request.out.exists()

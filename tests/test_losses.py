@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from forecast.evaluation.statistics import ScoreSums
+from forecast.training.losses import fair_crps, multiscale_crps
+
+
+def brute_force_fair_crps(members: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    m = len(members)
+    skill = sum((x - truth).abs() for x in members) / m
+    pairs = sum((a - b).abs() for a, b in itertools.permutations(members, 2))
+    return skill - pairs / (2 * m * (m - 1))
+
+
+@pytest.mark.parametrize("m", [2, 3, 7])
+def test_fair_crps_equals_brute_force(m: int) -> None:
+    generator = torch.Generator().manual_seed(m)
+    members = torch.randn(m, 4, 5, generator=generator, dtype=torch.float64)
+    truth = torch.randn(4, 5, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(fair_crps(members, truth), brute_force_fair_crps(members, truth))
+
+
+def test_fair_crps_does_not_depend_on_ensemble_size() -> None:
+    # E[CRPS] of N(0,1) forecasts of N(0,1) truths is 1/sqrt(pi), for every m.
+    generator = torch.Generator().manual_seed(0)
+    for m in (2, 8):
+        n = 200_000
+        scores = fair_crps(
+            torch.randn(m, n, generator=generator), torch.randn(n, generator=generator)
+        )
+        stderr = float(scores.std()) / np.sqrt(n)
+        assert abs(float(scores.mean()) - 1 / np.sqrt(np.pi)) < 5 * stderr
+
+
+def test_multiscale_crps_ignores_invalid_pixels() -> None:
+    generator = torch.Generator().manual_seed(1)
+    members = torch.randn(2, 1, 3, 16, 16, generator=generator)
+    truth = torch.randn(1, 3, 16, 16, generator=generator)
+    weight = torch.ones(1, 1, 16, 16)
+    weight[..., :7, :5] = 0
+    expected = multiscale_crps(members, truth, weight, (1, 2, 8))
+    spoiled = truth.clone()
+    spoiled[..., :7, :5] = 100
+    torch.testing.assert_close(multiscale_crps(members, spoiled, weight, (1, 2, 8)), expected)
+
+
+def test_multiscale_crps_sees_the_joint_distribution() -> None:
+    # Same marginals, but one ensemble's errors move together as the truth's do.
+    generator = torch.Generator().manual_seed(2)
+    n = 400
+    truth = torch.randn(n, 1, 1, 1, generator=generator).expand(n, 3, 8, 8).clone()
+    together = torch.randn(2, n, 1, 1, 1, generator=generator).expand(2, n, 3, 8, 8).clone()
+    apart = torch.randn(2, n, 3, 8, 8, generator=generator)
+    weight = torch.ones(n, 1, 8, 8)
+    good = multiscale_crps(together, truth, weight, (8,))
+    assert good < 0.9 * multiscale_crps(apart, truth, weight, (8,))
+
+
+def test_score_sums_merge_like_one_batch() -> None:
+    generator = torch.Generator().manual_seed(3)
+    members = torch.randn(5, 6, 3, 8, 8, generator=generator) * 0.1
+    truth = torch.randn(6, 3, 8, 8, generator=generator) * 0.1
+    weight = (torch.rand(6, 1, 8, 8, generator=generator) > 0.3).float()
+    whole, left, right = ScoreSums(), ScoreSums(), ScoreSums()
+    whole.add(members, truth, weight)
+    left.add(members[:, :2], truth[:2], weight[:2])
+    right.add(members[:, 2:], truth[2:], weight[2:])
+    merged = (right + left).score()
+    for name in ("crps", "crps_changed", "rmse", "bias", "spread_skill", "brier"):
+        assert getattr(merged, name) == pytest.approx(getattr(whole.score(), name), rel=1e-9)
+
+
+def test_spread_skill_is_one_for_a_calibrated_ensemble() -> None:
+    generator = torch.Generator().manual_seed(4)
+    sums = ScoreSums()
+    n = 40_000
+    sums.add(
+        torch.randn(4, n, 3, 1, 1, generator=generator),
+        torch.randn(n, 3, 1, 1, generator=generator),
+        torch.ones(n, 1, 1, 1),
+    )
+    assert sums.score().spread_skill == pytest.approx(1.0, abs=5 / np.sqrt(2 * n * 3))

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecast.noise import ground_noise
+from preprocessing.grid import Window
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    row=st.integers(-70, 200),
+    col=st.integers(-70, 200),
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+)
+def test_any_window_is_a_crop_of_the_plane(row: int, col: int, height: int, width: int) -> None:
+    plane = ground_noise(Window(-80, -80, 400, 400), seed=5, member=1, year=2030)
+    part = ground_noise(Window(row, col, height, width), seed=5, member=1, year=2030)
+    np.testing.assert_array_equal(
+        part, plane[:, row + 80 : row + 80 + height, col + 80 : col + 80 + width]
+    )
+
+
+def test_noise_is_standard_normal_and_unlike_its_neighbours() -> None:
+    noise = ground_noise(Window(0, 0, 256, 256), seed=1, member=0, year=2020)
+    n = noise.size
+    assert abs(noise.mean()) < 5 / np.sqrt(n)
+    assert abs(noise.std() - 1) < 5 / np.sqrt(2 * n)
+    for shifted in (noise[:, :-64], noise[:, 1:]):
+        other = noise[:, 64:] if shifted.shape[1] == 192 else noise[:, :-1]
+        assert abs(np.corrcoef(shifted.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(other.size)
+
+
+def test_seed_member_and_year_change_everything() -> None:
+    window = Window(0, 0, 64, 64)
+    base = ground_noise(window, seed=1, member=0, year=2020)
+    for seed, member, year in ((2, 0, 2020), (1, 1, 2020), (1, 0, 2021)):
+        other = ground_noise(window, seed=seed, member=member, year=year)
+        assert abs(np.corrcoef(base.ravel(), other.ravel())[0, 1]) < 0.05

@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from made_scenes import UTM, made_world, view
+from PIL import Image
+
+from preprocessing.errors import (
+    DateError,
+    MissingFileError,
+    NoOverlapError,
+    NoValidPixelsError,
+    OutputExistsError,
+    RegistrationError,
+    RequestError,
+)
+from preprocessing.filters import Reason
+from preprocessing.manifest import plan_pairs, read_manifest, years_between
+from preprocessing.pairs import SPLITS, PairStore
+from preprocessing.prepare import (
+    PrepareConfig,
+    average_blocks,
+    prepare_manifest,
+    prepare_pair,
+    prepare_rasters,
+)
+from preprocessing.raster import Raster
+from preprocessing.tiling import plan_tiles
+
+WORLD = made_world(11, size_px=300)
+CONFIG = PrepareConfig()
+
+
+def dated(
+    year: int, *, row_q: int = 40, col_q: int = 40, size: int = 256, world: np.ndarray = WORLD
+) -> Raster:
+    """A view of the world, each year with its own colour cast."""
+    raster = view(
+        world,
+        row_q=row_q,
+        col_q=col_q,
+        height=size,
+        width=size,
+        date=dt.date(year, 1, 1),
+        name=f"place_{year}.tif",
+    )
+    gain = 1 - 0.04 * (year % 5) * np.array([1, 0.5, -0.5])[:, None, None]
+    return replace(raster, data=(raster.data * gain).astype(np.float32))
+
+
+def write(path: Path, raster: Raster, *, crs: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = np.rint(np.clip(raster.data, 0, 1) * 255).astype(np.uint8)
+    options = {"crs": UTM, "transform": raster.grid.transform} if crs else {}
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff" if path.suffix == ".tif" else "PNG",
+        height=stored.shape[1],
+        width=stored.shape[2],
+        count=3,
+        dtype="uint8",
+        **options,
+    ) as file:
+        file.write(stored)
+    return path
+
+
+def write_manifest(folder: Path, lines: list[dict[str, object]]) -> Path:
+    path = folder / "manifest.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+def places(folder: Path, names: dict[str, str], years: tuple[int, ...] = (2016, 2018)) -> Path:
+    lines = []
+    for index, (name, split) in enumerate(names.items()):
+        world = made_world(100 + index, size_px=140)
+        for year in years:
+            raster = dated(year, row_q=year % 4, col_q=8, size=130, world=world)
+            path = write(folder / f"{name}_{year}.tif", raster)
+            lines.append(
+                {
+                    "split": split,
+                    "dataset": "made",
+                    "place": name,
+                    "date": year,
+                    "path": path.name,
+                    "gsd_m": 7.5,
+                }
+            )
+    return write_manifest(folder, lines)
+
+
+def test_shift_and_colour_are_removed() -> None:
+    earlier, later = dated(2016), dated(2018, row_q=40 + 13, col_q=40 - 6)
+    pairs, report = prepare_rasters(earlier, later, CONFIG, source="set/place/a/b")
+    assert abs(report.dy_px - 13 / 4) < 0.1
+    assert abs(report.dx_px + 6 / 4) < 0.1
+    assert report.residual_px < 0.05
+    assert report.histogram_after < 0.2 * report.histogram_before
+    seen = np.repeat(pairs.valid[:, None], 3, axis=1)
+    error = np.abs(pairs.future.astype(int) - pairs.past)[seen].mean()
+    raw = np.abs(later.data - earlier.data).mean() * 255
+    assert error < 0.35 * raw
+    assert report.counts == {Reason.KEPT.value: 4}
+    assert (pairs.years == 2).all()
+    assert (pairs.gsd_m == 10).all()
+    assert set(pairs.source) == {"set/place/a/b"}
+
+
+def test_a_shift_that_is_left_is_refused() -> None:
+    with pytest.raises(RegistrationError, match="px are left after the best"):
+        prepare_rasters(dated(2016), dated(2018, row_q=51), PrepareConfig(max_residual_px=1e-5))
+
+
+def test_co_registration_can_be_switched_off() -> None:
+    _, report = prepare_rasters(dated(2016), dated(2018, row_q=52), PrepareConfig(coregister=False))
+    assert (report.dy_px, report.dx_px) == (0, 0)
+    assert np.isnan(report.residual_px)
+
+
+def test_tiles_are_the_pixels_of_the_earlier_raster() -> None:
+    earlier = dated(2016, size=200)
+    pairs, _ = prepare_rasters(earlier, dated(2018, size=200), PrepareConfig(stride=100))
+    assert list(zip(pairs.row, pairs.col, strict=True)) == [(0, 0), (0, 72), (72, 0), (72, 72)]
+    stored = np.rint(earlier.data * 255).astype(np.uint8)
+    for i, window in enumerate(plan_tiles(200, 200, size=128, stride=100)):
+        np.testing.assert_array_equal(pairs.past[i], stored[(slice(None), *window.slices)])
+
+
+def test_invalid_ground_takes_the_other_dates_values() -> None:
+    earlier, later = dated(2016), dated(2018)
+    later.valid[:100, :4] = False
+    later.data[:, :100, :4] = 0
+    pairs, _ = prepare_rasters(earlier, later, PrepareConfig(coregister=False))
+    assert not pairs.valid[0, :100, :4].any()
+    assert pairs.valid[0, :, 4:].all()
+    np.testing.assert_array_equal(pairs.future[0, :, :100, :4], pairs.past[0, :, :100, :4])
+
+
+def test_every_tile_has_a_fate() -> None:
+    earlier, later = dated(2016, size=280), dated(2018, size=280)
+    later.valid[:128, :128] = False
+    rng = np.random.default_rng(0)
+    later.data[:, -128:, -128:] = rng.uniform(0, 1, (3, 128, 128))
+    pairs, report = prepare_rasters(earlier, later, PrepareConfig(match=False))
+    assert sum(report.counts.values()) == 9
+    assert report.counts[Reason.INVALID.value] >= 1
+    assert report.counts[Reason.NOISY.value] >= 1
+    assert report.counts[Reason.KEPT.value] == len(pairs)
+    assert {example.reason for example in report.examples} == {
+        Reason(reason) for reason in report.counts
+    }
+
+
+def test_one_region_is_split_by_blocks() -> None:
+    world = made_world(12, size_px=520)
+    earlier, later = (dated(y, row_q=0, col_q=0, size=512, world=world) for y in (2016, 2018))
+    pairs, report = prepare_rasters(earlier, later, PrepareConfig(val_share=0.1))
+    assert report.splits == {"train": 7, "val": 2}
+    assert report.counts[Reason.GUARD.value] == 16 - 9
+    again, _ = prepare_rasters(earlier, later, PrepareConfig(val_share=0.1))
+    np.testing.assert_array_equal(pairs.split, again.split)
+    all_test, _ = prepare_rasters(earlier, later, PrepareConfig(split="test"))
+    assert (all_test.split == SPLITS.index("test")).all()
+
+
+def test_blank_ground_is_left_where_it_is() -> None:
+    flat = np.full((3, 256, 256), 0.3, np.float32)
+    blank = [replace(dated(year), data=flat) for year in (2016, 2018)]
+    pairs, report = prepare_rasters(*blank, CONFIG)
+    assert len(pairs) == 0
+    assert report.counts == {Reason.BLANK.value: 4}
+    assert (report.dy_px, report.dx_px, report.score) == (0, 0, 0)
+
+
+def test_palette_images_are_not_made_worse_by_matching() -> None:
+    earlier, later = (
+        replace(r, data=(np.rint(r.data * 3) / 3 * (0.9 if r.year == 2018 else 1)))
+        for r in (dated(2016), dated(2018))
+    )
+    _, report = prepare_rasters(earlier, later, CONFIG)
+    assert report.histogram_after <= report.histogram_before
+
+
+def test_pair_of_files(tmp_path: Path) -> None:
+    first = write(tmp_path / "in" / "place_2016-08-16.tif", dated(2016))
+    moved = dated(2018, row_q=52, col_q=44, size=240)
+    offset = moved.grid.transform * Affine.translation(2, 3)
+    moved = replace(moved, grid=replace(moved.grid, transform=offset))
+    second = write(tmp_path / "in" / "place_2018-02-01.tif", moved)
+    out = tmp_path / "out" / "pairs.zarr"
+    calls: list[tuple[int, int]] = []
+    report = prepare_pair(first, second, out, progress=lambda *done: calls.append(done))
+
+    assert calls == [(1, 1)]
+    assert report.pairs[0].residual_px < 0.1
+    store = PairStore(out)
+    assert len(store) == report.kept == 4
+    assert store.read("train").years[0] == pytest.approx(1.46, abs=0.01)
+    assert store.attrs["report"]["counts"]["kept"] == 4
+    folder = tmp_path / "out" / "pairs.report"
+    written = json.loads((folder / "report.json").read_text())
+    assert written["pairs"][0]["source"] == "rasters/in/2016-08-16/2018-02-01"
+    assert written["config"]["stride"] == 128
+    assert "4 of 4 tile pairs kept" in (folder / "report.txt").read_text()
+    with Image.open(folder / "contact_sheet.png") as sheet:
+        assert sheet.width > 500
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["pairs.report", "pairs.zarr"]
+
+
+def test_existing_output(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"p_{y}.tif", dated(y, size=140)) for y in (2016, 2018))
+    out = tmp_path / "pairs.zarr"
+    prepare_pair(first, second, out)
+    with pytest.raises(OutputExistsError, match="exists already"):
+        prepare_pair(first, second, out)
+    prepare_pair(first, second, out, PrepareConfig(split="test"), overwrite=True)
+    assert len(PairStore(out).read("test")) == len(PairStore(out)) > 0
+    (tmp_path / "precious").mkdir()
+    with pytest.raises(OutputExistsError, match="something else"):
+        prepare_pair(first, second, tmp_path / "precious", overwrite=True)
+    assert (tmp_path / "precious").is_dir()
+
+
+def _swap(first: Raster, second: Raster) -> tuple[Raster, Raster]:
+    return second, first
+
+
+def _far(first: Raster, second: Raster) -> tuple[Raster, Raster]:
+    moved = second.grid.transform * Affine.translation(9999, 0)
+    return first, replace(second, grid=replace(second.grid, transform=moved))
+
+
+def _other(first: Raster, second: Raster) -> tuple[Raster, Raster]:
+    return first, dated(2018, world=made_world(99, size_px=300))
+
+
+def _small(first: Raster, second: Raster) -> tuple[Raster, Raster]:
+    return first, dated(2018, size=127)
+
+
+def _undated(first: Raster, second: Raster) -> tuple[Raster, Raster]:
+    return first, replace(second, date=None)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (_swap, DateError, "expected EARLIER before LATER, got 2018"),
+        (_far, NoOverlapError, "share no observed ground"),
+        (_other, RegistrationError, "same ground"),
+        (_small, NoValidPixelsError, "expected at least 128 x 128 pixels"),
+        (_undated, DateError, "expected a date"),
+    ],
+)
+def test_wrong_input_is_refused_and_leaves_nothing(
+    spoil: Callable[[Raster, Raster], tuple[Raster, Raster]],
+    error: type[Exception],
+    message: str,
+    tmp_path: Path,
+) -> None:
+    rasters = spoil(dated(2016), dated(2018))
+    names = [f"in/{i}_{r.year or 'undated'}.tif" for i, r in enumerate(rasters)]
+    files = [write(tmp_path / n, r) for n, r in zip(names, rasters, strict=True)]
+    with pytest.raises(error, match=message):
+        prepare_pair(*files, tmp_path / "pairs.zarr")
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_nothing_kept_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+    flat = np.full((3, 140, 140), 0.3, np.float32)
+    files = [
+        write(tmp_path / "in" / f"p_{y}.tif", replace(dated(y, size=140), data=flat))
+        for y in (2016, 2018)
+    ]
+    with pytest.raises(NoValidPixelsError, match=r"none of 4 was kept \(4 too little detail"):
+        prepare_pair(*files, tmp_path / "pairs.zarr")
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_year_can_be_stated(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{n}.tif", dated(2016, size=140)) for n in ("old", "new"))
+    report = prepare_pair(
+        first, second, tmp_path / "pairs.zarr", earlier_year=2001, later_year=2009
+    )
+    assert report.pairs[0].years == 8
+
+
+def test_manifest_keeps_its_splits(tmp_path: Path) -> None:
+    manifest = places(tmp_path, {"a": "train", "b": "val", "c": "train"}, (2016, 2018, 2021))
+    calls: list[tuple[int, int]] = []
+    report = prepare_manifest(
+        manifest, tmp_path / "p.zarr", progress=lambda *done: calls.append(done)
+    )
+    store = PairStore(tmp_path / "p.zarr").read()
+    assert calls == [(i, 9) for i in range(1, 10)]
+    assert len(store) == 36
+    assert report.splits == {"train": 24, "val": 12}
+    for source, split in zip(store.source, store.split, strict=True):
+        assert SPLITS[split] == ("val" if source.split("/")[1] == "b" else "train")
+    assert sorted(set(store.years.tolist())) == [2, 3, 5]
+
+
+def test_manifest_selections(tmp_path: Path) -> None:
+    manifest = places(tmp_path, {"a": "train", "b": "val"}, (2016, 2018, 2021))
+    report = prepare_manifest(manifest, tmp_path / "v.zarr", split="val", max_years=3)
+    assert {pair.source for pair in report.pairs} == {
+        "made/b/2016-01-01/2018-01-01",
+        "made/b/2018-01-01/2021-01-01",
+    }
+    few = [
+        prepare_manifest(manifest, tmp_path / f"{i}.zarr", pairs_per_place=1, datasets=["made"])
+        for i in range(2)
+    ]
+    assert len(few[0].pairs) == 2
+    assert [p.source for p in few[0].pairs] == [p.source for p in few[1].pairs]
+    with pytest.raises(RequestError, match="expected data sets among made"):
+        prepare_manifest(manifest, tmp_path / "x.zarr", datasets=["mode"])
+
+
+def test_manifest_without_splits_is_split_by_place(tmp_path: Path) -> None:
+    manifest = places(tmp_path, dict.fromkeys("abcd", ""))
+    prepare_manifest(manifest, tmp_path / "p.zarr", PrepareConfig(val_share=0.25, seed=4))
+    store = PairStore(tmp_path / "p.zarr").read()
+    by_place = {s.split("/")[1]: set() for s in store.source}
+    for source, split in zip(store.source, store.split, strict=True):
+        by_place[source.split("/")[1]].add(SPLITS[split])
+    assert sorted(min(v) for v in by_place.values()) == ["train", "train", "train", "val"]
+    assert all(len(v) == 1 for v in by_place.values())
+
+
+def test_manifest_notes_what_it_cannot_use_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("preprocessing.store_writer._BATCH", 1)
+    manifest = places(tmp_path, {"a": "train", "b": "train"})
+    write(tmp_path / "b_2018.tif", dated(2018, size=130, world=made_world(77, size_px=150)))
+    report = prepare_manifest(manifest, tmp_path / "p.zarr")
+    assert [pair.source for pair in report.refused] == ["made/b/2016-01-01/2018-01-01"]
+    assert "same ground" in report.refused[0].refused
+    assert report.kept == 4
+    assert "1 pairs of rasters refused" in report.as_text()
+    (tmp_path / "b_2018.tif").unlink()
+    with pytest.raises(MissingFileError, match="b_2018"):
+        prepare_manifest(manifest, tmp_path / "q.zarr")
+    assert not (tmp_path / "q.zarr").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_averaged_images_without_georeference(tmp_path: Path) -> None:
+    lines = []
+    for year in (2016, 2018):
+        name = f"s_{year}.png"
+        write(tmp_path / name, dated(year, size=260), crs=False)
+        lines.append({"dataset": "gif", "place": "s", "date": year, "path": name, "gsd_m": 89})
+    manifest = write_manifest(tmp_path, lines)
+    report = prepare_manifest(manifest, tmp_path / "p.zarr", average_by_dataset={"gif": 2})
+    store = PairStore(tmp_path / "p.zarr").read()
+    assert (report.pairs[0].height, report.pairs[0].width) == (130, 130)
+    assert (store.gsd_m == 178).all()
+    prepare_manifest(manifest, tmp_path / "q.zarr")
+    assert (PairStore(tmp_path / "q.zarr").read().gsd_m == 89).all()
+
+
+def test_averaging() -> None:
+    raster = dated(2016, size=131)
+    raster.valid[4, 4] = False
+    small = average_blocks(raster, 2)
+    assert small.data.shape == (3, 65, 65)
+    np.testing.assert_allclose(
+        small.data[:, 3, 5], raster.data[:, 6:8, 10:12].mean(axis=(1, 2)), atol=1e-6
+    )
+    assert not small.valid[2, 2]
+    assert small.valid.sum() == 65 * 65 - 1
+    assert small.grid.gsd_m == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"date": "soon"}, "expected a year or YYYY-MM-DD in column date"),
+        ({"split": "training"}, "expected a split of train, val, test"),
+        ({"gsd_m": "fine"}, "expected metres in column gsd_m"),
+    ],
+)
+def test_wrong_manifests(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    line = {"split": "val", "dataset": "d", "place": "p", "date": 2016, "path": "x", "gsd_m": 1}
+    path = write_manifest(tmp_path, [{**line, **change}])
+    with pytest.raises(RequestError, match=message):
+        read_manifest(path)
+
+
+def test_manifest_must_exist_and_have_its_columns(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError):
+        read_manifest(tmp_path / "none.csv")
+    path = write_manifest(tmp_path, [{"dataset": "d", "place": "p"}])
+    with pytest.raises(RequestError, match="missing: date, path"):
+        read_manifest(path)
+
+
+def test_dates_of_one_day_make_no_pair(tmp_path: Path) -> None:
+    images = read_manifest(places(tmp_path, {"a": "train"}))
+    assert plan_pairs([images[0], replace(images[1], date=images[0].date)]) == []
+    assert [a.date < b.date for a, b in plan_pairs(images[::-1])] == [True]
+
+
+def test_years_between() -> None:
+    assert years_between(dt.date(2016, 1, 1), dt.date(2020, 1, 1)) == 4
+    assert years_between(dt.date(2016, 8, 16), dt.date(2017, 8, 16)) == 1
+    assert years_between(dt.date(2019, 1, 1), dt.date(2019, 7, 2)) == pytest.approx(0.5, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"stride": 0}, {"stride": 129}, {"split": "all"}, {"val_share": 1.0}, {"min_valid": 2}],
+)
+def test_settings_are_checked(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        PrepareConfig(**wrong)

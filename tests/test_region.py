@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from forecast.patches import from_patches, to_low
+from forecast.region import RegionStepper, StepKey, padded_shape
+from forecast.rollout import rollout
+from forecast.sampling import sample
+from forecast.unet import ForecastUNet
+
+
+class BlockLift:
+    """Adds the low-resolution change to each pixel of its block."""
+
+    halo = 2
+
+    def __call__(self, observed: Tensor, present: Tensor, future: Tensor) -> Tensor:
+        change = (future - present).repeat_interleave(4, -1).repeat_interleave(4, -2)
+        return observed + change
+
+
+class FakeModel(nn.Module):
+    """A pointwise function of noise, picture and horizon, so that tiling cannot show."""
+
+    def __init__(self, *, gain: float = 0.0, noise: float = 0.0, objective: str = "crps") -> None:
+        super().__init__()
+        self.anchor = nn.Parameter(torch.zeros(()))
+        self.gain, self.noise = gain, noise
+        self.config = SimpleNamespace(objective=objective, sampling_steps=1, target_scale=0.5)
+
+    def condition(self, past: Tensor) -> Tensor:
+        return torch.nn.functional.pixel_unshuffle(past, 4)
+
+    def forward(self, noisy: Tensor, condition: Tensor, time: Tensor, years: Tensor) -> Tensor:
+        low = to_low(from_patches(condition))
+        return (self.gain * low * years.view(-1, 1, 1, 1) + self.noise * noisy).float()
+
+
+def image(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0.2, 0.6, (3, height, width)).astype(np.float32)
+
+
+def run_step(model: nn.Module, state: np.ndarray, **options: object) -> np.ndarray:
+    stepper = RegionStepper(
+        model, BlockLift(), height=state.shape[1], width=state.shape[2], **options
+    )
+    result = np.full_like(state, np.nan)
+    stepper.step(state, result, StepKey(seed=1, member=0, year=2030))
+    return result
+
+
+@pytest.mark.parametrize(("height", "width"), [(128, 128), (132, 260), (300, 140), (516, 388)])
+def test_no_change_returns_the_region_exactly(height: int, width: int) -> None:
+    state = image(height, width)
+    np.testing.assert_array_equal(run_step(FakeModel(), state), state)
+
+
+def test_tiles_and_blocks_do_not_show() -> None:
+    state = image(420, 308)
+    low = to_low(torch.from_numpy(state)[None])
+    change = (0.5 * 0.3 * low)[0].repeat_interleave(4, -1).repeat_interleave(4, -2).numpy()
+    np.testing.assert_allclose(run_step(FakeModel(gain=0.3), state), state + change, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["crps", "flow"])
+def test_result_does_not_depend_on_batch_size_or_stride(objective: str) -> None:
+    state = image(260, 196)
+    model = FakeModel(gain=0.1, noise=0.02, objective=objective)
+    model.config.sampling_steps = 1 if objective == "crps" else 4
+    reference = run_step(model, state, batch_size=16, stride=16)
+    np.testing.assert_allclose(
+        run_step(model, state, batch_size=3, stride=16), reference, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        run_step(model, state, batch_size=5, stride=24), reference, atol=1e-5
+    )
+
+
+def test_a_real_network_leaves_no_seams(tiny_model: ForecastUNet) -> None:
+    # Differences across tile borders must look like differences elsewhere.
+    state = np.full((3, 512, 512), 0.5, np.float32)
+    low = to_low(torch.from_numpy(run_step(tiny_model, state) - state)[None])[0].numpy()
+    steps = np.abs(np.diff(low, axis=2)).mean(axis=(0, 1))
+    borders = np.arange(15, 127, 16)
+    inside = np.setdiff1d(np.arange(40, 90), borders)
+    seam = steps[borders[(borders > 40) & (borders < 90)]].mean() / steps[inside].mean()
+    assert seam == pytest.approx(1.0, abs=0.1)
+
+
+def test_values_stay_in_range() -> None:
+    state = image(128, 128)
+    lifted = run_step(FakeModel(gain=-50.0), state)
+    assert to_low(torch.from_numpy(lifted)[None]).min() >= -1e-6
+
+
+def test_padded_shape() -> None:
+    assert padded_shape(1, 300) == (128, 300)
+    assert padded_shape(129, 130) == (132, 132)
+
+
+def test_flow_reaches_the_data_in_any_number_of_steps() -> None:
+    # With a constant target the exact velocity is noise minus target along a straight line.
+    target = torch.full((1, 3, 8, 8), 0.7)
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def denoise(x: Tensor, time: float) -> Tensor:
+        return (x - target) / time
+
+    for steps in (1, 3, 20):
+        result = sample(denoise, noise, objective="flow", steps=steps)
+        torch.testing.assert_close(result, target, atol=1e-4, rtol=0)
+    with pytest.raises(ValueError, match="one step"):
+        sample(denoise, noise, objective="crps", steps=2)
+
+
+def roll(folder: Path, start: np.ndarray, years: int, *, model: nn.Module) -> dict[int, np.ndarray]:
+    stepper = RegionStepper(model, BlockLift(), height=128, width=128)
+    steps = rollout(stepper, start, folder, seed=3, member=1, start_year=2020, years=years)
+    return {year: np.array(state) for year, state in steps}
+
+
+def test_rollout_feeds_back_and_resumes(tmp_path: Path) -> None:
+    start, model = image(128, 128), FakeModel(gain=0.1, noise=0.02)
+    whole = roll(tmp_path / "whole", start, 3, model=model)
+    assert list(whole) == [2021, 2022, 2023]
+    first = roll(tmp_path / "parts", start, 1, model=model)
+    rest = roll(tmp_path / "parts", start, 3, model=model)
+    assert list(rest) == [2021, 2022, 2023]
+    np.testing.assert_array_equal(first[2021], whole[2021])
+    np.testing.assert_array_equal(rest[2023], whole[2023])
+    assert not np.array_equal(whole[2022] - whole[2021], whole[2021] - start)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["state_2023.npy"]
