@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,6 +38,7 @@ _BLUR_PX = 0.7
 _TAPER = 0.1
 _LEAST_TEXTURE = 0.002
 _LEAST_VALID = 0.05
+_LEAST_OVERLAP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ def estimate_shift(
 ) -> Shift:
     """Estimate the translation that lays `moving` over `reference`.
 
-    Phase correlation of edge directions (Fitch et al. 2002), summed over blocks of at most 512 px
-    so that memory does not grow with the region; the peak is refined with a locally upsampled DFT
+    Phase correlation of edge directions (Fitch et al. 2002), divided by the correlation of the
+    valid pixels (Padfield 2012) so that a mask that stays in place does not pin the image, summed
+    over blocks of at most 512 px so that memory does not grow with the region. The peak is refined with a locally upsampled DFT
     (Guizar-Sicairos et al. 2008) and a parabola. A second pass after removing the first result
     halves the error: two images that already lie alike are sampled alike.
 
@@ -159,39 +162,49 @@ def _estimate(reference: Raster, moving: Raster, max_shift_px: float, upsample: 
     size = min(_BLOCK_PX, height, width)
     windows = plan_tiles(height, width, size=size, stride=size)
     padded = scipy.fft.next_fast_len(size + reach + 1)
-    spectrum = np.zeros((padded, padded), dtype=np.complex128)
+    match = np.zeros((padded, padded), dtype=np.complex128)
+    overlap = np.zeros_like(match)
     for window in _spread(windows, _MOST_BLOCKS):
         first = _directions(reference.crop(window))
         second = _directions(moving.crop(window))
         if first is not None and second is not None:
-            spectrum += scipy.fft.fft2(first, (padded, padded)) * np.conj(
-                scipy.fft.fft2(second, (padded, padded))
-            )
-    if not spectrum.any():
+            match += _cross_spectrum(first[0], second[0], padded)
+            overlap += _cross_spectrum(first[1], second[1], padded)
+    if not match.any():
         return _NOTHING
-    surface = scipy.fft.fftshift(scipy.fft.ifft2(spectrum).real)
+    level = _LEAST_OVERLAP * float(scipy.fft.ifft2(overlap).real.max())
+    surface = scipy.fft.fftshift(
+        scipy.fft.ifft2(match).real / np.maximum(scipy.fft.ifft2(overlap).real, level)
+    )
     centre = padded // 2
     near = slice(centre - reach, centre + reach + 1)
     search = surface[near, near] * _trust(reach)
     row, col = (int(i) for i in np.unravel_index(int(search.argmax()), search.shape))
     score = _score(surface, row + centre - reach, col + centre - reach)
-    dy, dx = _refine(spectrum, row - reach, col - reach, upsample)
+    dy, dx = _refine(match, overlap, row - reach, col - reach, upsample)
     return Shift(dy, dx, score)
 
 
-def _directions(raster: Raster) -> NDArray[np.complex64] | None:
-    """Doubled edge directions: complex `(h, w)`, length 0 (flat, invalid) to 1; None if blank."""
+def _directions(
+    raster: Raster,
+) -> tuple[NDArray[np.complex64], NDArray[np.float32]] | None:
+    """Doubled edge directions and how much each counts; None if there is nothing to see.
+
+    Returns:
+        Complex `(h, w)` of length 0 (flat, invalid) to 1, times the weights; and the weights
+        `(h, w)`, 0 (invalid) to 1.
+    """
     valid = raster.valid
     if valid.mean() < _LEAST_VALID:
         return None
     grey = raster.data.mean(axis=0)
     grey = np.where(valid, grey, grey[valid].mean()).astype(np.float32)
-    grey = cv2.GaussianBlur(grey, (0, 0), _BLUR_PX)
+    grey = cv2.GaussianBlur(grey, (5, 5), _BLUR_PX)
     gradient = cv2.Scharr(grey, cv2.CV_32F, 1, 0) + 1j * cv2.Scharr(grey, cv2.CV_32F, 0, 1)
     gradient /= 32.0
     solid = cv2.erode(
         valid.astype(np.uint8),
-        np.ones((7, 7), np.uint8),
+        np.ones((7, 7), np.uint8),  # As far as blur and gradient together reach.
         borderType=cv2.BORDER_CONSTANT,
         borderValue=1,
     ).astype(bool)
@@ -203,9 +216,15 @@ def _directions(raster: Raster) -> NDArray[np.complex64] | None:
         return None
     field = gradient**2 / (strength**2 + max(0.7 * typical, _LEAST_TEXTURE / 2) ** 2)
     field -= field[solid].mean()
-    field[~solid] = 0
-    field *= np.outer(_taper(field.shape[0]), _taper(field.shape[1]))
-    return np.asarray(field, dtype=np.complex64)
+    weights = np.outer(_taper(field.shape[0]), _taper(field.shape[1])) * solid
+    return (field * weights).astype(np.complex64), weights.astype(np.float32)
+
+
+def _cross_spectrum(first: NDArray[Any], second: NDArray[Any], size: int) -> NDArray[np.complex64]:
+    """Spectrum `(size, size)` of the cross-correlation of two images, padded with zeros."""
+    shape = (size, size)
+    product = scipy.fft.fft2(first, shape) * np.conj(scipy.fft.fft2(second, shape))
+    return np.asarray(product)
 
 
 def _trust(reach: int) -> NDArray[np.float64]:
@@ -246,21 +265,25 @@ def _score(surface: NDArray[np.float64], row: int, col: int) -> float:
 
 
 def _refine(
-    spectrum: NDArray[np.complex128], dy: float, dx: float, upsample: int
+    match: NDArray[np.complex128],
+    overlap: NDArray[np.complex128],
+    dy: float,
+    dx: float,
+    upsample: int,
 ) -> tuple[float, float]:
-    """Peak near `(dy, dx)` of the correlation whose spectrum is given.
+    """Peak near `(dy, dx)` of the correlation of two fields over that of their weights.
 
     Locally upsampled DFT as two matrix products (Guizar-Sicairos et al. 2008), then a parabola
     through the highest sample and its neighbours.
     """
-    frequencies_y = np.fft.fftfreq(spectrum.shape[0])
-    frequencies_x = np.fft.fftfreq(spectrum.shape[1])
+    frequencies = np.fft.fftfreq(match.shape[0])
     steps = np.arange(-upsample, upsample + 1) / upsample
     for _ in range(2):
-        kernel_y = np.exp(2j * np.pi * np.outer(dy + steps, frequencies_y))
-        kernel_x = np.exp(2j * np.pi * np.outer(frequencies_x, dx + steps))
-        local = (kernel_y @ spectrum @ kernel_x).real
-        i, j = np.unravel_index(int(local.argmax()), local.shape)
+        kernel_y = np.exp(2j * np.pi * np.outer(dy + steps, frequencies))
+        kernel_x = np.exp(2j * np.pi * np.outer(frequencies, dx + steps))
+        common = (kernel_y @ overlap @ kernel_x).real
+        local = (kernel_y @ match @ kernel_x).real / np.maximum(common, common.max() / 2)
+        i, j = (int(k) for k in np.unravel_index(int(local.argmax()), local.shape))
         dy, dx = float(dy + steps[i]), float(dx + steps[j])
         if 0 < i < len(steps) - 1 and 0 < j < len(steps) - 1:
             break
