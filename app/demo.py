@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,11 @@ from forecast.evaluation.statistics import ScoreSums
 from forecast.evaluation.tiles import METHODS
 from forecast.patches import FACTOR, to_low
 from forecast.pretrained import model_folder
+from preprocessing.alignment import align
+from preprocessing.coregister import apply_shift, estimate_shift
 from preprocessing.errors import OutputExistsError
+from preprocessing.histogram import match_histogram
 from preprocessing.io import read_raster
-from preprocessing.prepare import register
 from preprocessing.raster import Raster
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
 
@@ -109,7 +111,11 @@ def run_demo(
 
 def _truth(start: Path, later: Path) -> Raster:
     """The true later image, laid on the start and matched to its colours."""
-    return register(read_raster(start), read_raster(later)).later
+    first, second = align(read_raster(start), read_raster(later))
+    second = apply_shift(second, estimate_shift(first, second))
+    both = first.valid & second.valid
+    matched = match_histogram(second.data, first.data, source_valid=both, reference_valid=both)
+    return replace(second, data=matched)
 
 
 def _score(result: ForecastFolder, truths: list[Raster]) -> str:

@@ -85,9 +85,9 @@ def forecast_region(
     record = _record(identity, request, source, run.years, seconds)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
-    write_stac(result)
     for suffix in ("mp4", "gif"):
-        animate_folder(result.folder, result.folder / f"forecast.{suffix}")
+        animate_folder(result, result.folder / f"forecast.{suffix}")
+    write_stac(result)
     record["seconds"] = round(time.monotonic() - began, 1)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     shutil.rmtree(scratch)

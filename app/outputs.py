@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -124,6 +125,7 @@ class RegionRun:
             out / f"present_{self.start_year}.tif",
             lambda window: self.source.encoding.encode(image[(slice(None), *window.slices)]),
             f"observed {self.start_year}",
+            date=self.source.date,
         )
         distance = np.zeros(self.request.members)
         for done, year in enumerate(self.years):
@@ -197,9 +199,19 @@ class _Writer:
     encoding: Encoding
     valid: NDArray[np.bool_]
 
-    def image(self, path: Path, stored: Callable[[Window], NDArray[Any]], note: str) -> None:
+    def image(
+        self,
+        path: Path,
+        stored: Callable[[Window], NDArray[Any]],
+        note: str,
+        *,
+        date: dt.date | None = None,
+    ) -> None:
         """Write three bands; `stored` gives the stored values of a window."""
         encoding = self.encoding
+        tags = {"VALUE_RANGE": f"{encoding.low:g},{encoding.high:g}", "LANDCAST": note}
+        if date is not None:
+            tags["ACQUISITION_DATE"] = date.isoformat()
         empty = 0 if encoding.nodata is None else encoding.nodata
 
         def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
@@ -218,7 +230,7 @@ class _Writer:
             nodata=encoding.nodata,
             masked=encoding.nodata is None and not bool(self.valid.all()),
             descriptions=_COLOURS,
-            tags={"VALUE_RANGE": f"{encoding.low:g},{encoding.high:g}", "LANDCAST": note},
+            tags=tags,
         )
 
     def layer(self, path: Path, values: NDArray[np.float32], note: str) -> None:

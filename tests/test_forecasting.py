@@ -182,7 +182,7 @@ def test_nodata_and_masks_are_carried(
     valid[20:60, 30:90] = False
     for name, nodata in (("nodata_2020.tif", 255.0), ("mask_2020.tif", None)):
         region = make_raster(name, nodata=nodata, valid=valid)
-        result = forecast_region(request_of(region, out=name, years=1))
+        result = forecast_region(request_of(region, out=f"out-{name}", years=1))
         with rasterio.open(result.folder / "forecast_2021.tif") as dataset:
             assert dataset.nodata == nodata
             np.testing.assert_array_equal(dataset.dataset_mask() > 0, valid)
