@@ -67,9 +67,7 @@ def demo_scene(folder: Path, *, seed: int = DEMO_SEED) -> list[Path]:
     return sorted(folder.glob("scene_*.tif"))
 
 
-def run_demo(
-    out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = None
-) -> DemoResult:
+def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = None) -> DemoResult:
     """Make a scene, forecast its last years from an earlier one, score and draw the result.
 
     Args:
@@ -141,9 +139,7 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
             count=len(members),
             seed=year,
         )
-        for method, ensemble in zip(
-            METHODS, (members - low, persistence(low), noise), strict=True
-        ):
+        for method, ensemble in zip(METHODS, (members - low, persistence(low), noise), strict=True):
             sums = ScoreSums()
             sums.add(ensemble, _low(truth) - low, weight)
             totals[method] += sums

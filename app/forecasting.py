@@ -77,7 +77,9 @@ def forecast_region(
         raise
     (scratch / "request.json").write_text(json.dumps(identity), encoding="utf-8")
     height, width = padded_shape(source.grid.height, source.grid.width)
-    stepper = RegionStepper(model, ESRGANLift(load_network()), height=height, width=width, steps=request.steps)
+    stepper = RegionStepper(
+        model, ESRGANLift(load_network()), height=height, width=width, steps=request.steps
+    )
     run = RegionRun(request, source, scratch, start_year)
     run.roll(stepper, image, progress)
     run.write(image, valid, progress)

@@ -16,9 +16,7 @@ from preprocessing.raster import Raster
 __all__ = ["draw_overview"]
 
 
-def draw_overview(
-    result: ForecastFolder, *, past: Raster, truth: Raster, path: Path
-) -> Path:
+def draw_overview(result: ForecastFolder, *, past: Raster, truth: Raster, path: Path) -> Path:
     """Draw the last forecast year beside what really came.
 
     Args:

@@ -196,7 +196,7 @@ def _footprint(grid: Grid) -> tuple[list[float] | None, dict[str, Any] | None]:
     ring += [(float(width), height * k / n) for k in range(n)]
     ring += [(width * (n - k) / n, float(height)) for k in range(n)]
     ring += [(0.0, height * (n - k) / n) for k in range(n + 1)]
-    corners = [grid.transform * point for point in ring[::-1]]
+    corners = [grid.transform @ point for point in ring[::-1]]
     xs, ys = transform(grid.crs, _WGS84, [c[0] for c in corners], [c[1] for c in corners])
     outline = [[round(x, 8), round(y, 8)] for x, y in zip(xs, ys, strict=True)]
     west, south, east, north = transform_bounds(grid.crs, _WGS84, *grid.bounds)

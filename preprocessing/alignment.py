@@ -112,7 +112,7 @@ def _map(
 
 def _warp(later: Raster, grid: Grid, shift: Shift, cubic: bool) -> Raster:
     """Resample onto `grid`; pixels are moved by sampling a grid that is moved the other way."""
-    sampled = grid.transform * Affine.translation(-shift.dx_px, -shift.dy_px)
+    sampled = grid.transform @ Affine.translation(-shift.dx_px, -shift.dy_px)
     source = np.where(later.valid, later.data, np.float32(np.nan))
     target: NDArray[np.float32] = np.full(
         (len(later.data), grid.height, grid.width), np.nan, dtype=np.float32

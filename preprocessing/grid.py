@@ -65,7 +65,7 @@ class Grid:
     def bounds(self) -> Bounds:
         """Axis-aligned bounds of the grid's four corners in CRS units."""
         corners = [
-            self.transform * (col, row) for col in (0, self.width) for row in (0, self.height)
+            self.transform @ (col, row) for col in (0, self.width) for row in (0, self.height)
         ]
         xs, ys = [c[0] for c in corners], [c[1] for c in corners]
         return Bounds(min(xs), min(ys), max(xs), max(ys))
@@ -85,7 +85,7 @@ class Grid:
 
     def crop(self, window: Window) -> Grid:
         """Grid of a pixel window, which may reach beyond this grid."""
-        moved = self.transform * Affine.translation(window.col, window.row)
+        moved = self.transform @ Affine.translation(window.col, window.row)
         return Grid(window.height, window.width, moved, self.crs)
 
     def scaled(self, factor: float) -> Grid:
@@ -93,7 +93,7 @@ class Grid:
         return Grid(
             max(1, round(self.height * factor)),
             max(1, round(self.width * factor)),
-            self.transform * Affine.scale(1 / factor),
+            self.transform @ Affine.scale(1 / factor),
             self.crs,
         )
 
@@ -102,7 +102,7 @@ class Grid:
         if (self.height, self.width) != (other.height, other.width) or self.crs != other.crs:
             return False
         for col, row in ((0, 0), (self.width, self.height)):
-            there = ~self.transform * (other.transform * (col, row))
+            there = ~self.transform @ (other.transform @ (col, row))
             if abs(there[0] - col) > tolerance_px or abs(there[1] - row) > tolerance_px:
                 return False
         return True

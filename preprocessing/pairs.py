@@ -56,7 +56,7 @@ class Pairs:
             "past": (n, 3, *tile),
             "future": (n, 3, *tile),
             "valid": (n, *tile),
-            **{name: (n,) for name in ("years", "gsd_m", "row", "col", "split", "source")},
+            **dict.fromkeys(("years", "gsd_m", "row", "col", "split", "source"), (n,)),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
@@ -92,7 +92,8 @@ class PairStore:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self._group = zarr.open_group(str(path), mode="r+")
+            # zarr types a member as array, group or scalar; here all members are arrays.
+            self._group: Any = zarr.open_group(str(path), mode="r+")
         except (FileNotFoundError, zarr.errors.GroupNotFoundError) as err:
             raise PairStoreError(
                 f"expected a pair store at {path}, found none; make one with 'landcast prepare'"

@@ -66,14 +66,14 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, objective: str) 
     )
     train_forecast([store], tmp_path / "whole", config)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(stage: str, done: int, total: int) -> None:
         if done == 6:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train_forecast([store], tmp_path / "parts", config, progress=kill)
     train_forecast([store], tmp_path / "parts", config, resume=True)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
@@ -86,8 +86,14 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, objective: str) 
 def test_training_learns_the_horizon(tmp_path: Path) -> None:
     store = make_store(tmp_path / "pairs.zarr")
     config = replace(
-        TINY, steps=150, batch_size=4, learning_rate=2e-3, validate_every=150, ema_decay=0.9,
-        checkpoint_every=150, colour_jitter=0.0,
+        TINY,
+        steps=150,
+        batch_size=4,
+        learning_rate=2e-3,
+        validate_every=150,
+        ema_decay=0.9,
+        checkpoint_every=150,
+        colour_jitter=0.0,
     )
     train_forecast([store], tmp_path / "run", config)
     entry = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])

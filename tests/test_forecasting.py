@@ -126,15 +126,15 @@ def test_killed_forecast_resumes_to_the_same_pixels(
     region = make_raster("region_2020.tif")
     whole = pixels(forecast_region(request_of(region, "whole")).folder)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(stage: str, done: int, total: int) -> None:
         if stage == "forecasting" and done > 0.7 * total:
-            raise Killed
+            raise KilledError
 
     request = request_of(region, "parts")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         forecast_region(request, progress=kill)
     assert not list(request.out.glob("*.tif"))
     with pytest.raises(OutputExistsError, match="--resume"):

@@ -43,10 +43,13 @@ def test_multiscale_crps_ignores_invalid_pixels() -> None:
     truth = torch.randn(1, 3, 16, 16, generator=generator)
     weight = torch.ones(1, 1, 16, 16)
     weight[..., :7, :5] = 0
-    expected = multiscale_crps(members, truth, weight, (1, 2, 8))
+    expected = multiscale_crps(members, truth, weight, pool_scales=(1, 2, 8), increment_lags=(1, 3))
     spoiled = truth.clone()
     spoiled[..., :7, :5] = 100
-    torch.testing.assert_close(multiscale_crps(members, spoiled, weight, (1, 2, 8)), expected)
+    torch.testing.assert_close(
+        multiscale_crps(members, spoiled, weight, pool_scales=(1, 2, 8), increment_lags=(1, 3)),
+        expected,
+    )
 
 
 def test_multiscale_crps_sees_the_joint_distribution() -> None:
@@ -57,8 +60,29 @@ def test_multiscale_crps_sees_the_joint_distribution() -> None:
     together = torch.randn(2, n, 1, 1, 1, generator=generator).expand(2, n, 3, 8, 8).clone()
     apart = torch.randn(2, n, 3, 8, 8, generator=generator)
     weight = torch.ones(n, 1, 8, 8)
-    good = multiscale_crps(together, truth, weight, (8,))
-    assert good < 0.9 * multiscale_crps(apart, truth, weight, (8,))
+    good = multiscale_crps(together, truth, weight, pool_scales=(8,))
+    assert good < 0.9 * multiscale_crps(apart, truth, weight, pool_scales=(8,))
+
+
+def test_increments_prefer_changes_that_fill_fields() -> None:
+    # Each half of the picture changes as a whole or not at all. The field-wise ensemble has the
+    # same marginals as the pixel-wise one.
+    generator = torch.Generator().manual_seed(5)
+
+    def fields(n: int) -> torch.Tensor:
+        halves = (torch.rand(n, 1, 1, 2, generator=generator) < 0.3).float()
+        return halves.repeat_interleave(4, -1).expand(n, 1, 8, 8)
+
+    truth, together = fields(500), torch.stack([fields(500), fields(500)])
+    apart = (torch.rand(2, 500, 1, 8, 8, generator=generator) < 0.3).float()
+    weight = torch.ones(500, 1, 8, 8)
+
+    def score(members: torch.Tensor, lags: tuple[int, ...]) -> float:
+        views = {"pool_scales": (1,), "increment_lags": lags}
+        return float(multiscale_crps(members, truth, weight, **views))
+
+    assert abs(score(together, ()) - score(apart, ())) < 0.02
+    assert score(together, (1,)) < 0.8 * score(apart, (1,))
 
 
 def test_score_sums_merge_like_one_batch() -> None:

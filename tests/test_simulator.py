@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,7 +12,13 @@ import rasterio
 
 from preprocessing.errors import RequestError
 from preprocessing.io import read_raster
-from preprocessing.simulator import Cover, WorldConfig, simulate_world, write_world
+from preprocessing.simulator import (
+    Cover,
+    WorldConfig,
+    simulate_world,
+    write_world,
+    write_worlds,
+)
 from preprocessing.simulator.land import build_setting, live
 from preprocessing.simulator.sensor import Acquisition, observe
 from preprocessing.simulator.textures import build_textures
@@ -301,3 +308,13 @@ def test_any_size_and_pixel(height, width, gsd_m):
     assert world.rasters[0].data.shape == (3, height, width)
     assert world.rasters[0].grid.gsd_m == pytest.approx(gsd_m)
     assert len(np.unique(world.covers[0])) >= 6
+
+
+def test_write_worlds_lists_all_in_one_manifest(tmp_path: Path) -> None:
+    configs = [WorldConfig(height=128, width=128, years=2, seed=seed) for seed in (3, 4)]
+    manifest = write_worlds(configs, tmp_path, split="val")
+    lines = manifest.read_text().splitlines()
+    assert len(lines) == 5
+    assert {line.split(",")[2] for line in lines[1:]} == {"simulated_3", "simulated_4"}
+    assert all((tmp_path / line.split(",")[4]).is_file() for line in lines[1:])
+    assert all(line.startswith("val,") for line in lines[1:])

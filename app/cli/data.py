@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Bands, Overwrite, ValueRange, parse_bands, parse_value_range
+from app.cli.options import (
+    Bands,
+    Overwrite,
+    ValueRange,
+    parse_averages,
+    parse_bands,
+    parse_value_range,
+)
 
 __all__ = ["prepare", "simulate"]
 
@@ -39,10 +47,21 @@ def prepare(
     split: Annotated[
         str | None, typer.Option("--split", help="Only this split of a manifest.")
     ] = None,
+    pairs_per_place: Annotated[
+        int | None,
+        typer.Option("--pairs-per-place", min=1, help="Cap on pairs of dates of a manifest."),
+    ] = None,
+    average: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--average", metavar="DATASET=N", help="Average N x N pixels first; repeatable."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Align, co-register, match, tile and filter; report what was dropped and why."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
+    averages = parse_averages(average or [])
     manifest = len(inputs) == 1 and inputs[0].suffix.lower() == ".csv"
     if not manifest and len(inputs) != 2:
         raise typer.BadParameter(
@@ -64,6 +83,8 @@ def prepare(
                 settings,
                 datasets=dataset,
                 split=split,
+                pairs_per_place=pairs_per_place,
+                average_by_dataset=averages,
                 overwrite=overwrite,
                 progress=report_progress,
             )
@@ -87,6 +108,10 @@ def prepare(
 def simulate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same world.")] = 0,
+    worlds: Annotated[
+        int | None,
+        typer.Option("--worlds", min=1, help="So many worlds, from --seed on, in one manifest."),
+    ] = None,
     years: Annotated[int, typer.Option("--years", min=1, max=200, help="Yearly scenes.")] = 12,
     start_year: Annotated[int, typer.Option("--start-year", min=1, max=9000)] = 2012,
     width: Annotated[int, typer.Option("--width", min=128, max=8192, help="Pixels.")] = 512,
@@ -100,24 +125,32 @@ def simulate(
 ) -> None:
     """Make a demo world: yearly scenes, true cover maps and a manifest for prepare."""
     from preprocessing.errors import OutputExistsError
-    from preprocessing.simulator import WorldConfig, simulate_world, write_world
+    from preprocessing.simulator import WorldConfig, simulate_world, write_world, write_worlds
 
     if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
         raise OutputExistsError(
             f"expected a new or empty folder for --out, {out} exists; choose another, or pass "
             "--overwrite"
         )
-    config = WorldConfig(
-        height=height,
-        width=width,
-        years=years,
-        start_year=start_year,
-        seed=seed,
-        gsd_m=gsd,
-        clouds=clouds,
-    )
+    configs = [
+        WorldConfig(
+            height=height,
+            width=width,
+            years=years,
+            start_year=start_year,
+            seed=seed + index,
+            gsd_m=gsd,
+            clouds=clouds,
+        )
+        for index in range(worlds or 1)
+    ]
     with progress_bars() as progress:
-        progress("simulating", 0, 1)
-        manifest = write_world(simulate_world(config), out, split=split)
-        progress("simulating", 1, 1)
+        progress("simulating", 0, len(configs))
+        if worlds is None:
+            manifest = write_world(simulate_world(configs[0]), out, split=split)
+            progress("simulating", 1, 1)
+        else:
+            manifest = write_worlds(
+                configs, out, split=split, progress=partial(progress, "simulating")
+            )
     typer.echo(str(manifest))

@@ -14,6 +14,7 @@ __all__ = [
     "Seed",
     "ValueRange",
     "Years",
+    "parse_averages",
     "parse_bands",
     "parse_value_range",
 ]
@@ -31,6 +32,19 @@ def parse_bands(text: str | None) -> tuple[int, int, int] | None:
             param_hint="--bands",
         ) from None
     return red, green, blue
+
+
+def parse_averages(texts: list[str]) -> dict[str, int]:
+    """`elk_valley=2` and the like to the block size of each data set."""
+    averages = {}
+    for text in texts:
+        name, _, size = text.partition("=")
+        if not name or not size.isdigit() or int(size) < 1:
+            raise typer.BadParameter(
+                f"expected DATASET=N such as landsat=2, got '{text}'", param_hint="--average"
+            )
+        averages[name] = int(size)
+    return averages
 
 
 def parse_value_range(text: str | None) -> tuple[float, float] | None:

@@ -27,7 +27,7 @@ def corners(grid: Grid) -> list[list[float]]:
     if grid.crs is None:
         raise ValueError("expected a georeferenced grid")
     pixels = [(0, grid.height), (0, 0), (grid.width, 0), (grid.width, grid.height)]
-    points = [grid.transform * point for point in pixels]
+    points = [grid.transform @ point for point in pixels]
     xs, ys = transform(grid.crs, _WGS84, [p[0] for p in points], [p[1] for p in points])
     return [[x, y] for x, y in zip(xs, ys, strict=True)]
 

@@ -26,7 +26,8 @@ class TrainingConfig:
         steps: Optimiser steps.
         batch_size: Pairs a step.
         members: Members a pair, for the CRPS.
-        pool_scales: Block sizes, in output pixels, over which the CRPS is also taken.
+        pool_scales: Block sizes, in output pixels, over which the CRPS is taken.
+        increment_lags: Distances, in output pixels, of the increments whose CRPS is taken too.
         learning_rate: Peak of the cosine schedule.
         warmup_steps: Linear warm-up.
         weight_decay: Of AdamW.
@@ -34,6 +35,8 @@ class TrainingConfig:
         ema_decay: Of the weights that are kept.
         colour_jitter: Largest shared change of gain and offset of past and future.
         mixing_power: Datasets are drawn in proportion to their number of pairs to this power.
+        horizon_power: Pairs of a dataset are drawn in proportion to their years to minus this
+            power; 1 favours the short steps that a yearly rollout takes.
         seed: Of weights, order, augmentation and noise.
         validate_every: Steps between validations.
         validation_pairs: Pairs of the val split that are scored each time, evenly by dataset.
@@ -51,7 +54,8 @@ class TrainingConfig:
     steps: int = 6000
     batch_size: int = 8
     members: int = 2
-    pool_scales: tuple[int, ...] = (1, 2, 8)
+    pool_scales: tuple[int, ...] = (1, 4)
+    increment_lags: tuple[int, ...] = (1, 2, 4)
     learning_rate: float = 4e-4
     warmup_steps: int = 200
     weight_decay: float = 0.01
@@ -59,6 +63,7 @@ class TrainingConfig:
     ema_decay: float = 0.998
     colour_jitter: float = 0.1
     mixing_power: float = 0.5
+    horizon_power: float = 1.0
     seed: int = 0
     validate_every: int = 500
     validation_pairs: int = 192

@@ -72,19 +72,28 @@ class PairData:
         seed: Of order and augmentation.
         mixing_power: Datasets (the first part of `source`) are drawn in proportion to their
             number of pairs to this power; 1 draws pairs evenly, 0 datasets evenly.
+        horizon_power: Within a dataset pairs are drawn in proportion to `years ** -horizon_power`.
         colour_jitter: Largest shared relative change of gain and absolute change of offset.
     """
 
     def __init__(
-        self, pairs: Pairs, *, seed: int, mixing_power: float = 1.0, colour_jitter: float = 0.0
+        self,
+        pairs: Pairs,
+        *,
+        seed: int,
+        mixing_power: float = 1.0,
+        horizon_power: float = 0.0,
+        colour_jitter: float = 0.0,
     ) -> None:
         self.pairs = pairs
         self._seed = seed
         self._jitter = colour_jitter
         self.datasets = np.array([str(source).split("/")[0] for source in pairs.source])
         names, inverse, counts = np.unique(self.datasets, return_inverse=True, return_counts=True)
-        share = counts.astype(float) ** mixing_power / counts
-        self._probability = share[inverse] / share[inverse].sum()
+        favour = pairs.years.astype(float) ** -horizon_power
+        share = counts**mixing_power / np.bincount(inverse, favour)
+        probability = favour * share[inverse]
+        self._probability = probability / probability.sum()
         self.counts = dict(zip(names.tolist(), counts.tolist(), strict=True))
 
     @property

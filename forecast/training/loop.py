@@ -65,6 +65,7 @@ def train_forecast(
         read_pairs(stores, "train"),
         seed=config.seed,
         mixing_power=config.mixing_power,
+        horizon_power=config.horizon_power,
         colour_jitter=config.colour_jitter,
     )
     try:
@@ -156,7 +157,12 @@ def export_model(run: Path, stores: Sequence[Path], out: Path) -> Path:
     """
     state = load_checkpoint(run)
     config = TrainingConfig.from_json(state["config"])
-    data = PairData(read_pairs(stores, "train"), seed=config.seed, mixing_power=config.mixing_power)
+    data = PairData(
+        read_pairs(stores, "train"),
+        seed=config.seed,
+        mixing_power=config.mixing_power,
+        horizon_power=config.horizon_power,
+    )
     model = config.build(
         target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
     )
@@ -206,7 +212,13 @@ def _loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, step: int) 
                 batch.years.repeat(config.members),
             )
             members = output.unflatten(0, (config.members, size))
-            return multiscale_crps(members, target, batch.weight, config.pool_scales)
+            return multiscale_crps(
+                members,
+                target,
+                batch.weight,
+                pool_scales=config.pool_scales,
+                increment_lags=config.increment_lags,
+            )
         noise = torch.randn(target.shape, generator=generator).to(device)
         # Logit-normal times (Esser et al. 2024): most weight on the middle of the path.
         moment = torch.sigmoid(torch.randn(size, generator=generator)).to(device)

@@ -39,28 +39,52 @@ def masked_mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def multiscale_crps(
-    members: Tensor, truth: Tensor, weight: Tensor, pool_scales: Sequence[int]
+    members: Tensor,
+    truth: Tensor,
+    weight: Tensor,
+    *,
+    pool_scales: Sequence[int],
+    increment_lags: Sequence[int] = (),
 ) -> Tensor:
-    """Mean over block sizes of the fair CRPS of block means.
+    """Mean over several linear views of the fields of their fair CRPS.
 
-    Scores of single pixels do not see whether the errors of neighbours go together; scores of
-    block means do, so members that trade texture for patches of change are preferred.
+    Scores of single pixels do not see whether neighbours change together. Two families of views
+    do: means over blocks, and increments between pixels some lags apart, the same idea as the
+    variogram score (Scheuerer and Hamill 2015). Inside a field that stays or changes as a whole
+    the increments of the difference are zero, so members that paint blobs across fields are
+    scored worse than members whose changes end where the fields end.
 
     Args:
         members: `(m, b, c, h, w)`.
         truth: `(b, c, h, w)`.
         weight: `(b, 1, h, w)`, 1 where the truth is observed.
         pool_scales: Block sizes in pixels.
+        increment_lags: Distances in pixels, along both axes.
     """
-    total = members.new_zeros(())
+    terms = []
     for scale in pool_scales:
-        if scale == 1:
-            pooled, target, share = members, truth, weight
-        else:
-            share = F.avg_pool2d(weight, scale)
-            safe = share.clamp_min(1e-6)
-            flat = F.avg_pool2d((members * weight).flatten(0, 1), scale)
-            pooled = flat.reshape(*members.shape[:2], *flat.shape[1:]) / safe
-            target = F.avg_pool2d(truth * weight, scale) / safe
-        total = total + masked_mean(fair_crps(pooled, target), share)
-    return total / len(pool_scales)
+        share = F.avg_pool2d(weight, scale)
+        safe = share.clamp_min(1e-6)
+        flat = F.avg_pool2d((members * weight).flatten(0, 1), scale)
+        pooled = flat.reshape(*members.shape[:2], *flat.shape[1:]) / safe
+        target = F.avg_pool2d(truth * weight, scale) / safe
+        terms.append(masked_mean(fair_crps(pooled, target), share))
+    for lag in increment_lags:
+        for axis in (-2, -1):
+            terms.append(
+                masked_mean(
+                    fair_crps(_increment(members, lag, axis), _increment(truth, lag, axis)),
+                    _both(weight, lag, axis),
+                )
+            )
+    return torch.stack(terms).mean()
+
+
+def _increment(field: Tensor, lag: int, axis: int) -> Tensor:
+    size = field.shape[axis]
+    return field.narrow(axis, lag, size - lag) - field.narrow(axis, 0, size - lag)
+
+
+def _both(weight: Tensor, lag: int, axis: int) -> Tensor:
+    size = weight.shape[axis]
+    return weight.narrow(axis, lag, size - lag) * weight.narrow(axis, 0, size - lag)

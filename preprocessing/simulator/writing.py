@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from preprocessing.grid import Window
 from preprocessing.io import write_cog
+from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.world import World
+from preprocessing.simulator.world import World, simulate_world
 
-__all__ = ["write_world"]
+__all__ = ["write_world", "write_worlds"]
 
 _COLUMNS = (
     "split",
@@ -41,7 +44,7 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     config = world.config
     legend = ",".join(f"{cover.value}={cover.name.lower()}" for cover in Cover)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for raster, cover in zip(world.rasters, world.covers, strict=True):
         grid = raster.grid
         whole = Window(0, 0, grid.height, grid.width)
@@ -81,9 +84,46 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
                 "none",
             )
         )
+    return _write_manifest(folder, rows)
+
+
+def write_worlds(
+    configs: Sequence[WorldConfig],
+    folder: Path,
+    *,
+    split: str = "train",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Simulate several worlds into `world_{seed}/` and list them all in one `manifest.csv`.
+
+    Args:
+        configs: The worlds, told apart by their seeds.
+        folder: Where to; made if it does not exist.
+        split: The split that the manifest states.
+        progress: Called with (worlds done, worlds in all).
+
+    Returns:
+        The path of the manifest of all worlds.
+    """
+    rows: list[tuple[object, ...]] = []
+    for done, config in enumerate(configs, start=1):
+        place = Path(folder) / f"world_{config.seed}"
+        single = write_world(simulate_world(config), place, split=split)
+        with single.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                row["path"] = f"{place.name}/{row['path']}"
+                rows.append(tuple(row[column] for column in _COLUMNS))
+        if progress is not None:
+            progress(done, len(configs))
+    return _write_manifest(Path(folder), rows)
+
+
+def _write_manifest(folder: Path, rows: Sequence[tuple[object, ...]]) -> Path:
     manifest = folder / "manifest.csv"
-    with manifest.open("w", newline="", encoding="utf-8") as file:
+    part = folder / ".manifest.csv.part"
+    with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         writer.writerows(rows)
+    os.replace(part, manifest)
     return manifest

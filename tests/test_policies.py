@@ -1,0 +1,85 @@
+"""Rules of the repository that a reader relies on."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "preprocessing": {"preprocessing"},
+    "forecast": {"forecast", "preprocessing"},
+    "sr": {"sr", "preprocessing"},
+    "app": {"app", "forecast", "sr", "preprocessing"},
+}
+MODULES = sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_imports_go_one_way() -> None:
+    assert len(MODULES) > 50
+    for path in MODULES:
+        package = path.relative_to(ROOT).parts[0]
+        wrong = (imported(path) & ALLOWED.keys()) - ALLOWED[package]
+        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+def test_only_io_and_geometry_touch_rasterio() -> None:
+    allowed = {"io.py", "alignment.py", "grid.py"}
+    for path in (ROOT / "preprocessing").rglob("*.py"):
+        if "rasterio" in imported(path):
+            assert path.name in allowed or path.parent.name == "simulator", path
+
+
+@pytest.mark.parametrize("module", ["forecast.training.loop", "sr.training", "sr.lift"])
+def test_training_needs_no_gdal(module: str) -> None:
+    code = f"import {module}, sys; sys.exit('rasterio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_modules_stay_short() -> None:
+    long = [p.name for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
+    assert not long
+
+
+def test_readme_names_only_commands_that_exist() -> None:
+    from app.cli import run
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"^    landcast (\w+)", text, flags=re.MULTILINE))
+    assert {"forecast", "prepare", "train", "animate", "app", "evaluate"} <= commands
+    for command in commands:
+        assert run([command, "--help"]) == 0
+
+
+@pytest.mark.parametrize("folder", ["forecast/weights/base", "sr/weights/rrdb16"])
+def test_shipped_models_have_weights_and_a_card(folder: str) -> None:
+    files = {path.name for path in (ROOT / folder).iterdir()}
+    assert {"config.json", "diffusion_pytorch_model.safetensors", "README.md"} <= files
+    card = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    for words in ("## Data", "## Training", "## Scores", "## Limits", "CC BY 4.0"):
+        assert words in card
+
+
+def test_tracked_files_stay_small() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, text=True
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    sizes = [(ROOT / name).stat().st_size for name in listed.stdout.split("\0") if name]
+    assert sum(sizes) < 80e6
