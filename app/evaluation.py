@@ -45,7 +45,6 @@ def evaluate(
     Returns:
         The path of `report.md`.
     """
-    out.mkdir(parents=True, exist_ok=True)
     if model == SHIPPED.name or _is_upscaler(model):
         return _evaluate_upscaler(
             SHIPPED if model == SHIPPED.name else Path(str(model)), stores, out, split
@@ -61,6 +60,7 @@ def evaluate(
         members=members,
         progress=progress,
     )
+    out.mkdir(parents=True, exist_ok=True)
     record = {
         "model": {"name": str(model or "base"), "sha256": weights_sha256(folder)},
         "split": split,
@@ -89,6 +89,7 @@ def _evaluate_upscaler(folder: Path, stores: Sequence[Path], out: Path, split: s
     network = load_network(folder)
     images = read_images(stores, split)
     scores = validate(network, images)
+    out.mkdir(parents=True, exist_ok=True)
     write_text(
         out / "scores.json", json.dumps({"split": split, "tiles": len(images), **asdict(scores)})
     )
