@@ -18,12 +18,10 @@ from app.request import SCRATCH, ForecastRequest, already_done, check_output, id
 from app.results import ForecastFolder
 from app.stac import write_stac
 from forecast.pretrained import load_model, model_folder, weights_sha256
-from forecast.region import RegionStepper, padded_shape
 from forecast.start import read_start
 from preprocessing.errors import DateError, RequestError
+from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.io import RasterSource
-from sr.lift import ESRGANLift
-from sr.pretrained import load_network
 
 __all__ = ["forecast_region"]
 
@@ -76,12 +74,8 @@ def forecast_region(
         shutil.rmtree(request.out if created else scratch)
         raise
     (scratch / "request.json").write_text(json.dumps(identity), encoding="utf-8")
-    height, width = padded_shape(source.grid.height, source.grid.width)
-    stepper = RegionStepper(
-        model, ESRGANLift(load_network()), height=height, width=width, steps=request.steps
-    )
     run = RegionRun(request, source, scratch, start_year)
-    run.roll(stepper, image, progress)
+    run.roll(folder, _executor(request), progress)
     run.write(image, valid, progress)
     seconds = time.monotonic() - began
     record = _record(identity, request, source, run.years, seconds)
@@ -94,6 +88,12 @@ def forecast_region(
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     shutil.rmtree(scratch)
     return ForecastFolder.open(request.out)
+
+
+def _executor(request: ForecastRequest) -> Executor | None:
+    if request.dask is not None:
+        return DaskCluster(request.dask)
+    return LocalPool(request.workers) if request.workers > 1 else None
 
 
 def _record(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.members import MemberTask, member_path, roll_member, stepper_of
 from app.request import ForecastRequest
-from forecast.region import RegionStepper
-from forecast.rollout import rollout
 from forecast.summary import summarize
+from preprocessing.executor import Executor
 from preprocessing.grid import Grid, Window
 from preprocessing.io import RasterSource, blocks, write_cog
 from preprocessing.raster import Encoding
@@ -61,52 +59,47 @@ class RegionRun:
         """Calendar years that are forecast."""
         return range(self.start_year + 1, self.start_year + self.request.years + 1)
 
-    def member_path(self, member: int, year: int) -> Path:
-        """Where the stored values of a finished member and year lie."""
-        return self.scratch / f"member_{member:03}_{year}.npy"
+    def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
+        """Roll every member out.
 
-    def roll(
-        self, stepper: RegionStepper, image: NDArray[np.float32], progress: Progress | None
-    ) -> None:
-        """Roll every member out, keeping each year as stored values in the scratch folder."""
-        request, encoding, grid = self.request, self.source.encoding, self.source.grid
-        total = request.members * request.years * stepper.ticks
+        Args:
+            model: Model folder.
+            executor: Where to run the members; in this process where None.
+            progress: Called with `("forecasting", done, total)`.
+        """
+        request = self.request
+        tasks = [
+            MemberTask(
+                scratch=self.scratch.resolve(),
+                model=model.resolve(),
+                grid=self.source.grid,
+                encoding=self.source.encoding,
+                seed=request.seed,
+                member=member,
+                start_year=self.start_year,
+                years=request.years,
+                steps=request.steps,
+            )
+            for member in range(request.members)
+        ]
+        if executor is not None:
+            for done, _ in enumerate(executor.map(roll_member, tasks), start=1):
+                if progress is not None:
+                    progress("forecasting", done, len(tasks))
+            return
+        stepper = stepper_of(tasks[0])
+        each = request.years * stepper.ticks
         done = 0
 
         def tick() -> None:
             nonlocal done
             done += 1
             if progress is not None:
-                progress("forecasting", min(done, total), total)
+                progress("forecasting", min(done, each * len(tasks)), each * len(tasks))
 
-        for member in range(request.members):
-            folder = self.scratch / f"states_{member:03}"
-            finished = [y for y in self.years if self.member_path(member, y).exists()]
-            if len(finished) < request.years:
-                for year, state in rollout(
-                    stepper,
-                    image,
-                    folder,
-                    seed=request.seed,
-                    member=member,
-                    start_year=self.start_year,
-                    years=request.years,
-                    tick=tick,
-                ):
-                    part = self.scratch / ".member.part.npy"
-                    stored = np.lib.format.open_memmap(
-                        part,
-                        mode="w+",
-                        dtype=encoding.dtype,
-                        shape=(3, grid.height, grid.width),
-                    )
-                    for window in blocks(grid):
-                        rows, cols = window.slices
-                        stored[:, rows, cols] = encoding.encode(state[:, rows, cols])
-                    stored.flush()
-                    os.replace(part, self.member_path(member, year))
-            shutil.rmtree(folder, ignore_errors=True)
-            done = (member + 1) * request.years * stepper.ticks
+        for task in tasks:
+            done = task.member * each
+            roll_member(task, stepper=stepper, tick=tick)
 
     def write(
         self, image: NDArray[np.float32], valid: NDArray[np.bool_], progress: Progress | None
@@ -150,7 +143,7 @@ class RegionRun:
     ) -> NDArray[np.float64]:
         encoding, grid, out = self.source.encoding, self.source.grid, self.request.out
         members = [
-            np.load(self.member_path(member, year), mmap_mode="r")
+            np.load(member_path(self.scratch, member, year), mmap_mode="r")
             for member in range(self.request.members)
         ]
         maps = {
@@ -182,7 +175,7 @@ class RegionRun:
         return distance
 
     def _write_member(self, path: Path, member: int, year: int, writer: _Writer) -> None:
-        stored = np.load(self.member_path(member, year), mmap_mode="r")
+        stored = np.load(member_path(self.scratch, member, year), mmap_mode="r")
         writer.image(
             path, lambda window: np.array(stored[(slice(None), *window.slices)]), self._note(year)
         )

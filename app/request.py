@@ -31,6 +31,8 @@ class ForecastRequest:
         save_members: Also write every member.
         resume: Continue a forecast that was interrupted.
         overwrite: Replace an earlier forecast in `out`.
+        workers: Processes that roll members out side by side.
+        dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
     """
@@ -46,6 +48,8 @@ class ForecastRequest:
     save_members: bool = False
     resume: bool = False
     overwrite: bool = False
+    workers: int = 1
+    dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
 
@@ -57,6 +61,10 @@ class ForecastRequest:
                 )
         if self.seed < 0:
             raise RequestError(f"expected --seed of 0 or more, got {self.seed}")
+        if self.workers < 1:
+            raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
+        if self.workers > 1 and self.dask is not None:
+            raise RequestError("expected one of --workers and --dask, got both")
         if self.resume and self.overwrite:
             raise RequestError("expected one of --resume and --overwrite, got both")
 

@@ -40,9 +40,7 @@ def test_demo_scores_the_forecast_against_the_truth(
     assert [row[1] for row in rows] == ["landcast", "persistence", "dressed persistence"]
     # An independent score of "nothing changes" in the last year; shifts are not removed.
     last = [line for line in result.table.splitlines() if line.startswith("| 2024 | persistence")]
-    start, truth = (
-        read_raster(result.scene / f"scene_{year}.tif").data for year in (2019, 2024)
-    )
+    start, truth = (read_raster(result.scene / f"scene_{year}.tif").data for year in (2019, 2024))
     matched = match_histograms(truth, start, channel_axis=0)
     blocks = (matched - start).reshape(3, 40, 4, 40, 4).mean(axis=(2, 4))
     stated = float(last[0].split("|")[3])

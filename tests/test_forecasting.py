@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from rio_cogeo import cog_validate
 
-import app.forecasting
+import app.members
 from app.forecasting import forecast_region
 from app.request import ForecastRequest
 from preprocessing.errors import (
@@ -38,7 +38,7 @@ def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
         network: RRDBNet = RRDBNet(num_blocks=1)
         return network.eval()
 
-    monkeypatch.setattr(app.forecasting, "load_network", load)
+    monkeypatch.setattr(app.members, "load_network", load)
 
 
 @pytest.fixture

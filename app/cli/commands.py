@@ -98,6 +98,13 @@ def forecast(
     save_members: Annotated[
         bool, typer.Option("--save-members", help="Keep every member's rasters.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes that share the members.")
+    ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler to use instead."),
+    ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     bands: Bands = None,
@@ -119,6 +126,8 @@ def forecast(
         model=model,
         steps=steps,
         save_members=save_members,
+        workers=workers,
+        dask=dask,
         resume=resume,
         overwrite=overwrite,
         bands=chosen,

@@ -1,0 +1,93 @@
+"""Running a plan: the same function over frozen work items, in a pool or on a cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from preprocessing.errors import RequestError
+
+__all__ = ["DaskCluster", "Executor", "LocalPool"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Executor(Protocol):
+    """Maps a module-level function over items; results come in the order they are done."""
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield the result of each item."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalPool:
+    """Several processes of this machine, which share its cores.
+
+    Attributes:
+        workers: Processes, at least 1.
+    """
+
+    workers: int
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield results as workers finish; the first failure ends the run."""
+        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        with ProcessPoolExecutor(
+            self.workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=torch.set_num_threads,
+            initargs=(threads,),
+        ) as pool:
+            futures = [pool.submit(function, item) for item in items]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+@dataclass(frozen=True)
+class DaskCluster:
+    """Workers of a Dask cluster that see the same files under the same paths.
+
+    Attributes:
+        address: Of the scheduler, for example `tcp://host:8786`.
+    """
+
+    address: str
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield results as workers finish; the first failure ends the run.
+
+        Raises:
+            RequestError: Dask is not installed, or no scheduler answers.
+        """
+        try:
+            import distributed
+        except ImportError as err:
+            raise RequestError(
+                "expected the package 'distributed' for --dask; install landcast[dask]"
+            ) from err
+        try:
+            client: Any = distributed.Client(self.address, timeout=10)
+        except (OSError, ValueError) as err:
+            raise RequestError(
+                f"expected a Dask scheduler at {self.address}, none answered ({err})"
+            ) from err
+        with client:
+            futures = client.map(function, list(items), pure=False)
+            for future in distributed.as_completed(futures):
+                yield future.result()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from app.forecasting import forecast_region
+from app.request import ForecastRequest
+from preprocessing.errors import RequestError
+from preprocessing.executor import DaskCluster, LocalPool
+
+
+def square(value: int) -> int:
+    if value == 13:
+        raise ValueError("thirteen")
+    return value * value
+
+
+def test_pool_runs_every_item_and_raises_what_fails() -> None:
+    assert sorted(LocalPool(2).map(square, [1, 2, 3])) == [1, 4, 9]
+    with pytest.raises(ValueError, match="thirteen"):
+        list(LocalPool(2).map(square, [13]))
+
+
+def test_dask_runs_every_item_and_refuses_an_address_without_scheduler() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        found = DaskCluster(cluster.scheduler_address).map(square, [1, 2, 3])
+        assert sorted(found) == [1, 4, 9]
+
+
+def test_workers_do_not_change_the_pixels(
+    tmp_path: Path, make_raster: Callable[..., Path], tiny_model_folder: Path
+) -> None:
+    region = make_raster("region_2020.tif", height=128, width=140)
+    images = []
+    for workers in (1, 2):
+        result = forecast_region(
+            ForecastRequest(
+                region=region,
+                out=tmp_path / f"out{workers}",
+                years=1,
+                members=2,
+                seed=3,
+                model=str(tiny_model_folder),
+                workers=workers,
+            )
+        )
+        with rasterio.open(result.path("mean", 2021)) as dataset:
+            images.append(dataset.read())
+    np.testing.assert_array_equal(images[0], images[1])
+
+
+def test_refusals() -> None:
+    with pytest.raises(RequestError, match="--workers"):
+        LocalPool(0)
+    with pytest.raises(RequestError, match="both"):
+        ForecastRequest(region=Path("a"), out=Path("b"), workers=2, dask="tcp://localhost:1")
