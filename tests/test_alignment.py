@@ -39,10 +39,10 @@ def turned(grid: Grid, degrees: float, scale: float) -> Grid:
     middle = (grid.width / 2, grid.height / 2)
     matrix = (
         grid.transform
-        * Affine.translation(*middle)
-        * Affine.rotation(degrees)
-        * Affine.scale(scale)
-        * Affine.translation(*(-v for v in middle))
+        @ Affine.translation(*middle)
+        @ Affine.rotation(degrees)
+        @ Affine.scale(scale)
+        @ Affine.translation(*(-v for v in middle))
     )
     return replace(grid, transform=matrix)
 

@@ -3,36 +3,17 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from conftest import picture
 from fake_results import make_result, write
 
 from app.cli.entry import run
+from app.request import ForecastRequest
 from app.results import ForecastFolder
 from preprocessing.errors import DateError
-
-
-@dataclass(frozen=True)
-class Request:
-    """Stands for `app.workflows.ForecastRequest` and its defaults."""
-
-    region: Path
-    out: Path
-    years: int = 5
-    members: int = 8
-    seed: int = 0
-    year: int | None = None
-    model: str | None = None
-    steps: int | None = None
-    save_members: bool = False
-    resume: bool = False
-    overwrite: bool = False
-    bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
 
 
 @pytest.fixture
@@ -59,7 +40,7 @@ def workflows(monkeypatch, tmp_path):
         return train
 
     fake = SimpleNamespace(
-        ForecastRequest=Request,
+        ForecastRequest=ForecastRequest,
         forecast_region=forecast_region,
         evaluate=evaluate,
         train_forecast=trainer("train forecast"),
@@ -82,7 +63,7 @@ def test_forecast_passes_every_option(workflows, capsys):
         "--save-members --overwrite --bands 3,2,1 --value-range 0,3000"
     )
     assert run(arguments.split()) == 0
-    wanted = Request(
+    wanted = ForecastRequest(
         Path("r.tif"),
         Path("o"),
         years=3,
@@ -104,7 +85,7 @@ def test_forecast_passes_every_option(workflows, capsys):
 
 def test_forecast_defaults_are_the_workflows_own(workflows):
     assert run(["forecast", "r.tif", "--out", "o", "--resume"]) == 0
-    assert workflows.calls == [("forecast", Request(Path("r.tif"), Path("o"), resume=True))]
+    assert workflows.calls == [("forecast", ForecastRequest(Path("r.tif"), Path("o"), resume=True))]
 
 
 @pytest.mark.parametrize("kind", ["forecast", "sr"])
@@ -210,8 +191,7 @@ def test_wrong_use_is_code_2_and_one_line(workflows, capsys, arguments, said):
 
 
 def test_prepare_makes_a_store_and_shows_the_report(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    ground = rng.integers(60, 180, (3, 20, 20), dtype=np.uint8).repeat(16, 1).repeat(16, 2)
+    ground = picture(320, 320)
     earlier = write(tmp_path / "place_2016.tif", ground)
     later = ground.copy()
     later[:, 64:128, 64:128] = 210

@@ -71,10 +71,11 @@ def test_increments_prefer_changes_that_fill_fields() -> None:
 
     def fields(n: int) -> torch.Tensor:
         halves = (torch.rand(n, 1, 1, 2, generator=generator) < 0.3).float()
-        return halves.repeat_interleave(4, -1).expand(n, 1, 8, 8)
+        return halves.repeat_interleave(4, -1).expand(n, 3, 8, 8)
 
     truth, together = fields(500), torch.stack([fields(500), fields(500)])
     apart = (torch.rand(2, 500, 1, 8, 8, generator=generator) < 0.3).float()
+    apart = apart.expand(2, 500, 3, 8, 8)
     weight = torch.ones(500, 1, 8, 8)
 
     def score(members: torch.Tensor, lags: tuple[int, ...]) -> float:
@@ -83,6 +84,15 @@ def test_increments_prefer_changes_that_fill_fields() -> None:
 
     assert abs(score(together, ()) - score(apart, ())) < 0.02
     assert score(together, (1,)) < 0.8 * score(apart, (1,))
+
+
+def test_bands_that_change_together_are_preferred() -> None:
+    generator = torch.Generator().manual_seed(6)
+    grey = torch.randn(3, 400, 1, 8, 8, generator=generator).expand(3, 400, 3, 8, 8)
+    coloured = torch.randn(2, 400, 3, 8, 8, generator=generator)
+    weight = torch.ones(400, 1, 8, 8)
+    good = multiscale_crps(grey[:2], grey[2], weight, pool_scales=(1,))
+    assert good < 0.9 * multiscale_crps(coloured, grey[2], weight, pool_scales=(1,))
 
 
 def test_score_sums_merge_like_one_batch() -> None:

@@ -199,7 +199,7 @@ def test_palette_images_are_not_made_worse_by_matching() -> None:
 def test_pair_of_files(tmp_path: Path) -> None:
     first = write(tmp_path / "in" / "place_2016-08-16.tif", dated(2016))
     moved = dated(2018, row_q=52, col_q=44, size=240)
-    offset = moved.grid.transform * Affine.translation(2, 3)
+    offset = moved.grid.transform @ Affine.translation(2, 3)
     moved = replace(moved, grid=replace(moved.grid, transform=offset))
     second = write(tmp_path / "in" / "place_2018-02-01.tif", moved)
     out = tmp_path / "out" / "pairs.zarr"
@@ -241,7 +241,7 @@ def _swap(first: Raster, second: Raster) -> tuple[Raster, Raster]:
 
 
 def _far(first: Raster, second: Raster) -> tuple[Raster, Raster]:
-    moved = second.grid.transform * Affine.translation(9999, 0)
+    moved = second.grid.transform @ Affine.translation(9999, 0)
     return first, replace(second, grid=replace(second.grid, transform=moved))
 
 

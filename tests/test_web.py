@@ -15,8 +15,8 @@ from fake_results import GRID, PLAIN_GRID, make_result, scene, write
 from PIL import Image
 from rasterio.crs import CRS
 from streamlit.testing.v1 import AppTest
-from test_cli import Request
 
+from app.request import ForecastRequest
 from app.results import ForecastFolder
 from app.web import legends, mapview, outputs, pictures, scenes, view
 from app.web.server import PAGE
@@ -56,7 +56,7 @@ def demo(tmp_path, monkeypatch):
         )
 
     monkeypatch.setitem(sys.modules, "app.demo", SimpleNamespace(demo_scene=demo_scene))
-    fake = SimpleNamespace(ForecastRequest=Request, forecast_region=forecast_region)
+    fake = SimpleNamespace(ForecastRequest=ForecastRequest, forecast_region=forecast_region)
     monkeypatch.setitem(sys.modules, "app.workflows", fake)
     yield calls
     st.cache_data.clear()
@@ -269,7 +269,7 @@ def test_the_map_lies_on_its_ground_and_needs_no_other_server():
 
 
 def test_corners_follow_a_rotated_grid():
-    turned = Grid(10, 20, Affine.rotation(90) * Affine.scale(1, -1), CRS.from_epsg(4326))
+    turned = Grid(10, 20, Affine.rotation(90) @ Affine.scale(1, -1), CRS.from_epsg(4326))
     bottom_left, top_left, top_right, _ = mapview.corners(turned)
     assert top_left == pytest.approx([0, 0])
     assert top_right == pytest.approx([0, 20])

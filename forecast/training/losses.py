@@ -48,19 +48,22 @@ def multiscale_crps(
 ) -> Tensor:
     """Mean over several linear views of the fields of their fair CRPS.
 
-    Scores of single pixels do not see whether neighbours change together. Two families of views
-    do: means over blocks, and increments between pixels some lags apart, the same idea as the
+    Scores of single values do not see whether neighbours or bands change together. Bands are
+    therefore joined by their mean and their differences, so that a member whose bands change
+    apart (purple and green blobs) is scored worse than one that changes as the ground does. For
+    neighbours there are two families of views: means over blocks, and increments between pixels some lags apart, the same idea as the
     variogram score (Scheuerer and Hamill 2015). Inside a field that stays or changes as a whole
     the increments of the difference are zero, so members that paint blobs across fields are
     scored worse than members whose changes end where the fields end.
 
     Args:
-        members: `(m, b, c, h, w)`.
-        truth: `(b, c, h, w)`.
+        members: `(m, b, 3, h, w)`.
+        truth: `(b, 3, h, w)`.
         weight: `(b, 1, h, w)`, 1 where the truth is observed.
         pool_scales: Block sizes in pixels.
         increment_lags: Distances in pixels, along both axes.
     """
+    members, truth = _bands(members), _bands(truth)
     terms = []
     for scale in pool_scales:
         share = F.avg_pool2d(weight, scale)
@@ -78,6 +81,12 @@ def multiscale_crps(
                 )
             )
     return torch.stack(terms).mean()
+
+
+def _bands(field: Tensor) -> Tensor:
+    """`(..., 3, h, w)` to `(..., 7, h, w)`: the bands, their mean, their differences."""
+    mean = field.mean(dim=-3, keepdim=True)
+    return torch.cat([field, mean, field - field.roll(1, dims=-3)], dim=-3)
 
 
 def _increment(field: Tensor, lag: int, axis: int) -> Tensor:
