@@ -1,5 +1,5 @@
 # make demo: install and run the demo.  make test: install the test tools and run the whole suite.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
