@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
 from forecast.sampling import sample
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
+from preprocessing.precision import autocast
 
-__all__ = ["autocast", "predict_tiles", "supports_bfloat16"]
-
-
-def supports_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is native there, so that it is faster than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
-
-
-@contextmanager
-def autocast(device: torch.device, *, enabled: bool = True) -> Iterator[None]:
-    """Run networks in bfloat16 where the device does so natively, else in float32."""
-    active = enabled and supports_bfloat16(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=active):
-        yield
+__all__ = ["predict_tiles"]
 
 
 @torch.inference_mode()

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from forecast.ensemble import autocast
 from forecast.lift import Lift
 from forecast.noise import ground_noise
 from forecast.patches import FACTOR, to_low
@@ -18,6 +17,7 @@ from forecast.sampling import sample
 from forecast.unet import ForecastUNet
 from preprocessing.blending import Blend, tile_weight
 from preprocessing.grid import Window
+from preprocessing.precision import autocast
 from preprocessing.tiling import plan_tiles
 
 __all__ = ["RegionStepper", "StepKey", "padded_shape"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import LandcastError
-from sr.precision import autocast, native_bfloat16
+from preprocessing.precision import autocast, native_bfloat16
 from sr.rrdb import RRDBNet
 
 __all__ = ["upscale_batch"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from preprocessing.errors import MissingFileError, RequestError
+from preprocessing.config import load_config
+from preprocessing.errors import RequestError
 from sr.degradations import Degradation
 from sr.rrdb import RRDBNet
 
@@ -143,18 +141,4 @@ def read_recipe(path: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:
         MissingFileError: No such file.
         RequestError: The file is no TOML, has unknown keys, or values out of range.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(f"expected a recipe at {path}, found no file; check the path")
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise RequestError(f"expected a TOML recipe at {path}, got: {err}; correct it") from err
-    known = {field.name for field in dataclasses.fields(SRTrainingConfig)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise RequestError(f"unknown keys in recipe {path}: {unknown}; known are {sorted(known)}")
-    for key in ("depths", "depth_steps"):
-        if key in values:
-            values[key] = tuple(values[key])
-    return SRTrainingConfig(**values)
+    return load_config(SRTrainingConfig, path)

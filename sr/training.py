@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.precision import autocast
 from sr.checkpoints import (
     CHECKPOINT,
     PSNR_FOLDER,
@@ -26,7 +27,6 @@ from sr.checkpoints import (
 )
 from sr.discriminator import PatchDiscriminator
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
-from sr.precision import autocast
 from sr.recipe import SRTrainingConfig
 from sr.rrdb import RRDBNet, grow
 from sr.samples import Images, draw_batch, read_images, spread

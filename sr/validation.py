@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from preprocessing.precision import autocast
 from sr.degradations import area_downsample
-from sr.precision import autocast
 from sr.rrdb import RRDBNet, bicubic_upsample
 from sr.samples import Images
 

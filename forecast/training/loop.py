@@ -16,7 +16,6 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from forecast.baselines import DressedPersistence
-from forecast.ensemble import autocast
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
@@ -24,6 +23,7 @@ from forecast.training.data import Batch, PairData, read_pairs
 from forecast.training.losses import masked_mean, multiscale_crps
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
 from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.precision import autocast
 
 __all__ = ["export_model", "train_forecast"]
 

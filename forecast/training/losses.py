@@ -51,10 +51,11 @@ def multiscale_crps(
     Scores of single values do not see whether neighbours or bands change together. Bands are
     therefore joined by their mean and their differences, so that a member whose bands change
     apart (purple and green blobs) is scored worse than one that changes as the ground does. For
-    neighbours there are two families of views: means over blocks, and increments between pixels some lags apart, the same idea as the
-    variogram score (Scheuerer and Hamill 2015). Inside a field that stays or changes as a whole
-    the increments of the difference are zero, so members that paint blobs across fields are
-    scored worse than members whose changes end where the fields end.
+    neighbours there are two families of views: means over blocks, and increments between pixels
+    some lags apart, the same idea as the variogram score (Scheuerer and Hamill 2015). Inside a
+    field that stays or changes as a whole the increments of the difference are zero, so members
+    that paint blobs across fields are scored worse than members whose changes end where the
+    fields end.
 
     Args:
         members: `(m, b, 3, h, w)`.
