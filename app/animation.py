@@ -26,6 +26,7 @@ __all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folde
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MIN_SIZE = 480
+_SETTLED = 600  # pixels of the sample that may still change their colour when k-means stops
 _FPS = 10
 _LAST_HOLD = 2.0
 _BAYER = np.array([[0, 2], [3, 1]], dtype=np.float32)
@@ -215,9 +216,9 @@ def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Pa
 
 def _write_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
     """One palette for all years and ordered dithering: ground that stays, stays still."""
-    step = max(1, round((sum(p.shape[0] * p.shape[1] for p in pictures) / 600_000) ** 0.5))
+    step = max(1, round((sum(p.shape[0] * p.shape[1] for p in pictures) / 60_000) ** 0.5))
     sample = Image.fromarray(np.concatenate([p[::step, ::step] for p in pictures], axis=0))
-    palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2)
+    palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
     height, width = pictures[0].shape[:2]
     pattern = _bayer(8)[np.arange(height)[:, None] % 8, np.arange(width)[None, :] % 8]
     offset = (pattern[..., None] - 0.5) * 12.0
