@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.files import write_text
 from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.overview import draw_overview
@@ -22,7 +21,8 @@ from forecast.patches import FACTOR, to_low
 from forecast.pretrained import model_folder
 from preprocessing.alignment import align
 from preprocessing.coregister import apply_shift, estimate_shift
-from preprocessing.errors import OutputExistsError
+from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.files import write_text
 from preprocessing.histogram import match_histogram
 from preprocessing.io import read_raster
 from preprocessing.raster import Raster
@@ -31,6 +31,7 @@ from preprocessing.simulator import WorldConfig, simulate_world, write_world
 __all__ = ["DEMO_SEED", "DemoResult", "demo_scene", "run_demo"]
 
 DEMO_SEED = 90_001
+_MARK = ".landcast-demo"
 _YEARS = 13
 _FORECAST_YEARS = 5
 _MEMBERS = 8
@@ -57,7 +58,7 @@ class DemoResult:
 def demo_scene(folder: Path, *, seed: int = DEMO_SEED) -> list[Path]:
     """Write the yearly images of a demo scene that no model was trained on.
 
-    Training scenes have seeds below 90,000 (`landcast simulate`).
+    Training and validation worlds have seeds below `DEMO_SEED` (`docs/training.md`).
 
     Returns:
         GeoTIFFs by year, oldest first.
@@ -77,11 +78,21 @@ def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = No
 
     Raises:
         OutputExistsError: `out` holds something else.
+        RequestError: The seed is one a model may have been trained on.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / "scene").is_dir():
+    if out.exists() and not out.is_dir():
+        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
+    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
         raise OutputExistsError(
             f"expected a new folder or an earlier demo for --out, {out} holds other files"
         )
+    if seed < DEMO_SEED:
+        raise RequestError(
+            f"expected a --seed of {DEMO_SEED} or more, got {seed}; models are trained on worlds "
+            "of lower seeds"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / _MARK, "made by landcast demo\n")
     for part in ("scene", "forecast"):
         shutil.rmtree(out / part, ignore_errors=True)
     if progress is not None:
@@ -110,7 +121,9 @@ def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = No
 def _truth(start: Path, later: Path) -> Raster:
     """The true later image, laid on the start and matched to its colours."""
     first, second = align(read_raster(start), read_raster(later))
-    second = apply_shift(second, estimate_shift(first, second))
+    shift = estimate_shift(first, second)
+    if shift.reliable:
+        second = apply_shift(second, shift)
     both = first.valid & second.valid
     matched = match_histogram(second.data, first.data, source_valid=both, reference_valid=both)
     return replace(second, data=matched)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from app.files import write_text
 from app.outputs import Progress
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
 from forecast.pretrained import load_model, model_folder, weights_sha256
 from forecast.training.data import PairData, read_pairs
+from preprocessing.errors import OutputExistsError
+from preprocessing.files import strict, write_text
 from sr.pretrained import SHIPPED, load_network
 from sr.rrdb import RRDBNet
 from sr.samples import read_images
@@ -45,10 +46,11 @@ def evaluate(
     Returns:
         The path of `report.md`.
     """
-    if model == SHIPPED.name or _is_upscaler(model):
-        return _evaluate_upscaler(
-            SHIPPED if model == SHIPPED.name else Path(str(model)), stores, out, split
-        )
+    if out.exists() and not out.is_dir():
+        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
+    if (model == SHIPPED.name and not Path(model).is_dir()) or _is_upscaler(model):
+        upscaler = Path(str(model)) if Path(str(model)).is_dir() else SHIPPED
+        return _evaluate_upscaler(upscaler, stores, out, split)
     folder = model_folder(model)
     data = PairData(read_pairs(stores, split), seed=0)
     index = evenly_by_dataset(data, pairs)
@@ -68,7 +70,7 @@ def evaluate(
         "pairs": len(index),
         "scores": scores,
     }
-    write_text(out / "scores.json", json.dumps(record, indent=1))
+    write_text(out / "scores.json", json.dumps(strict(record), indent=1, allow_nan=False))
     return write_text(
         out / "report.md",
         f"# Scores on the split `{split}`\n\n{len(index)} pairs, {members} members. "
@@ -91,7 +93,8 @@ def _evaluate_upscaler(folder: Path, stores: Sequence[Path], out: Path, split: s
     scores = validate(network, images)
     out.mkdir(parents=True, exist_ok=True)
     write_text(
-        out / "scores.json", json.dumps({"split": split, "tiles": len(images), **asdict(scores)})
+        out / "scores.json",
+        json.dumps(strict({"split": split, "tiles": len(images), **asdict(scores)})),
     )
     gains = "\n".join(
         f"| {name} | {int((images.dataset == name).sum())} | {gain:+.2f} |"

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from app.animation import animate_folder
-from app.files import write_text
 from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
-from forecast.pretrained import load_model, model_folder, weights_sha256
+from forecast.pretrained import load_model, model_folder
 from forecast.start import read_start
 from preprocessing.errors import DateError, RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
+from preprocessing.files import write_text
 from preprocessing.io import RasterSource
 
 __all__ = ["forecast_region"]
@@ -51,7 +51,7 @@ def forecast_region(
         )
     start_year = source.date.year
     folder = model_folder(request.model)
-    identity = identity_of(request, source, start_year, weights_sha256(folder))
+    identity = identity_of(request, source, start_year)
     scratch = request.out / SCRATCH
     if already_done(request.out, identity) and not request.overwrite:
         _log.info("%s already holds this forecast", request.out)
@@ -64,30 +64,31 @@ def forecast_region(
             f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
             f"one pass, got {passes}"
         )
-    created = not request.out.exists()
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
+    fresh = not scratch.exists()
+    created = [p for p in (request.out, *request.out.parents) if not p.exists()]
     scratch.mkdir(parents=True, exist_ok=True)
     try:
+        write_text(scratch / "request.json", json.dumps(identity))
         image, valid = read_start(source, scratch)
+        run = RegionRun(request, source, scratch, start_year)
+        run.roll(folder, _executor(request), progress)
     except RequestError:
-        shutil.rmtree(request.out if created else scratch)
+        if fresh:
+            shutil.rmtree(scratch)
+            for empty in created:
+                empty.rmdir()
         raise
-    (scratch / "request.json").write_text(json.dumps(identity), encoding="utf-8")
-    run = RegionRun(request, source, scratch, start_year)
-    run.roll(folder, _executor(request), progress)
     run.write(image, valid, progress)
-    seconds = time.monotonic() - began
-    record = _record(identity, request, source, run.years, seconds)
+    record = _record(identity, request, source, run.years, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     for suffix in ("mp4", "gif"):
         animate_folder(result, result.folder / f"forecast.{suffix}")
     write_stac(result)
-    record["seconds"] = round(time.monotonic() - began, 1)
-    write_text(request.out / "run.json", json.dumps(record, indent=1))
     shutil.rmtree(scratch)
-    return ForecastFolder.open(request.out)
+    return result
 
 
 def _executor(request: ForecastRequest) -> Executor | None:
@@ -112,6 +113,7 @@ def _record(
     }
     return {
         **identity,
+        "resumed": request.resume,
         "years": list(years),
         "arguments": arguments,
         "versions": {name: version(name) for name in packages},

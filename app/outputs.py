@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from app.members import MemberTask, member_path, roll_member, stepper_of
 from app.request import ForecastRequest
+from app.results import KINDS, ForecastFolder
 from forecast.summary import summarize
+from preprocessing.errors import RequestError
 from preprocessing.executor import Executor
 from preprocessing.grid import Grid, Window
 from preprocessing.io import RasterSource, blocks, write_cog
@@ -23,19 +25,6 @@ __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
 _COLOURS = ("red", "green", "blue")
-_WRITTEN = (
-    "present_*.tif",
-    "forecast_*.tif",
-    "mean_*.tif",
-    "spread_*.tif",
-    "change_probability_*.tif",
-    "members/*.tif",
-    "forecast.mp4",
-    "forecast.gif",
-    "collection.json",
-    "forecast_*.json",
-    "run.json",
-)
 
 
 @dataclass(frozen=True)
@@ -110,9 +99,7 @@ class RegionRun:
         one consistent future is shown.
         """
         out, stages = self.request.out, 2 * self.request.years + 1
-        for pattern in _WRITTEN:
-            for earlier in out.glob(pattern):
-                earlier.unlink()
+        _remove_earlier(out)
         writer = _Writer(self.source.grid, self.source.encoding, valid)
         writer.image(
             out / f"present_{self.start_year}.tif",
@@ -182,6 +169,21 @@ class RegionRun:
 
     def _note(self, year: int) -> str:
         return f"forecast {year} from {self.start_year}"
+
+
+def _remove_earlier(out: Path) -> None:
+    """Remove the files of the earlier result that its `run.json` tells of, and no others."""
+    try:
+        earlier = ForecastFolder.open(out)
+    except RequestError:
+        return
+    years, members = earlier.years, range(earlier.members)
+    names = [f"{kind}_{year}.tif" for kind in KINDS for year in years]
+    names += [f"members/{member:02}_{year}.tif" for member in members for year in years]
+    names += [f"forecast_{year}.json" for year in years]
+    names += [earlier.present.name, "forecast.mp4", "forecast.gif", "collection.json", "run.json"]
+    for name in names:
+        (out / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from forecast.pretrained import DEFAULT_MODEL, weights_sha256
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.io import RasterSource
+from sr.pretrained import SHIPPED, network_sha256
 
 __all__ = ["SCRATCH", "ForecastRequest", "already_done", "check_output", "identity_of"]
 
@@ -59,8 +62,8 @@ class ForecastRequest:
                 raise RequestError(
                     f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
                 )
-        if self.seed < 0:
-            raise RequestError(f"expected --seed of 0 or more, got {self.seed}")
+        if not 0 <= self.seed < 2**63:
+            raise RequestError(f"expected --seed of 0 to 2**63 - 1, got {self.seed}")
         if self.workers < 1:
             raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
         if self.workers > 1 and self.dask is not None:
@@ -69,10 +72,12 @@ class ForecastRequest:
             raise RequestError("expected one of --resume and --overwrite, got both")
 
 
-def identity_of(
-    request: ForecastRequest, source: RasterSource, start_year: int, sha256: str
-) -> dict[str, Any]:
-    """What decides the pixels of a forecast: equal identities give equal results."""
+def identity_of(request: ForecastRequest, source: RasterSource, start_year: int) -> dict[str, Any]:
+    """What decides the pixels of a forecast: equal identities give equal results.
+
+    Raises:
+        ModelFolderError: A model is incomplete.
+    """
     region = Path(request.region)
     stat = region.stat() if region.exists() else None
     return {
@@ -87,7 +92,12 @@ def identity_of(
         "save_members": request.save_members,
         "bands": list(source.bands),
         "value_range": [source.encoding.low, source.encoding.high],
-        "model": {"name": str(request.model or "base"), "sha256": sha256},
+        "model": {
+            "name": str(request.model or DEFAULT_MODEL),
+            "sha256": weights_sha256(request.model),
+        },
+        "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
+        "landcast": version("landcast"),
     }
 
 
@@ -115,6 +125,10 @@ def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
     out = request.out
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
+    if out.is_dir() and Path(request.region).resolve().is_relative_to(out.resolve()):
+        raise OutputExistsError(
+            f"expected a folder for --out beside the image, {request.region} lies in {out}"
+        )
     if request.resume:
         try:
             found = json.loads((out / SCRATCH / "request.json").read_text(encoding="utf-8"))
@@ -127,8 +141,13 @@ def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
                 f"the interrupted forecast in {out} was asked for with other arguments; "
                 "repeat them, or start again with --overwrite"
             )
-    elif not request.overwrite and out.is_dir() and any(out.iterdir()):
+    elif not request.overwrite and out.is_dir() and any(map(_matters, out.iterdir())):
         raise OutputExistsError(
             f"expected an empty or new folder for --out, {out} holds files; choose another, or "
             "pass --overwrite to replace a forecast, --resume to continue an interrupted one"
         )
+
+
+def _matters(path: Path) -> bool:
+    """Whether a file in the output folder is worth keeping: not a run that had hardly begun."""
+    return path.name != SCRATCH or (path / "request.json").exists()

@@ -28,16 +28,20 @@ def train_forecast(
     out: Path,
     config: Path | None = None,
     *,
+    init: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Train a forecaster by a TOML recipe (the shipped one where None) into a model folder."""
+    """Train a forecaster by a TOML recipe (the shipped one where None) into a model folder.
+
+    With `init` it starts from the weights of that model.
+    """
     from forecast.training.config import TrainingConfig
     from forecast.training.loop import train_forecast as train
 
     with as_file(files("forecast") / "recipes" / "base.toml") as shipped:
         recipe = load_config(TrainingConfig, config or shipped)
-    return train(stores, out, recipe, resume=resume, progress=progress)
+    return train(stores, out, recipe, init=init, resume=resume, progress=progress)
 
 
 def train_sr(

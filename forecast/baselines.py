@@ -56,7 +56,9 @@ class DressedPersistence:
                 batch = data.batch_of(index)
                 seen = batch.weight.expand_as(batch.difference) > 0
                 residuals = batch.difference[seen].numpy()
-                gsd = np.nanmedian(data.pairs.gsd_m[index])
+                known = data.pairs.gsd_m[index]
+                known = known[np.isfinite(known)]
+                gsd = np.median(known) if known.size else 0.0
                 tables.append(
                     {
                         "dataset": dataset,
@@ -84,7 +86,8 @@ class DressedPersistence:
         horizon = int(np.searchsorted(_HORIZON_EDGES, years))
 
         def distance(table: dict[str, Any]) -> tuple[float, int]:
-            ratio = abs(math.log(table["gsd_m"] / gsd_m)) if gsd_m > 0 else 0.0
+            both = gsd_m > 0 and table["gsd_m"] > 0
+            ratio = abs(math.log(table["gsd_m"] / gsd_m)) if both else 0.0
             return round(ratio, 3), abs(table["horizon_class"] - horizon)
 
         return min(self.tables, key=distance)

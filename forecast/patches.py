@@ -29,6 +29,8 @@ def to_patches(image: Tensor, layout: PatchLayout = "aligned") -> Tensor:
     """
     if layout == "aligned":
         return F.pixel_unshuffle(image, FACTOR)
+    if layout != "contiguous":
+        raise ValueError(f"expected the layout aligned or contiguous, got {layout!r}")
     b, c, height, width = image.shape
     h, w = height // FACTOR, width // FACTOR
     grid = image.reshape(b, c, FACTOR, h, FACTOR, w)

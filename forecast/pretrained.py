@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 
 from forecast.unet import ForecastUNet
 from preprocessing.errors import ModelFolderError
+from preprocessing.files import sha256
 
 __all__ = ["DEFAULT_MODEL", "load_model", "model_folder", "weights_sha256"]
 
@@ -24,12 +24,13 @@ def model_folder(name: str | Path | None = None) -> Path:
     Raises:
         ModelFolderError: No such folder, or it lacks its configuration or weights.
     """
-    shipped = _SHIPPED / str(name or DEFAULT_MODEL)
-    folder = shipped if shipped.is_dir() else Path(name or shipped)
+    local = None if name is None else Path(name)
+    folder = local if local and local.is_dir() else _SHIPPED / str(name or DEFAULT_MODEL)
     if not folder.is_dir():
         known = ", ".join(sorted(p.name for p in _SHIPPED.glob("*") if p.is_dir())) or "none"
         raise ModelFolderError(
-            f"expected a model folder or a shipped model ({known}), found nothing at {folder}"
+            f"expected a model folder or a shipped model ({known}), "
+            f"found nothing at {name or folder}"
         )
     missing = [file for file in (_CONFIG, _WEIGHTS) if not (folder / file).is_file()]
     if missing:
@@ -68,4 +69,4 @@ def load_model(
 
 def weights_sha256(name: str | Path | None = None) -> str:
     """Hexadecimal SHA-256 of a model folder's weights."""
-    return hashlib.sha256((model_folder(name) / _WEIGHTS).read_bytes()).hexdigest()
+    return sha256(model_folder(name) / _WEIGHTS)

@@ -141,7 +141,7 @@ class RegionStepper:
             objective=model.config.objective,
             steps=self._steps,
         )
-        return scaled.numpy() * np.float32(model.config.target_scale)
+        return anchored(scaled.numpy() * np.float32(model.config.target_scale))
 
     def _lift_block(
         self,
@@ -164,6 +164,17 @@ class RegionStepper:
         lifted = self._lift(observed, present, future)[0].cpu().numpy()
         inner = Window(block.row - top, block.col - left, block.height, block.width)
         result[(slice(None), *_full(block).slices)] = lifted[(slice(None), *_full(inner).slices)]
+
+
+def anchored(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Remove the mean change of each band over the region, `(3, h, w)`.
+
+    The futures a model learns from have the colours of their past: histograms are matched over
+    whole scenes. So the mean change of a scene carries no information, and a small bias of the
+    network would add up to a drift of colour over a rollout.
+    """
+    mean = difference.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    return np.asarray(difference - mean.astype(np.float32))
 
 
 def _full(window: Window) -> Window:

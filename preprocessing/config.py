@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from preprocessing.errors import MissingFileError, RequestError
 
@@ -52,6 +52,9 @@ def _fit(value: Any, hint: Any, key: str, path: Path) -> Any:
         value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        wanted = ", ".join(str(choice) for choice in get_args(hint))
+        raise ConfigError(f"expected {key} to be one of {wanted} in {path}, got {value!r}")
     plain = get_origin(hint) or hint
     if plain in (int, float, str, bool, tuple) and (
         not isinstance(value, plain) or (plain is int and isinstance(value, bool))

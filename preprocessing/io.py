@@ -19,7 +19,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from preprocessing.dates import date_from_name, date_from_tags
+from preprocessing.dates import date_from_creation, date_from_name, date_from_tags
 from preprocessing.errors import (
     BandError,
     MissingFileError,
@@ -98,8 +98,13 @@ class RasterSource:
                 date: dt.date | None = dt.date(year, 1, 1)
             else:
                 tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
-                date = date_from_tags(tags) or date_from_name(name)
+                date = date_from_tags(tags) or date_from_name(name) or date_from_creation(tags)
         return cls(name, grid, chosen, encoding, date)
+
+    @property
+    def _nodata_in_range(self) -> bool:
+        nodata = self.encoding.nodata
+        return nodata is not None and self.encoding.low <= nodata <= self.encoding.high
 
     def read(self, window: Window | None = None) -> Raster:
         """Read a window (default: everything); parts beyond the raster are invalid.
@@ -126,7 +131,9 @@ class RasterSource:
                         f"expected readable pixels, got damaged data in {self.path} ({err}); "
                         "fetch or export the file again"
                     ) from err
-            valid[rows, cols] = (masks > 0).any(axis=0)
+            # A band at nodata is still an observation if that value can occur in the image.
+            together = np.any if self._nodata_in_range else np.all
+            valid[rows, cols] = together(masks > 0, axis=0)
         if stored.dtype.kind == "f":
             valid &= np.isfinite(stored).all(axis=0)
             stored = np.where(valid, stored, self.encoding.low)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -96,17 +95,15 @@ def read_manifest(
 def plan_pairs(
     images: Sequence[ManifestImage],
     *,
-    max_years: float = math.inf,
-    min_years: float = 0.0,
     pairs_per_place: int | None = None,
     seed: int = 0,
 ) -> list[tuple[ManifestImage, ManifestImage]]:
     """All pairs (earlier, later) of each place, in the manifest's order of places.
 
+    Two images of one day make no pair.
+
     Args:
         images: Lines of a manifest.
-        max_years: Longest time between both.
-        min_years: Shortest time between both; pairs of one day are never made.
         pairs_per_place: At most so many a place, chosen at random but always the same for a seed.
         seed: Chooses them.
     """
@@ -116,11 +113,7 @@ def plan_pairs(
     planned: list[tuple[ManifestImage, ManifestImage]] = []
     for index, members in enumerate(places.values()):
         members.sort(key=lambda image: image.date)
-        pairs = [
-            (a, b)
-            for a, b in combinations(members, 2)
-            if a.date < b.date and min_years <= years_between(a.date, b.date) <= max_years
-        ]
+        pairs = [(a, b) for a, b in combinations(members, 2) if a.date < b.date]
         if pairs_per_place is not None and len(pairs) > pairs_per_place:
             rng = np.random.default_rng([seed, index])
             chosen = sorted(rng.choice(len(pairs), pairs_per_place, replace=False))

@@ -94,7 +94,7 @@ class PairStore:
         try:
             # zarr types a member as array, group or scalar; here all members are arrays.
             self._group: Any = zarr.open_group(str(path), mode="r+")
-        except (FileNotFoundError, zarr.errors.GroupNotFoundError) as err:
+        except (OSError, ValueError, zarr.errors.BaseZarrError) as err:
             raise PairStoreError(
                 f"expected a pair store at {path}, found none; make one with 'landcast prepare'"
             ) from err

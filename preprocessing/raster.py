@@ -57,6 +57,10 @@ class Encoding:
                 inward = 1.0 if self.nodata <= (self.low + self.high) / 2 else -1.0
                 values[values == self.nodata] += inward
         stored = values.astype(dtype)
+        if dtype.kind == "f" and self.nodata is not None:
+            stored[stored == dtype.type(self.nodata)] = np.nextafter(
+                dtype.type(self.nodata), dtype.type(np.inf)
+            )
         if valid is not None:
             stored[..., ~valid] = 0 if self.nodata is None else self.nodata
         return stored

@@ -1,4 +1,4 @@
-"""Train, validation and test by place: what was trained on is never scored on."""
+"""Train and validation by place: what was trained on is never scored on."""
 
 from __future__ import annotations
 
@@ -7,38 +7,31 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from preprocessing.grid import Window
-from preprocessing.pairs import SPLITS
 
 __all__ = ["gap_px", "split_blocks", "split_places"]
 
 
-def split_places(
-    places: Iterable[str], *, val_share: float, test_share: float = 0.0, seed: int = 0
-) -> dict[str, str]:
+def split_places(places: Iterable[str], *, val_share: float, seed: int = 0) -> dict[str, str]:
     """Give each place, with all its dates and tiles, to one split.
 
     Args:
         places: Names; order and repetition do not matter.
         val_share: Share of the places for validation, 0..1. A share above 0 gets at least one
             place as long as one is left for training.
-        test_share: Share of the places for testing.
         seed: Chooses the places.
 
     Returns:
         Split name by place.
 
     Raises:
-        ValueError: The shares do not leave anything for training.
+        ValueError: The share is not 0 to below 1.
     """
-    _check_shares(val_share, test_share)
+    _check_share(val_share)
     names = sorted(set(places))
     order = np.random.default_rng(seed).permutation(len(names))
-    most = max(len(names) - 1, 0)
-    val = min(_count(val_share, len(names)), most)
-    test = min(_count(test_share, len(names)), most - val)
-    held = dict.fromkeys((names[i] for i in order[:val]), "val")
-    held.update(dict.fromkeys((names[i] for i in order[val : val + test]), "test"))
-    return {name: held.get(name, "train") for name in names}
+    count = min(_count(val_share, len(names)), max(len(names) - 1, 0))
+    held = {names[i] for i in order[:count]}
+    return {name: "val" if name in held else "train" for name in names}
 
 
 def split_blocks(
@@ -57,9 +50,9 @@ def split_blocks(
         belongs to neither.
 
     Raises:
-        ValueError: The share is not below 1.
+        ValueError: The share is not 0 to below 1.
     """
-    _check_shares(val_share, 0.0)
+    _check_share(val_share)
     if val_share == 0 or not windows:
         return ["train"] * len(windows)
     bottom = max(w.row + w.height for w in windows)
@@ -95,9 +88,6 @@ def _count(share: float, total: int) -> int:
     return max(1, round(share * total)) if share > 0 else 0
 
 
-def _check_shares(val_share: float, test_share: float) -> None:
-    if not (val_share >= 0 and test_share >= 0 and val_share + test_share < 1):
-        raise ValueError(
-            f"expected shares of at least 0 with a sum below 1 for {SPLITS[1:]}, "
-            f"got {val_share} and {test_share}"
-        )
+def _check_share(val_share: float) -> None:
+    if not 0 <= val_share < 1:
+        raise ValueError(f"expected a val_share of 0 to below 1, got {val_share}")

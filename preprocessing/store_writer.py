@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -23,11 +24,16 @@ __all__ = ["StoreWriter", "report_folder"]
 
 _BATCH = 512
 _EXAMPLES = 18
+_REPORT_FILES = {"report.json", "report.txt", "contact_sheet.png"}
 
 
 def report_folder(store: str | Path) -> Path:
-    """Where the report of a store lies: `pairs.zarr` has `pairs.report` beside it."""
-    return Path(store).with_suffix(".report")
+    """Where the report of a store lies: beside it, `pairs.zarr` has `pairs.report`.
+
+    Other names keep their ending, so that the stores `v1.2` and `v1.3` have a report each.
+    """
+    store = Path(store)
+    return store.with_name((store.stem if store.suffix == ".zarr" else store.name) + ".report")
 
 
 class StoreWriter:
@@ -35,11 +41,12 @@ class StoreWriter:
 
     Args:
         out: Final name of the store.
-        overwrite: Replace an existing pair store.
+        overwrite: Replace an existing pair store and its report.
         seed: Chooses the examples for the contact sheet.
 
     Raises:
-        OutputExistsError: `out` exists and is not to be replaced, or is no pair store.
+        OutputExistsError: `out` or its report exists and is not to be replaced, or is something
+            else than a pair store and its report.
     """
 
     def __init__(self, out: str | Path, *, overwrite: bool = False, seed: int = 0) -> None:
@@ -47,7 +54,7 @@ class StoreWriter:
         _check_free(self.out, overwrite)
         unique = uuid.uuid4().hex[:8]
         self._store_path = self.out.with_name(f".{self.out.name}.{unique}.tmp")
-        self._report_path = self.out.with_name(f".{self.out.stem}.{unique}.report.tmp")
+        self._report_path = self.out.with_name(f".{self.out.name}.{unique}.report.tmp")
         self._store: PairStore | None = None
         self._pending: list[Pairs] = []
         self._reports: list[PairReport] = []
@@ -140,19 +147,37 @@ class StoreWriter:
 
 
 def _check_free(out: Path, overwrite: bool) -> None:
-    if not out.exists():
-        return
-    if not overwrite:
+    report = report_folder(out)
+    for kind, path in (("store", out), ("report", report)):
+        if path.exists() and not overwrite:
+            raise OutputExistsError(
+                f"expected no {kind} at {path}, it exists already; choose another name for the "
+                "store or overwrite both"
+            )
+    if out.exists():
+        try:
+            PairStore(out)
+        except PairStoreError as err:
+            raise OutputExistsError(
+                f"expected a pair store to overwrite at {out}, it is something else; "
+                "choose another name"
+            ) from err
+    if report.exists() and not _is_report_of(report, out.name):
         raise OutputExistsError(
-            f"expected no store at {out}, it exists already; choose another name or overwrite it"
-        )
-    try:
-        PairStore(out)
-    except PairStoreError as err:
-        raise OutputExistsError(
-            f"expected a pair store to overwrite at {out}, it is something else; "
+            f"expected the report of {out.name} to overwrite at {report}, it is something else; "
             "choose another name"
-        ) from err
+        )
+
+
+def _is_report_of(folder: Path, store: str) -> bool:
+    """Whether the folder holds what `StoreWriter` left there for this store, and no more."""
+    try:
+        if {path.name for path in folder.iterdir()} - _REPORT_FILES:
+            return False
+        stated = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(stated, dict) and stated.get("store") == store
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ UTM = CRS.from_epsg(32632)
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _two_threads() -> None:
     torch.set_num_threads(2)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import picture
 from fake_results import make_result, write
@@ -14,6 +15,7 @@ from app.cli.entry import run
 from app.request import ForecastRequest
 from app.results import ForecastFolder
 from preprocessing.errors import DateError
+from preprocessing.pairs import PairStore
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def workflows(monkeypatch, tmp_path):
         return report
 
     def trainer(kind):
-        def train(stores, out, config, *, resume, progress=None):
+        def train(stores, out, config, *, resume, init=None, progress=None):
             calls.append((kind, stores, out, config, resume))
             return out
 
@@ -177,6 +179,13 @@ def test_stopping_is_code_130(workflows, monkeypatch, capsys):
         ("forecasts r.tif", "forecasts"),
         ("train forecast --out m", "PAIRS"),
         ("prepare a.tif --out p.zarr", "EARLIER and LATER"),
+        ("prepare a.tif b.tif --out p.zarr --dataset d", "--dataset only with a manifest"),
+        ("prepare a.tif b.tif --out p.zarr --split val", "--split only with a manifest"),
+        ("prepare a.tif b.tif --out p.zarr --pairs-per-place 2", "--pairs-per-place only with"),
+        ("prepare a.tif b.tif --out p.zarr --average d=2", "--average only with a manifest"),
+        ("prepare m.csv --out p.zarr --earlier-year 2016", "--earlier-year only with two"),
+        ("prepare m.csv --out p.zarr --later-year 2016", "--later-year only with two rasters"),
+        ("prepare a.tif b.tif --out p.zarr --val-share 1", "--val-share"),
         ("animate nowhere --out film.gif", "nowhere"),
         ("animate . --out film.avi", "film.avi"),
         ("animate . --out film.gif", "run.json"),
@@ -203,6 +212,47 @@ def test_prepare_makes_a_store_and_shows_the_report(tmp_path, capsys):
     assert run(["prepare", str(later), str(earlier), "--out", str(tmp_path / "no.zarr")]) == 2
     assert "2019" in one_line(capsys)
     assert not (tmp_path / "no.zarr").exists()
+
+
+def test_prepare_holds_a_share_out(tmp_path, capsys):
+    ground = picture(512, 512)
+    files = [str(write(tmp_path / f"place_{year}.tif", ground)) for year in (2016, 2019)]
+    out = tmp_path / "pairs.zarr"
+    assert run(["prepare", *files, "--val-share", "0.2", "--out", str(out)]) == 0
+    assert len(PairStore(out).read("train")) > 0
+    assert len(PairStore(out).read("val")) > 0
+    config = tmp_path / "test.toml"
+    config.write_text('split = "test"\n')
+    arguments = ["prepare", *files, "--out", str(tmp_path / "no.zarr"), "--config", str(config)]
+    capsys.readouterr()
+    assert run([*arguments, "--val-share", "0.2"]) == 2
+    assert "--val-share or the split test" in one_line(capsys)
+
+
+def test_prepare_takes_a_manifest_of_16_bit_images(tmp_path, capsys):
+    lines = ["dataset,place,date,path"]
+    for seed, place in enumerate("ab"):
+        red, green, blue = (picture(140, 140, seed=seed).astype(np.uint16) + 1) * 10
+        for year in (2016, 2019):
+            name = f"{place}_{year}.tif"
+            write(tmp_path / name, np.stack([blue, green, red]))
+            lines.append(f"deep,{place},{year},{name}")
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\n".join(lines))
+    out = tmp_path / "pairs.zarr"
+    arguments = ["prepare", str(manifest), "--out", str(out)]
+    assert run([*arguments]) == 2
+    assert "--value-range" in one_line(capsys)
+    arguments += ["--bands", "3,2,1", "--value-range", "0,2560"]
+    assert run([*arguments, "--average", "shallow=2"]) == 2
+    assert "average among deep" in one_line(capsys)
+    assert run([*arguments, "--val-share", "0.5"]) == 0
+    pairs = PairStore(out).read()
+    assert sorted(set(pairs.split.tolist())) == [0, 1]
+    index = next(i for i, source in enumerate(pairs.source) if source.startswith("deep/b/"))
+    row, col = pairs.row[index], pairs.col[index]
+    wanted = (picture(140, 140, seed=1) + 1.0)[:, row : row + 128, col : col + 128] * 255 / 256
+    np.testing.assert_allclose(pairs.past[index], wanted, atol=0.51)
 
 
 def test_app_refuses_a_port_in_use(capsys):

@@ -73,7 +73,7 @@ def test_evaluate_scores_a_forecaster_beside_its_baselines(
     blocks = blocks[seen]
     assert scores["persistence"]["crps"] == pytest.approx(np.abs(blocks).mean(), rel=1e-4)
     assert scores["persistence"]["rmse"] == pytest.approx(np.sqrt((blocks**2).mean()), rel=1e-4)
-    assert np.isnan(scores["persistence"]["spread_skill"])
+    assert scores["persistence"]["spread_skill"] is None
     assert scores["landcast"]["spread_skill"] > 0
     assert "dressed persistence" in report.read_text()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.pretrained import load_model
+from forecast.pretrained import load_model, weights_sha256
 from forecast.training.config import TrainingConfig
 from forecast.training.data import PairData, read_pairs
 from forecast.training.loop import train_forecast
@@ -111,6 +111,21 @@ def test_training_learns_the_horizon(tmp_path: Path) -> None:
     assert far < 2 * near < 0
 
 
+def test_second_stage_starts_from_the_first(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    first = train_forecast([store], tmp_path / "first", TINY)
+    still = replace(TINY, steps=1, learning_rate=1e-12, weight_decay=0.0, seed=3)
+    second = train_forecast([store], tmp_path / "second", still, init=str(first))
+    before, after = weights(first), weights(second)
+    assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
+    facts = json.loads((second / "training.json").read_text())
+    assert facts["init_sha256"] == weights_sha256(first)
+    assert load_model(second).config.target_scale == load_model(first).config.target_scale
+    wide = replace(TINY, block_out_channels=(32, 32))
+    with pytest.raises(ModelFolderError, match="block_out_channels"):
+        train_forecast([store], tmp_path / "third", wide, init=str(first))
+
+
 def test_refusals(tmp_path: Path) -> None:
     store = make_store(tmp_path / "pairs.zarr")
     train_forecast([store], tmp_path / "run", TINY)
@@ -120,6 +135,10 @@ def test_refusals(tmp_path: Path) -> None:
         train_forecast([store], tmp_path / "run", replace(TINY, seed=9), resume=True)
     with pytest.raises(ModelFolderError, match="without --resume"):
         train_forecast([store], tmp_path / "new", TINY, resume=True)
+    assert not (tmp_path / "new").exists()
+    other = make_store(tmp_path / "other.zarr", 14)
+    with pytest.raises(ModelFolderError, match="other pairs"):
+        train_forecast([other], tmp_path / "run", TINY, resume=True)
     with pytest.raises(PairStoreError, match="found none"):
         train_forecast([tmp_path / "nothing.zarr"], tmp_path / "new", TINY)
 
@@ -149,6 +168,9 @@ def test_recipes_are_strict(tmp_path: Path) -> None:
         load_config(TrainingConfig, recipe)
     recipe.write_text('steps = "many"\n')
     with pytest.raises(ConfigError, match="expected int for steps"):
+        load_config(TrainingConfig, recipe)
+    recipe.write_text('objective = "crsp"\n')
+    with pytest.raises(ConfigError, match="objective to be one of crps, flow"):
         load_config(TrainingConfig, recipe)
     recipe.write_text("members = 1\n")
     with pytest.raises(ConfigError, match="members >= 2"):

@@ -98,9 +98,12 @@ def test_writes_what_the_contract_lists(
     assert maps["spread_2022.tif"].mean() > 0
     probability = maps["change_probability_2022.tif"]
     present = maps["present_2020.tif"].astype(float)
-    moved = (np.abs(members - present).mean(axis=1) > 20).mean(axis=0)
-    assert np.abs(probability[0] - moved).max() <= 0.5
-    assert np.isclose(probability[0], moved).mean() > 0.99
+    # The files are rounded, so changes within a grey level of the threshold may fall either way.
+    size = np.abs(members - present).mean(axis=1)
+    clear = (np.abs(size - 20) > 1).all(axis=0)
+    assert clear.mean() > 0.5
+    assert (size[:, clear] > 20).any()
+    np.testing.assert_array_equal(probability[0][clear], (size > 20).mean(axis=0)[clear])
     chosen = maps["forecast_2022.tif"]
     assert any(np.array_equal(chosen, member) for member in members)
 
@@ -159,9 +162,11 @@ def test_existing_results_are_kept_unless_replaced(
     with pytest.raises(OutputExistsError, match="--overwrite"):
         forecast_region(replace(request, seed=9))
     (request.out / "notes.txt").write_text("mine")
+    (request.out / "mean_temperature.tif").write_text("mine too")
     forecast_region(replace(request, seed=9, years=1, overwrite=True))
     assert not (request.out / "forecast_2022.tif").exists()
     assert (request.out / "notes.txt").read_text() == "mine"
+    assert (request.out / "mean_temperature.tif").exists()
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (50, 40), (127, 130), (130, 300)])
@@ -239,6 +244,7 @@ def test_wrong_input_is_refused_and_leaves_nothing(
             "missing",
         ),
         (request_of(make_raster("b_2020.tif"), steps=4), RequestError, "--steps 1"),
+        (request_of(make_raster("c_2020.tif"), dask="tcp://127.0.0.1:9"), RequestError, "Dask"),
     ]
     for request, error, words in cases:
         with pytest.raises(error, match=words):

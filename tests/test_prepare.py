@@ -236,6 +236,53 @@ def test_existing_output(tmp_path: Path) -> None:
     assert (tmp_path / "precious").is_dir()
 
 
+def test_a_folder_named_like_the_report_is_never_lost(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"p_{y}.tif", dated(y, size=140)) for y in (2016, 2018))
+    out, folder = tmp_path / "pairs.zarr", tmp_path / "pairs.report"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputExistsError, match=r"no report at .*pairs\.report"):
+        prepare_pair(first, second, out)
+    with pytest.raises(OutputExistsError, match="something else"):
+        prepare_pair(first, second, out, overwrite=True)
+    assert not out.exists()
+    (folder / "thesis.txt").rename(tmp_path / "thesis.txt")
+    folder.rmdir()
+    prepare_pair(first, second, out)
+    (folder / "thesis.txt").write_text("put among the report's files")
+    with pytest.raises(OutputExistsError, match="something else"):
+        prepare_pair(first, second, out, overwrite=True)
+    assert (folder / "thesis.txt").is_file()
+
+
+def test_every_store_has_its_own_report(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"p_{y}.tif", dated(y, size=140)) for y in (2016, 2018))
+    for name in ("v1.2", "v1.3", "x.report"):
+        prepare_pair(first, second, tmp_path / name)
+        written = json.loads((tmp_path / f"{name}.report" / "report.json").read_text())
+        assert written["store"] == name
+        assert len(PairStore(tmp_path / name)) > 0
+    with pytest.raises(OutputExistsError, match=r"no report at .*x\.report"):
+        prepare_pair(first, second, tmp_path / "x.zarr")
+    with pytest.raises(OutputExistsError, match="something else"):
+        prepare_pair(first, second, tmp_path / "x.zarr", overwrite=True)
+    assert len(PairStore(tmp_path / "x.report")) > 0
+
+
+def test_a_share_of_one_region_is_held_out_or_refused(tmp_path: Path) -> None:
+    world = made_world(12, size_px=520)
+    first, second = (
+        write(tmp_path / "in" / f"p_{y}.tif", dated(y, row_q=0, col_q=0, size=512, world=world))
+        for y in (2016, 2018)
+    )
+    report = prepare_pair(first, second, tmp_path / "p.zarr", PrepareConfig(val_share=0.2))
+    assert report.splits.keys() == {"train", "val"}
+    small = [write(tmp_path / "in" / f"s_{y}.tif", dated(y)) for y in (2016, 2018)]
+    with pytest.raises(NoValidPixelsError, match="for both train and val at a val_share"):
+        prepare_pair(*small, tmp_path / "s.zarr", PrepareConfig(val_share=0.2))
+    assert not (tmp_path / "s.zarr").exists()
+
+
 def _swap(first: Raster, second: Raster) -> tuple[Raster, Raster]:
     return second, first
 
@@ -317,9 +364,10 @@ def test_manifest_keeps_its_splits(tmp_path: Path) -> None:
 
 def test_manifest_selections(tmp_path: Path) -> None:
     manifest = places(tmp_path, {"a": "train", "b": "val"}, (2016, 2018, 2021))
-    report = prepare_manifest(manifest, tmp_path / "v.zarr", split="val", max_years=3)
+    report = prepare_manifest(manifest, tmp_path / "v.zarr", split="val")
     assert {pair.source for pair in report.pairs} == {
         "made/b/2016-01-01/2018-01-01",
+        "made/b/2016-01-01/2021-01-01",
         "made/b/2018-01-01/2021-01-01",
     }
     few = [
@@ -330,6 +378,10 @@ def test_manifest_selections(tmp_path: Path) -> None:
     assert [p.source for p in few[0].pairs] == [p.source for p in few[1].pairs]
     with pytest.raises(RequestError, match="expected data sets among made"):
         prepare_manifest(manifest, tmp_path / "x.zarr", datasets=["mode"])
+    with pytest.raises(RequestError, match="expected data sets to average among made"):
+        prepare_manifest(manifest, tmp_path / "x.zarr", average_by_dataset={"mode": 2})
+    with pytest.raises(RequestError, match="expected places without a split"):
+        prepare_manifest(manifest, tmp_path / "x.zarr", PrepareConfig(val_share=0.5))
 
 
 def test_manifest_without_splits_is_split_by_place(tmp_path: Path) -> None:
@@ -359,6 +411,17 @@ def test_manifest_notes_what_it_cannot_use_and_goes_on(
         prepare_manifest(manifest, tmp_path / "q.zarr")
     assert not (tmp_path / "q.zarr").exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_images_too_small_to_average_are_noted(tmp_path: Path) -> None:
+    manifest = places(tmp_path, {"a": "train", "b": "train"})
+    for year in (2016, 2018):
+        write(tmp_path / f"a_{year}.tif", dated(year, size=260))
+        write(tmp_path / f"b_{year}.tif", dated(year, size=1))
+    report = prepare_manifest(manifest, tmp_path / "p.zarr", average_by_dataset={"made": 2})
+    assert [pair.source for pair in report.refused] == ["made/b/2016-01-01/2018-01-01"]
+    assert "2 x 2 pixels to average, b_2016.tif has 1 x 1" in report.refused[0].refused
+    assert report.kept == 4
 
 
 def test_averaged_images_without_georeference(tmp_path: Path) -> None:

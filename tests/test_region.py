@@ -63,8 +63,9 @@ def test_no_change_returns_the_region_exactly(height: int, width: int) -> None:
 
 def test_tiles_and_blocks_do_not_show() -> None:
     state = image(420, 308)
-    low = to_low(torch.from_numpy(state)[None])
-    change = (0.5 * 0.3 * low)[0].repeat_interleave(4, -1).repeat_interleave(4, -2).numpy()
+    low = 0.5 * 0.3 * to_low(torch.from_numpy(state)[None])[0]
+    low = low - low.mean(dim=(1, 2), keepdim=True)
+    change = low.repeat_interleave(4, -1).repeat_interleave(4, -2).numpy()
     np.testing.assert_allclose(run_step(FakeModel(gain=0.3), state), state + change, atol=1e-6)
 
 
@@ -91,6 +92,15 @@ def test_a_real_network_leaves_no_seams(tiny_model: ForecastUNet) -> None:
     inside = np.setdiff1d(np.arange(40, 90), borders)
     seam = steps[borders[(borders > 40) & (borders < 90)]].mean() / steps[inside].mean()
     assert seam == pytest.approx(1.0, abs=0.1)
+
+
+def test_colours_do_not_drift(tiny_model: ForecastUNet) -> None:
+    state = image(256, 256)
+    for _ in range(5):
+        result = run_step(tiny_model, state)
+        np.testing.assert_allclose(result.mean(axis=(1, 2)), state.mean(axis=(1, 2)), atol=1e-3)
+        assert np.abs(result - state).mean() > 1e-3
+        state = result
 
 
 def test_values_stay_in_range() -> None:

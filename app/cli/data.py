@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +53,16 @@ def prepare(
         int | None,
         typer.Option("--pairs-per-place", min=1, help="Cap on pairs of dates of a manifest."),
     ] = None,
+    val_share: Annotated[
+        float | None,
+        typer.Option(
+            "--val-share",
+            metavar="SHARE",
+            min=0.0,
+            max=0.9,
+            help="Held out to validate on: a corner of two rasters, places of a manifest.",
+        ),
+    ] = None,
     average: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,10 +79,31 @@ def prepare(
         raise typer.BadParameter(
             f"expected EARLIER and LATER, or one manifest.csv, got {len(inputs)} files"
         )
+    if manifest:
+        _refuse(
+            {"--earlier-year": earlier_year, "--later-year": later_year},
+            "two rasters; a manifest states its dates",
+        )
+    else:
+        _refuse(
+            {
+                "--dataset": dataset,
+                "--split": split,
+                "--pairs-per-place": pairs_per_place,
+                "--average": average,
+            },
+            "a manifest.csv",
+        )
     from preprocessing.config import load_config
     from preprocessing.prepare import PrepareConfig, prepare_manifest, prepare_pair
 
-    settings = None if config is None else load_config(PrepareConfig, config)
+    settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
+    if val_share is not None:
+        if settings.split is not None:
+            raise typer.BadParameter(
+                f"expected --val-share or the split {settings.split} of {config}, got both"
+            )
+        settings = replace(settings, val_share=val_share)
     with progress_bars() as progress:
 
         def report_progress(done: int, total: int) -> None:
@@ -84,6 +117,8 @@ def prepare(
                 datasets=dataset,
                 split=split,
                 pairs_per_place=pairs_per_place,
+                bands=chosen,
+                value_range=limits,
                 average_by_dataset=averages,
                 overwrite=overwrite,
                 progress=report_progress,
@@ -103,6 +138,13 @@ def prepare(
             )
     typer.echo(report.as_text().rstrip())
     typer.echo(f"\n{out}")
+
+
+def _refuse(options: Mapping[str, object], fits: str) -> None:
+    """Refuse options that were given and would have no effect."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise typer.BadParameter(f"expected {', '.join(given)} only with {fits}")
 
 
 def simulate(

@@ -22,12 +22,21 @@ _Config = Annotated[
 
 
 @train.command(name="forecast")
-def forecast(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
-    """Train the diffusion UNet that forecasts."""
+def forecast(
+    stores: _Stores,
+    out: _Model,
+    config: _Config = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="MODEL", help="Start from its weights, e.g. base."),
+    ] = None,
+    resume: Resume = False,
+) -> None:
+    """Train the UNet that forecasts."""
     from app.workflows import train_forecast
 
     with progress_bars() as progress:
-        train_forecast(stores, out, config, resume=resume, progress=progress)
+        train_forecast(stores, out, config, init=init, resume=resume, progress=progress)
     typer.echo(str(out))
 
 

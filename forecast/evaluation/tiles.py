@@ -53,7 +53,7 @@ def score_tiles(
     for dataset, part in _batches(data, index, batch_size):
         batch = data.batch_of(part)
         low = to_low(batch.past)
-        gsd = float(np.nan_to_num(data.pairs.gsd_m[part[0]], nan=0.0))
+        gsd_m = np.nan_to_num(data.pairs.gsd_m[part], nan=0.0)
         key = seed * 1_000_003 + int(part[0])
         predicted = predict_tiles(
             model, batch.past.to(device), batch.years.to(device), members=members, seed=key
@@ -63,9 +63,9 @@ def score_tiles(
                 dressed.members(
                     low[i : i + 1],
                     years=float(batch.years[i]),
-                    gsd_m=gsd,
+                    gsd_m=float(gsd_m[i]),
                     count=members,
-                    seed=key + i,
+                    seed=seed * 1_000_003 + int(part[i]),
                 )
                 for i in range(len(low))
             ],

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from forecast.patches import PatchLayout
 from forecast.unet import ForecastUNet, Objective
@@ -77,18 +75,15 @@ class TrainingConfig:
                 "objective 'crps' needs members >= 2 and sampling_steps = 1, "
                 f"got {self.members} and {self.sampling_steps}"
             )
-        for name in ("steps", "batch_size", "validate_every", "checkpoint_every"):
+        for name in (
+            "steps",
+            "batch_size",
+            "sampling_steps",
+            "validate_every",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-
-    @classmethod
-    def from_json(cls, text: str) -> TrainingConfig:
-        """The configuration that `json.dumps(asdict(config))` wrote."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in json.loads(text).items()
-        }
-        return cls(**values)
 
     def build(
         self,

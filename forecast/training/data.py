@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,8 +104,16 @@ class PairData:
 
     @property
     def gsd_m(self) -> tuple[float, float]:
-        """Smallest and largest metres per pixel that are known."""
-        return float(np.nanmin(self.pairs.gsd_m)), float(np.nanmax(self.pairs.gsd_m))
+        """Smallest and largest metres per pixel that are known; zeros where none is."""
+        known = self.pairs.gsd_m[np.isfinite(self.pairs.gsd_m)]
+        return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over horizons, sources and a sparse sample of the pixels."""
+        digest = hashlib.sha256(self.pairs.years.tobytes())
+        digest.update("\n".join(self.pairs.source.tolist()).encode())
+        digest.update(np.ascontiguousarray(self.pairs.past[:, :, ::32, ::32]).tobytes())
+        return digest.hexdigest()
 
     def target_scale(self, sample: int = 512) -> float:
         """Standard deviation of the difference, over a seeded sample of draws."""

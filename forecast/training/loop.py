@@ -17,12 +17,14 @@ from torch import Tensor
 
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
+from forecast.pretrained import load_model, weights_sha256
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch, PairData, read_pairs
 from forecast.training.losses import masked_mean, multiscale_crps
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
 from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.files import strict, write_text
 from preprocessing.precision import autocast
 
 __all__ = ["export_model", "train_forecast"]
@@ -36,6 +38,7 @@ def train_forecast(
     out: Path,
     config: TrainingConfig,
     *,
+    init: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -45,6 +48,8 @@ def train_forecast(
         stores: Pair stores; their `train` pairs are learnt from, their `val` pairs are scored.
         out: Model folder; also holds the checkpoint and `log.jsonl`.
         config: The recipe.
+        init: Start from the weights of this model (shipped name or folder) instead of random
+            ones; its architecture and target scale are kept.
         resume: Continue from the checkpoint in `out`; the result is the same as without a break.
         progress: Called with `("training", step, steps)`.
 
@@ -75,9 +80,7 @@ def train_forecast(
         _log.warning("no pairs of the split 'val': training without validation")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
-    model = config.build(
-        target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
-    ).to(device, memory_format=torch.channels_last)
+    model = _start(config, data, init).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -85,27 +88,32 @@ def train_forecast(
         model.parameters(), decay=config.ema_decay, use_ema_warmup=True, inv_gamma=1.0, power=0.75
     )
     dressed = DressedPersistence.fit(data)
-    out.mkdir(parents=True, exist_ok=True)
+    parent = None if init is None else weights_sha256(init)
+    identity = json.dumps({"config": asdict(config), "pairs": data.fingerprint(), "init": parent})
     first, seconds = 0, 0.0
     if resume:
         state = load_checkpoint(out)
-        if state["config"] != json.dumps(asdict(config)):
+        if state["identity"] != identity:
             raise ModelFolderError(
-                f"the checkpoint in {out} was made by another configuration; "
-                "resume with the same one or name another folder"
+                f"the checkpoint in {out} was made by another configuration or other pairs; "
+                "resume with the same ones or name another folder"
             )
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         ema.load_state_dict(state["ema"])
         ema.to(device)
         first, seconds = state["step"], state["seconds"]
+        _trim_log(out, first)
+    out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic() - seconds
 
     def checkpoint(step: int) -> None:
         save_checkpoint(
             out,
             {
+                "identity": identity,
                 "config": json.dumps(asdict(config)),
+                "model_config": json.dumps(model.config),
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "ema": ema.state_dict(),
@@ -141,7 +149,7 @@ def train_forecast(
             if validation is not None:
                 entry["validation"] = _validate(model, ema, validation, dressed, config)
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(entry) + "\n")
+                log.write(json.dumps(strict(entry)) + "\n")
         if done % config.checkpoint_every == 0 or done == config.steps:
             checkpoint(done)
     return export_model(out, stores, out)
@@ -152,20 +160,12 @@ def export_model(run: Path, stores: Sequence[Path], out: Path) -> Path:
 
     Args:
         run: Folder with the checkpoint.
-        stores: The stores it was trained on: scale, ranges and the dressing are taken from them.
+        stores: The stores it was trained on: the dressing of the baseline is taken from them.
         out: Model folder.
     """
     state = load_checkpoint(run)
-    config = TrainingConfig.from_json(state["config"])
-    data = PairData(
-        read_pairs(stores, "train"),
-        seed=config.seed,
-        mixing_power=config.mixing_power,
-        horizon_power=config.horizon_power,
-    )
-    model = config.build(
-        target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
-    )
+    data = PairData(read_pairs(stores, "train"), seed=0)
+    model: ForecastUNet = ForecastUNet.from_config(json.loads(state["model_config"]))
     model.load_state_dict(state["model"])
     ema = EMAModel(model.parameters())
     ema.load_state_dict(state["ema"])
@@ -174,7 +174,8 @@ def export_model(run: Path, stores: Sequence[Path], out: Path) -> Path:
     model.half().save_pretrained(out)
     DressedPersistence.fit(data).save(out)
     facts = {
-        "config": asdict(config),
+        "config": json.loads(state["config"]),
+        "init_sha256": json.loads(state["identity"])["init"],
         "steps_done": state["step"],
         "seconds": round(state["seconds"]),
         "pairs": data.counts,
@@ -182,6 +183,33 @@ def export_model(run: Path, stores: Sequence[Path], out: Path) -> Path:
     }
     (out / "training.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return out
+
+
+def _start(config: TrainingConfig, data: PairData, init: str | Path | None) -> ForecastUNet:
+    fresh = config.build(
+        target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
+    )
+    if init is None:
+        return fresh
+    parent = load_model(init, device=torch.device("cpu"))
+    for key in ("block_out_channels", "layers_per_block", "attention_levels", "patch_layout"):
+        ours, theirs = fresh.config[key], parent.config[key]
+        if json.dumps(ours) != json.dumps(theirs):
+            raise ModelFolderError(
+                f"expected the model {init} to have {key} = {ours} as the recipe says, got {theirs}"
+            )
+    fresh.register_to_config(target_scale=parent.config.target_scale)
+    fresh.load_state_dict(parent.state_dict())
+    return fresh
+
+
+def _trim_log(out: Path, step: int) -> None:
+    """Drop what was logged after the checkpoint: it will be done again."""
+    path = out / "log.jsonl"
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def _schedule(step: int, config: TrainingConfig) -> float:

@@ -1,0 +1,34 @@
+"""Small files: text in one move, values that strict JSON can hold, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["sha256", "strict", "write_text"]
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` to `path` in one move."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+    return path
+
+
+def strict(value: Any) -> Any:
+    """The value with every NaN and infinity as None, which JSON writes as null."""
+    if isinstance(value, dict):
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
