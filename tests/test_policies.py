@@ -57,7 +57,7 @@ def test_modules_stay_short() -> None:
 
 
 def test_readme_names_only_commands_that_exist() -> None:
-    from app.cli import run
+    from app.cli.entry import run
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = set(re.findall(r"^    landcast (\w+)", text, flags=re.MULTILINE))
