@@ -1,0 +1,84 @@
+"""Dated scenes and manifests for the tests of preparation."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from made_scenes import UTM, made_world, view
+
+from preprocessing.prepare import (
+    PrepareConfig,
+)
+from preprocessing.raster import Raster
+
+WORLD = made_world(11, size_px=300)
+CONFIG = PrepareConfig()
+
+
+def dated(
+    year: int, *, row_q: int = 40, col_q: int = 40, size: int = 256, world: np.ndarray = WORLD
+) -> Raster:
+    """A view of the world, each year with its own colour cast."""
+    raster = view(
+        world,
+        row_q=row_q,
+        col_q=col_q,
+        height=size,
+        width=size,
+        date=dt.date(year, 1, 1),
+        name=f"place_{year}.tif",
+    )
+    gain = 1 - 0.04 * (year % 5) * np.array([1, 0.5, -0.5])[:, None, None]
+    return replace(raster, data=(raster.data * gain).astype(np.float32))
+
+
+def write(path: Path, raster: Raster, *, crs: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = np.rint(np.clip(raster.data, 0, 1) * 255).astype(np.uint8)
+    options = {"crs": UTM, "transform": raster.grid.transform} if crs else {}
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff" if path.suffix == ".tif" else "PNG",
+        height=stored.shape[1],
+        width=stored.shape[2],
+        count=3,
+        dtype="uint8",
+        **options,
+    ) as file:
+        file.write(stored)
+    return path
+
+
+def write_manifest(folder: Path, lines: list[dict[str, object]]) -> Path:
+    path = folder / "manifest.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+def places(folder: Path, names: dict[str, str], years: tuple[int, ...] = (2016, 2018)) -> Path:
+    lines = []
+    for index, (name, split) in enumerate(names.items()):
+        world = made_world(100 + index, size_px=140)
+        for year in years:
+            raster = dated(year, row_q=year % 4, col_q=8, size=130, world=world)
+            path = write(folder / f"{name}_{year}.tif", raster)
+            lines.append(
+                {
+                    "split": split,
+                    "dataset": "made",
+                    "place": name,
+                    "date": year,
+                    "path": path.name,
+                    "gsd_m": 7.5,
+                }
+            )
+    return write_manifest(folder, lines)
