@@ -10,7 +10,7 @@ import pytest
 from affine import Affine
 from made_scenes import made_world
 from PIL import Image
-from prepare_cases import dated, write
+from prepare_cases import CONFIG, dated, write
 
 from preprocessing.errors import (
     DateError,
@@ -28,9 +28,6 @@ from preprocessing.prepare import (
 )
 from preprocessing.raster import Raster
 from preprocessing.tiling import plan_tiles
-
-WORLD = made_world(11, size_px=300)
-CONFIG = PrepareConfig()
 
 
 def test_shift_and_colour_are_removed() -> None:

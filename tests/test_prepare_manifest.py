@@ -21,9 +21,6 @@ from preprocessing.prepare import (
     prepare_manifest,
 )
 
-WORLD = made_world(11, size_px=300)
-CONFIG = PrepareConfig()
-
 
 def test_manifest_keeps_its_splits(tmp_path: Path) -> None:
     manifest = places(tmp_path, {"a": "train", "b": "val", "c": "train"}, (2016, 2018, 2021))
