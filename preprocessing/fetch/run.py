@@ -1,0 +1,234 @@
+"""All years of a place: planned, fetched one after the other, listed in a manifest."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from preprocessing.errors import (
+    FetchError,
+    LandcastError,
+    NoImageryError,
+    OutputExistsError,
+)
+from preprocessing.fetch.grid import bounds_in_degrees, target_grid
+from preprocessing.fetch.io import stored_tags
+from preprocessing.fetch.request import FetchRequest
+from preprocessing.fetch.search import CatalogueSearch, need_packages
+from preprocessing.fetch.selection import by_clouds, choose_scenes, newest_first
+from preprocessing.fetch.year import IDENTITY_TAG, YearPlan, YearRun, fetch_windows
+from preprocessing.files import write_text
+from preprocessing.grid import Bounds, Grid
+
+__all__ = ["FetchReport", "fetch_years"]
+
+Progress = Callable[[str, int, int], None]
+_LOG = logging.getLogger(__name__)
+_COLUMNS = (
+    "split",
+    "dataset",
+    "place",
+    "date",
+    "path",
+    "width",
+    "height",
+    "bands",
+    "gsd_m",
+    "licence",
+)
+
+
+@dataclass
+class FetchReport:
+    """What became of every year.
+
+    Attributes:
+        folder: Where the composites are.
+        manifest: List of the composites, as `landcast prepare` reads it.
+        written: Years fetched now.
+        kept: Years that were there from an earlier run.
+        missing: Years the catalogue has no imagery of, with the reason.
+        failed: Years whose imagery could not be had now, with the reason.
+        skipped: Items that were left out, with the reason.
+    """
+
+    folder: Path
+    manifest: Path
+    written: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    missing: dict[int, str] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def as_text(self) -> str:
+        """One line a year that is missing and an item that was left out, after the counts."""
+        lines = [f"{len(self.written)} years fetched, {len(self.kept)} kept from before"]
+        lines += [f"{year} is missing: {why}" for year, why in sorted(self.missing.items())]
+        lines += [f"{year} failed: {why}" for year, why in sorted(self.failed.items())]
+        lines += [f"item {name} left out: {why}" for name, why in sorted(self.skipped.items())]
+        return "\n".join(lines)
+
+
+def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
+    """Fetch one cloud-free composite a year.
+
+    A year that is there from an earlier run of the same request is kept. One year's failure does
+    not stop the others.
+
+    Args:
+        request: What to fetch.
+        progress: Called with `("searching" or "fetching", done, total)`.
+
+    Returns:
+        What became of every year; at least one is there.
+
+    Raises:
+        RequestError: The packages of the extra `fetch` are missing, or the place is too large.
+        OutputExistsError: A year is there already, from another request.
+        NoImageryError: The catalogue has no imagery for any of the years.
+        FetchError: The catalogue cannot be reached, or no year could be fetched.
+    """
+    need_packages()
+    profile = request.profile
+    grid = target_grid(
+        request.bbox,
+        gsd_m=request.gsd_m or profile.gsd_m,
+        pixel_centre_grid=profile.pixel_centre_grid,
+        northern_zones=profile.northern_zones,
+    )
+    report = FetchReport(request.out, request.out / "manifest.csv")
+    report.kept = _finished(request)
+    wanted = [year for year in request.years if year not in report.kept]
+    # The grid reaches beyond the box, because parallels bow in UTM.
+    place = bounds_in_degrees(grid)
+    plans = _plan(request, place, wanted, report, progress) if wanted else []
+    if plans:
+        request.out.mkdir(parents=True, exist_ok=True)
+    total = len(plans) * len(fetch_windows(grid))
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress("fetching", done, total)
+
+    for number, plan in enumerate(plans, start=1):
+        run = YearRun(request, grid, plan)
+        try:
+            run.write(tick)
+            report.written.append(plan.year)
+        except NoImageryError as err:
+            report.missing[plan.year] = str(err)
+        except FetchError as err:
+            report.failed[plan.year] = str(err)
+        report.skipped |= run.unreadable
+        # A year that failed did not come to its last block.
+        done = number * len(fetch_windows(grid))
+        _LOG.info("%d: %d items", plan.year, len(plan.scenes))
+    if not report.written and not report.kept:
+        raise _nothing(request, report)
+    _write_manifest(request, grid)
+    return report
+
+
+def _finished(request: FetchRequest) -> list[int]:
+    """Years that an earlier run of this request finished."""
+    if request.overwrite:
+        return []
+    finished = []
+    for year in request.years:
+        path = request.path_of(year)
+        if not path.exists():
+            continue
+        if stored_tags(path).get(IDENTITY_TAG) != request.identity:
+            raise OutputExistsError(
+                f"expected {path} to be of the same place and settings, it is of others; choose "
+                "another --out, or pass --overwrite"
+            )
+        finished.append(year)
+    return finished
+
+
+def _plan(
+    request: FetchRequest,
+    place: Bounds,
+    years: list[int],
+    report: FetchReport,
+    progress: Progress | None,
+) -> list[YearPlan]:
+    if progress is not None:
+        progress("searching", 0, len(years))
+    catalogue = CatalogueSearch.open(request)
+    plans = []
+    median = request.profile.mask is not None
+    for done, year in enumerate(years, start=1):
+        first, last = request.season.window(year)
+        try:
+            scenes, unusable = catalogue.scenes(place, first, last)
+        except FetchError as err:
+            report.failed[year] = str(err)
+        else:
+            report.skipped |= unusable
+            chosen = choose_scenes(
+                scenes,
+                place,
+                layers=request.layers,
+                order=by_clouds if median else newest_first,
+            )
+            if chosen:
+                date = request.season.middle(year) if median else chosen[0].when.date()
+                plans.append(YearPlan(year, date, tuple(chosen)))
+            else:
+                found = f"{len(unusable)} unusable items" if unusable else "no items"
+                report.missing[year] = f"{found} from {first} to {last}"
+        if progress is not None:
+            progress("searching", done, len(years))
+    return plans
+
+
+def _nothing(request: FetchRequest, report: FetchReport) -> LandcastError:
+    shown = ",".join(f"{value:g}" for value in request.bbox)
+    if report.failed:
+        year, why = next(iter(report.failed.items()))
+        return FetchError(
+            f"expected imagery of {shown}, none of {len(request.years)} years could be fetched; "
+            f"{year}: {why}"
+        )
+    first, last = request.years[0], request.years[-1]
+    reason = next(iter(report.missing.values()), "")
+    return NoImageryError(
+        f"expected imagery of {shown} in {first} to {last} in {request.collection} at "
+        f"{request.source.url}, there is none ({reason}); check --bbox (W,S,E,N), --years and "
+        "--season"
+    )
+
+
+def _write_manifest(request: FetchRequest, grid: Grid) -> None:
+    """List every year of this request that is in the folder, also those not asked for now."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for path in sorted(request.out.glob(f"{request.collection}_[0-9][0-9][0-9][0-9].tif")):
+        tags = stored_tags(path)
+        if tags.get(IDENTITY_TAG) != request.identity:
+            continue
+        writer.writerow(
+            (
+                "",
+                request.collection,
+                request.place,
+                tags["ACQUISITION_DATE"],
+                path.name,
+                grid.width,
+                grid.height,
+                3,
+                request.gsd_m or request.profile.gsd_m,
+                request.profile.licence,
+            )
+        )
+    write_text(request.out / "manifest.csv", text.getvalue())
