@@ -65,4 +65,6 @@ def contact_sheet(
 
 
 def _image(tile: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(tile.transpose(1, 2, 0)))
+    """Larger chips are shown smaller."""
+    image = Image.fromarray(np.ascontiguousarray(tile.transpose(1, 2, 0)))
+    return image if image.width == TILE_PX else image.resize((TILE_PX, TILE_PX))

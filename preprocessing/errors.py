@@ -9,11 +9,14 @@ from __future__ import annotations
 
 __all__ = [
     "BandError",
+    "CloudMaskError",
     "DateError",
+    "FetchError",
     "GridMismatchError",
     "LandcastError",
     "MissingFileError",
     "ModelFolderError",
+    "NoImageryError",
     "NoOverlapError",
     "NoValidPixelsError",
     "OutputExistsError",
@@ -79,3 +82,15 @@ class ModelFolderError(RequestError):
 
 class OutputExistsError(RequestError):
     """The output already exists and neither resume nor overwrite was asked for."""
+
+
+class FetchError(LandcastError):
+    """Imagery could not be had now; running again may help."""
+
+
+class NoImageryError(RequestError):
+    """The catalogue has no imagery of the place and years asked for."""
+
+
+class CloudMaskError(RequestError):
+    """A cloud mask is not of the kind that was named."""

@@ -10,7 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["FilterConfig", "Reason", "changed_share", "edge_density", "judge"]
+__all__ = [
+    "FilterConfig",
+    "Reason",
+    "TileMeasures",
+    "changed_share",
+    "decide",
+    "edge_density",
+    "judge",
+    "measure",
+]
 
 _BATCH = 8  # Intermediate images stay in the processor's cache: 2.5 times as fast as 64.
 
@@ -55,13 +64,68 @@ class FilterConfig:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class TileMeasures:
+    """What the filters look at, one value a tile pair; all shares, 0..1.
+
+    Attributes:
+        observed: `(n,)` pixels valid at both dates.
+        edges: `(n, 2)` edge density of past and future, see `edge_density`.
+        changed: `(n,)` values that differ, see `changed_share`.
+    """
+
+    observed: NDArray[np.float64]
+    edges: NDArray[np.float32]
+    changed: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.observed)
+
+
+def measure(
+    past: NDArray[np.uint8],
+    future: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
+    *,
+    difference: float = 20 / 255,
+) -> TileMeasures:
+    """Measure tile pairs once; `decide` then applies bounds, also such as are fitted to them.
+
+    Args:
+        past: `(n, 3, h, w)`.
+        future: Like `past`, histogram-matched.
+        valid: `(n, h, w)`, True where both dates are observed.
+        difference: Difference of unit values that counts as changed.
+    """
+    edges = [edge_density(tiles, valid) for tiles in (past, future)]
+    return TileMeasures(
+        observed=valid.mean(axis=(1, 2)),
+        edges=np.stack(edges, axis=1),
+        changed=changed_share(past, future, valid, difference=difference),
+    )
+
+
+def decide(measures: TileMeasures, config: FilterConfig) -> list[Reason]:
+    """What becomes of each tile pair; the first reason that applies, in the order of `Reason`."""
+    largest = measures.edges.max(axis=1)
+    tests = {
+        Reason.INVALID: measures.observed < config.min_valid,
+        Reason.BLANK: largest < config.edge_low,
+        Reason.NOISY: largest > config.edge_high,
+        Reason.CHANGED: measures.changed >= config.max_changed,
+    }
+    reasons = list(tests)
+    first = np.select(list(tests.values()), range(len(reasons)), default=len(reasons))
+    return [[*reasons, Reason.KEPT][i] for i in first]
+
+
 def judge(
     past: NDArray[np.uint8],
     future: NDArray[np.uint8],
     valid: NDArray[np.bool_],
     config: FilterConfig,
 ) -> list[Reason]:
-    """Decide for each tile pair; the first reason that applies, in the order of `Reason`.
+    """Measure and decide: what becomes of each tile pair.
 
     Args:
         past: `(n, 3, h, w)`.
@@ -69,23 +133,7 @@ def judge(
         valid: `(n, h, w)`, True where both dates are observed.
         config: Bounds.
     """
-    observed = valid.mean(axis=(1, 2))
-    both = edge_density(np.concatenate([past, future]), np.concatenate([valid, valid]))
-    before, after = both[: len(past)], both[len(past) :]
-    changed = changed_share(past, future, valid, difference=config.difference)
-    reasons = []
-    for i in range(len(past)):
-        if observed[i] < config.min_valid:
-            reasons.append(Reason.INVALID)
-        elif max(before[i], after[i]) < config.edge_low:
-            reasons.append(Reason.BLANK)
-        elif max(before[i], after[i]) > config.edge_high:
-            reasons.append(Reason.NOISY)
-        elif changed[i] >= config.max_changed:
-            reasons.append(Reason.CHANGED)
-        else:
-            reasons.append(Reason.KEPT)
-    return reasons
+    return decide(measure(past, future, valid, difference=config.difference), config)
 
 
 def edge_density(tiles: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -105,13 +153,22 @@ def edge_density(tiles: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[
     for start in range(0, len(tiles), _BATCH):
         part = slice(start, start + _BATCH)
         images = torch.from_numpy(tiles[part]).float() / 255
-        seen = torch.from_numpy(valid[part]).float()[:, None]
         with torch.inference_mode():
-            solid = 1 - torch.nn.functional.max_pool2d(1 - seen, 7, stride=1, padding=3)
+            solid = _away_from_invalid(torch.from_numpy(valid[part]))
             _, edges = kornia.filters.canny(images, hysteresis=False)
             found = (edges * solid).sum(dim=(1, 2, 3))
             shares.append((found / solid.sum(dim=(1, 2, 3)).clamp(min=1)).numpy())
     return np.concatenate(shares)
+
+
+def _away_from_invalid(valid: torch.Tensor) -> torch.Tensor:
+    """1 where all pixels within 3 px are valid, `(n, 1, h, w)` float, from `(n, h, w)` bool."""
+    solid = valid.float()[:, None]
+    if bool(valid.all()):
+        return solid
+    for size, padding in (((7, 1), (3, 0)), ((1, 7), (0, 3))):
+        solid = -torch.nn.functional.max_pool2d(-solid, size, stride=1, padding=padding)
+    return solid
 
 
 def changed_share(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from rasterio.crs import CRS
 __all__ = ["Bounds", "Grid", "Window"]
 
 _METRES_PER_DEGREE = 111_320.0
+_MERCATOR_RADIUS_M = 6_378_137.0
 
 
 class Bounds(NamedTuple):
@@ -72,7 +74,11 @@ class Grid:
 
     @property
     def gsd_m(self) -> float | None:
-        """Ground sample distance in metres (geometric mean of both axes); None without CRS."""
+        """Ground sample distance in metres (geometric mean of both axes); None without CRS.
+
+        Taken at the middle of the grid for degrees and for Web Mercator, whose metres are longer
+        than those on the ground everywhere but on the equator.
+        """
         if self.crs is None:
             return None
         t = self.transform
@@ -81,7 +87,11 @@ class Grid:
             bounds = self.bounds
             latitude = math.radians((bounds.south + bounds.north) / 2)
             return step * _METRES_PER_DEGREE * math.sqrt(max(math.cos(latitude), 1e-6))
-        return step * float(self.crs.linear_units_factor[1])
+        metres = step * float(self.crs.linear_units_factor[1])
+        if _is_web_mercator(self.crs):
+            middle = (self.bounds.south + self.bounds.north) / 2
+            metres /= math.cosh(middle / _MERCATOR_RADIUS_M)
+        return metres
 
     def crop(self, window: Window) -> Grid:
         """Grid of a pixel window, which may reach beyond this grid."""
@@ -106,3 +116,8 @@ class Grid:
             if abs(there[0] - col) > tolerance_px or abs(there[1] - row) > tolerance_px:
                 return False
         return True
+
+
+@functools.lru_cache(maxsize=64)
+def _is_web_mercator(crs: CRS) -> bool:
+    return bool(crs.to_epsg() == 3857)

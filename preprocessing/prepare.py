@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
+from preprocessing.bounds import BoundsFit
+from preprocessing.cloud_detection import DETECTION_HALO_PX, detect_clouds
+from preprocessing.clouds import CloudSource
 from preprocessing.errors import (
     GridMismatchError,
     NoOverlapError,
@@ -15,13 +16,21 @@ from preprocessing.errors import (
     RegistrationError,
     RequestError,
 )
-from preprocessing.grid import Window
-from preprocessing.io import read_raster
+from preprocessing.image_folder import read_folder
+from preprocessing.image_source import (
+    AveragedImage,
+    FileImage,
+    ImageSource,
+    MaskedImage,
+    Reading,
+    average_blocks,
+    hold,
+)
+from preprocessing.io import RasterSource
 from preprocessing.manifest import ManifestImage, plan_pairs, read_manifest
-from preprocessing.raster import Raster
-from preprocessing.raster_pair import PrepareConfig, prepare_rasters
+from preprocessing.place_splits import check_share, place_splits
+from preprocessing.raster_pair import PairPlan, PrepareConfig, plan_pair, prepare_rasters
 from preprocessing.report import PrepareReport
-from preprocessing.splits import split_places
 from preprocessing.store_writer import StoreWriter
 
 __all__ = [
@@ -37,6 +46,9 @@ Progress = Callable[[int, int], None]
 """Called with (pairs of rasters done, in all)."""
 
 _REFUSALS = (GridMismatchError, NoOverlapError, NoValidPixelsError, RegistrationError)
+_DatedPair = tuple[ManifestImage, ManifestImage]
+_FIT_PAIRS = 32
+_FIT_TILES = 4096
 
 
 def prepare_pair(
@@ -47,12 +59,17 @@ def prepare_pair(
     *,
     bands: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,
+    sensor: str | None = None,
     earlier_year: int | None = None,
     later_year: int | None = None,
+    clouds: tuple[str | Path | None, str | Path | None] = (None, None),
+    clouds_kind: str = "mask",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Prepare two raster files: the work of `landcast prepare EARLIER LATER --out PAIRS.zarr`.
+
+    Files of any size are read window by window.
 
     Args:
         earlier_path: Raster of the earlier date.
@@ -61,8 +78,11 @@ def prepare_pair(
         config: Settings.
         bands: One-based indexes of red, green and blue in both files.
         value_range: Stored values that mean 0 and 1, in both files.
+        sensor: Name of a sensor profile for both files.
         earlier_year: Year of the earlier file, where neither metadata nor name says it.
         later_year: Year of the later file.
+        clouds: Cloud masks of the earlier and the later file.
+        clouds_kind: Kind of both, see `CloudSource`.
         overwrite: Replace an existing store.
         progress: Called as work is done.
 
@@ -70,24 +90,27 @@ def prepare_pair(
         The report, as written beside the store.
 
     Raises:
-        RequestError: See `prepare_rasters` and `read_raster`; or nothing is left to store.
+        RequestError: See `plan_pair` and `RasterSource.open`; or nothing is left to store.
         NoValidPixelsError: A `val_share` is asked for, and one side of it stays empty.
         OutputExistsError: `out` or its report exists and `overwrite` is not set.
     """
     config = config or PrepareConfig()
+    reading = Reading(bands, value_range, sensor)
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
-        earlier = read_raster(earlier_path, bands=bands, value_range=value_range, year=earlier_year)
-        later = read_raster(later_path, bands=bands, value_range=value_range, year=later_year)
-        place = Path(earlier_path).resolve().parent.name
-        source = f"rasters/{place}/{earlier.date}/{later.date}"
-        pairs, report = prepare_rasters(earlier, later, config, source=source)
-        if len(pairs) and config.split is None and config.val_share > 0 and len(report.splits) < 2:
-            raise NoValidPixelsError(
-                f"expected tile pairs for both train and val at a val_share of "
-                f"{config.val_share:g}, {earlier_path} and {later_path} leave {len(pairs)} pairs, "
-                f"all {', '.join(report.splits)}; use larger images, another share or none"
+        images = [
+            hold(_masked(FileImage.of(reading.open(path, year=year)), config, mask, clouds_kind))
+            for path, year, mask in zip(
+                (earlier_path, later_path), (earlier_year, later_year), clouds, strict=True
             )
-        writer.add(pairs, report)
+        ]
+        source = f"rasters/{_place(earlier_path)}/{images[0].date}/{images[1].date}"
+        plan = plan_pair(images[0], images[1], config, source=source)
+        if config.fit_bounds:
+            config = _fitted(config, [plan], _FIT_TILES)
+        report = plan.run(writer.add_tiles, bounds=config.filters)
+        writer.add_report(report)
+        name = f"{earlier_path} and {later_path}"
+        check_share(config, writer.splits, name, guarded=writer.guarded)
         if progress is not None:
             progress(1, 1)
         return writer.finish(config)
@@ -103,25 +126,29 @@ def prepare_manifest(
     pairs_per_place: int | None = None,
     bands: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,
+    sensor: str | None = None,
     average_by_dataset: Mapping[str, int] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PrepareReport:
-    """Prepare every pair of dates of every place of a manifest into one store.
+    """Prepare every pair of dates of every place of a manifest or folder into one store.
 
     Pairs of which nothing can be made (no overlap, no registration, no valid pixel, smaller than
     a tile) are noted in the report and left out; files that cannot be read stop the work.
+    Training tiles within 128 px of ground that is held out, of the same place or of another, at
+    any date, are dropped.
 
     Args:
-        manifest: CSV file, see `read_manifest`.
+        manifest: CSV file, see `read_manifest`, or a folder, see `read_folder`.
         out: Store to make; its report is put beside it, see `report_folder`.
         config: Settings. `split` overrides the manifest's column; `val_share` splits the places
             for which the manifest has none.
-        datasets: Only these data sets; default all.
-        split: Only this split of the manifest.
+        datasets: Only these data sets of a manifest; default all.
+        split: Only this split of a manifest.
         pairs_per_place: At most so many pairs of dates a place, chosen by the seed.
         bands: One-based indexes of red, green and blue in all files.
         value_range: Stored values that mean 0 and 1, in all files.
+        sensor: Name of a sensor profile for all files.
         average_by_dataset: Average blocks of so many pixels a side first, e.g. 2 for images
             with a dithered palette; metres per pixel grow with it.
         overwrite: Replace an existing store.
@@ -133,69 +160,137 @@ def prepare_manifest(
     Raises:
         RequestError: The manifest or one of its files is wrong, a `val_share` has nothing to
             split, or nothing is left to store.
+        NoValidPixelsError: A `val_share` is asked for, and one side of it stays empty.
         OutputExistsError: `out` or its report exists and `overwrite` is not set.
     """
     config = config or PrepareConfig()
     averages = average_by_dataset or {}
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
-        images = read_manifest(manifest, datasets=datasets, split=split)
-        _check_averages(averages, images, manifest)
-        planned = plan_pairs(images, pairs_per_place=pairs_per_place, seed=config.seed)
-        splits = _manifest_splits(images, config, manifest)
-        cache: dict[Path, Raster] = {}
-        for done, (first, second) in enumerate(planned, start=1):
-            cache = {path: cache[path] for path in (first.path, second.path) if path in cache}
-            average = averages.get(first.dataset, 1)
-            source = f"{first.dataset}/{first.place}/{first.date}/{second.date}"
-            gsd_m = first.gsd_m * average
-            chosen = replace(config, split=splits[first.dataset, first.place])
-            try:
-                for image in (first, second):
-                    if image.path not in cache:
-                        cache[image.path] = _read(image, bands, value_range, average)
-                writer.add(
-                    *prepare_rasters(
-                        cache[first.path], cache[second.path], chosen, source=source, gsd_m=gsd_m
-                    )
+        reading = Reading(bands, value_range, sensor)
+        if Path(manifest).is_dir():
+            if datasets or split:
+                raise RequestError(
+                    f"expected no choice of data sets or split for the folder {manifest}, "
+                    "only a manifest states them"
                 )
+            images = read_folder(manifest, reading)
+        else:
+            images = read_manifest(manifest, datasets=datasets, split=split)
+        _check_averages(averages, images, manifest)
+        files = _Files(reading, config, averages)
+        planned = plan_pairs(images, pairs_per_place=pairs_per_place, seed=config.seed)
+        grounds = place_splits(images, planned, config, files.open, name=str(manifest))
+        if config.fit_bounds:
+            chosen = _spread(planned, _FIT_PAIRS)
+            plans = _plans(chosen, files, config)
+            config = _fitted(config, plans, max(1, _FIT_TILES // max(len(chosen), 1)))
+        for done, (first, second) in enumerate(planned, start=1):
+            try:
+                plan = files.plan(first, second, config)
+                ground = grounds[first.dataset, first.place]
+                writer.add_report(plan.run(writer.add_tiles, bounds=config.filters, ground=ground))
             except _REFUSALS as err:
-                writer.refuse(source, str(err))
+                writer.refuse(_source(first, second), str(err))
             if progress is not None:
                 progress(done, len(planned))
+        check_share(config, writer.splits, str(manifest), guarded=writer.guarded)
         return writer.finish(config)
 
 
-def average_blocks(raster: Raster, size: int) -> Raster:
-    """Average blocks of `size` x `size` pixels; rows and columns left over are cut off.
+@dataclass
+class _Files:
+    """The images of a manifest, opened when needed; the last two stay in memory."""
 
-    Args:
-        raster: Raster of shape `(c, h, w)`.
-        size: Side of a block.
+    reading: Reading
+    config: PrepareConfig
+    averages: Mapping[str, int]
+    _last: dict[Path, ImageSource] = field(default_factory=dict)
 
-    Returns:
-        `(c, h // size, w // size)`; a pixel is valid if all it is made of are.
+    def open(self, image: ManifestImage) -> RasterSource:
+        return self.reading.open(image.path, year=image.year)
 
-    Raises:
-        NoValidPixelsError: The raster is smaller than a block.
-    """
-    height, width = raster.valid.shape[0] // size, raster.valid.shape[1] // size
-    if height < 1 or width < 1:
-        raise NoValidPixelsError(
-            f"expected at least {size} x {size} pixels to average, {raster.name} has "
-            f"{raster.valid.shape[0]} x {raster.valid.shape[1]}; average fewer or use larger images"
+    def plan(self, first: ManifestImage, second: ManifestImage, config: PrepareConfig) -> PairPlan:
+        self._last = {k: v for k, v in self._last.items() if k in (first.path, second.path)}
+        for image in (first, second):
+            if image.path not in self._last:
+                self._last[image.path] = self._read(image)
+        return plan_pair(
+            self._last[first.path],
+            self._last[second.path],
+            config,
+            source=_source(first, second),
+            gsd_m=first.gsd_m * self.averages.get(first.dataset, 1),
         )
-    cut = raster.crop(Window(0, 0, height * size, width * size))
-    blocks = cut.data.reshape(len(cut.data), height, size, width, size)
+
+    def _read(self, image: ManifestImage) -> ImageSource:
+        source: ImageSource = FileImage.of(self.open(image), image.date)
+        source = _masked(source, self.config)
+        average = self.averages.get(image.dataset, 1)
+        return hold(AveragedImage(source, average) if average > 1 else source)
+
+
+def _masked(
+    image: ImageSource,
+    config: PrepareConfig,
+    mask: str | Path | None = None,
+    kind: str = "mask",
+) -> ImageSource:
+    """The image without its clouds."""
+    if mask is not None:
+        clouds = CloudSource.open(mask, kind)
+        image = MaskedImage(image, lambda raster: clouds.clear(raster.grid))
+    if config.detect_clouds:
+        image = MaskedImage(image, lambda raster: ~detect_clouds(raster), DETECTION_HALO_PX)
+    return image
+
+
+def _fitted(config: PrepareConfig, plans: Iterable[PairPlan], tiles: int) -> PrepareConfig:
+    """Settings with the bounds of the filters fitted to some tiles of each of some pairs."""
+    fit = BoundsFit()
+    for plan in plans:
+        plan.measure(fit, most=tiles)
+    found = fit.bounds(base=config.filters)
     return replace(
-        cut,
-        data=blocks.mean(axis=(2, 4), dtype=np.float32),
-        valid=np.asarray(cut.valid.reshape(height, size, width, size).all(axis=(1, 3))),
-        grid=cut.grid.scaled(1 / size),
+        config,
+        edge_low=found.edge_low,
+        edge_high=found.edge_high,
+        max_changed=found.max_changed,
     )
 
 
+def _plans(
+    planned: Sequence[_DatedPair], files: _Files, config: PrepareConfig
+) -> Iterator[PairPlan]:
+    """The plans of those pairs of which something can be made."""
+    for first, second in planned:
+        try:
+            plan = files.plan(first, second, config)
+        except _REFUSALS:  # Told when its turn comes.
+            continue
+        yield plan
+
+
+def _spread(planned: Sequence[_DatedPair], most: int) -> list[_DatedPair]:
+    """At most `most` pairs, evenly spread over the list."""
+    if len(planned) <= most:
+        return list(planned)
+    return [planned[round(i * (len(planned) - 1) / (most - 1))] for i in range(most)]
+
+
+def _place(path: str | Path) -> str:
+    """Name of the folder a file or address lies in."""
+    text = str(path)
+    if "://" in text:
+        return text.rstrip("/").split("/")[-2]
+    return Path(text).resolve().parent.name
+
+
+def _source(first: ManifestImage, second: ManifestImage) -> str:
+    return f"{first.dataset}/{first.place}/{first.date}/{second.date}"
+
+
 def _check_averages(
-    names: Iterable[str], images: Sequence[ManifestImage], manifest: str | Path
+    names: Mapping[str, int], images: Sequence[ManifestImage], manifest: str | Path
 ) -> None:
     known = sorted({image.dataset for image in images})
     unknown = sorted(set(names) - set(known))
@@ -204,35 +299,3 @@ def _check_averages(
             f"expected data sets to average among {', '.join(known)} of {manifest}, "
             f"got {', '.join(unknown)}"
         )
-
-
-def _manifest_splits(
-    images: Sequence[ManifestImage], config: PrepareConfig, manifest: str | Path
-) -> dict[tuple[str, str], str | None]:
-    """Split by (data set, place); None where a single place is to be split by blocks."""
-    places = {(image.dataset, image.place): image.split for image in images}
-    if config.split is not None:
-        return dict.fromkeys(places, config.split)
-    unsplit = [key for key, split in places.items() if split is None]
-    if config.val_share > 0 and not unsplit:
-        raise RequestError(
-            f"expected places without a split for a val_share of {config.val_share:g}, the column "
-            f"split of {manifest} states all; leave it out there or ask for no share"
-        )
-    if len(unsplit) > 1 and config.val_share > 0:
-        by_name = split_places(
-            ["/".join(key) for key in unsplit], val_share=config.val_share, seed=config.seed
-        )
-        return {key: split or by_name["/".join(key)] for key, split in places.items()}
-    return dict(places)
-
-
-def _read(
-    image: ManifestImage,
-    bands: Sequence[int] | None,
-    value_range: tuple[float, float] | None,
-    average: int,
-) -> Raster:
-    raster = read_raster(image.path, bands=bands, value_range=value_range, year=image.year)
-    raster = replace(raster, date=image.date)
-    return average_blocks(raster, average) if average > 1 else raster

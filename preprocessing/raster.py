@@ -38,8 +38,10 @@ class Encoding:
 
     def decode(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """Stored values to unit values, not clipped."""
-        unit = (stored.astype(np.float32) - np.float32(self.low)) / np.float32(self.high - self.low)
-        return np.asarray(unit, dtype=np.float32)
+        unit: NDArray[np.float32] = stored.astype(np.float32)
+        unit -= np.float32(self.low)
+        unit /= np.float32(self.high - self.low)
+        return unit
 
     def encode(self, unit: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Unit values to stored values: scaled, rounded, kept off `nodata`, clipped to the type.

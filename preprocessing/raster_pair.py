@@ -1,4 +1,8 @@
-"""From two dated rasters of one place to clean tile pairs in memory."""
+"""From two dated images of one place to clean tile pairs, in memory that does not grow with them.
+
+First the plan: grid, shift and colours, from a bounded number of blocks. Then one pass over the
+region, block by block, that hands the kept tiles on as it goes.
+"""
 
 from __future__ import annotations
 
@@ -6,90 +10,236 @@ import datetime as dt
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from preprocessing.alignment import align
-from preprocessing.coregister import Shift, estimate_shift
-from preprocessing.errors import DateError, NoValidPixelsError, RegistrationError
-from preprocessing.filters import FilterConfig, Reason, judge
-from preprocessing.grid import Window
-from preprocessing.histogram import histogram_distance, match_histogram
+from preprocessing.alignment import lay_over
+from preprocessing.bounds import BoundsFit
+from preprocessing.common_grid import common_grid, no_overlap
+from preprocessing.errors import DateError, NoOverlapError, NoValidPixelsError
+from preprocessing.example_tiles import ExampleTiles
+from preprocessing.filters import FilterConfig, Reason, decide
+from preprocessing.grid import Grid, Window
+from preprocessing.held_ground import GroundSplit, degrees
+from preprocessing.image_source import HeldImage, ImageSource, hold
 from preprocessing.manifest import years_between
-from preprocessing.pairs import SPLITS, TILE_PX, Pairs
+from preprocessing.pairs import SPLITS, Pairs
+from preprocessing.prepare_config import PrepareConfig
 from preprocessing.raster import Raster
-from preprocessing.report import Example, PairReport
+from preprocessing.registration import Registration, register
+from preprocessing.report import PairReport
+from preprocessing.shift import NOT_MOVED
 from preprocessing.splits import split_blocks
+from preprocessing.tile_pass import TileBatch, cut_tiles, no_tiles, spread_windows
 from preprocessing.tiling import plan_tiles
+from preprocessing.tones import Tones, fit_tones
 
-__all__ = ["PrepareConfig", "prepare_rasters"]
-
-_LEAST_SHIFT_PX = 0.1
-_EXAMPLES = 18
+__all__ = ["PairPlan", "PrepareConfig", "plan_pair", "prepare_rasters"]
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareConfig:
-    """Settings of the preparation.
+@dataclass(frozen=True)
+class PairPlan:
+    """Two images laid over each other, and the tiles to cut from them.
 
     Attributes:
-        stride: Step between tiles in pixels, 1..128; below 128 they overlap.
-        min_valid: Least share of pixels observed at both dates.
-        edge_low: See `FilterConfig`.
-        edge_high: See `FilterConfig`.
-        max_changed: Dropped from this share of changed values on.
-        difference: Difference of unit values that counts as changed.
-        coregister: Estimate and remove the shift between both dates.
-        max_shift_px: Longest shift that is looked for.
-        max_residual_px: Refused if a longer shift is left after the best has been removed.
-        match: Match the histograms of the later date to the earlier one's.
-        val_share: Share held out for validation: of the places, or, of a single place, a compact
-            corner of tiles with a strip of 128 px between it and the rest.
-        split: Put everything into this split instead.
-        seed: Chooses places, corners and examples.
+        source: `dataset/place/earlier/later`.
+        years: Time between both.
+        first: The earlier image on the common grid.
+        second: The later image on the common grid, moved, not yet recoloured.
+        registration: How it was moved.
+        tones: How it is recoloured.
+        windows: Tiles.
+        gsd_m: Metres per pixel, NaN where unknown.
+        config: Settings.
+        seconds: Time the plan took.
     """
 
-    stride: int = TILE_PX
-    min_valid: float = 0.9
-    edge_low: float = 0.01
-    edge_high: float = 0.27
-    max_changed: float = 0.75
-    difference: float = 20 / 255
-    coregister: bool = True
-    max_shift_px: float = 12.0
-    max_residual_px: float = 0.5
-    match: bool = True
-    val_share: float = 0.0
-    split: str | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.split is not None and self.split not in SPLITS:
-            raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {self.split!r}")
-        if not 1 <= self.stride <= TILE_PX:
-            raise ValueError(f"expected a stride of 1 to {TILE_PX}, got {self.stride}")
-        if not 0 <= self.val_share < 1:
-            raise ValueError(f"expected a val_share of 0 to below 1, got {self.val_share}")
-        if not self.max_shift_px >= 1:
-            raise ValueError(f"expected a max_shift_px of at least 1, got {self.max_shift_px}")
-        if not self.max_residual_px > 0:
-            raise ValueError(f"expected a max_residual_px above 0, got {self.max_residual_px}")
-        _ = self.filters
+    source: str
+    years: float
+    first: ImageSource
+    second: ImageSource
+    registration: Registration
+    tones: Tones
+    windows: list[Window]
+    gsd_m: float
+    config: PrepareConfig
+    seconds: float
 
     @property
-    def filters(self) -> FilterConfig:
-        """Bounds of the tile filters."""
-        return FilterConfig(
-            min_valid=self.min_valid,
-            edge_low=self.edge_low,
-            edge_high=self.edge_high,
-            difference=self.difference,
-            max_changed=self.max_changed,
+    def grid(self) -> Grid:
+        """The common grid."""
+        return self.first.grid
+
+    def measure(self, fit: BoundsFit, *, most: int) -> None:
+        """Count what the filters look at, of a spread of at most about `most` tiles."""
+        for batch in self._cut(spread_windows(self.windows, most)):
+            seen = batch.measures.observed >= self.config.min_valid
+            fit.add(batch.measures.edges[seen], batch.measures.changed[seen])
+
+    def run(
+        self,
+        take: Callable[[Pairs], None],
+        *,
+        bounds: FilterConfig | None = None,
+        ground: GroundSplit | None = None,
+    ) -> PairReport:
+        """Cut, judge and split all tiles, and hand the kept ones on.
+
+        Args:
+            take: Called with batches of kept pairs.
+            bounds: Bounds of the filters; default those of the settings.
+            ground: How the tiles are split by place; default by blocks, see `split_blocks`.
+
+        Returns:
+            What became of all tiles.
+        """
+        start = time.perf_counter()
+        config, bounds = self.config, bounds or self.config.filters
+        splits = self._splits(ground)
+        counts: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
+        examples = ExampleTiles(config.seed)
+        judged: list[tuple[int, int, str]] = [(0, 0, "")] * len(self.windows)
+        for batch in self._cut(self.windows):
+            reasons = [
+                Reason.GUARD if reason is Reason.KEPT and splits[i] is None else reason
+                for i, reason in zip(batch.index, decide(batch.measures, bounds), strict=True)
+            ]
+            pairs = self._pairs(batch, splits)
+            for i, reason in enumerate(reasons):
+                window = self.windows[batch.index[i]]
+                judged[batch.index[i]] = (window.row, window.col, reason.value)
+                examples.offer(reason, pairs, i)
+            counts.update(reason.value for reason in reasons)
+            good = pairs.take(np.array([reason is Reason.KEPT for reason in reasons]))
+            kept.update(SPLITS[i] for i in good.split)
+            if len(good):
+                take(good)
+        registration, tones = self.registration, self.tones
+        return PairReport(
+            source=self.source,
+            counts=dict(counts),
+            splits=dict(kept),
+            years=self.years,
+            height=self.grid.height,
+            width=self.grid.width,
+            dy_px=registration.shift.dy_px,
+            dx_px=registration.shift.dx_px,
+            score=registration.shift.score,
+            residual_px=registration.residual_px,
+            histogram_before=tones.before,
+            histogram_after=tones.after,
+            seconds=self.seconds + time.perf_counter() - start,
+            examples=tuple(examples),
+            histograms=tones.histograms,
+            method=self._method(),
+            bounds=degrees(self.grid),
+            tiles=tuple(judged),
         )
+
+    def _cut(self, windows: Sequence[Window]) -> Iterator[TileBatch]:
+        return cut_tiles(
+            self.first, self.second, self.tones, windows, difference=self.config.difference
+        )
+
+    def _splits(self, ground: GroundSplit | None) -> list[str | None]:
+        if ground is not None:
+            return ground.apply(self.grid, self.windows)
+        if self.config.split is not None:
+            return [self.config.split] * len(self.windows)
+        return split_blocks(self.windows, val_share=self.config.val_share, seed=self.config.seed)
+
+    def _pairs(self, batch: TileBatch, splits: Sequence[str | None]) -> Pairs:
+        windows = [self.windows[i] for i in batch.index]
+        count = len(windows)
+        return Pairs(
+            past=batch.past,
+            future=batch.future,
+            valid=batch.valid,
+            years=np.full(count, self.years, np.float32),
+            gsd_m=np.full(count, self.gsd_m, np.float32),
+            row=np.array([w.row for w in windows], np.int32),
+            col=np.array([w.col for w in windows], np.int32),
+            split=np.array([SPLITS.index(splits[i] or "train") for i in batch.index], np.uint8),
+            source=np.array([self.source] * count),
+        )
+
+    def _method(self) -> str:
+        """Colours, and what a local refinement did."""
+        refinement = self.registration.refinement
+        if refinement is None:
+            return self.tones.method
+        done = "local shifts refined" if refinement.field is not None else "local shifts kept"
+        return (
+            f"{self.tones.method}; {done}: median {refinement.before_px:.2f} px before, "
+            f"{refinement.after_px:.2f} px after"
+        )
+
+
+def plan_pair(
+    earlier: ImageSource,
+    later: ImageSource,
+    config: PrepareConfig,
+    *,
+    source: str | None = None,
+    gsd_m: float = math.nan,
+) -> PairPlan:
+    """Align and co-register two dated images and find the curves between their colours.
+
+    Args:
+        earlier: Image with a date; its grid is kept, see `common_grid`.
+        later: Image of a later date.
+        config: Settings.
+        source: `dataset/place/earlier/later` to note with each tile.
+        gsd_m: Metres per pixel where the image has no CRS.
+
+    Raises:
+        DateError: A date is missing, or the second is not later.
+        GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
+        NoOverlapError: They share no ground.
+        NoValidPixelsError: The common ground is smaller than a tile, or all of an image that was
+            looked at is invalid.
+        RegistrationError: They cannot be laid over each other.
+    """
+    start = time.perf_counter()
+    years = _years(earlier, later)
+    grid = common_grid(earlier, later, gsd_m=config.gsd_m, stated_gsd_m=gsd_m)
+    side = config.tile_px
+    if grid.height < side or grid.width < side:
+        raise NoValidPixelsError(
+            f"expected at least {side} x {side} pixels of common ground, {earlier.name} and "
+            f"{later.name} share {grid.height} x {grid.width}; use larger or finer images"
+        )
+    laid, moving = lay_over(earlier, later, grid)
+    first = hold(laid)
+    if config.coregister:
+        registration = register(
+            first,
+            moving,
+            max_shift_px=config.max_shift_px,
+            max_residual_px=config.max_residual_px,
+            refine=config.refine,
+        )
+    else:
+        registration = Registration(hold(moving), replace(NOT_MOVED, score=math.nan), math.nan)
+    try:
+        tones = fit_tones(first, registration.image, config.radiometry)
+    except NoValidPixelsError as err:
+        raise _why_nothing(earlier, later, first, moving) or err from err
+    return PairPlan(
+        source=source or f"rasters/{earlier.name}/{earlier.date}/{later.date}",
+        years=years,
+        first=first,
+        second=registration.image,
+        registration=registration,
+        tones=tones,
+        windows=plan_tiles(grid.height, grid.width, size=side, stride=config.stride),
+        gsd_m=grid.gsd_m or config.gsd_m or gsd_m,
+        config=config,
+        seconds=time.perf_counter() - start,
+    )
 
 
 def prepare_rasters(
@@ -100,16 +250,12 @@ def prepare_rasters(
     source: str | None = None,
     gsd_m: float = math.nan,
 ) -> tuple[Pairs, PairReport]:
-    """Align, co-register, match, tile and filter two dated rasters.
-
-    Invalid pixels of one date take the other date's values: no change where nothing is known.
-    Matched values are used only if they bring the histograms nearer, which they do not always do
-    in images of few colours (palettes).
+    """Align, co-register, match, tile and filter two dated rasters in memory.
 
     Args:
         earlier: Raster with a date; its grid is kept.
         later: Raster of a later date.
-        config: Settings.
+        config: Settings; bounds are fitted to this pair alone where that is asked for.
         source: `dataset/place/earlier/later` to note with each tile.
         gsd_m: Metres per pixel where the raster has no CRS.
 
@@ -117,80 +263,22 @@ def prepare_rasters(
         The kept pairs and what became of all.
 
     Raises:
-        DateError: A date is missing, or the second is not later.
-        GridMismatchError: Only one raster has a CRS, or neither has and the sizes differ.
-        NoOverlapError: They share no ground.
-        NoValidPixelsError: The common ground is smaller than a tile.
-        RegistrationError: They cannot be laid over each other.
+        RequestError: See `plan_pair`.
     """
-    start = time.perf_counter()
-    years = _years(earlier, later)
-    name = source or f"rasters/{earlier.name}/{earlier.date}/{later.date}"
-    first, second = align(earlier, later)
-    height, width = first.valid.shape
-    if height < TILE_PX or width < TILE_PX:
-        raise NoValidPixelsError(
-            f"expected at least {TILE_PX} x {TILE_PX} pixels of common ground, {earlier.name} and "
-            f"{later.name} share {height} x {width}; use larger or finer images"
-        )
-    shift, residual_px = Shift(0.0, 0.0, math.nan), math.nan
-    if config.coregister:
-        second, shift, residual_px = _coregister(earlier, later, first, second, config)
-    both = first.valid & second.valid
-    if not both.any():
-        raise NoValidPixelsError(
-            f"expected common ground, no pixel of {earlier.name} and {later.name} is valid in both"
-        )
-    before = histogram_distance(first.data, second.data, first_valid=both, second_valid=both)
-    future, after = second.data, before
-    if config.match:
-        matched = match_histogram(future, first.data, source_valid=both, reference_valid=both)
-        left = histogram_distance(first.data, matched, first_valid=both, second_valid=both)
-        if left < before:
-            future, after = matched, left
-
-    windows = plan_tiles(height, width, size=TILE_PX, stride=config.stride)
-    past = np.where(first.valid, first.data, future)
-    future = np.where(second.valid, future, first.data)
-    tiles = Pairs(
-        past=_cut(_bytes(past), windows),
-        future=_cut(_bytes(future), windows),
-        valid=_cut(both, windows),
-        years=np.full(len(windows), years, np.float32),
-        gsd_m=np.full(len(windows), first.grid.gsd_m or gsd_m, np.float32),
-        row=np.array([w.row for w in windows], np.int32),
-        col=np.array([w.col for w in windows], np.int32),
-        split=np.zeros(len(windows), np.uint8),
-        source=np.array([name] * len(windows)),
-    )
-    reasons = judge(tiles.past, tiles.future, tiles.valid, config.filters)
-    splits = _splits(windows, config)
-    for i, chosen in enumerate(splits):
-        if chosen is None and reasons[i] is Reason.KEPT:
-            reasons[i] = Reason.GUARD
-        tiles.split[i] = SPLITS.index(chosen or "train")
-    kept = np.array([reason is Reason.KEPT for reason in reasons])
-    pairs = tiles.take(kept)
-    report = PairReport(
-        source=name,
-        counts=dict(Counter(reason.value for reason in reasons)),
-        splits=dict(Counter(SPLITS[i] for i in pairs.split)),
-        years=years,
-        height=height,
-        width=width,
-        dy_px=shift.dy_px,
-        dx_px=shift.dx_px,
-        score=shift.score,
-        residual_px=residual_px,
-        histogram_before=before,
-        histogram_after=after,
-        seconds=time.perf_counter() - start,
-        examples=tuple(_examples(tiles, reasons)),
-    )
-    return pairs, report
+    plan = plan_pair(HeldImage(earlier), HeldImage(later), config, source=source, gsd_m=gsd_m)
+    bounds = None
+    if config.fit_bounds:
+        fit = BoundsFit()
+        plan.measure(fit, most=len(plan.windows))
+        bounds = fit.bounds(base=config.filters)
+    kept = [no_tiles(config.tile_px)]
+    report = plan.run(kept.append, bounds=bounds)
+    names = [field.name for field in fields(Pairs)]
+    pairs = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
+    return Pairs(**pairs), report
 
 
-def _years(earlier: Raster, later: Raster) -> float:
+def _years(earlier: ImageSource, later: ImageSource) -> float:
     first, second = _date(earlier), _date(later)
     if first >= second:
         raise DateError(
@@ -200,65 +288,36 @@ def _years(earlier: Raster, later: Raster) -> float:
     return years_between(first, second)
 
 
-def _date(raster: Raster) -> dt.date:
-    if raster.date is None:
+def _date(image: ImageSource) -> dt.date:
+    if image.date is None:
         raise DateError(
-            f"expected a date for {raster.name}, neither its metadata nor its name says one; "
+            f"expected a date for {image.name}, neither its metadata nor its name says one; "
             "name it like place_2016.tif or state its year"
         )
-    return raster.date
+    return image.date
 
 
-def _coregister(
-    earlier: Raster, later: Raster, first: Raster, second: Raster, config: PrepareConfig
-) -> tuple[Raster, Shift, float]:
-    """Remove the shift of `second` and measure what is left; resampled from `later` once."""
-    nothing, longest = Shift(0.0, 0.0), config.max_shift_px
-    found = estimate_shift(first, second, max_shift_px=longest)
-    if not found.reliable:
-        return second, replace(nothing, score=found.score), math.nan
-    best, best_shift, left = second, nothing, found
-    candidate = found
-    for _ in range(2):
-        if left.length_px <= _LEAST_SHIFT_PX:
-            break
-        _, moved = align(earlier, later, shift=candidate)
-        try:
-            rest = estimate_shift(first, moved, max_shift_px=longest)
-        except RegistrationError:
-            break
-        if rest.reliable and rest.length_px < left.length_px:
-            best, best_shift, left = moved, candidate, rest
-        candidate = Shift(candidate.dy_px + rest.dy_px, candidate.dx_px + rest.dx_px)
-    if left.length_px > config.max_residual_px:
-        raise RegistrationError(
-            f"expected one shift that lays {later.name} over {earlier.name}, {left.length_px:.1f} "
-            f"px are left after the best (allowed: {config.max_residual_px:g}): parts of the image "
-            "move differently, as leaning towers do; use other dates or allow more"
-        )
-    return best, replace(best_shift, score=found.score), left.length_px
+def _why_nothing(
+    earlier: ImageSource, later: ImageSource, first: ImageSource, second: ImageSource
+) -> NoOverlapError | NoValidPixelsError | None:
+    """The error to show where no pixel was seen at both dates; None if some were.
 
-
-def _splits(windows: Sequence[Window], config: PrepareConfig) -> list[str | None]:
-    if config.split is not None:
-        return [config.split] * len(windows)
-    return split_blocks(windows, val_share=config.val_share, seed=config.seed)
-
-
-def _bytes(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-
-
-def _cut(image: NDArray[Any], windows: Sequence[Window]) -> NDArray[Any]:
-    return np.stack([image[(..., *window.slices)] for window in windows])
-
-
-def _examples(tiles: Pairs, reasons: Sequence[Reason]) -> Iterator[Example]:
-    for reason in Reason:
-        index = [i for i, found in enumerate(reasons) if found is reason]
-        if len(index) > _EXAMPLES:
-            index = [
-                index[i] for i in np.linspace(0, len(index) - 1, _EXAMPLES).round().astype(int)
-            ]
-        for i in index:
-            yield Example(reason, tiles.past[i], tiles.future[i], str(tiles.source[i]))
+    Looked for in a bounded number of blocks.
+    """
+    rows = np.linspace(0, max(first.grid.height - 512, 0), 4).astype(int)
+    cols = np.linspace(0, max(first.grid.width - 512, 0), 4).astype(int)
+    seen = [False, False]
+    for row in np.unique(rows).tolist():
+        for col in np.unique(cols).tolist():
+            window = Window(row, col, min(512, first.grid.height), min(512, first.grid.width))
+            valid = [image.read(window).valid for image in (first, second)]
+            if (valid[0] & valid[1]).any():
+                return None
+            seen = [seen[i] or bool(valid[i].any()) for i in (0, 1)]
+    for image, any_seen in zip((earlier, later), seen, strict=True):
+        if not any_seen:
+            return NoValidPixelsError(
+                f"expected an image, every pixel of {image.name} on the common ground is nodata or "
+                "masked; check its nodata value, masks and clouds, or use another date"
+            )
+    return no_overlap(earlier, later)

@@ -15,6 +15,8 @@ from preprocessing.filters import Reason
 
 __all__ = ["Example", "PairReport", "PrepareReport", "json_value"]
 
+_LEFT_OUT = {"examples", "tiles", "histograms"}  # Too large for JSON that is read by eye.
+
 
 @dataclass(frozen=True)
 class Example:
@@ -22,7 +24,7 @@ class Example:
 
     Attributes:
         reason: What became of it.
-        past: `(3, 128, 128)` uint8.
+        past: `(3, h, w)` uint8.
         future: Like `past`.
         source: Where it comes from.
     """
@@ -53,6 +55,15 @@ class PairReport:
         seconds: Time taken.
         refused: Why nothing could be made of this pair, or empty.
         examples: A few tile pairs for the contact sheet.
+        histograms: Counts of valid pixels by level, `{"past": rows, "before": rows, "after":
+            rows}` with one row of equally many counts a channel (red, green, blue), levels rising
+            from 0 to 1: the earlier date, and the later one before and after matching. None where
+            they were not taken. Shown on the page, left out of the JSON.
+        method: How the colours were matched: `histogram`, `invariant`, `none` ...; empty unknown.
+        bounds: West, south, east, north of the common grid in degrees (WGS 84); None without
+            georeference.
+        tiles: `(row, col, reason)` of every tile judged, row and column of its first pixel on the
+            common grid, reason as in `Reason`. Written to `tiles.csv.gz`, left out of the JSON.
     """
 
     source: str
@@ -70,6 +81,10 @@ class PairReport:
     seconds: float = 0.0
     refused: str = ""
     examples: tuple[Example, ...] = ()
+    histograms: dict[str, Any] | None = None
+    method: str = ""
+    bounds: tuple[float, float, float, float] | None = None
+    tiles: tuple[tuple[int, int, str], ...] = ()
 
     @property
     def shift_px(self) -> float:
@@ -77,8 +92,8 @@ class PairReport:
         return math.hypot(self.dy_px, self.dx_px)
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; unknown numbers are null, the examples are left out."""
-        values = {key: value for key, value in vars(self).items() if key != "examples"}
+        """JSON values; unknown numbers are null; examples, tiles and histograms are left out."""
+        values = {key: value for key, value in vars(self).items() if key not in _LEFT_OUT}
         return {key: json_value(value) for key, value in values.items()}
 
 

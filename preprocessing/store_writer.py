@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 import os
 import shutil
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,12 +24,19 @@ from preprocessing.errors import NoValidPixelsError, OutputExistsError, PairStor
 from preprocessing.filters import Reason
 from preprocessing.pairs import Pairs, PairStore
 from preprocessing.report import Example, PairReport, PrepareReport, json_value
+from preprocessing.report_page import report_page
 
 __all__ = ["StoreWriter", "report_folder"]
 
 _BATCH = 512
 _EXAMPLES = 18
-_REPORT_FILES = {"report.json", "report.txt", "contact_sheet.png"}
+_REPORT_FILES = {
+    "report.json",
+    "report.txt",
+    "report.html",
+    "contact_sheet.png",
+    "tiles.csv.gz",
+}
 
 
 def report_folder(store: str | Path) -> Path:
@@ -63,7 +75,7 @@ class StoreWriter:
         self._rng = np.random.default_rng(seed)
         self._start = time.perf_counter()
 
-    def __enter__(self) -> StoreWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -75,15 +87,31 @@ class StoreWriter:
         for leftover in (self._store_path, self._report_path):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def add(self, pairs: Pairs, report: PairReport) -> None:
-        """Take the tiles of one pair of rasters."""
-        for example in report.examples:
-            self._sample(example)
-        self._reports.append(replace(report, examples=()))
+    def add_tiles(self, pairs: Pairs) -> None:
+        """Take a batch of kept tiles; memory holds at most a few hundred of them."""
         if len(pairs):
             self._pending.append(pairs)
         if sum(map(len, self._pending)) >= _BATCH:
             self._flush()
+
+    def add_report(self, report: PairReport) -> None:
+        """Take the report of the pair of rasters whose tiles have all been added."""
+        for example in report.examples:
+            self._sample(example)
+        self._reports.append(replace(report, examples=()))
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Kept tiles by split so far."""
+        total: Counter[str] = Counter()
+        for report in self._reports:
+            total.update(report.splits)
+        return dict(total)
+
+    @property
+    def guarded(self) -> int:
+        """Tiles dropped so far because they lie too near to another split."""
+        return sum(report.counts.get(Reason.GUARD.value, 0) for report in self._reports)
 
     def refuse(self, source: str, message: str) -> None:
         """Note that nothing could be made of a pair of rasters."""
@@ -113,7 +141,12 @@ class StoreWriter:
         self._report_path.mkdir()
         (self._report_path / "report.json").write_text(report.as_json(), encoding="utf-8")
         (self._report_path / "report.txt").write_text(report.as_text(), encoding="utf-8")
-        contact_sheet(examples, report.counts).save(self._report_path / "contact_sheet.png")
+        sheet = contact_sheet(examples, report.counts)
+        # Photographs hardly shrink at higher levels, which take four times as long.
+        sheet.save(self._report_path / "contact_sheet.png", compress_level=1)
+        page = report_page(report, sheet)
+        (self._report_path / "report.html").write_text(page, encoding="utf-8")
+        _write_tiles(self._report_path / "tiles.csv.gz", self._reports)
         _replace(self._store_path, self.out)
         _replace(self._report_path, report_folder(self.out))
         return report
@@ -123,7 +156,8 @@ class StoreWriter:
             return
         if self._store is None:
             self.out.parent.mkdir(parents=True, exist_ok=True)
-            self._store = PairStore.create(self._store_path)
+            side_px = self._pending[0].side_px
+            self._store = PairStore.create(self._store_path, side_px=side_px)
         self._store.append(
             Pairs(
                 **{
@@ -189,6 +223,19 @@ def _replace(source: Path, target: Path) -> None:
         shutil.rmtree(old)
     else:
         os.replace(source, target)
+
+
+def _write_tiles(path: Path, reports: Iterable[PairReport]) -> None:
+    """A table of every tile judged; the same reports give the same bytes."""
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as text,
+    ):
+        table = csv.writer(text)
+        table.writerow(("source", "row", "col", "reason"))
+        for report in reports:
+            table.writerows((report.source, *tile) for tile in report.tiles)
 
 
 def _nothing_kept(report: PrepareReport) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from affine import Affine
+from hypothesis import settings
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
@@ -16,6 +17,10 @@ from preprocessing.grid import Grid, Window
 from preprocessing.io import write_cog
 
 UTM = CRS.from_epsg(32632)
+
+# Property tests try the same examples every time; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)

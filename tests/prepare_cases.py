@@ -9,21 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from made_scenes import UTM, made_world, view
 
-from preprocessing.prepare import (
-    PrepareConfig,
-)
+from preprocessing.prepare import PrepareConfig
 from preprocessing.raster import Raster
 
 WORLD = made_world(11, size_px=300)
 CONFIG = PrepareConfig()
+APART_PX = 1000
 
 
 def dated(
-    year: int, *, row_q: int = 40, col_q: int = 40, size: int = 256, world: np.ndarray = WORLD
+    year: int,
+    *,
+    row_q: int = 40,
+    col_q: int = 40,
+    size: int = 256,
+    world: np.ndarray = WORLD,
+    east_px: float = 0.0,
 ) -> Raster:
-    """A view of the world, each year with its own colour cast."""
+    """A view of the world, each year with its own colour cast, `east_px` from its usual place."""
     raster = view(
         world,
         row_q=row_q,
@@ -34,7 +40,9 @@ def dated(
         name=f"place_{year}.tif",
     )
     gain = 1 - 0.04 * (year % 5) * np.array([1, 0.5, -0.5])[:, None, None]
-    return replace(raster, data=(raster.data * gain).astype(np.float32))
+    moved = raster.grid.transform @ Affine.translation(east_px, 0)
+    grid = replace(raster.grid, transform=moved)
+    return replace(raster, data=(raster.data * gain).astype(np.float32), grid=grid)
 
 
 def write(path: Path, raster: Raster, *, crs: bool = True) -> Path:
@@ -65,11 +73,19 @@ def write_manifest(folder: Path, lines: list[dict[str, object]]) -> Path:
 
 
 def places(folder: Path, names: dict[str, str], years: tuple[int, ...] = (2016, 2018)) -> Path:
+    """Rasters of several places, each `APART_PX` east of the one before, and their manifest."""
     lines = []
     for index, (name, split) in enumerate(names.items()):
         world = made_world(100 + index, size_px=140)
         for year in years:
-            raster = dated(year, row_q=year % 4, col_q=8, size=130, world=world)
+            raster = dated(
+                year,
+                row_q=year % 4,
+                col_q=8,
+                size=130,
+                world=world,
+                east_px=index * APART_PX,
+            )
             path = write(folder / f"{name}_{year}.tif", raster)
             lines.append(
                 {

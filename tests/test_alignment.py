@@ -53,7 +53,7 @@ def check_values(first: Raster, second: Raster, tolerance: float) -> None:
     np.testing.assert_allclose(second.data[:, inner], first.data[:, inner], atol=tolerance)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(degrees=st.floats(-180, 180), scale=st.floats(0.5, 1.6))
 def test_turned_and_scaled_grids_give_the_same_values(degrees: float, scale: float) -> None:
     earlier, later = smooth(BASE), smooth(turned(BASE, degrees, scale))
@@ -79,7 +79,7 @@ def test_same_grid_is_not_resampled() -> None:
 
 
 @given(row=st.integers(-100, 100), col=st.integers(-100, 100))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_intersection_of_offset_extents(row: int, col: int) -> None:
     first, second = align(smooth(BASE), smooth(BASE.crop(Window(row, col, 140, 150))))
     assert first.valid.shape == (140 - abs(row), 150 - abs(col))

@@ -12,7 +12,7 @@ from preprocessing.tiling import plan_tiles
 SIZES = st.integers(8, 70)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=SIZES, width=SIZES, size=st.integers(4, 8), data=st.data())
 def test_identity_in_identity_out(height: int, width: int, size: int, data: st.DataObject) -> None:
     stride = data.draw(st.integers(1, size))
@@ -27,7 +27,7 @@ def test_identity_in_identity_out(height: int, width: int, size: int, data: st.D
     np.testing.assert_allclose(blend.image(), image, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=SIZES, width=SIZES, size=st.integers(4, 8), data=st.data())
 def test_tiles_cover_every_pixel_and_stay_inside(
     height: int, width: int, size: int, data: st.DataObject

@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from affine import Affine
 from conftest import picture
-from fake_results import make_result, write
+from fake_results import GRID, make_result, write
 
 from app.cli.entry import run
 from app.request import ForecastRequest
@@ -28,8 +30,8 @@ def workflows(monkeypatch, tmp_path):
         progress("forecasting", 1, 2)
         return ForecastFolder.open(make_result(tmp_path / "made"))
 
-    def evaluate(model, stores, out, *, progress=None):
-        calls.append(("evaluate", model, stores, out))
+    def evaluate(model, stores, out, *, pairs, progress=None):
+        calls.append(("evaluate", model, stores, out, pairs))
         report = tmp_path / "report.md"
         report.write_text("# Scores\n")
         return report
@@ -99,8 +101,8 @@ def test_train(workflows, kind):
 
 
 def test_evaluate_shows_the_report(workflows, capsys):
-    assert run(["evaluate", "m", "a.zarr", "--out", "o"]) == 0
-    assert workflows.calls == [("evaluate", "m", [Path("a.zarr")], Path("o"))]
+    assert run(["evaluate", "m", "a.zarr", "--out", "o", "--pairs", "9"]) == 0
+    assert workflows.calls == [("evaluate", "m", [Path("a.zarr")], Path("o"), 9)]
     assert capsys.readouterr().out.startswith("# Scores")
 
 
@@ -233,9 +235,11 @@ def test_prepare_takes_a_manifest_of_16_bit_images(tmp_path, capsys):
     lines = ["dataset,place,date,path"]
     for seed, place in enumerate("ab"):
         red, green, blue = (picture(140, 140, seed=seed).astype(np.uint16) + 1) * 10
+        # Places on common ground would have to be in one split.
+        grid = replace(GRID, transform=GRID.transform @ Affine.translation(1000 * seed, 0))
         for year in (2016, 2019):
             name = f"{place}_{year}.tif"
-            write(tmp_path / name, np.stack([blue, green, red]))
+            write(tmp_path / name, np.stack([blue, green, red]), grid)
             lines.append(f"deep,{place},{year},{name}")
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("\n".join(lines))

@@ -27,7 +27,7 @@ def error_px(shift: Shift, dy_q: int, dx_q: int) -> float:
     return max(abs(shift.dy_px - dy_q / 4), abs(shift.dx_px - dx_q / 4))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dy_q=QUARTERS, dx_q=QUARTERS)
 def test_known_shift_is_found_within_a_tenth_of_a_pixel(dy_q: int, dx_q: int) -> None:
     shift = estimate_shift(moving(0, 0), moving(dy_q, dx_q))
@@ -35,7 +35,7 @@ def test_known_shift_is_found_within_a_tenth_of_a_pixel(dy_q: int, dx_q: int) ->
     assert shift.reliable
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(dy_q=QUARTERS, dx_q=QUARTERS, seed=st.integers(0, 1000))
 def test_changed_and_masked_ground_and_other_light_do_no_harm(
     dy_q: int, dx_q: int, seed: int
@@ -93,7 +93,7 @@ def test_a_match_scores_far_above_the_threshold() -> None:
     assert estimate_shift(moving(0, 0), moving(5, 5)).score > 2 * RELIABLE_SCORE
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(dy=st.integers(-20, 20), dx=st.integers(-20, 20))
 def test_whole_shift_moves_pixels_unchanged(dy: int, dx: int) -> None:
     image = moving(0, 0)
@@ -106,7 +106,7 @@ def test_whole_shift_moves_pixels_unchanged(dy: int, dx: int) -> None:
     np.testing.assert_allclose(moved.data[:, inside], expected[:, inside], atol=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(dy=st.floats(-12, 12), dx=st.floats(-12, 12))
 def test_cubic_convolution_reproduces_a_plane(dy: float, dx: float) -> None:
     rows, cols = np.mgrid[:128, :128].astype(np.float32)

@@ -58,7 +58,7 @@ def store(tmp_path: Path) -> Path:
     )
     made = PairStore.create(tmp_path / "pairs.zarr")
     made.append(pairs)
-    return made.path
+    return tmp_path / "pairs.zarr"
 
 
 def test_evaluate_scores_a_forecaster_beside_its_baselines(

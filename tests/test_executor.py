@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from numpy.typing import NDArray
 
 from app.forecasting import forecast_region
 from app.request import ForecastRequest
@@ -34,26 +36,30 @@ def test_dask_runs_every_item_and_refuses_an_address_without_scheduler() -> None
         assert sorted(found) == [1, 4, 9]
 
 
-def test_workers_do_not_change_the_pixels(
+def mean_of(region: Path, out: Path, model: Path, **where: Any) -> NDArray[np.uint8]:
+    result = forecast_region(
+        ForecastRequest(
+            region=region, out=out, years=1, members=2, seed=3, model=str(model), **where
+        )
+    )
+    with rasterio.open(result.path("mean", 2021)) as dataset:
+        return np.asarray(dataset.read())
+
+
+def test_neither_workers_nor_dask_change_the_pixels(
     tmp_path: Path, make_raster: Callable[..., Path], tiny_model_folder: Path
 ) -> None:
     region = make_raster("region_2020.tif", height=128, width=140)
-    images = []
-    for workers in (1, 2):
-        result = forecast_region(
-            ForecastRequest(
-                region=region,
-                out=tmp_path / f"out{workers}",
-                years=1,
-                members=2,
-                seed=3,
-                model=str(tiny_model_folder),
-                workers=workers,
-            )
-        )
-        with rasterio.open(result.path("mean", 2021)) as dataset:
-            images.append(dataset.read())
-    np.testing.assert_array_equal(images[0], images[1])
+    alone = mean_of(region, tmp_path / "alone", tiny_model_folder)
+    pool = mean_of(region, tmp_path / "pool", tiny_model_folder, workers=2)
+    np.testing.assert_array_equal(pool, alone)
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        dask = mean_of(region, tmp_path / "dask", tiny_model_folder, dask=address)
+    np.testing.assert_array_equal(dask, alone)
 
 
 def test_refusals() -> None:

@@ -1,11 +1,23 @@
 from __future__ import annotations
 
 import cv2
+import kornia
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_scenes import made_world, view
 
-from preprocessing.filters import FilterConfig, Reason, changed_share, edge_density, judge
+from preprocessing.filters import (
+    FilterConfig,
+    Reason,
+    changed_share,
+    edge_density,
+    judge,
+    measure,
+)
+from preprocessing.filters import decide as decide_all
 
 CONFIG = FilterConfig()
 
@@ -101,6 +113,38 @@ def test_bound_of_change_is_exclusive() -> None:
     assert decide(past, future.astype(np.uint8)) is Reason.CHANGED
     future[:, 95] = past[:, 95]
     assert decide(past, future.astype(np.uint8)) is Reason.KEPT
+
+
+def test_judging_is_measuring_then_deciding() -> None:
+    past = np.stack([scene(), water(), noise(), scene()])
+    future = np.stack([scene(2), water(), scene(), 255 - scene()])
+    valid = np.ones((4, 128, 128), bool)
+    valid[3, :40] = False
+    measures = measure(past, future, valid)
+    assert decide_all(measures, CONFIG) == judge(past, future, valid, CONFIG)
+    assert len(measures) == 4
+    for i in range(4):  # The batch a tile is in does not matter.
+        one = measure(past[i : i + 1], future[i : i + 1], valid[i : i + 1])
+        np.testing.assert_allclose(one.edges[0], measures.edges[i], atol=1e-7)
+        assert one.changed[0] == measures.changed[i]
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.5))
+@settings(max_examples=15)
+def test_edges_near_invalid_ground_do_not_count(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    tile = rng.integers(0, 256, (1, 3, 48, 40)).astype(np.uint8)
+    valid = rng.random((1, 48, 40)) >= share / 20
+    with torch.inference_mode():
+        _, edges = kornia.filters.canny(torch.from_numpy(tile).float() / 255, hysteresis=False)
+    counted = np.array(
+        [
+            [valid[0, max(r - 3, 0) : r + 4, max(c - 3, 0) : c + 4].all() for c in range(40)]
+            for r in range(48)
+        ]
+    )
+    expected = edges[0, 0].numpy()[counted].sum() / max(counted.sum(), 1)
+    assert edge_density(tile, valid)[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_no_tiles() -> None:

@@ -21,7 +21,7 @@ def unit(stored: np.ndarray) -> np.ndarray:
     return stored.astype(np.float32) / 255
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.integers(0, 500), second=st.integers(501, 1000), low=st.floats(0, 0.5))
 def test_equals_scikit_image_on_bytes(first: int, second: int, low: float) -> None:
     source, reference = image(first, low=low), image(second, high=0.8)
@@ -30,7 +30,7 @@ def test_equals_scikit_image_on_bytes(first: int, second: int, low: float) -> No
     assert np.abs(ours - theirs).max() <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.integers(0, 500), second=st.integers(501, 1000))
 def test_order_of_values_is_kept(first: int, second: int) -> None:
     rng = np.random.default_rng(first)

@@ -8,7 +8,7 @@ from forecast.noise import ground_noise
 from preprocessing.grid import Window
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     row=st.integers(-70, 200),
     col=st.integers(-70, 200),

@@ -82,7 +82,7 @@ def test_every_tile_has_a_fate() -> None:
     later.valid[:128, :128] = False
     rng = np.random.default_rng(0)
     later.data[:, -128:, -128:] = rng.uniform(0, 1, (3, 128, 128))
-    pairs, report = prepare_rasters(earlier, later, PrepareConfig(match=False))
+    pairs, report = prepare_rasters(earlier, later, PrepareConfig(radiometry="none"))
     assert sum(report.counts.values()) == 9
     assert report.counts[Reason.INVALID.value] >= 1
     assert report.counts[Reason.NOISY.value] >= 1

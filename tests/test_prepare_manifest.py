@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_scenes import made_world
-from prepare_cases import dated, places, write, write_manifest
+from prepare_cases import APART_PX, dated, places, write, write_manifest
 
 from preprocessing.errors import (
     MissingFileError,
@@ -75,7 +75,8 @@ def test_manifest_notes_what_it_cannot_use_and_goes_on(
 ) -> None:
     monkeypatch.setattr("preprocessing.store_writer._BATCH", 1)
     manifest = places(tmp_path, {"a": "train", "b": "train"})
-    write(tmp_path / "b_2018.tif", dated(2018, size=130, world=made_world(77, size_px=150)))
+    elsewhere = dated(2018, size=130, world=made_world(77, size_px=150), east_px=APART_PX)
+    write(tmp_path / "b_2018.tif", elsewhere)
     report = prepare_manifest(manifest, tmp_path / "p.zarr")
     assert [pair.source for pair in report.refused] == ["made/b/2016-01-01/2018-01-01"]
     assert "same ground" in report.refused[0].refused

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from forecast.objects import object_labels
 from forecast.patches import from_patches, to_low
 from forecast.region import RegionStepper, StepKey, padded_shape
 from forecast.rollout import rollout
@@ -28,11 +29,22 @@ class BlockLift:
 class FakeModel(nn.Module):
     """A pointwise function of noise, picture and horizon, so that tiling cannot show."""
 
-    def __init__(self, *, gain: float = 0.0, noise: float = 0.0, objective: str = "crps") -> None:
+    def __init__(
+        self,
+        *,
+        gain: float = 0.0,
+        noise: float = 0.0,
+        objective: str = "crps",
+        scales: tuple[float, ...] = (),
+    ) -> None:
         super().__init__()
+        self.scales = scales
         self.anchor = nn.Parameter(torch.zeros(()))
         self.gain, self.noise = gain, noise
         self.config = SimpleNamespace(objective=objective, sampling_steps=1, target_scale=0.5)
+
+    def objects(self, low: Tensor) -> Tensor:
+        return object_labels(low, self.scales)
 
     def condition(self, past: Tensor) -> Tensor:
         return torch.nn.functional.pixel_unshuffle(past, 4)
@@ -146,3 +158,15 @@ def test_rollout_feeds_back_and_resumes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rest[2023], whole[2023])
     assert not np.array_equal(whole[2022] - whole[2021], whole[2021] - start)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["state_2023.npy"]
+
+
+def test_objects_are_those_of_the_region_whatever_the_tiles() -> None:
+    model = FakeModel(noise=0.1, scales=(60.0,))
+    state = image(256, 256)
+    state[:, 100:180, 60:220] = 0.9
+    results = [run_step(model, state, stride=stride) for stride in (16, 32)]
+    np.testing.assert_allclose(results[0], results[1], atol=1e-6)
+    change = to_low(torch.from_numpy(results[0] - state)[None])[0, 2]
+    inside = change[26:44, 16:54]
+    # One object over nine tiles: one value, up to rounding.
+    assert float(inside.std()) < 1e-5 < float(change.std())

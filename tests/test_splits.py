@@ -11,7 +11,7 @@ from preprocessing.tiling import plan_tiles
 SHARES = st.floats(0.01, 0.6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(128, 1500),
     width=st.integers(128, 1500),

@@ -1,0 +1,80 @@
+"""Which bands of a raster are red, green and blue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rasterio.enums import ColorInterp
+
+from preprocessing.errors import BandError
+from preprocessing.sensors import SensorProfile
+
+__all__ = ["choose_bands"]
+
+_COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+_NAMES = (("red", "r"), ("green", "g"), ("blue", "b"))
+
+
+def choose_bands(
+    dataset: Any, bands: Sequence[int] | None, profile: SensorProfile | None, name: str
+) -> tuple[int, int, int]:
+    """One-based indexes of red, green and blue.
+
+    The first that applies: `bands`; band descriptions as the sensor names them; colour
+    interpretation; the descriptions red, green, blue; the sensor's usual order; the first three.
+
+    Args:
+        dataset: Open rasterio dataset.
+        bands: What the caller asks for.
+        profile: The sensor's profile, if it is known.
+        name: What to call the file in messages.
+
+    Raises:
+        BandError: Fewer than three bands, an index that does not exist, or a sensor whose bands
+            cannot be told apart in this file.
+    """
+    if bands is not None:
+        if len(bands) != 3 or any(not 1 <= b <= dataset.count for b in bands):
+            raise BandError(
+                f"expected three band numbers between 1 and {dataset.count} for {name}, "
+                f"got {','.join(map(str, bands))}"
+            )
+        return (bands[0], bands[1], bands[2])
+    interpretation = list(dataset.colorinterp)
+    if interpretation == [ColorInterp.palette]:
+        raise BandError(
+            f"expected red, green and blue bands, got a palette in {name}; "
+            "write its colours out first, e.g. with gdal_translate -expand rgb"
+        )
+    data_bands = [i + 1 for i, c in enumerate(interpretation) if c != ColorInterp.alpha]
+    if len(data_bands) < 3:
+        raise BandError(
+            f"expected at least three bands (red, green, blue), got {len(data_bands)} in {name}; "
+            "stack the colour bands into one file"
+        )
+    if profile is not None:
+        named = profile.colour_bands(dataset.descriptions)
+        if named is not None:
+            return named
+    if all(colour in interpretation for colour in _COLOURS):
+        red, green, blue = (interpretation.index(colour) + 1 for colour in _COLOURS)
+        return (red, green, blue)
+    described = [(text or "").strip().lower() for text in dataset.descriptions]
+    red, green, blue = (
+        next((i + 1 for i, text in enumerate(described) if text in names), 0) for names in _NAMES
+    )
+    if red and green and blue:
+        return (red, green, blue)
+    if profile is not None and len(data_bands) > 3:
+        usual = profile.usual_bands(len(data_bands))
+        if usual is None:
+            wanted = ", ".join("/".join(names) for names in profile.bands)
+            raise BandError(
+                f"expected bands named {wanted} for the sensor {profile.name}, got "
+                f"{len(data_bands)} bands without such names in {name}; say which are red, green "
+                "and blue, e.g. --bands 3,2,1"
+            )
+        red, green, blue = (data_bands[index - 1] for index in usual)
+        return (red, green, blue)
+    return (data_bands[0], data_bands[1], data_bands[2])

@@ -1,0 +1,105 @@
+"""Cloud Optimized GeoTIFFs, written block by block."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.windows import Window as RasterioWindow
+
+from preprocessing.grid import Grid, Window
+
+__all__ = ["BLOCK_PX", "write_cog"]
+
+BLOCK_PX = 512
+
+
+def write_cog(
+    path: str | Path,
+    grid: Grid,
+    blocks: Iterable[tuple[Window, NDArray[Any], NDArray[np.bool_] | None]],
+    *,
+    count: int,
+    dtype: str,
+    nodata: float | None = None,
+    masked: bool = False,
+    descriptions: Sequence[str] = (),
+    tags: dict[str, str] | None = None,
+) -> Path:
+    """Write a Cloud Optimized GeoTIFF from blocks, under a temporary name until complete.
+
+    Args:
+        path: Final name; its folder must exist.
+        grid: Grid of the file.
+        blocks: Yields `(window, stored values (count, h, w), valid (h, w) or None)`.
+        count: Bands.
+        dtype: Stored type.
+        nodata: Value of invalid pixels, already set in the blocks.
+        masked: Write the blocks' `valid` as an internal mask.
+        descriptions: Band names.
+        tags: Metadata items.
+
+    Returns:
+        The final path.
+    """
+    path = Path(path)
+    unique = uuid.uuid4().hex[:8]
+    plain = path.with_name(f".{path.stem}.{unique}.plain.tif")
+    cog = path.with_name(f".{path.stem}.{unique}.cog.tif")
+    predictor = 3 if np.dtype(dtype).kind == "f" else 2
+    try:
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            profile: dict[str, Any] = {
+                "driver": "GTiff",
+                "height": grid.height,
+                "width": grid.width,
+                "count": count,
+                "dtype": dtype,
+                "crs": grid.crs,
+                "nodata": nodata,
+                "tiled": True,
+                "blockxsize": BLOCK_PX,
+                "blockysize": BLOCK_PX,
+                "compress": "deflate",
+                "zlevel": 1,
+                "bigtiff": "if_safer",
+                "photometric": "rgb" if count == 3 and dtype == "uint8" else "minisblack",
+            }
+            if not grid.transform.is_identity:
+                profile["transform"] = grid.transform
+            with rasterio.open(plain, "w", **profile) as dataset:
+                for window, stored, valid in blocks:
+                    part = RasterioWindow(window.col, window.row, window.width, window.height)
+                    dataset.write(stored, window=part)
+                    if masked and valid is not None:
+                        dataset.write_mask(valid, window=part)
+                for index, text in enumerate(descriptions, start=1):
+                    dataset.set_band_description(index, text)
+                dataset.update_tags(**(tags or {}))
+            rasterio.shutil.copy(
+                plain,
+                cog,
+                driver="COG",
+                compress="DEFLATE",
+                predictor=predictor,
+                blocksize=BLOCK_PX,
+                overview_resampling="average",
+                bigtiff="IF_SAFER",
+                num_threads="ALL_CPUS",
+            )
+        os.replace(cog, path)
+    finally:
+        for leftover in (plain, cog):
+            leftover.unlink(missing_ok=True)
+            leftover.with_name(leftover.name + ".aux.xml").unlink(missing_ok=True)
+    return path

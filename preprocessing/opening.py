@@ -1,0 +1,87 @@
+"""Opening rasters, local or remote, with one clear error each."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+
+from preprocessing.errors import MissingFileError, UnreadableRasterError
+
+__all__ = ["is_local", "opened", "shown_name"]
+
+# A scheme, a GDAL virtual file system, or a GDAL driver's prefix (more than a Windows drive).
+_NOT_A_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|/vsi|[A-Z][A-Z0-9_]+:")
+_REMOTE = re.compile(r"(https?|s3|gs|az|abfs|oss)://|/vsi(curl|s3|gs|az|adls|oss|swift)")
+# One connection per file instead of a listing of its folder, and patience with a busy server.
+_REMOTE_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_TIMEOUT": "120",
+}
+# Read in one go, a PNG that ends too early gives made-up pixels without an error (GDAL 3.10).
+_OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_NOT_FOUND = re.compile(r"\b404\b|does not exist|No such file|NoSuchKey|NoSuchBucket")
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is a path of the local file system, not a URL or a GDAL path."""
+    return _NOT_A_PATH.match(name) is None
+
+
+def shown_name(name: str) -> str:
+    """A name without the query of a URL, which may hold a signature."""
+    if is_local(name) or "://" not in name:
+        return name
+    return urlsplit(name)._replace(query="", fragment="").geturl()
+
+
+@contextmanager
+def opened(name: str) -> Iterator[Any]:
+    """Open a raster for reading, of any kind and at any place that GDAL knows.
+
+    Options of GDAL for remote reads may be set in the environment; others get defaults.
+
+    Args:
+        name: File, `http(s)://`, `s3://` or `gs://` address, or a GDAL path.
+
+    Yields:
+        The rasterio dataset.
+
+    Raises:
+        MissingFileError: There is nothing of that name.
+        UnreadableRasterError: GDAL cannot open it.
+    """
+    if is_local(name) and not Path(name).exists():
+        raise MissingFileError(f"expected a raster file, found nothing at {name}")
+    with ExitStack() as stack:
+        options = {**_OPTIONS, **(_REMOTE_OPTIONS if _REMOTE.match(name) else {})}
+        chosen = {k: v for k, v in options.items() if k not in os.environ}
+        stack.enter_context(rasterio.Env(**chosen))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = stack.enter_context(rasterio.open(name))
+        except (RasterioIOError, RasterioError) as err:
+            shown = shown_name(name)
+            reason = str(err).replace(name, shown)
+            if not is_local(name) and _NOT_FOUND.search(reason):
+                raise MissingFileError(
+                    f"expected a raster file, found nothing at {shown} ({reason}); "
+                    "check the address and whether it is public"
+                ) from err
+            raise UnreadableRasterError(
+                f"expected a raster that GDAL reads (GeoTIFF, JPEG2000, PNG ...), got {shown}: "
+                f"{reason}"
+            ) from err
+        yield dataset
