@@ -2,25 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from app.evaluation import evaluate
 from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.request import ForecastRequest
 from preprocessing.config import load_config
+from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
+
+if TYPE_CHECKING:
+    from preprocessing.image_source import Reading
+    from preprocessing.prepare import PrepareConfig
+    from preprocessing.report import PrepareReport
 
 __all__ = [
+    "FetchReport",
+    "FetchRequest",
     "ForecastRequest",
     "Progress",
     "evaluate",
+    "fetch_imagery",
     "forecast_region",
+    "prepare",
     "train_forecast",
     "train_sr",
 ]
+
+_READING = ("bands", "value_range", "sensor")
+
+
+def fetch_imagery(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
+    """Fetch one cloud-free composite a year of a place from a STAC catalogue."""
+    return fetch_years(request, progress=progress)
+
+
+def prepare(
+    inputs: Sequence[str],
+    out: Path,
+    config: PrepareConfig,
+    *,
+    reading: Reading | None = None,
+    of_pair: Mapping[str, Any] | None = None,
+    of_list: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PrepareReport:
+    """Make a store of tile pairs from two dated rasters, or a manifest or folder of many.
+
+    Args:
+        inputs: Two files or addresses, or one manifest (CSV) or folder.
+        out: Store to make.
+        config: Settings.
+        reading: How to understand the files.
+        of_pair: Further arguments of `prepare_pair`.
+        of_list: Further arguments of `prepare_manifest`.
+        overwrite: Replace an existing store.
+        progress: Called with (pairs of rasters done, in all).
+
+    Raises:
+        RequestError: See `prepare_pair` and `prepare_manifest`.
+    """
+    from preprocessing.prepare import prepare_manifest, prepare_pair
+
+    how = {} if reading is None else {key: getattr(reading, key) for key in _READING}
+    common: dict[str, Any] = {**how, "overwrite": overwrite, "progress": progress}
+    if len(inputs) == 1:
+        return prepare_manifest(inputs[0], out, config, **common, **(of_list or {}))
+    return prepare_pair(inputs[0], inputs[1], out, config, **common, **(of_pair or {}))
 
 
 def train_forecast(

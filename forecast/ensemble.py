@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from forecast.objects import settle, share_noise
+from forecast.patches import to_low
 from forecast.sampling import sample
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
 from preprocessing.precision import autocast
@@ -40,20 +42,22 @@ def predict_tiles(
     with autocast(device):
         condition = model.condition(past)
         generator = torch.Generator().manual_seed(seed)
+        labels = model.objects(to_low(past))
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
 
         def denoise(x: Tensor, time: float) -> Tensor:
             output: Tensor = model(x, condition, x.new_full((len(x),), time), years)
             return output
 
-        outputs = [
-            sample(
+        outputs = []
+        for _ in range(members):
+            noise = torch.randn(shape, generator=generator).to(device)
+            output = sample(
                 denoise,
-                torch.randn(shape, generator=generator).to(device),
+                share_noise(noise, labels),
                 objective=config.objective,
                 steps=steps or config.sampling_steps,
             )
-            for _ in range(members)
-        ]
+            outputs.append(settle(output, labels))
     scaled = torch.stack(outputs).float()
     return scaled * float(config.target_scale)

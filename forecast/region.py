@@ -12,6 +12,7 @@ from torch import Tensor
 
 from forecast.lift import Lift
 from forecast.noise import ground_noise
+from forecast.objects import settle, share_noise
 from forecast.patches import FACTOR, to_low
 from forecast.sampling import sample
 from forecast.unet import ForecastUNet
@@ -135,13 +136,24 @@ class RegionStepper:
 
         everything = Window(0, 0, self._height, self._width)
         noise = ground_noise(everything, seed=key.seed, member=key.member, year=key.year)
+        labels = model.objects(self._low(state)[None])
         scaled = sample(
             fused,
-            torch.from_numpy(noise),
+            share_noise(torch.from_numpy(noise)[None], labels)[0],
             objective=model.config.objective,
             steps=self._steps,
         )
-        return anchored(scaled.numpy() * np.float32(model.config.target_scale))
+        return anchored(
+            settle(scaled[None], labels)[0].numpy() * np.float32(model.config.target_scale)
+        )
+
+    def _low(self, state: NDArray[np.float32]) -> Tensor:
+        """Block means of the whole state, `(3, h, w)`, read block by block."""
+        low = torch.empty(3, self._height, self._width)
+        for block in self._blocks:
+            pixels = torch.from_numpy(np.array(state[(slice(None), *_full(block).slices)]))
+            low[(slice(None), *block.slices)] = to_low(pixels[None])[0]
+        return low
 
     def _lift_block(
         self,

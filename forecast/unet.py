@@ -9,6 +9,7 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from forecast.objects import object_labels
 from forecast.patches import FACTOR, PatchLayout, to_patches
 
 __all__ = ["NOISE_CHANNELS", "PATCH_CHANNELS", "ForecastUNet", "Objective"]
@@ -34,6 +35,9 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             (trained by the fair CRPS over two members). `flow`: the velocity of a rectified
             flow, integrated in `sampling_steps` passes.
         sampling_steps: Network passes a forecast takes by default.
+        object_scales: Sizes of objects that share their noise (`forecast.objects`), the finest
+            first, one noise channel each; the other channels, before them, are white. The finest
+            objects change as a whole. None for `flow`.
         target_scale: Standard deviation of the training difference, in units of 0..1.
         horizon_years: Shortest and longest horizon seen in training.
         gsd_m: Smallest and largest metres per pixel seen in training.
@@ -48,11 +52,17 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         patch_layout: PatchLayout = "aligned",
         objective: Objective = "crps",
         sampling_steps: int = 1,
+        object_scales: tuple[float, ...] = (),
         target_scale: float = 0.1,
         horizon_years: tuple[float, float] = (1.0, 10.0),
         gsd_m: tuple[float, float] = (0.6, 90.0),
     ) -> None:
         super().__init__()
+        if len(object_scales) > NOISE_CHANNELS or (object_scales and objective != "crps"):
+            raise ValueError(
+                f"expected at most {NOISE_CHANNELS} object scales, and none for 'flow', "
+                f"got {object_scales} for '{objective}'"
+            )
         levels = len(block_out_channels)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
@@ -72,6 +82,10 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Patch channels of a past image `(b, 3, 4h, 4w)` in 0..1: `(b, 48, h, w)`, unit scale."""
         image = (past - _IMAGE_CENTRE) / _IMAGE_SPREAD
         return to_patches(image, self.config.patch_layout)
+
+    def objects(self, low: Tensor) -> Tensor:
+        """Objects of images `(b, 3, h, w)` in 0..1: labels `(b, s, h, w)`, see `object_labels`."""
+        return object_labels(low, self.config.object_scales)
 
     def forward(self, noisy: Tensor, condition: Tensor, time: Tensor, years: Tensor) -> Tensor:
         """One pass of the network.

@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
 from forecast.training.config import TrainingConfig
-from forecast.training.data import PairData, read_pairs
+from forecast.training.data import Batch, PairData, read_pairs
 from forecast.training.loop import train_forecast
+from forecast.training.objective import first_step, training_loss
 from preprocessing.config import ConfigError, load_config
 from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
 from preprocessing.pairs import Pairs, PairStore
@@ -58,12 +61,17 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_model(folder, device=torch.device("cpu")).state_dict())
 
 
-@pytest.mark.parametrize("objective", ["crps", "flow"])
-def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, objective: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective": "crps"},
+        {"objective": "crps", "object_scales": (20.0, 60.0), "rollout_share": 0.5},
+        {"objective": "flow", "sampling_steps": 3},
+    ],
+)
+def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[str, Any]) -> None:
     store = make_store(tmp_path / "pairs.zarr")
-    config = replace(
-        TINY, objective=objective, sampling_steps=1 if objective == "crps" else 3, seed=5
-    )
+    config = replace(TINY, **options, seed=5)
     train_forecast([store], tmp_path / "whole", config)
 
     class KilledError(Exception):
@@ -171,3 +179,38 @@ def test_recipes_are_strict(tmp_path: Path) -> None:
     assert load_config(TrainingConfig, recipe) == replace(
         TrainingConfig(), pool_scales=(1, 4), learning_rate=1.0
     )
+
+
+def test_a_first_step_moves_only_pairs_that_have_time_for_two() -> None:
+    model = TINY.build(target_scale=0.1, horizon_years=(1, 4), gsd_m=(10, 10))
+    past = torch.full((2, 3, 128, 128), 0.5)
+    generator = torch.Generator().manual_seed(0)
+    moved, picture = first_step(model, past, torch.tensor([0.0, 2.0]), generator)
+    assert float(moved[0].abs().max()) == 0
+    assert torch.equal(picture[0], past[0])
+    assert float(moved[1].abs().max()) > 0
+    # The picture carries the change on: its block means follow, up to the smooth interpolation.
+    change = to_low(picture - past)[1] / model.config.target_scale
+    assert float(torch.corrcoef(torch.stack([change.flatten(), moved[1].flatten()]))[0, 1]) > 0.8
+
+
+def test_a_rollout_is_scored_by_where_it_ends() -> None:
+    """A model that always answers zero has the same loss whether it takes one step or two."""
+    model = TINY.build(target_scale=0.1, horizon_years=(1, 4), gsd_m=(10, 10))
+    torch.nn.init.zeros_(model.unet.conv_out.weight)
+    torch.nn.init.zeros_(model.unet.conv_out.bias)
+    generator = torch.Generator().manual_seed(0)
+    past = torch.rand((2, 3, 128, 128), generator=generator)
+    batch = Batch.of(past, past.flip(3), torch.ones(2, 1, 128, 128), torch.tensor([1.0, 4.0]))
+    losses = [
+        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0))
+        for share in (0.0, 1.0)
+    ]
+    assert losses[0] == pytest.approx(losses[1])
+    torch.nn.init.constant_(model.unet.conv_out.bias, 1.0)
+    moved = [
+        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0))
+        for share in (0.0, 1.0)
+    ]
+    # Two steps of one each end at two where there is time for two.
+    assert moved[0] != pytest.approx(moved[1])

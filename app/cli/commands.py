@@ -12,6 +12,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.data import prepare, simulate
+from app.cli.fetch import fetch
 from app.cli.options import (
     Bands,
     Members,
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(prepare)
+app.command()(fetch)
 app.command()(simulate)
 app.add_typer(train, name="train")
 
@@ -173,12 +175,15 @@ def evaluate(
     ],
     stores: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Pair stores.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
+    pairs: Annotated[
+        int, typer.Option("--pairs", min=1, help="Of a forecaster: about so many pairs.")
+    ] = 4096,
 ) -> None:
     """Score a model on held-out pairs beside persistence and dressed persistence."""
     from app.workflows import evaluate as evaluate_model
 
     with progress_bars() as progress:
-        report = evaluate_model(model, stores, out, progress=progress)
+        report = evaluate_model(model, stores, out, pairs=pairs, progress=progress)
     typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")
 
 

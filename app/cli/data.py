@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +15,7 @@ from app.cli.bars import progress_bars
 from app.cli.options import (
     Bands,
     Overwrite,
+    Sensor,
     ValueRange,
     parse_averages,
     parse_bands,
@@ -23,11 +25,29 @@ from app.cli.options import (
 __all__ = ["prepare", "simulate"]
 
 
+class Colours(StrEnum):
+    """Choices of `--radiometry`."""
+
+    HISTOGRAM = "histogram"
+    INVARIANT = "invariant"
+    NONE = "none"
+
+
+class CloudMask(StrEnum):
+    """Choices of `--clouds-kind`."""
+
+    SCL = "scl"
+    QA_PIXEL = "qa_pixel"
+    MASK = "mask"
+
+
 def prepare(
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="EARLIER LATER", help="Two dated rasters, or one manifest.csv of many places."
+            metavar="EARLIER LATER",
+            help="Two dated rasters (files, http:// or s3://), or one manifest.csv of many places, "
+            "or one folder of dated rasters whose subfolders are places.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="PAIRS.zarr", help="Store to make.")],
@@ -36,6 +56,35 @@ def prepare(
     ] = None,
     bands: Bands = None,
     value_range: ValueRange = None,
+    sensor: Sensor = None,
+    gsd: Annotated[
+        float | None,
+        typer.Option("--gsd", metavar="METRES", min=0.01, help="Resample to metres per pixel."),
+    ] = None,
+    radiometry: Annotated[
+        Colours | None,
+        typer.Option("--radiometry", help="How LATER gets the colours of EARLIER."),
+    ] = None,
+    refine: Annotated[
+        bool | None, typer.Option("--refine", help="Remove local shifts too, where it helps.")
+    ] = None,
+    clouds_earlier: Annotated[
+        str | None, typer.Option("--clouds-earlier", metavar="FILE", help="Its cloud mask.")
+    ] = None,
+    clouds_later: Annotated[
+        str | None, typer.Option("--clouds-later", metavar="FILE", help="Its cloud mask.")
+    ] = None,
+    clouds_kind: Annotated[
+        CloudMask | None,
+        typer.Option("--clouds-kind", help="Sentinel-2 SCL, Landsat QA_PIXEL, or 0 where clear."),
+    ] = None,
+    detect_clouds: Annotated[
+        bool | None, typer.Option("--detect-clouds", help="Mask what looks like a thick cloud.")
+    ] = None,
+    fit_bounds: Annotated[
+        bool | None,
+        typer.Option("--fit-bounds", help="Fit the filters' bounds to the data's quantiles."),
+    ] = None,
     earlier_year: Annotated[
         int | None, typer.Option("--earlier-year", min=1, max=9999, help="Year of EARLIER.")
     ] = None,
@@ -74,14 +123,20 @@ def prepare(
     """Align, co-register, match, tile and filter; report what was dropped and why."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     averages = parse_averages(average or [])
-    manifest = len(inputs) == 1 and inputs[0].suffix.lower() == ".csv"
-    if not manifest and len(inputs) != 2:
+    many = len(inputs) == 1 and (inputs[0].lower().endswith(".csv") or Path(inputs[0]).is_dir())
+    if not many and len(inputs) != 2:
         raise typer.BadParameter(
-            f"expected EARLIER and LATER, or one manifest.csv, got {len(inputs)} files"
+            "expected EARLIER and LATER, or one manifest.csv or folder, "
+            f"got {len(inputs)} {'file' if len(inputs) == 1 else 'files'}"
         )
-    if manifest:
+    if many:
         _refuse(
-            {"--earlier-year": earlier_year, "--later-year": later_year},
+            {
+                "--earlier-year": earlier_year,
+                "--later-year": later_year,
+                "--clouds-earlier": clouds_earlier,
+                "--clouds-later": clouds_later,
+            },
             "two rasters; a manifest states its dates",
         )
     else:
@@ -94,48 +149,51 @@ def prepare(
             },
             "a manifest.csv",
         )
+    if clouds_kind is not None and not (clouds_earlier or clouds_later):
+        _refuse({"--clouds-kind": clouds_kind}, "--clouds-earlier or --clouds-later")
+    from app.workflows import prepare as run_prepare
     from preprocessing.config import load_config
-    from preprocessing.prepare import PrepareConfig, prepare_manifest, prepare_pair
+    from preprocessing.image_source import Reading
+    from preprocessing.prepare_config import PrepareConfig
 
     settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
-    if val_share is not None:
-        if settings.split is not None:
-            raise typer.BadParameter(
-                f"expected --val-share or the split {settings.split} of {config}, got both"
-            )
-        settings = replace(settings, val_share=val_share)
+    if val_share is not None and settings.split is not None:
+        raise typer.BadParameter(
+            f"expected --val-share or the split {settings.split} of {config}, got both"
+        )
+    stated: dict[str, Any] = {
+        "val_share": val_share,
+        "gsd_m": gsd,
+        "radiometry": None if radiometry is None else radiometry.value,
+        "refine": refine,
+        "detect_clouds": detect_clouds,
+        "fit_bounds": fit_bounds,
+    }
+    try:
+        settings = replace(settings, **{k: v for k, v in stated.items() if v is not None})
+    except ValueError as err:
+        raise typer.BadParameter(str(err)) from err
     with progress_bars() as progress:
-
-        def report_progress(done: int, total: int) -> None:
-            progress("preparing", done, total)
-
-        if manifest:
-            report = prepare_manifest(
-                inputs[0],
-                out,
-                settings,
-                datasets=dataset,
-                split=split,
-                pairs_per_place=pairs_per_place,
-                bands=chosen,
-                value_range=limits,
-                average_by_dataset=averages,
-                overwrite=overwrite,
-                progress=report_progress,
-            )
-        else:
-            report = prepare_pair(
-                inputs[0],
-                inputs[1],
-                out,
-                settings,
-                bands=chosen,
-                value_range=limits,
-                earlier_year=earlier_year,
-                later_year=later_year,
-                overwrite=overwrite,
-                progress=report_progress,
-            )
+        report = run_prepare(
+            inputs,
+            out,
+            settings,
+            reading=Reading(chosen, limits, sensor),
+            of_pair={
+                "earlier_year": earlier_year,
+                "later_year": later_year,
+                "clouds": (clouds_earlier, clouds_later),
+                "clouds_kind": "mask" if clouds_kind is None else clouds_kind.value,
+            },
+            of_list={
+                "datasets": dataset,
+                "split": split,
+                "pairs_per_place": pairs_per_place,
+                "average_by_dataset": averages,
+            },
+            overwrite=overwrite,
+            progress=partial(progress, "preparing"),
+        )
     typer.echo(report.as_text().rstrip())
     typer.echo(f"\n{out}")
 

@@ -41,6 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         format="%(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    if not debug:
+        # GDAL warns of odd tags at each opening; what makes a file useless is an error of ours.
+        logging.getLogger("rasterio").setLevel(logging.ERROR)
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="landcast", standalone_mode=False)

@@ -12,6 +12,7 @@ __all__ = [
     "Overwrite",
     "Resume",
     "Seed",
+    "Sensor",
     "ValueRange",
     "Years",
     "parse_averages",
@@ -76,6 +77,14 @@ Bands = Annotated[
 ValueRange = Annotated[
     str | None,
     typer.Option("--value-range", metavar="LO,HI", help="Stored values that mean black and white."),
+]
+Sensor = Annotated[
+    str | None,
+    typer.Option(
+        "--sensor",
+        metavar="NAME",
+        help="Profile with bands and value range, e.g. sentinel-2-l2a, landsat-c2-l2.",
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]

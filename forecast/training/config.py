@@ -21,6 +21,9 @@ class TrainingConfig:
         patch_layout: `aligned` or `contiguous`.
         objective: `crps` (one pass) or `flow` (several).
         sampling_steps: Passes of a forecast.
+        object_scales: Sizes of objects that change as a whole, see `forecast.objects`.
+        rollout_share: Share of the steps that continue from a forecast of half the horizon
+            instead of from the past, so that the network meets its own results.
         steps: Optimiser steps.
         batch_size: Pairs a step.
         members: Members a pair, for the CRPS.
@@ -49,6 +52,8 @@ class TrainingConfig:
     patch_layout: PatchLayout = "aligned"
     objective: Objective = "crps"
     sampling_steps: int = 1
+    object_scales: tuple[float, ...] = ()
+    rollout_share: float = 0.0
     steps: int = 6000
     batch_size: int = 8
     members: int = 2
@@ -100,6 +105,7 @@ class TrainingConfig:
             patch_layout=self.patch_layout,
             objective=self.objective,
             sampling_steps=self.sampling_steps,
+            object_scales=self.object_scales,
             target_scale=target_scale,
             horizon_years=horizon_years,
             gsd_m=gsd_m,

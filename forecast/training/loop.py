@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from diffusers.training_utils import EMAModel
-from torch import Tensor
 
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
@@ -21,11 +20,10 @@ from forecast.pretrained import load_model, weights_sha256
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch, PairData, read_pairs
-from forecast.training.losses import masked_mean, multiscale_crps
-from forecast.unet import NOISE_CHANNELS, ForecastUNet
+from forecast.training.objective import training_loss
+from forecast.unet import ForecastUNet
 from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
 from preprocessing.files import strict, write_text
-from preprocessing.precision import autocast
 
 __all__ = ["export_model", "train_forecast"]
 
@@ -128,7 +126,7 @@ def train_forecast(
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(step, config)
         batch = data.batch(step, config.batch_size)
-        loss = _loss(model, _to(batch, device), config, step)
+        loss = training_loss(model, _to(batch, device), config, step)
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         if torch.isfinite(norm):
@@ -221,39 +219,6 @@ def _schedule(step: int, config: TrainingConfig) -> float:
 
 def _to(batch: Batch, device: torch.device) -> Batch:
     return Batch(*(getattr(batch, name).to(device) for name in Batch.__dataclass_fields__))
-
-
-def _loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, step: int) -> Tensor:
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-    target = batch.difference / model.config.target_scale
-    device = target.device
-    size = len(target)
-    with autocast(device, enabled=config.bfloat16):
-        condition = model.condition(batch.past)
-        if config.objective == "crps":
-            shape = (config.members, size, NOISE_CHANNELS, *target.shape[-2:])
-            noise = torch.randn(shape, generator=generator).to(device).flatten(0, 1)
-            output = model(
-                noise,
-                condition.repeat(config.members, 1, 1, 1),
-                torch.ones(len(noise), device=device),
-                batch.years.repeat(config.members),
-            )
-            members = output.unflatten(0, (config.members, size))
-            return multiscale_crps(
-                members,
-                target,
-                batch.weight,
-                pool_scales=config.pool_scales,
-                increment_lags=config.increment_lags,
-            )
-        noise = torch.randn(target.shape, generator=generator).to(device)
-        # Logit-normal times (Esser et al. 2024): most weight on the middle of the path.
-        moment = torch.sigmoid(torch.randn(size, generator=generator)).to(device)
-        share = moment.view(-1, 1, 1, 1)
-        noisy = (1 - share) * target + share * noise
-        velocity = model(noisy, condition, moment, batch.years)
-    return masked_mean((velocity - (noise - target)) ** 2, batch.weight)
 
 
 def _validate(

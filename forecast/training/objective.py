@@ -1,0 +1,89 @@
+"""What the forecaster is trained for: members by the CRPS, or velocities of a flow."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from forecast.objects import settle, share_noise
+from forecast.patches import FACTOR, to_low
+from forecast.training.config import TrainingConfig
+from forecast.training.data import Batch
+from forecast.training.losses import masked_mean, multiscale_crps
+from forecast.unet import NOISE_CHANNELS, ForecastUNet
+from preprocessing.precision import autocast
+
+__all__ = ["first_step", "training_loss"]
+
+
+def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, step: int) -> Tensor:
+    """The loss of one step; its noise depends on the seed and the step alone.
+
+    Args:
+        model: In training mode.
+        batch: On the device of the model.
+        config: Objective, members, views and share of rollouts.
+        step: Number of the step.
+    """
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    target = batch.difference / model.config.target_scale
+    device = target.device
+    size = len(target)
+    with autocast(device, enabled=config.bfloat16):
+        if config.objective == "crps":
+            past = batch.past.repeat(config.members, 1, 1, 1)
+            years = batch.years.repeat(config.members)
+            moved = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
+            if float(torch.rand((), generator=generator)) < config.rollout_share:
+                first = (years / 2).floor()
+                moved, past = first_step(model, past, first, generator)
+                years = years - first
+            members: Tensor = moved + _members(model, past, years, generator)
+            return multiscale_crps(
+                members.reshape(config.members, *target.shape),
+                target,
+                batch.weight,
+                pool_scales=config.pool_scales,
+                increment_lags=config.increment_lags,
+            )
+        condition = model.condition(batch.past)
+        noise = torch.randn(target.shape, generator=generator).to(device)
+        # Logit-normal times (Esser et al. 2024): most weight on the middle of the path.
+        moment = torch.sigmoid(torch.randn(size, generator=generator)).to(device)
+        share = moment.view(-1, 1, 1, 1)
+        noisy = (1 - share) * target + share * noise
+        velocity = model(noisy, condition, moment, batch.years)
+    return masked_mean((velocity - (noise - target)) ** 2, batch.weight)
+
+
+def _members(
+    model: ForecastUNet, past: Tensor, years: Tensor, generator: torch.Generator
+) -> Tensor:
+    """One member for each past: scaled differences `(n, 3, h, w)`."""
+    low = to_low(past)
+    noise = torch.randn((len(past), NOISE_CHANNELS, *low.shape[-2:]), generator=generator)
+    labels = model.objects(low)
+    output = model(
+        share_noise(noise.to(past.device), labels),
+        model.condition(past),
+        past.new_ones(len(past)),
+        years,
+    )
+    return settle(output, labels)
+
+
+@torch.no_grad()
+def first_step(
+    model: ForecastUNet, past: Tensor, years: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
+
+    Returns:
+        Scaled differences `(n, 3, h, w)` and pictures `(n, 3, 4h, 4w)`: the observed detail on
+        the moved block means. Items with `years` of zero stay as they are.
+    """
+    moved = _members(model, past, years.clamp_min(1), generator)
+    moved = moved * (years > 0).view(-1, 1, 1, 1)
+    smooth = F.interpolate(moved, scale_factor=float(FACTOR), mode="bilinear")
+    return moved, (past + smooth * model.config.target_scale).clamp(0, 1)

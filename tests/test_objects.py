@@ -1,0 +1,97 @@
+"""Noise that is shared within objects."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from forecast.objects import object_labels, settle, share_noise
+from forecast.unet import ForecastUNet
+
+
+def fields() -> torch.Tensor:
+    """Four flat fields of 16 x 16, as `(1, 3, 32, 32)`."""
+    low = torch.full((1, 3, 32, 32), 0.2)
+    low[..., :16, 16:] = 0.4
+    low[..., 16:, :16] = 0.6
+    low[..., 16:, 16:] = 0.8
+    return low
+
+
+def test_flat_fields_are_the_objects() -> None:
+    labels = object_labels(fields(), (60.0,))[0, 0]
+    # The smoothing makes slivers of two pixels where fields meet.
+    inside = [
+        labels[rows, cols].unique().tolist()
+        for rows in (slice(0, 14), slice(18, 32))
+        for cols in (slice(0, 14), slice(18, 32))
+    ]
+    assert [len(found) for found in inside] == [1, 1, 1, 1]
+    assert len({found[0] for found in inside}) == 4
+
+
+def test_larger_scales_give_larger_objects() -> None:
+    generator = torch.Generator().manual_seed(0)
+    low = (fields() + 0.03 * torch.randn((1, 3, 32, 32), generator=generator)).clamp(0, 1)
+    small, large = object_labels(low, (2.0, 100.0))[0]
+    assert len(small.unique()) > 3 * len(large.unique())
+
+
+def test_shared_noise_is_the_normalised_sum_over_each_object() -> None:
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn((2, 3, 8, 8), generator=generator)
+    labels = torch.randint(0, 5, (2, 2, 8, 8), generator=generator)
+    shared = share_noise(noise, labels)
+    assert torch.equal(shared[:, 0], noise[:, 0])
+    for item in range(2):
+        for channel in range(2):
+            for label in range(5):
+                inside = labels[item, channel] == label
+                white = noise[item, channel + 1][inside]
+                expected = white.sum() / len(white) ** 0.5
+                torch.testing.assert_close(
+                    shared[item, channel + 1][inside], expected.expand(len(white))
+                )
+
+
+def test_shared_noise_stays_standard_normal_and_objects_independent() -> None:
+    draws = 4000
+    labels = object_labels(fields(), (60.0,)).repeat(draws, 1, 1, 1)
+    noise = torch.randn((draws, 1, 32, 32), generator=torch.Generator().manual_seed(2))
+    values = share_noise(noise, labels)[:, 0, (0, 0, 31), (0, 31, 31)]
+    # Standard errors at 4000 draws: 0.011 of a deviation, 0.016 of a correlation.
+    torch.testing.assert_close(values.std(dim=0), torch.ones(3), atol=0.05, rtol=0)
+    correlation = torch.corrcoef(values.T) - torch.eye(3)
+    assert correlation.abs().max() < 0.07
+
+
+def test_objects_settle_on_the_mean_of_the_finest_segmentation() -> None:
+    generator = torch.Generator().manual_seed(4)
+    change = torch.randn((2, 3, 8, 8), generator=generator)
+    labels = torch.randint(0, 4, (2, 2, 8, 8), generator=generator)
+    settled = settle(change, labels)
+    for item in range(2):
+        for label in range(4):
+            inside = labels[item, 0] == label
+            expected = change[item][:, inside].mean(dim=1, keepdim=True)
+            torch.testing.assert_close(
+                settled[item][:, inside], expected.expand(3, int(inside.sum()))
+            )
+    torch.testing.assert_close(settle(settled, labels), settled)
+
+
+def test_without_objects_nothing_is_shared() -> None:
+    model = ForecastUNet(block_out_channels=(16, 32), attention_levels=0)
+    field = torch.randn(1, 3, 32, 32)
+    labels = model.objects(fields())
+    assert labels.shape == (1, 0, 32, 32)
+    assert torch.equal(share_noise(field, labels), field)
+    assert torch.equal(settle(field, labels), field)
+
+
+@pytest.mark.parametrize(
+    ("objective", "scales"), [("flow", (60.0,)), ("crps", (1.0, 2.0, 3.0, 4.0))]
+)
+def test_scales_that_do_not_fit_are_refused(objective: str, scales: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="object scales"):
+        ForecastUNet(block_out_channels=(16, 32), objective=objective, object_scales=scales)
