@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from dataclasses import dataclass, replace
 
-from preprocessing.edge_correlation import EdgeCorrelation
+from preprocessing.edge_correlation import EdgeCorrelation, Spectra
 from preprocessing.errors import GridMismatchError, RegistrationError
-from preprocessing.grid import Window
+from preprocessing.grid import Grid, Window
 from preprocessing.image_source import HeldImage, ImageSource
 from preprocessing.raster import Raster
-from preprocessing.shift import RELIABLE_SCORE, Shift, ShiftedImage, apply_shift
+from preprocessing.shift import NOT_MOVED, RELIABLE_SCORE, Shift, ShiftedImage, apply_shift
 from preprocessing.tiling import plan_tiles
 
-__all__ = ["REFUSED_SCORE", "RELIABLE_SCORE", "Shift", "apply_shift", "estimate_shift"]
+__all__ = [
+    "REFUSED_SCORE",
+    "RELIABLE_SCORE",
+    "Shift",
+    "ShiftEstimator",
+    "apply_shift",
+    "estimate_shift",
+]
 
 REFUSED_SCORE = 3.5
 """Below, the images match no better than images of different places do."""
@@ -32,12 +41,7 @@ def estimate_shift(
     max_shift_px: float = 12.0,
     upsample: int = 20,
 ) -> Shift:
-    """Estimate the translation that lays `moving` over `reference`.
-
-    Phase correlation of edge directions (Fitch et al. 2002), divided by the correlation of the
-    valid pixels (Padfield 2012), summed over at most 12 blocks of at most 512 px spread over the
-    region: neither memory nor time grow with it. A second pass after removing the first result
-    halves the error of shifts above 0.1 px: images that already lie alike are sampled alike.
+    """Estimate the translation that lays `moving` over `reference`; see `ShiftEstimator`.
 
     Args:
         reference: Raster of shape `(c, h, w)`, or an image to be read by windows; fixes the grid.
@@ -54,41 +58,107 @@ def estimate_shift(
         GridMismatchError: The sizes differ.
         RegistrationError: Both images have texture, but no shift lays one over the other.
     """
-    first = HeldImage(reference) if isinstance(reference, Raster) else reference
-    second = HeldImage(moving) if isinstance(moving, Raster) else moving
-    shape = (first.grid.height, first.grid.width)
-    if shape != (second.grid.height, second.grid.width):
-        raise GridMismatchError(
-            f"expected {second.name} on the grid of {first.name} {shape}, "
-            f"got {(second.grid.height, second.grid.width)}; align the two first"
-        )
-    found = _estimate(first, second, max_shift_px, upsample)
-    if found.score < REFUSED_SCORE and found != _NOTHING:
-        raise RegistrationError(
-            f"expected {second.name} to show the same ground as {first.name}, no shift within "
-            f"{max_shift_px:g} px lays one over the other (score {found.score:.1f}, needed "
-            f"{REFUSED_SCORE:g}); check that both files show the same place, allow a longer shift, "
-            "or switch co-registration off"
-        )
-    if not found.reliable or found.length_px <= _ALIKE_PX:
-        return found
-    rest = _estimate(first, ShiftedImage(second, found), max_shift_px, upsample)
-    if not rest.reliable or rest.length_px > 1:
-        return found
-    return Shift(found.dy_px + rest.dy_px, found.dx_px + rest.dx_px, found.score)
+    estimator = ShiftEstimator(reference, max_shift_px=max_shift_px, upsample=upsample)
+    return estimator.estimate(moving)
 
 
-def _estimate(first: ImageSource, second: ImageSource, max_shift_px: float, upsample: int) -> Shift:
-    """One pass of `estimate_shift`, which never refuses."""
-    height, width = first.grid.height, first.grid.width
-    reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
-    size = min(_BLOCK_PX, height, width)
-    correlation = EdgeCorrelation(size, reach)
-    for window in _in_turn(plan_tiles(height, width, size=size, stride=size)):
-        correlation.add(first.read(window), second.read(window))
-        if correlation.blocks == _MOST_BLOCKS:
-            break
-    return correlation.best(upsample)
+class ShiftEstimator:
+    """Estimates the translations that lay images over one reference.
+
+    Phase correlation of edge directions (Fitch et al. 2002), divided by the correlation of the
+    valid pixels (Padfield 2012), summed over at most 12 blocks of at most 512 px spread over the
+    region: neither memory nor time grow with it. A second pass after removing the first result
+    halves the error of shifts above 0.1 px: images that already lie alike are sampled alike.
+
+    The reference is looked at once, however many images are laid over it.
+
+    Args:
+        reference: As for `estimate_shift`.
+        max_shift_px: Longest shift along an axis that is looked for.
+        upsample: Samples per pixel of the refined correlation.
+    """
+
+    def __init__(
+        self,
+        reference: Raster | ImageSource,
+        *,
+        max_shift_px: float = 12.0,
+        upsample: int = 20,
+    ) -> None:
+        self._first = HeldImage(reference) if isinstance(reference, Raster) else reference
+        self._max_shift_px = max_shift_px
+        self._upsample = upsample
+        height, width = self._first.grid.height, self._first.grid.width
+        self._size = min(_BLOCK_PX, height, width)
+        self._reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
+        self._windows = _in_turn(plan_tiles(height, width, size=self._size, stride=self._size))
+        self._seen: dict[Window, Spectra] = {}
+
+    def estimate(self, moving: Raster | ImageSource) -> Shift:
+        """The shift of one image; see `estimate_shift` for the errors.
+
+        Args:
+            moving: As for `estimate_shift`.
+        """
+        first = self._first
+        second = HeldImage(moving) if isinstance(moving, Raster) else moving
+        shape = (first.grid.height, first.grid.width)
+        if shape != (second.grid.height, second.grid.width):
+            raise GridMismatchError(
+                f"expected {second.name} on the grid of {first.name} {shape}, "
+                f"got {(second.grid.height, second.grid.width)}; align the two first"
+            )
+        found = self._one_pass(second, NOT_MOVED)
+        if found.score < REFUSED_SCORE and found != _NOTHING:
+            raise RegistrationError(
+                f"expected {second.name} to show the same ground as {first.name}, no shift within "
+                f"{self._max_shift_px:g} px lays one over the other (score {found.score:.1f}, "
+                f"needed {REFUSED_SCORE:g}); check that both files show the same place, allow a "
+                "longer shift, or switch co-registration off"
+            )
+        if not found.reliable or found.length_px <= _ALIKE_PX:
+            return found
+        rest = self._one_pass(second, found)
+        if not rest.reliable or rest.length_px > 1:
+            return found
+        return Shift(found.dy_px + rest.dy_px, found.dx_px + rest.dx_px, found.score)
+
+    def _one_pass(self, second: ImageSource, shift: Shift) -> Shift:
+        """What is left of the shift after `shift`; never refuses."""
+        moved = ShiftedImage(_GreyImage(second), shift)
+        correlation = EdgeCorrelation(self._size, self._reach)
+        for window in self._windows:
+            here = self._seen.get(window) or correlation.spectra(self._first.read(window))
+            if here is None:
+                continue
+            if correlation.add_spectra(here, correlation.spectra(moved.read(window))):
+                self._seen[window] = here  # At most 12 a pass, mostly the same ones.
+            if correlation.blocks == _MOST_BLOCKS:
+                break
+        return correlation.best(self._upsample)
+
+
+@dataclass(frozen=True)
+class _GreyImage:
+    """An image with its channels averaged: moving one is quicker than moving three."""
+
+    source: ImageSource
+
+    @property
+    def grid(self) -> Grid:
+        return self.source.grid
+
+    @property
+    def date(self) -> dt.date | None:
+        return self.source.date
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def read(self, window: Window, /) -> Raster:
+        raster = self.source.read(window)
+        return replace(raster, data=raster.data.mean(axis=0, keepdims=True))
 
 
 def _in_turn(windows: list[Window]) -> list[Window]:

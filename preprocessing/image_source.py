@@ -30,6 +30,7 @@ __all__ = [
     "average_blocks",
     "hold",
     "inside",
+    "is_large",
     "whole",
 ]
 
@@ -262,9 +263,14 @@ def average_blocks(raster: Raster, size: int) -> Raster:
 
 def hold(source: ImageSource) -> ImageSource:
     """The image itself if it is large; a small one is read once and kept in memory."""
-    if source.grid.height * source.grid.width > _HELD_PX:
+    if is_large(source.grid):
         return source
     return HeldImage(source.read(whole(source.grid)))
+
+
+def is_large(grid: Grid) -> bool:
+    """Whether an image has too many pixels to be kept in memory."""
+    return grid.height * grid.width > _HELD_PX
 
 
 def whole(grid: Grid) -> Window:

@@ -13,9 +13,10 @@ import numpy as np
 
 from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError, MissingFileError, RequestError
+from preprocessing.opening import is_local
 from preprocessing.pairs import SPLITS
 
-__all__ = ["ManifestImage", "plan_pairs", "read_manifest", "years_between"]
+__all__ = ["ManifestImage", "pair_source", "plan_pairs", "read_manifest", "years_between"]
 
 _NEEDED = ("dataset", "place", "date", "path")
 
@@ -28,17 +29,19 @@ class ManifestImage:
         dataset: Collection the image belongs to.
         place: Ground that images of several dates share.
         date: Acquisition date; the first of January where only the year is known.
-        path: File, resolved against the manifest's folder.
+        path: File, resolved against the manifest's folder, or a remote address.
         split: `train`, `val`, `test`, or None where the manifest does not say.
         gsd_m: Stated metres per pixel, NaN where unknown.
+        mask: Cloud mask of the file; None where there is none.
     """
 
     dataset: str
     place: str
     date: dt.date
-    path: Path
+    path: str | Path
     split: str | None
     gsd_m: float
+    mask: str | Path | None = None
 
     @property
     def year(self) -> int:
@@ -52,7 +55,7 @@ def read_manifest(
     """Read a manifest with at least the columns dataset, place, date and path.
 
     Args:
-        path: CSV file with a header; `split` and `gsd_m` are used where present.
+        path: CSV file with a header; `split`, `gsd_m` and `mask` are used where present.
         datasets: Only these; default all.
         split: Only this split.
 
@@ -122,6 +125,11 @@ def plan_pairs(
     return planned
 
 
+def pair_source(first: ManifestImage, second: ManifestImage) -> str:
+    """How the tiles of a pair name where they come from: `dataset/place/earlier/later`."""
+    return f"{first.dataset}/{first.place}/{first.date}/{second.date}"
+
+
 def years_between(earlier: dt.date, later: dt.date) -> float:
     """Calendar years from one date to another: whole where day and month agree."""
 
@@ -154,6 +162,18 @@ def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
         raise RequestError(
             f"expected metres in column gsd_m of {manifest} line {number}, got {row['gsd_m']!r}"
         ) from err
+    mask = (row.get("mask") or "").strip()
     return ManifestImage(
-        row["dataset"], row["place"], date, manifest.parent / row["path"], split, gsd_m
+        row["dataset"],
+        row["place"],
+        date,
+        _located(row["path"], manifest),
+        split,
+        gsd_m,
+        _located(mask, manifest) if mask else None,
     )
+
+
+def _located(text: str, manifest: Path) -> str | Path:
+    """A path beside the manifest, or an address as it is."""
+    return manifest.parent / text if is_local(text) else text

@@ -50,7 +50,9 @@ def shown_name(name: str) -> str:
 def opened(name: str) -> Iterator[Any]:
     """Open a raster for reading, of any kind and at any place that GDAL knows.
 
-    Options of GDAL for remote reads may be set in the environment; others get defaults.
+    Options of GDAL for remote reads may be set in the environment; others get defaults. Buckets are
+    read with the credentials of the environment (`AWS_ACCESS_KEY_ID` ...), from `AWS_ENDPOINT_URL`
+    where that is set, as pair stores are.
 
     Args:
         name: File, `http(s)://`, `s3://` or `gs://` address, or a GDAL path.
@@ -65,7 +67,7 @@ def opened(name: str) -> Iterator[Any]:
     if is_local(name) and not Path(name).exists():
         raise MissingFileError(f"expected a raster file, found nothing at {name}")
     with ExitStack() as stack:
-        options = {**_OPTIONS, **(_REMOTE_OPTIONS if _REMOTE.match(name) else {})}
+        options = {**_OPTIONS, **(_remote_options() if _REMOTE.match(name) else {})}
         chosen = {k: v for k, v in options.items() if k not in os.environ}
         stack.enter_context(rasterio.Env(**chosen))
         stack.enter_context(warnings.catch_warnings())
@@ -85,3 +87,20 @@ def opened(name: str) -> Iterator[Any]:
                 f"{reason}"
             ) from err
         yield dataset
+
+
+def _remote_options() -> dict[str, str]:
+    """Options for remote reads, with the address of an object store in GDAL's words.
+
+    An address of one's own is asked for `address/bucket/key`, since few have a name a bucket.
+    """
+    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not url:
+        return _REMOTE_OPTIONS
+    parts = urlsplit(url)
+    return {
+        **_REMOTE_OPTIONS,
+        "AWS_S3_ENDPOINT": parts.netloc + parts.path.rstrip("/"),
+        "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
+        "AWS_VIRTUAL_HOSTING": "FALSE",
+    }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -17,90 +15,27 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from preprocessing.errors import PairStoreError
+from preprocessing.pair_arrays import (
+    CHECK,
+    DTYPES,
+    FIELDS,
+    IMAGES,
+    LABELS,
+    SPLITS,
+    TILE_PX,
+    Pairs,
+    checksums,
+)
 from preprocessing.store_location import is_remote, location_of, open_group, reading_errors
 
 __all__ = ["SPLITS", "TILE_PX", "PairStore", "Pairs"]
 
-TILE_PX = 128
-SPLITS = ("train", "val", "test")
 _FORMAT = "landcast-pairs/1"
 _CHUNK = 4  # Tiles of 128 px: one is read in the time of four, all in a third of that of ones.
 _CHUNKS_A_SHARD = 64
 _BLOCK = 256  # Pairs read in one go.
 _READ_OVER = 8  # Reading a gap of so many pairs is quicker than starting again.
 _CONNECTIONS = 8
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """A batch of tile pairs in memory; all arrays share the first axis `n`.
-
-    Attributes:
-        past: `(n, 3, side, side)` uint8, 0..255 over the sensor's value range; the side is 128
-            px unless larger chips were asked for.
-        future: Like `past`, on the same grid, histogram-matched to it.
-        valid: `(n, side, side)` bool, True where both dates are observed.
-        years: `(n,)` float32, years from past to future, > 0.
-        gsd_m: `(n,)` float32, metres per pixel; NaN where unknown.
-        row: `(n,)` int32, first row of the tile on the common grid.
-        col: `(n,)` int32, first column.
-        split: `(n,)` uint8, index into `SPLITS`.
-        source: `(n,)` strings `dataset/place/earlier/later`.
-    """
-
-    past: NDArray[np.uint8]
-    future: NDArray[np.uint8]
-    valid: NDArray[np.bool_]
-    years: NDArray[np.float32]
-    gsd_m: NDArray[np.float32]
-    row: NDArray[np.int32]
-    col: NDArray[np.int32]
-    split: NDArray[np.uint8]
-    source: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.past)
-
-    @property
-    def side_px(self) -> int:
-        """Side of the tiles in pixels."""
-        return int(self.past.shape[-1])
-
-    def __post_init__(self) -> None:
-        n = len(self.past)
-        tile = (self.past.shape[-1],) * 2
-        shapes = {
-            "past": (n, 3, *tile),
-            "future": (n, 3, *tile),
-            "valid": (n, *tile),
-            **dict.fromkeys(("years", "gsd_m", "row", "col", "split", "source"), (n,)),
-        }
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                got = getattr(self, name).shape
-                raise ValueError(f"pairs: expected {name} of shape {shape}, got {got}")
-
-    def take(self, index: NDArray[Any]) -> Pairs:
-        """The pairs at `index` (integers or a boolean mask)."""
-        return Pairs(**{name: getattr(self, name)[index] for name in _FIELDS})
-
-
-_IMAGES = ("past", "future", "valid")
-_LABELS = ("years", "gsd_m", "row", "col", "split")
-_FIELDS = (*_IMAGES, *_LABELS, "source")
-_CHECK = "checksum"
-_DTYPES = {
-    "past": "uint8",
-    "future": "uint8",
-    "valid": "bool",
-    "years": "float32",
-    "gsd_m": "float32",
-    "row": "int32",
-    "col": "int32",
-    "split": "uint8",
-    "source": "uint32",
-    _CHECK: "uint32",
-}
 
 
 class PairStore:
@@ -154,11 +89,11 @@ class PairStore:
         group = zarr.open_group(location, mode="w-", storage_options=options)
         # As many bytes a chunk and shard whatever the side: 200 kB to read one tile, and 12 MB.
         chunk = max(1, _CHUNK * TILE_PX**2 // side_px**2)
-        for name in (*_FIELDS, _CHECK):
+        for name in (*FIELDS, CHECK):
             tail = {"past": (3, side_px, side_px), "future": (3, side_px, side_px)}.get(
                 name, (side_px, side_px) if name == "valid" else ()
             )
-            dtype = np.dtype(_DTYPES[name])
+            dtype = np.dtype(DTYPES[name])
             group.create_array(
                 name,
                 shape=(0, *tail),
@@ -215,12 +150,12 @@ class PairStore:
         known = set(sources)
         sources += [name for name in np.unique(pairs.source).tolist() if name not in known]
         number = {name: index for index, name in enumerate(sources)}
-        values = {name: np.asarray(getattr(pairs, name), _DTYPES[name]) for name in _IMAGES}
-        values |= {name: np.asarray(getattr(pairs, name), _DTYPES[name]) for name in _LABELS}
+        values = {name: np.asarray(getattr(pairs, name), DTYPES[name]) for name in IMAGES}
+        values |= {name: np.asarray(getattr(pairs, name), DTYPES[name]) for name in LABELS}
         values["source"] = np.array([number[str(name)] for name in pairs.source], np.uint32)
-        values[_CHECK] = _checksums(values)
+        values[CHECK] = checksums(values)
         for name, rows in values.items():
-            if name != _CHECK or self._has_checksums:
+            if name != CHECK or self._has_checksums:
                 array = self._array(name)
                 if array.shape[0] != start:  # Left by an appending that was cut off.
                     array.resize((start, *array.shape[1:]))
@@ -255,9 +190,9 @@ class PairStore:
         """
         chosen = np.asarray(index, np.intp) if isinstance(index, Sequence) else index
         rows = np.arange(len(self))[chosen]
-        values = {name: self._rows(name, rows) for name in _FIELDS}
+        values = {name: self._rows(name, rows) for name in FIELDS}
         if self._has_checksums:
-            wrong = np.flatnonzero(_checksums(values) != self._rows(_CHECK, rows))
+            wrong = np.flatnonzero(checksums(values) != self._rows(CHECK, rows))
             if wrong.size:
                 raise PairStoreError(
                     f"expected pair {rows[wrong[0]]} of {self.location} as it was written, its "
@@ -271,15 +206,15 @@ class PairStore:
         Args:
             name: `years`, `gsd_m`, `row`, `col`, `split` or `source`.
         """
-        if name not in (*_LABELS, "source"):
-            raise ValueError(f"expected one of {', '.join((*_LABELS, 'source'))}, got {name!r}")
+        if name not in (*LABELS, "source"):
+            raise ValueError(f"expected one of {', '.join((*LABELS, 'source'))}, got {name!r}")
         values = self._rows(name, np.arange(len(self)))
         return self._names()[values] if name == "source" else values
 
     @cached_property
     def _has_checksums(self) -> bool:
         """Stores of the first versions have none."""
-        return _CHECK in self._group
+        return CHECK in self._group
 
     def _names(self) -> NDArray[np.str_]:
         return np.array(self._group.attrs["sources"] or [""])
@@ -337,15 +272,3 @@ def _spans(index: NDArray[np.intp]) -> Iterator[slice]:
     for start, stop in pairwise([0, *cuts.tolist(), len(index)]):
         for first in range(start, stop, _BLOCK):
             yield slice(first, min(first + _BLOCK, stop))
-
-
-def _checksums(values: dict[str, NDArray[Any]]) -> NDArray[np.uint32]:
-    """CRC-32 of each pair, because Zarr reads missing files as zeros."""
-    labels = np.rec.fromarrays([values[name] for name in _LABELS])
-    sums = np.zeros(len(labels), np.uint32)
-    for i in range(len(sums)):
-        crc = zlib.crc32(labels[i].tobytes())
-        for name in _IMAGES:
-            crc = zlib.crc32(np.ascontiguousarray(values[name][i]).data, crc)
-        sums[i] = crc
-    return sums

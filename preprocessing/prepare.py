@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from preprocessing.bounds import BoundsFit
-from preprocessing.cloud_detection import DETECTION_HALO_PX, detect_clouds
-from preprocessing.clouds import CloudSource
 from preprocessing.errors import (
     GridMismatchError,
     NoOverlapError,
@@ -17,21 +15,14 @@ from preprocessing.errors import (
     RequestError,
 )
 from preprocessing.image_folder import read_folder
-from preprocessing.image_source import (
-    AveragedImage,
-    FileImage,
-    ImageSource,
-    MaskedImage,
-    Reading,
-    average_blocks,
-    hold,
-)
-from preprocessing.io import RasterSource
-from preprocessing.manifest import ManifestImage, plan_pairs, read_manifest
+from preprocessing.image_source import FileImage, Reading, average_blocks, hold
+from preprocessing.manifest import ManifestImage, pair_source, plan_pairs, read_manifest
+from preprocessing.opened_images import ListedImages, without_clouds
 from preprocessing.place_splits import check_share, place_splits
 from preprocessing.raster_pair import PairPlan, PrepareConfig, plan_pair, prepare_rasters
 from preprocessing.report import PrepareReport
 from preprocessing.store_writer import StoreWriter
+from preprocessing.tiled_copy import quick_windows
 
 __all__ = [
     "PrepareConfig",
@@ -97,12 +88,12 @@ def prepare_pair(
     config = config or PrepareConfig()
     reading = Reading(bands, value_range, sensor)
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
-        images = [
-            hold(_masked(FileImage.of(reading.open(path, year=year)), config, mask, clouds_kind))
-            for path, year, mask in zip(
-                (earlier_path, later_path), (earlier_year, later_year), clouds, strict=True
-            )
-        ]
+        images = []
+        for path, year, mask in zip(
+            (earlier_path, later_path), (earlier_year, later_year), clouds, strict=True
+        ):
+            file = quick_windows(FileImage.of(reading.open(path, year=year)), Path(out).parent)
+            images.append(hold(without_clouds(file, config, mask=mask, mask_kind=clouds_kind)))
         source = f"rasters/{_place(earlier_path)}/{images[0].date}/{images[1].date}"
         plan = plan_pair(images[0], images[1], config, source=source)
         if config.fit_bounds:
@@ -128,6 +119,7 @@ def prepare_manifest(
     value_range: tuple[float, float] | None = None,
     sensor: str | None = None,
     average_by_dataset: Mapping[str, int] | None = None,
+    clouds_kind: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PrepareReport:
@@ -151,6 +143,7 @@ def prepare_manifest(
         sensor: Name of a sensor profile for all files.
         average_by_dataset: Average blocks of so many pixels a side first, e.g. 2 for images
             with a dithered palette; metres per pixel grow with it.
+        clouds_kind: Kind of the masks that a manifest names, see `CloudSource`; default `mask`.
         overwrite: Replace an existing store.
         progress: Called as work is done.
 
@@ -177,7 +170,8 @@ def prepare_manifest(
         else:
             images = read_manifest(manifest, datasets=datasets, split=split)
         _check_averages(averages, images, manifest)
-        files = _Files(reading, config, averages)
+        _check_masks(images, clouds_kind, manifest)
+        files = ListedImages(reading, config, averages, clouds_kind or "mask", Path(out).parent)
         planned = plan_pairs(images, pairs_per_place=pairs_per_place, seed=config.seed)
         grounds = place_splits(images, planned, config, files.open, name=str(manifest))
         if config.fit_bounds:
@@ -190,58 +184,11 @@ def prepare_manifest(
                 ground = grounds[first.dataset, first.place]
                 writer.add_report(plan.run(writer.add_tiles, bounds=config.filters, ground=ground))
             except _REFUSALS as err:
-                writer.refuse(_source(first, second), str(err))
+                writer.refuse(pair_source(first, second), str(err))
             if progress is not None:
                 progress(done, len(planned))
         check_share(config, writer.splits, str(manifest), guarded=writer.guarded)
         return writer.finish(config)
-
-
-@dataclass
-class _Files:
-    """The images of a manifest, opened when needed; the last two stay in memory."""
-
-    reading: Reading
-    config: PrepareConfig
-    averages: Mapping[str, int]
-    _last: dict[Path, ImageSource] = field(default_factory=dict)
-
-    def open(self, image: ManifestImage) -> RasterSource:
-        return self.reading.open(image.path, year=image.year)
-
-    def plan(self, first: ManifestImage, second: ManifestImage, config: PrepareConfig) -> PairPlan:
-        self._last = {k: v for k, v in self._last.items() if k in (first.path, second.path)}
-        for image in (first, second):
-            if image.path not in self._last:
-                self._last[image.path] = self._read(image)
-        return plan_pair(
-            self._last[first.path],
-            self._last[second.path],
-            config,
-            source=_source(first, second),
-            gsd_m=first.gsd_m * self.averages.get(first.dataset, 1),
-        )
-
-    def _read(self, image: ManifestImage) -> ImageSource:
-        source: ImageSource = FileImage.of(self.open(image), image.date)
-        source = _masked(source, self.config)
-        average = self.averages.get(image.dataset, 1)
-        return hold(AveragedImage(source, average) if average > 1 else source)
-
-
-def _masked(
-    image: ImageSource,
-    config: PrepareConfig,
-    mask: str | Path | None = None,
-    kind: str = "mask",
-) -> ImageSource:
-    """The image without its clouds."""
-    if mask is not None:
-        clouds = CloudSource.open(mask, kind)
-        image = MaskedImage(image, lambda raster: clouds.clear(raster.grid))
-    if config.detect_clouds:
-        image = MaskedImage(image, lambda raster: ~detect_clouds(raster), DETECTION_HALO_PX)
-    return image
 
 
 def _fitted(config: PrepareConfig, plans: Iterable[PairPlan], tiles: int) -> PrepareConfig:
@@ -259,7 +206,7 @@ def _fitted(config: PrepareConfig, plans: Iterable[PairPlan], tiles: int) -> Pre
 
 
 def _plans(
-    planned: Sequence[_DatedPair], files: _Files, config: PrepareConfig
+    planned: Sequence[_DatedPair], files: ListedImages, config: PrepareConfig
 ) -> Iterator[PairPlan]:
     """The plans of those pairs of which something can be made."""
     for first, second in planned:
@@ -285,10 +232,6 @@ def _place(path: str | Path) -> str:
     return Path(text).resolve().parent.name
 
 
-def _source(first: ManifestImage, second: ManifestImage) -> str:
-    return f"{first.dataset}/{first.place}/{first.date}/{second.date}"
-
-
 def _check_averages(
     names: Mapping[str, int], images: Sequence[ManifestImage], manifest: str | Path
 ) -> None:
@@ -298,4 +241,12 @@ def _check_averages(
         raise RequestError(
             f"expected data sets to average among {', '.join(known)} of {manifest}, "
             f"got {', '.join(unknown)}"
+        )
+
+
+def _check_masks(images: Sequence[ManifestImage], kind: str | None, name: str | Path) -> None:
+    if kind is not None and all(image.mask is None for image in images):
+        raise RequestError(
+            f"expected cloud masks of kind {kind} in the column mask of {name}, it names none; "
+            "add the column or leave the kind out"
         )

@@ -35,7 +35,12 @@ class ToneMatch(Protocol):
 
     `add` takes blocks `(c, h, w)` of both images on one grid and the pixels `(h, w)` that count;
     float32 unit values, or uint8 or uint16 over their full range.
+
+    Attributes:
+        counts: The levels of all that was added.
     """
+
+    counts: LevelCounts
 
     def add(
         self,
@@ -217,14 +222,21 @@ def _count_into(
     if not data.size or (valid is not None and not valid.any()):
         return
     mask = None if valid is None else np.ascontiguousarray(valid).view(np.uint8)
+    # Whole numbers are counted as they are: taking 65536 levels to 256 is quicker than pixels.
+    counted = 1 << 8 * data.dtype.itemsize if data.dtype in (np.uint8, np.uint16) else levels
+    places = None
+    if counted != levels:
+        places = quantised(np.arange(counted).astype(data.dtype)[None], levels)[0]
     rows = max(1, _MOST_PIXELS // data.shape[2])
     for plane, counts in zip(data, total, strict=True):
         for top in range(0, data.shape[1], rows):
             strip = slice(top, top + rows)
-            image = np.ascontiguousarray(quantised(plane[strip], levels))
+            image = np.ascontiguousarray(quantised(plane[strip], counted))
             part = None if mask is None else mask[strip]
-            found = cv2.calcHist([image], [0], part, [levels], [0, levels])
-            counts += np.rint(found.ravel()).astype(np.int64)
+            found = cv2.calcHist([image], [0], part, [counted], [0, counted]).ravel()
+            if places is not None:
+                found = np.bincount(places, weights=found, minlength=levels)
+            counts += found.astype(np.int64)
 
 
 def _cumulative(counts: NDArray[Any]) -> NDArray[np.float64]:

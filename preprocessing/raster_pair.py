@@ -17,8 +17,8 @@ import numpy as np
 
 from preprocessing.alignment import lay_over
 from preprocessing.bounds import BoundsFit
-from preprocessing.common_grid import common_grid, no_overlap
-from preprocessing.errors import DateError, NoOverlapError, NoValidPixelsError
+from preprocessing.common_grid import common_grid
+from preprocessing.errors import DateError, NoValidPixelsError
 from preprocessing.example_tiles import ExampleTiles
 from preprocessing.filters import FilterConfig, Reason, decide
 from preprocessing.grid import Grid, Window
@@ -35,6 +35,7 @@ from preprocessing.splits import split_blocks
 from preprocessing.tile_pass import TileBatch, cut_tiles, no_tiles, spread_windows
 from preprocessing.tiling import plan_tiles
 from preprocessing.tones import Tones, fit_tones
+from preprocessing.unseen_ground import why_nothing
 
 __all__ = ["PairPlan", "PrepareConfig", "plan_pair", "prepare_rasters"]
 
@@ -227,7 +228,7 @@ def plan_pair(
     try:
         tones = fit_tones(first, registration.image, config.radiometry)
     except NoValidPixelsError as err:
-        raise _why_nothing(earlier, later, first, moving) or err from err
+        raise why_nothing(earlier, later, first, moving) or err from err
     return PairPlan(
         source=source or f"rasters/{earlier.name}/{earlier.date}/{later.date}",
         years=years,
@@ -295,29 +296,3 @@ def _date(image: ImageSource) -> dt.date:
             "name it like place_2016.tif or state its year"
         )
     return image.date
-
-
-def _why_nothing(
-    earlier: ImageSource, later: ImageSource, first: ImageSource, second: ImageSource
-) -> NoOverlapError | NoValidPixelsError | None:
-    """The error to show where no pixel was seen at both dates; None if some were.
-
-    Looked for in a bounded number of blocks.
-    """
-    rows = np.linspace(0, max(first.grid.height - 512, 0), 4).astype(int)
-    cols = np.linspace(0, max(first.grid.width - 512, 0), 4).astype(int)
-    seen = [False, False]
-    for row in np.unique(rows).tolist():
-        for col in np.unique(cols).tolist():
-            window = Window(row, col, min(512, first.grid.height), min(512, first.grid.width))
-            valid = [image.read(window).valid for image in (first, second)]
-            if (valid[0] & valid[1]).any():
-                return None
-            seen = [seen[i] or bool(valid[i].any()) for i in (0, 1)]
-    for image, any_seen in zip((earlier, later), seen, strict=True):
-        if not any_seen:
-            return NoValidPixelsError(
-                f"expected an image, every pixel of {image.name} on the common ground is nodata or "
-                "masked; check its nodata value, masks and clouds, or use another date"
-            )
-    return no_overlap(earlier, later)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from preprocessing.coregister import estimate_shift
+from preprocessing.coregister import ShiftEstimator
 from preprocessing.errors import RegistrationError
 from preprocessing.image_source import ImageSource, hold
 from preprocessing.local_shift import Refinement, refine_shifts
@@ -56,7 +56,8 @@ def register(
         RegistrationError: The images do not show the same ground, or do not fit by one shift (and
             one field).
     """
-    found = estimate_shift(first, hold(later), max_shift_px=max_shift_px)
+    estimator = ShiftEstimator(first, max_shift_px=max_shift_px)
+    found = estimator.estimate(hold(later))
     if not found.reliable:
         return Registration(hold(later), replace(NOT_MOVED, score=found.score), math.nan)
     best, candidate, left = later, found, found
@@ -65,7 +66,7 @@ def register(
             break
         moved = replace(later, shift=candidate)
         try:
-            rest = estimate_shift(first, hold(moved), max_shift_px=max_shift_px)
+            rest = estimator.estimate(hold(moved))
         except RegistrationError:
             break
         if rest.reliable and rest.length_px < left.length_px:
@@ -76,7 +77,7 @@ def register(
         refinement = refine_shifts(first, best)
         if refinement is not None and refinement.field is not None:
             best = replace(best, field=refinement.field)
-            left = estimate_shift(first, hold(best), max_shift_px=max_shift_px)
+            left = estimator.estimate(hold(best))
     if left.length_px > max_residual_px:
         raise RegistrationError(
             f"expected one shift that lays {later.name} over {first.name}, {left.length_px:.1f} "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from preprocessing.html_page import figure, html_page
 from preprocessing.report import PairReport, PrepareReport
 from preprocessing.report_charts import (
     COLOURS,
@@ -28,44 +29,6 @@ _MOST_MAPS = 60
 _MOST_HISTOGRAMS = 24
 _OPEN_ROWS = 30  # Longer tables are folded.
 
-_STYLE = """
-:root{--ink:#22272b;--soft:#68727a;--line:#dfe3e6;--paper:#fbfbf9;--card:#fff;--good:#2f9e6e}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1120px;margin:0 auto;padding:32px 24px 64px}
-h1{font-size:26px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:18px;margin:40px 0 12px}
-p{margin:4px 0 12px;color:var(--soft);max-width:75ch}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:20px 0}
-.card,figure{background:var(--card);border:1px solid var(--line);border-radius:10px;
-padding:14px 16px;margin:0}
-.card b{display:block;font-size:24px;font-weight:600}.card span{color:var(--soft);font-size:13px}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}
-figcaption{color:var(--soft);font-size:13px;margin-top:6px;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);
-vertical-align:top}
-th{color:var(--soft);font-weight:500;font-size:13px}.n{text-align:right;white-space:nowrap;
-font-variant-numeric:tabular-nums}td.source{overflow-wrap:anywhere;min-width:180px}
-.wide{width:50%}.bar{height:14px;border-radius:2px}
-.key{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:7px}
-.scroll{overflow-x:auto}svg{width:100%;height:auto;display:block}
-svg text{font-size:11px;fill:#68727a}.grid{stroke:#dfe3e6;fill:none}
-.ray{stroke:#3668c4;stroke-opacity:.35}.dot{fill:#3668c4;fill-opacity:.75}
-.before{fill:#d6455d;fill-opacity:.6}.after{fill:#2f9e6e;fill-opacity:.6}
-.median{stroke:#22272b;stroke-width:1.5}
-.panels{display:grid;grid-template-columns:repeat(3,1fr);gap:10px}
-polyline{fill:none;stroke-width:1.6}polyline.old{stroke-dasharray:3 3;stroke-opacity:.8}
-polyline.past{stroke-width:1.2}
-.maps{display:flex;flex-wrap:wrap;gap:14px;align-items:flex-end}
-.maps figure{max-width:460px;min-width:200px;flex:0 1 auto}.maps figcaption{max-width:240px}
-.two svg{max-height:300px}
-img.map{image-rendering:pixelated;display:block;border:1px solid var(--line)}
-img.sheet{max-width:100%;height:auto;display:block}
-.keys span{margin-right:16px;font-size:13px;white-space:nowrap}
-details>summary{cursor:pointer;color:var(--soft);margin:8px 0}
-.warn{color:#a8323f}
-"""
-
 
 def report_page(report: PrepareReport, sheet: Image.Image) -> str:
     """Draw the report; the page asks nothing of the network and runs no script.
@@ -80,24 +43,17 @@ def report_page(report: PrepareReport, sheet: Image.Image) -> str:
     done = [pair for pair in report.pairs if not pair.refused]
     parts = [
         _head(report, done),
-        "<h2>Tiles by reason</h2>" + _figure(reason_bars(report.counts)),
+        "<h2>Tiles by reason</h2>" + figure(reason_bars(report.counts)),
         _shifts(done),
         _histograms(done),
         "<h2>Examples</h2><p>Tiles that were kept and that were dropped, drawn at random.</p>"
-        + _figure(f"<img class=sheet alt='contact sheet' src='{image_source(sheet, 'JPEG')}'>", ""),
+        + figure(f"<img class=sheet alt='contact sheet' src='{image_source(sheet, 'JPEG')}'>", ""),
         _maps(done),
         _pairs(done),
         _refusals(report.refused),
         _settings(report.config),
     ]
-    title = html.escape(f"{report.store}: preparation report")
-    return (
-        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
-        "<meta name=viewport content='width=device-width,initial-scale=1'>"
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(f"{report.store}: preparation report", parts)
 
 
 def _head(report: PrepareReport, done: Sequence[PairReport]) -> str:
@@ -126,8 +82,8 @@ def _shifts(done: Sequence[PairReport]) -> str:
     return (
         "<h2>Co-registration</h2><p>How far the later image lay from the earlier one, in pixels of "
         f"the common grid, and what is left after the shift was removed.{note}</p><div class=two>"
-        + _figure(shift_vectors(done), "Shifts removed, right and down.")
-        + _figure(shift_lengths(done), "Length of the shift before and after, a dot a pair.")
+        + figure(shift_vectors(done), "Shifts removed, right and down.")
+        + figure(shift_lengths(done), "Length of the shift before and after, a dot a pair.")
         + "</div>"
     )
 
@@ -143,10 +99,10 @@ def _histograms(done: Sequence[PairReport]) -> str:
     ]
     if total is not None:
         caption = f"All {len(known)} pairs." if len(known) > 1 else _matching(known[0][0])
-        parts.append(_figure(histogram_panels(total), caption))
+        parts.append(figure(histogram_panels(total), caption))
     if len(known) > 1 or total is None:
         singles = "".join(
-            _figure(histogram_panels(found), f"{pair.source}, {_matching(pair)}")
+            figure(histogram_panels(found), f"{pair.source}, {_matching(pair)}")
             for pair, found in known[:_MOST_HISTOGRAMS]
         )
         shown = min(len(known), _MOST_HISTOGRAMS)
@@ -177,7 +133,7 @@ def _maps(done: Sequence[PairReport]) -> str:
     )
     most_px = 420 if len(known) <= 4 else 160
     figures = "".join(
-        _figure(
+        figure(
             tile_map(pair.tiles, most_px=most_px),
             f"{pair.source}{_centre(pair)}: {pair.counts.get('kept', 0)} of {len(pair.tiles)} kept",
         )
@@ -245,17 +201,12 @@ def _folded(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) ->
     table = f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"
     if len(rows) > _OPEN_ROWS:
         table = f"<details><summary>Show all {len(rows):,}</summary>{table}</details>"
-    return f"<h2>{html.escape(title)}</h2>" + _figure(table)
+    return f"<h2>{html.escape(title)}</h2>" + figure(table)
 
 
 def _right(column: int, titles: Sequence[str]) -> str:
     """Columns of numbers stand right; tables of two columns are text."""
     return " class=source" if column == 0 or len(titles) == 2 else " class=n"
-
-
-def _figure(content: str, caption: str = "") -> str:
-    text = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{content}{text}</figure>"
 
 
 def _number(value: float) -> str:

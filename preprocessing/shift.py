@@ -106,31 +106,27 @@ def apply_shift(raster: Raster, shift: Shift) -> Raster:
     height, width = raster.valid.shape
     whole_y, whole_x = math.floor(shift.dy_px), math.floor(shift.dx_px)
     taps_y, taps_x = _cubic_taps(shift.dy_px - whole_y), _cubic_taps(shift.dx_px - whole_x)
-    source_rows = np.arange(height) - whole_y
-    source_cols = np.arange(width) - whole_x
-    pad = 2
-    rows = np.clip(source_rows, -pad, height + pad - 1) + pad
-    cols = np.clip(source_cols, -pad, width + pad - 1) + pad
-    planes = [
-        cv2.sepFilter2D(
-            cv2.copyMakeBorder(plane, pad, pad, pad, pad, cv2.BORDER_REPLICATE),
-            cv2.CV_32F,
-            taps_x,
-            taps_y,
-            borderType=cv2.BORDER_REPLICATE,
-        )[np.ix_(rows, cols)]
-        for plane in raster.data
-    ]
-    support = (taps_y != 0).astype(np.uint8)[:, None] * (taps_x != 0).astype(np.uint8)[None, :]
-    invalid = cv2.copyMakeBorder(
-        (~raster.valid).astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE
-    )
-    reached = cv2.filter2D(invalid, cv2.CV_32F, support.astype(np.float32)) > 0
-    valid = ~reached[np.ix_(rows, cols)]
+    target = (_moved(height, whole_y), _moved(width, whole_x))
+    source = (_moved(height, -whole_y), _moved(width, -whole_x))
+    data = np.zeros_like(raster.data)
+    for plane, out in zip(raster.data, data, strict=True):
+        out[target] = cv2.sepFilter2D(
+            plane, cv2.CV_32F, taps_x, taps_y, borderType=cv2.BORDER_REPLICATE
+        )[source]
+    support = np.outer(taps_y != 0, taps_x != 0).astype(np.uint8)
+    observed = np.ascontiguousarray(raster.valid).view(np.uint8)
+    whole = cv2.erode(observed, support, borderType=cv2.BORDER_REPLICATE)
+    valid = np.zeros_like(raster.valid)
+    valid[target] = whole[source] > 0
     exact_y, exact_x = np.arange(height) - shift.dy_px, np.arange(width) - shift.dx_px
     valid &= ((exact_y >= 0) & (exact_y <= height - 1))[:, None]
     valid &= ((exact_x >= 0) & (exact_x <= width - 1))[None, :]
-    return replace(raster, data=np.stack(planes), valid=valid)
+    return replace(raster, data=data, valid=valid)
+
+
+def _moved(length: int, by: int) -> slice:
+    """The pixels of an axis on which its own ones lie when moved by whole pixels."""
+    return slice(min(max(by, 0), length), max(min(length + by, length), 0))
 
 
 def _cubic_taps(fraction: float) -> NDArray[np.float64]:

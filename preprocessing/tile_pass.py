@@ -13,6 +13,7 @@ from preprocessing.filters import TileMeasures, measure
 from preprocessing.grid import Window
 from preprocessing.image_source import ImageSource
 from preprocessing.pairs import Pairs
+from preprocessing.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.tones import Tones
 
 __all__ = ["TileBatch", "cut_tiles", "no_tiles", "spread_windows"]
@@ -62,10 +63,12 @@ def cut_tiles(
         difference: Difference of unit values that counts as changed.
     """
     for block, index in _grouped(windows):
-        before, after = first.read(block), tones.apply(second.read(block))
+        before, after = first.read(block), second.read(block)
         both = before.valid & after.valid
-        past = _bytes(np.where(before.valid, before.data, after.data))
-        future = _bytes(np.where(after.valid, after.data, before.data))
+        past = np.stack([quantised(plane, SHOWN_LEVELS) for plane in before.data])
+        future = tones.apply(after)
+        np.copyto(past, future, where=~before.valid)
+        np.copyto(future, past, where=~after.valid)
         del before, after
         for start in range(0, len(index), _BATCH):
             part = index[start : start + _BATCH]
@@ -115,10 +118,6 @@ def _grouped(windows: Sequence[Window]) -> list[tuple[Window, list[int]]]:
 
 def _within(window: Window, block: Window) -> Window:
     return Window(window.row - block.row, window.col - block.col, window.height, window.width)
-
-
-def _bytes(unit: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
 def _cut(image: NDArray[Any], windows: Sequence[Window]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["FINE_LEVELS", "SHOWN_LEVELS", "ToneCurves", "quantised"]
 
@@ -49,46 +49,45 @@ class ToneCurves:
     @cached_property
     def _fine(self) -> NDArray[np.float32]:
         """The curves at 65536 levels; 8-bit levels are every 257th of them, so none is missed."""
+        return self._at(FINE_LEVELS)
+
+    def _at(self, levels: int) -> NDArray[np.float32]:
+        """The curves `(c, levels)` at evenly spread inputs."""
         count = self.values.shape[1]
-        if count == FINE_LEVELS:
-            return self.values
-        at = np.linspace(0, count - 1, FINE_LEVELS)
+        step, rest = divmod(count - 1, levels - 1)
+        if rest == 0:
+            return self.values[:, ::step]
+        at = np.linspace(0, count - 1, levels)
         rows = [np.interp(at, np.arange(count), curve) for curve in self.values]
         return np.asarray(rows, dtype=np.float32)
 
-    @cached_property
-    def _of_bytes(self) -> NDArray[np.uint8]:
-        return np.rint(self._fine[:, ::257] * 255).astype(np.uint8)
-
-    @cached_property
-    def _of_words(self) -> NDArray[np.uint16]:
-        return np.rint(self._fine * 65535).astype(np.uint16)
-
-    def apply(self, data: NDArray[Any]) -> NDArray[Any]:
+    def apply(self, data: NDArray[Any], *, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Change the values of a block.
 
         Args:
             data: `(c, h, w)`, unit values (taken to the nearest of 65536 levels, clipped to
                 0..1), or uint8 or uint16 over their full range.
+            dtype: What to return: uint8 or uint16, over their full range, or float32, 0..1.
+                Default: uint8 and uint16 stay what they are, anything else becomes float32.
 
         Returns:
-            Same shape; uint8 and uint16 stay what they are, anything else becomes float32, 0..1.
+            Same shape.
 
         Raises:
             ValueError: Another number of channels.
         """
         if data.ndim != 3 or len(data) != len(self.values):
             raise ValueError(f"expected data ({len(self.values)}, h, w), got {data.shape}")
-        tables: NDArray[Any] = self._fine
-        if data.dtype == np.uint8:
-            tables = self._of_bytes
-        elif data.dtype == np.uint16:
-            tables = self._of_words
-        result = np.empty(data.shape, dtype=tables.dtype)
+        kept = data.dtype if data.dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+        wanted = kept if dtype is None else np.dtype(dtype)
+        tables = self._at(SHOWN_LEVELS) if data.dtype == np.uint8 else self._fine
+        if wanted.kind == "u":
+            tables = np.rint(tables * np.iinfo(str(wanted)).max).astype(wanted)
+        result = np.empty(data.shape, wanted)
         if data.size:
             for plane, table, out in zip(data, tables, result, strict=True):
                 index = plane if plane.dtype == np.uint8 else quantised(plane, FINE_LEVELS)
-                cv2.LUT(np.ascontiguousarray(index), table.reshape(1, -1), dst=out)
+                cv2.LUT(np.ascontiguousarray(index), np.ascontiguousarray(table)[None], dst=out)
         return result
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.grid import Grid, Window
@@ -21,6 +22,7 @@ from preprocessing.radiometry import (
     levels_for,
 )
 from preprocessing.raster import Raster
+from preprocessing.tone_curves import SHOWN_LEVELS, quantised
 
 __all__ = ["RADIOMETRY", "Radiometry", "Tones", "fit_tones"]
 
@@ -53,11 +55,11 @@ class Tones:
     after: float
     histograms: dict[str, Any]
 
-    def apply(self, raster: Raster) -> Raster:
-        """The later raster with the earlier one's colours."""
+    def apply(self, raster: Raster) -> NDArray[np.uint8]:
+        """The later raster `(c, h, w)` with the earlier one's colours, in 256 levels."""
         if self.curves is None:
-            return raster
-        return replace(raster, data=self.curves.apply(raster.data))
+            return np.stack([quantised(plane, SHOWN_LEVELS) for plane in raster.data])
+        return self.curves.apply(raster.data, dtype=np.uint8)
 
 
 def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
@@ -91,8 +93,10 @@ def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
             match = _match(method, past, future)
         if match is not None:
             match.add(future.data, past.data, both)
-        counts.add_source(future.data, both)
-        counts.add_reference(past.data, both)
+            counts = match.counts
+        else:
+            counts.add_source(future.data, both)
+            counts.add_reference(past.data, both)
     if pixels == 0:
         raise NoValidPixelsError(
             f"expected common ground, no pixel of {first.name} and {second.name} is valid in both; "

@@ -18,14 +18,14 @@ from preprocessing.io import write_cog
 
 UTM = CRS.from_epsg(32632)
 
-# Property tests try the same examples every time; `--hypothesis-profile=default` looks for new ones.
+# Property tests try the same examples every time; --hypothesis-profile=default looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(2)
+def _two_threads_at_most() -> None:
+    torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:

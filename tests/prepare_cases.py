@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from made_scenes import UTM, made_world, view
+from made_scenes import made_world, view
 
 from preprocessing.prepare import PrepareConfig
 from preprocessing.raster import Raster
@@ -48,7 +48,7 @@ def dated(
 def write(path: Path, raster: Raster, *, crs: bool = True) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = np.rint(np.clip(raster.data, 0, 1) * 255).astype(np.uint8)
-    options = {"crs": UTM, "transform": raster.grid.transform} if crs else {}
+    options = {"crs": raster.grid.crs, "transform": raster.grid.transform} if crs else {}
     with rasterio.open(
         path,
         "w",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,8 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 
 @contextmanager
-def serve_folder(folder: Path) -> Iterator[tuple[str, list[tuple[str, int]]]]:
-    """Yields the address and a growing list of (path, bytes sent)."""
+def serve_folder(
+    folder: Path, allowed: Callable[[BaseHTTPRequestHandler], bool] = lambda _: True
+) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """Yields the address and a growing list of (path, bytes sent).
+
+    Requests that are not `allowed` are answered with 403.
+    """
     sent: list[tuple[str, int]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,8 +34,8 @@ def serve_folder(folder: Path) -> Iterator[tuple[str, list[tuple[str, int]]]]:
 
         def _answer(self, *, with_body: bool) -> None:
             path = folder / unquote(urlsplit(self.path).path).lstrip("/")
-            if not path.is_file():
-                self.send_response(404)
+            if not path.is_file() or not allowed(self):
+                self.send_response(404 if allowed(self) else 403)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -39,7 +44,10 @@ def serve_folder(folder: Path) -> Iterator[tuple[str, list[tuple[str, int]]]]:
             wanted = self.headers.get("Range", "")
             if wanted.startswith("bytes="):
                 start, _, end = wanted[6:].partition("-")
-                first, last = int(start), min(int(end or last), last)
+                if start:
+                    first, last = int(start), min(int(end or last), last)
+                else:
+                    first = max(size - int(end), 0)
                 status = 206
             self.send_response(status)
             self.send_header("Accept-Ranges", "bytes")

@@ -1,15 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pytest
+import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_scenes import made_world, view
 
-from preprocessing.coregister import RELIABLE_SCORE, Shift, apply_shift, estimate_shift
+from preprocessing.coregister import (
+    RELIABLE_SCORE,
+    Shift,
+    ShiftEstimator,
+    apply_shift,
+    estimate_shift,
+)
+from preprocessing.edge_correlation import EdgeCorrelation, _taper
 from preprocessing.errors import GridMismatchError, RegistrationError
+from preprocessing.grid import Window
+from preprocessing.image_source import HeldImage
 from preprocessing.raster import Raster
 
 WORLD = made_world(1, size_px=310)
@@ -135,3 +146,61 @@ def test_applied_shift_is_gone() -> None:
     reference, image = moving(0, 0), moving(15, -22)
     rest = estimate_shift(reference, apply_shift(image, estimate_shift(reference, image)))
     assert rest.length_px < 0.05
+
+
+@dataclass(frozen=True)
+class _CountedImage(HeldImage):
+    """Notes what is read of it."""
+
+    windows: list[Window] = field(default_factory=list)
+
+    def read(self, window: Window, /) -> Raster:
+        self.windows.append(window)
+        return super().read(window)
+
+
+def test_reference_is_looked_at_once_for_several_images() -> None:
+    reference = _CountedImage(moving(0, 0))
+    estimator = ShiftEstimator(reference)
+    for dy_q, dx_q in ((15, -22), (-9, 4)):
+        again, alone = (
+            astuple(find(moving(dy_q, dx_q)))
+            for find in (estimator.estimate, partial(estimate_shift, moving(0, 0)))
+        )
+        # Sums in single precision depend on where the arrays lie in memory.
+        assert again == pytest.approx(alone, rel=1e-4)
+    assert reference.windows == [Window(0, 0, 128, 128)]
+
+
+def test_spectrum_of_the_weights_is_that_of_their_product() -> None:
+    found = EdgeCorrelation(128, 12).spectra(moving(0, 0))
+    assert found is not None
+    expected = scipy.fft.fft2(np.outer(_taper(128), _taper(128)), found.weights.shape)
+    # Single precision: relative to the largest, which is the sum of the weights.
+    np.testing.assert_allclose(found.weights, expected, atol=1e-5 * abs(expected).max())
+
+
+@settings(max_examples=20)
+@given(
+    dy_q=st.integers(-20, 20),
+    dx_q=st.integers(-20, 20),
+    gaps=st.lists(st.tuples(st.integers(0, 31), st.integers(0, 31)), max_size=5),
+)
+def test_valid_pixels_are_made_of_valid_pixels(
+    dy_q: int, dx_q: int, gaps: list[tuple[int, int]]
+) -> None:
+    image = moving(0, 0, size=32)
+    for gap in gaps:
+        image.valid[gap] = False
+    moved = apply_shift(image, Shift(dy_q / 4, dx_q / 4))
+    axes = []
+    for quarters in (dy_q, dx_q):
+        # Keys' kernel reaches less than 2 px; at whole pixels it is 0 but for the centre.
+        place = np.arange(32) - quarters / 4
+        reach = 2 if quarters % 4 else 1
+        near = np.abs(np.arange(-2, 34) - place[:, None]) < reach
+        axes.append((near, (place >= 0) & (place <= 31)))
+    (near_y, inside_y), (near_x, inside_x) = axes
+    missing = near_y.astype(int) @ ~np.pad(image.valid, 2, mode="edge") @ near_x.T.astype(int)
+    expected = (missing == 0) & np.outer(inside_y, inside_x)
+    np.testing.assert_array_equal(moved.valid, expected)

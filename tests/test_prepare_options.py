@@ -24,7 +24,7 @@ from preprocessing.raster_pair import prepare_rasters
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(_two_threads: None) -> None:
+def _one_thread(_two_threads_at_most: None) -> None:
     """Few small tiles: threads that wait for each other cost more than they save."""
     torch.set_num_threads(1)
 
@@ -102,12 +102,12 @@ def test_detected_clouds_hide_their_tiles() -> None:
     data[:, 20:110, 20:110] = 0.95
     cloudy = replace(later, data=data)
     from preprocessing.image_source import HeldImage
-    from preprocessing.prepare import _masked
+    from preprocessing.opened_images import without_clouds
     from preprocessing.raster_pair import plan_pair
 
     config = PrepareConfig(detect_clouds=True)
     images = [HeldImage(dated(2016)), HeldImage(cloudy)]
-    report = plan_pair(images[0], _masked(images[1], config), config).run(lambda _: None)
+    report = plan_pair(images[0], without_clouds(images[1], config), config).run(lambda _: None)
     assert (0, 0, Reason.INVALID.value) in report.tiles
     assert report.counts[Reason.INVALID.value] == 1
     report = plan_pair(*images, PrepareConfig()).run(lambda _: None)

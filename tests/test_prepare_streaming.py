@@ -29,7 +29,7 @@ WORLD = made_world(31, size_px=SIZE + 20)
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(_two_threads: None) -> None:
+def _one_thread(_two_threads_at_most: None) -> None:
     """Few small tiles: threads that wait for each other cost more than they save."""
     torch.set_num_threads(1)
 

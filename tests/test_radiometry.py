@@ -163,6 +163,26 @@ def test_curves_agree_for_all_kinds_of_data(dtype: str) -> None:
     np.testing.assert_allclose(unit[1], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("levels", [256, 65536])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_whole_numbers_are_counted_at_the_nearest_level(dtype: str, levels: int) -> None:
+    data = noise(13, dtype=dtype)
+    counts = LevelCounts(levels=levels)
+    counts.add_source(data)
+    nearest = np.rint(data / np.iinfo(dtype).max * (levels - 1)).astype(int)
+    expected = [np.bincount(plane.ravel(), minlength=levels) for plane in nearest]
+    np.testing.assert_array_equal(counts.source, expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_curves_return_the_wanted_kind_of_data(dtype: str) -> None:
+    curves = HistogramMatch().add(noise(9), noise(10)).curves()
+    data = noise(11, dtype="uint16").astype(np.float32) / 65535
+    found = curves.apply(data, dtype=dtype)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.rint(curves.apply(data) * np.iinfo(dtype).max))
+
+
 def test_curves_clip_and_take_any_number() -> None:
     odd = np.array([-1, -1e-9, 0, 1, 1 + 1e-6, 2, 1e9, np.inf, -np.inf, np.nan], np.float32)
     out = ToneCurves.linear(np.array([0.5]), np.array([0.25])).apply(odd[None, None])

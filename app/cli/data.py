@@ -137,7 +137,7 @@ def prepare(
                 "--clouds-earlier": clouds_earlier,
                 "--clouds-later": clouds_later,
             },
-            "two rasters; a manifest states its dates",
+            "two rasters; a manifest states its dates and masks",
         )
     else:
         _refuse(
@@ -149,13 +149,17 @@ def prepare(
             },
             "a manifest.csv",
         )
-    if clouds_kind is not None and not (clouds_earlier or clouds_later):
-        _refuse({"--clouds-kind": clouds_kind}, "--clouds-earlier or --clouds-later")
+    if clouds_kind is not None and not (many or clouds_earlier or clouds_later):
+        _refuse(
+            {"--clouds-kind": clouds_kind},
+            "--clouds-earlier or --clouds-later, or a manifest.csv with a column mask",
+        )
     from app.workflows import prepare as run_prepare
     from preprocessing.config import load_config
     from preprocessing.image_source import Reading
     from preprocessing.prepare_config import PrepareConfig
 
+    kind = None if clouds_kind is None else clouds_kind.value
     settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
     if val_share is not None and settings.split is not None:
         raise typer.BadParameter(
@@ -183,13 +187,14 @@ def prepare(
                 "earlier_year": earlier_year,
                 "later_year": later_year,
                 "clouds": (clouds_earlier, clouds_later),
-                "clouds_kind": "mask" if clouds_kind is None else clouds_kind.value,
+                "clouds_kind": kind or "mask",
             },
             of_list={
                 "datasets": dataset,
                 "split": split,
                 "pairs_per_place": pairs_per_place,
                 "average_by_dataset": averages,
+                "clouds_kind": kind,
             },
             overwrite=overwrite,
             progress=partial(progress, "preparing"),
