@@ -1,112 +1,130 @@
-"""`landcast evaluate`: a model's scores on the validation pairs of some stores, with baselines."""
+"""`landcast evaluate`: a model's scores on the held-out pairs of some stores, with baselines."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from app.evaluation_sr import evaluate_upscaler, is_upscaler
 from app.outputs import Progress
 from forecast.baselines import DressedPersistence
-from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
-from forecast.pretrained import load_model, model_folder, weights_sha256
-from forecast.training.data import PairData, read_pairs
-from preprocessing.errors import OutputExistsError
+from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.methods import Method, baselines, forecaster
+from forecast.evaluation.pair_index import PairIndex, choose_evenly
+from forecast.evaluation.record import as_record, as_table, verdicts
+from forecast.evaluation.report_page import evaluation_page
+from forecast.evaluation.results import Section, sections
+from forecast.evaluation.scoring import Scored, all_statistics, score_methods
+from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
+from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
-from sr.pretrained import SHIPPED, load_network
-from sr.rrdb import RRDBNet
-from sr.samples import read_images
-from sr.validation import validate
+from preprocessing.pairs import SPLITS
+from preprocessing.store_location import location_of
+from sr.pretrained import SHIPPED
 
 __all__ = ["evaluate"]
+
+_OURS = "landcast"
 
 
 def evaluate(
     model: str | None,
-    stores: Sequence[Path],
+    stores: Sequence[str | Path],
     out: Path,
     *,
     split: str = "val",
     members: int = 16,
     pairs: int = 4096,
+    against: Sequence[str] = (),
+    seed: int = 0,
+    perceptual_weights: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Score a forecaster beside persistence and dressed persistence, or an RRDBNet beside bicubic.
+    """Score a forecaster beside its baselines and other models, or an RRDBNet beside bicubic.
 
     Args:
         model: Shipped name (`base`, `rrdb16`) or model folder of either kind.
         stores: Pair stores.
-        out: Folder for `scores.json` and `report.md`.
+        out: Folder for `scores.json`, `report.md` and, of a forecaster, `report.html`.
         split: Split that is scored.
         members: Members an ensemble.
         pairs: Score at most about this many pairs, evenly over the datasets.
+        against: Further forecasters, scored on the same pairs with the same noise.
+        seed: Of the choice of pairs, noise, tie-breaking, bootstrap and examples.
+        perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
         The path of `report.md`.
+
+    Raises:
+        RequestError: A model, a store or the weights cannot be read, or the request is wrong.
     """
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
-    if (model == SHIPPED.name and not Path(model).is_dir()) or _is_upscaler(model):
+    if split not in SPLITS:
+        raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
+    if (model == SHIPPED.name and not Path(model).is_dir()) or is_upscaler(model):
+        if against:
+            raise RequestError(
+                f"expected --against with a forecaster only, {model} is an upscaler; "
+                "leave the option out"
+            )
         upscaler = Path(str(model)) if Path(str(model)).is_dir() else SHIPPED
-        return _evaluate_upscaler(upscaler, stores, out, split)
-    folder = model_folder(model)
-    data = PairData(read_pairs(stores, split), seed=0)
-    index = evenly_by_dataset(data, pairs)
-    scores = score_tiles(
-        load_model(folder),
-        data,
-        index,
-        DressedPersistence.load(folder),
-        members=members,
-        progress=progress,
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    record = {
-        "model": {"name": str(model or "base"), "sha256": weights_sha256(folder)},
+        return evaluate_upscaler(upscaler, stores, out, split=split, pairs=pairs, seed=seed)
+    methods = _methods(model, against, members=members)
+    index = PairIndex.of(stores, split)
+    chosen = choose_evenly(index.dataset, pairs, seed=seed)
+    statistics = all_statistics(seed=seed, perceptual_weights=perceptual_weights)
+    scored = score_methods(index, chosen, methods, statistics, seed=seed, progress=progress)
+    found = sections(scored.sums, statistics, seed=seed, resamples=RESAMPLES)
+    settings = {
+        "model": str(model or DEFAULT_MODEL),
+        "model_sha256": weights_sha256(model),
+        "against": {name: weights_sha256(name) for name in against},
+        "stores": [location_of(store) for store in stores],
         "split": split,
-        "members": members,
-        "pairs": len(index),
-        "scores": scores,
+        "pairs": len(chosen),
+        "members": scored.members,
+        "seed": seed,
+        "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "units": scored.kinds},
+        "perceptual_weights": None if perceptual_weights is None else perceptual_weights.name,
     }
-    write_text(out / "scores.json", json.dumps(strict(record), indent=1, allow_nan=False))
-    return write_text(
-        out / "report.md",
-        f"# Scores on the split `{split}`\n\n{len(index)} pairs, {members} members. "
-        "Errors are in grey levels of 255, on 4x4 means; lower is better. A spread-skill ratio "
-        f"of 1 is calibrated.\n\n{score_table(scores)}\n",
-    )
+    return _write(out, settings, found, scored)
 
 
-def _is_upscaler(model: str | None) -> bool:
-    try:
-        config = json.loads((Path(str(model)) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("_class_name") == RRDBNet.__name__
+def _methods(model: str | None, against: Sequence[str], *, members: int) -> list[Method]:
+    """The model, its baselines, other models; a further kind of forecast is one more entry."""
+    folder = model_folder(model)
+    dressed = DressedPersistence.load(folder)
+    found = [
+        forecaster(_OURS, load_model(folder), members=members),
+        *baselines(dressed, members=members),
+    ]
+    for other in against:
+        taken = {method.name for method in found}
+        short = Path(other).name
+        name = next(n for n in (short, *(f"{short} ({i})" for i in range(2, 99))) if n not in taken)
+        found.append(forecaster(name, load_model(other), members=members))
+    return found
 
 
-def _evaluate_upscaler(folder: Path, stores: Sequence[Path], out: Path, split: str) -> Path:
-    network = load_network(folder)
-    images = read_images(stores, split)
-    scores = validate(network, images)
+def _write(out: Path, settings: dict[str, Any], found: list[Section], scored: Scored) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    write_text(
-        out / "scores.json",
-        json.dumps(strict({"split": split, "tiles": len(images), **asdict(scores)})),
-    )
-    gains = "\n".join(
-        f"| {name} | {int((images.dataset == name).sum())} | {gain:+.2f} |"
-        for name, gain in scores.gain_db.items()
-    )
+    record = {**settings, **as_record(found)}
+    write_text(out / "scores.json", json.dumps(strict(record), indent=1, allow_nan=False))
+    title = f"{settings['model']} on the split {settings['split']}"
+    page = evaluation_page(title, found, scored.examples, kinds=scored.kinds, settings=settings)
+    write_text(out / "report.html", page)
+    sizes = ", ".join(f"{name} {size}" for name, size in scored.members.items())
     return write_text(
         out / "report.md",
-        f"# Upscaling by four on the split `{split}`\n\n{len(images)} tiles of 128 px, restored "
-        "from their 4x4 means. Sharpness is gradient energy over that of the truth.\n\n"
-        "| method | PSNR, dB | sharpness |\n|---|---|---|\n"
-        f"| landcast RRDB | {scores.model_psnr_db:.2f} | {scores.model_gradient_ratio:.2f} |\n"
-        f"| bicubic | {scores.bicubic_psnr_db:.2f} | {scores.bicubic_gradient_ratio:.2f} |\n\n"
-        "| dataset | tiles | gain over bicubic, dB |\n|---|---|---|\n"
-        f"{gains}\n",
+        f"# Scores on the split `{settings['split']}`\n\n{settings['pairs']} pairs. Members: "
+        f"{sizes}. Errors are in grey levels of 255, on 4x4 means; lower is better. A spread-skill "
+        "ratio of 1 is calibrated; a higher Figure of Merit is better. Every score, by horizon and "
+        f"with intervals: `report.html`, `scores.json`.\n\n{as_table(found)}\n\n"
+        f"{_OURS} minus the others, bootstrap over places or blocks of ground; better and worse "
+        f"stand where the interval excludes zero.\n\n{verdicts(found)}\n",
     )

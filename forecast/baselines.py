@@ -1,4 +1,4 @@
-"""What every forecast is compared with: no change, and no change dressed with honest noise."""
+"""What every forecast is compared with: no change, with and without noise, and more of the same."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecast.horizons import horizon_class
 from forecast.training.data import PairData
 from preprocessing.errors import ModelFolderError
 
-__all__ = ["DressedPersistence", "persistence"]
+__all__ = ["DressedPersistence", "linear_trend", "persistence"]
 
-_HORIZON_EDGES = (1.5, 2.5, 4.5, 8.5, 16.5, math.inf)
 _LEVELS = 401
 _FILE = "dressed_persistence.json"
 
@@ -25,6 +25,21 @@ _FILE = "dressed_persistence.json"
 def persistence(past_low: Tensor) -> Tensor:
     """One member that says nothing changes: `(b, c, h, w)` to differences `(1, b, c, h, w)`."""
     return torch.zeros_like(past_low)[None]
+
+
+def linear_trend(past_low: Tensor, yearly: Tensor, years: Tensor) -> Tensor:
+    """One member that says the change seen before goes on at its pace.
+
+    Args:
+        past_low: `(b, c, h, w)`, 0..1.
+        yearly: Change a year before the past, `(b, c, h, w)`; NaN where not known.
+        years: `(b,)` horizons.
+
+    Returns:
+        Differences `(1, b, c, h, w)`; the future is kept within 0..1. NaN where not known.
+    """
+    future = past_low + yearly * years.view(-1, 1, 1, 1)
+    return (future.clamp(0, 1) - past_low)[None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ class DressedPersistence:
     def fit(cls, data: PairData, *, pairs_per_table: int = 256) -> DressedPersistence:
         """Estimate the residuals on training pairs."""
         tables: list[dict[str, Any]] = []
-        classes = np.searchsorted(_HORIZON_EDGES, data.pairs.years)
+        classes = horizon_class(data.pairs.years)
         generator = np.random.default_rng(0)
         for dataset in data.counts:
             for horizon in np.unique(classes[data.datasets == dataset]):
@@ -83,7 +98,7 @@ class DressedPersistence:
         return quantiles[below] * (1 - share) + quantiles[below + 1] * share
 
     def _table(self, years: float, gsd_m: float) -> dict[str, Any]:
-        horizon = int(np.searchsorted(_HORIZON_EDGES, years))
+        horizon = int(horizon_class(years))
 
         def distance(table: dict[str, Any]) -> tuple[float, int]:
             both = gsd_m > 0 and table["gsd_m"] > 0

@@ -30,8 +30,8 @@ def workflows(monkeypatch, tmp_path):
         progress("forecasting", 1, 2)
         return ForecastFolder.open(make_result(tmp_path / "made"))
 
-    def evaluate(model, stores, out, *, pairs, progress=None):
-        calls.append(("evaluate", model, stores, out, pairs))
+    def evaluate(model, stores, out, *, progress=None, **options):
+        calls.append(("evaluate", model, stores, out, options))
         report = tmp_path / "report.md"
         report.write_text("# Scores\n")
         return report
@@ -101,8 +101,20 @@ def test_train(workflows, kind):
 
 
 def test_evaluate_shows_the_report(workflows, capsys):
-    assert run(["evaluate", "m", "a.zarr", "--out", "o", "--pairs", "9"]) == 0
-    assert workflows.calls == [("evaluate", "m", [Path("a.zarr")], Path("o"), 9)]
+    arguments = (
+        "evaluate m a.zarr --out o --pairs 9 --members 4 --split test --against x --against y "
+        "--seed 3 --perceptual-weights w.pth"
+    )
+    assert run(arguments.split()) == 0
+    options = {
+        "pairs": 9,
+        "members": 4,
+        "split": "test",
+        "against": ["x", "y"],
+        "seed": 3,
+        "perceptual_weights": Path("w.pth"),
+    }
+    assert workflows.calls == [("evaluate", "m", [Path("a.zarr")], Path("o"), options)]
     assert capsys.readouterr().out.startswith("# Scores")
 
 

@@ -173,17 +173,52 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Model folder, or the name of a shipped one.")
     ],
-    stores: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Pair stores.")],
+    stores: Annotated[
+        list[Path],
+        typer.Argument(metavar="PAIRS...", help="Pair stores: folders, http:// or s3://."),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
     pairs: Annotated[
-        int, typer.Option("--pairs", min=1, help="Of a forecaster: about so many pairs.")
+        int, typer.Option("--pairs", min=1, help="About so many pairs, evenly over the datasets.")
     ] = 4096,
+    members: Annotated[
+        int, typer.Option("--members", min=1, max=256, help="Members of each ensemble.")
+    ] = 16,
+    split: Annotated[
+        str, typer.Option("--split", help="Pairs to score: val, test or train.")
+    ] = "val",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against", metavar="MODEL", help="Another forecaster to compare with; repeatable."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    perceptual_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--perceptual-weights",
+            metavar="FILE",
+            help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
+        ),
+    ] = None,
 ) -> None:
-    """Score a model on held-out pairs beside persistence and dressed persistence."""
+    """Score a model on held-out pairs beside its baselines, with intervals and figures."""
     from app.workflows import evaluate as evaluate_model
 
     with progress_bars() as progress:
-        report = evaluate_model(model, stores, out, pairs=pairs, progress=progress)
+        report = evaluate_model(
+            model,
+            stores,
+            out,
+            pairs=pairs,
+            members=members,
+            split=split,
+            against=against or [],
+            seed=seed,
+            perceptual_weights=perceptual_weights,
+            progress=progress,
+        )
     typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")
 
 

@@ -10,19 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from forecast.evaluation.change import CHANGE_THRESHOLD, changed
 from forecast.training.losses import fair_crps
 
 __all__ = ["CHANGE_THRESHOLD", "Score", "ScoreSums", "changed"]
-
-CHANGE_THRESHOLD = 20 / 255
-
-
-def changed(difference: Tensor) -> Tensor:
-    """Where the ground changed: mean absolute difference over the bands above 20/255.
-
-    `(..., c, h, w)` in units of 0..1 to bool `(..., h, w)`.
-    """
-    return difference.abs().mean(dim=-3) > CHANGE_THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence, persistence
 from forecast.ensemble import predict_tiles
+from forecast.evaluation.pair_index import choose_evenly
 from forecast.evaluation.statistics import ScoreSums
 from forecast.patches import to_low
 from forecast.training.data import PairData
@@ -25,13 +26,7 @@ Scores = dict[str, dict[str, dict[str, Any]]]
 
 def evenly_by_dataset(data: PairData, total: int, *, seed: int = 0) -> NDArray[np.intp]:
     """A seeded choice of about `total` pairs, as evenly over the datasets as they allow."""
-    generator = np.random.default_rng(seed)
-    share = max(1, total // len(data.counts))
-    chosen = []
-    for dataset in data.counts:
-        index = np.flatnonzero(data.datasets == dataset)
-        chosen.append(np.sort(generator.permutation(index)[:share]))
-    return np.concatenate(chosen)
+    return choose_evenly(data.datasets, total, seed=seed)
 
 
 def score_tiles(
@@ -56,7 +51,12 @@ def score_tiles(
         gsd_m = np.nan_to_num(data.pairs.gsd_m[part], nan=0.0)
         key = seed * 1_000_003 + int(part[0])
         predicted = predict_tiles(
-            model, batch.past.to(device), batch.years.to(device), members=members, seed=key
+            model,
+            batch.past.to(device),
+            batch.years.to(device),
+            batch.gsd_m.to(device),
+            members=members,
+            seed=key,
         ).cpu()
         noise = torch.cat(
             [

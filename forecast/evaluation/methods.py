@@ -1,0 +1,87 @@
+"""What is scored: a name and a function from pairs to members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from forecast.baselines import DressedPersistence, linear_trend, persistence
+from forecast.ensemble import predict_tiles
+from forecast.evaluation.cases import Cases
+from forecast.unet import ForecastUNet
+
+__all__ = ["Method", "baselines", "forecaster"]
+
+_ALIKE = 1e-4  # A fortieth of a grey level: rounding in the network, not spread.
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to forecast.
+
+    Attributes:
+        name: As the report shows it.
+        members: Pairs and seed to differences `(m, b, 3, 32, 32)` in units of 0..1. Pairs it
+            cannot forecast are NaN; they are left out wherever this method is compared.
+    """
+
+    name: str
+    members: Callable[[Cases, int], Tensor]
+
+
+def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
+    """A trained network, straight to the horizon of each pair.
+
+    The noise of a pair depends on seed and pair only, so two models with the same noise channels
+    get the same noise. A model whose members are all alike is deterministic and gives one.
+    """
+    device = next(model.parameters()).device
+
+    def predict(cases: Cases, seed: int) -> Tensor:
+        fields = []
+        for i, key in enumerate(cases.keys):
+            # The members of one tile are the batch: a tile's forecast is the same in any batch.
+            past, years, gsd_m = (
+                x[i : i + 1].expand(members, *x.shape[1:]).to(device)
+                for x in (cases.past, cases.years, cases.gsd_m)
+            )
+            fields.append(
+                predict_tiles(model, past, years, gsd_m, members=1, seed=_seed(seed, key))[0]
+            )
+        ensemble = torch.stack(fields, dim=1).float().cpu()
+        alike = float((ensemble - ensemble[:1]).abs().max()) < _ALIKE
+        return ensemble[:1] if alike else ensemble
+
+    return Method(name, predict)
+
+
+def baselines(dressed: DressedPersistence, *, members: int) -> list[Method]:
+    """Persistence, dressed persistence and the linear trend."""
+
+    def dress(cases: Cases, seed: int) -> Tensor:
+        return torch.cat(
+            [
+                dressed.members(
+                    cases.low[i : i + 1],
+                    years=float(cases.years[i]),
+                    gsd_m=float(cases.gsd_m[i]),
+                    count=members,
+                    seed=_seed(seed, key),
+                )
+                for i, key in enumerate(cases.keys)
+            ],
+            dim=1,
+        )
+
+    return [
+        Method("persistence", lambda cases, _: persistence(cases.low)),
+        Method("dressed persistence", dress),
+        Method("linear trend", lambda cases, _: linear_trend(cases.low, cases.trend, cases.years)),
+    ]
+
+
+def _seed(seed: int, key: int) -> int:
+    return (seed * 1_000_003 + key) % 2**63

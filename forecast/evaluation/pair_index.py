@@ -1,0 +1,121 @@
+"""Labels of the pairs of some stores: pairs are chosen by them, images are read when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.errors import PairStoreError
+from preprocessing.pairs import SPLITS, TILE_PX, Pairs, PairStore
+
+__all__ = ["PairIndex", "choose_evenly"]
+
+
+@dataclass(frozen=True)
+class PairIndex:
+    """The pairs of one split of several stores; all arrays share the first axis.
+
+    Attributes:
+        stores: Opened stores.
+        store: `(n,)` number of the store of each pair.
+        number: `(n,)` number of the pair in its store.
+        years: `(n,)` horizons.
+        row: `(n,)` first row of the tile on the grid of its raster pair.
+        col: `(n,)` first column.
+        source: `(n,)` strings `dataset/place/earlier/later`; the place may have further parts.
+    """
+
+    stores: tuple[PairStore, ...]
+    store: NDArray[np.intp]
+    number: NDArray[np.intp]
+    years: NDArray[np.float32]
+    row: NDArray[np.int32]
+    col: NDArray[np.int32]
+    source: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, paths: Sequence[str | Path], split: str) -> PairIndex:
+        """Read the labels.
+
+        Args:
+            paths: Folders or addresses of pair stores.
+            split: `train`, `val` or `test`.
+
+        Raises:
+            PairStoreError: A store cannot be read, has tiles of another size than 128 px, or no
+                store has a pair of this split.
+        """
+        stores = tuple(PairStore(path) for path in paths)
+        columns: dict[str, list[NDArray[Any]]] = {"store": [], "number": []}
+        for which, store in enumerate(stores):
+            if store.side_px != TILE_PX:
+                raise PairStoreError(
+                    f"expected tiles of {TILE_PX} px to score, {store.location} has "
+                    f"{store.side_px} px; prepare the pairs with the default tile size"
+                )
+            chosen = np.flatnonzero(store.column("split") == SPLITS.index(split))
+            columns["store"].append(np.full(len(chosen), which))
+            columns["number"].append(chosen)
+            for name in ("years", "row", "col", "source"):
+                columns.setdefault(name, []).append(store.column(name)[chosen])
+        index = cls(stores, **{name: np.concatenate(parts) for name, parts in columns.items()})
+        if len(index) == 0:
+            places = ", ".join(str(store.location) for store in stores)
+            raise PairStoreError(
+                f"expected pairs of the split '{split}' in {places}, found none; "
+                "name another split or other stores"
+            )
+        return index
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @cached_property
+    def dataset(self) -> NDArray[np.str_]:
+        """`(n,)` first part of the source."""
+        return np.array([str(source).split("/")[0] for source in self.source])
+
+    @cached_property
+    def place(self) -> NDArray[np.str_]:
+        """`(n,)` source without dataset and dates."""
+        return np.array(["/".join(str(source).split("/")[1:-2]) for source in self.source])
+
+    def read(self, index: NDArray[np.intp]) -> Pairs:
+        """Read some pairs with their images, in the order of `index`."""
+        parts, order = [], []
+        for which in np.unique(self.store[index]):
+            inside = np.flatnonzero(self.store[index] == which)
+            parts.append(self.stores[which].read_some(self.number[index[inside]]))
+            order.append(inside)
+        joined = Pairs(
+            **{
+                name: np.concatenate([getattr(part, name) for part in parts])
+                for name in Pairs.__dataclass_fields__
+            }
+        )
+        return joined.take(np.argsort(np.concatenate(order)))
+
+
+def choose_evenly(datasets: NDArray[np.str_], total: int, *, seed: int = 0) -> NDArray[np.intp]:
+    """A seeded choice of about `total` items, as evenly over the datasets as they allow.
+
+    Args:
+        datasets: `(n,)` dataset of each item.
+        total: Items wanted in all; each dataset gives at most its even share, at least one.
+        seed: Of the choice.
+
+    Returns:
+        Indices, dataset by dataset in the order of their names, rising within one.
+    """
+    generator = np.random.default_rng(seed)
+    names = np.unique(datasets)
+    share = max(1, total // len(names))
+    return np.concatenate(
+        [np.sort(generator.permutation(np.flatnonzero(datasets == name))[:share]) for name in names]
+    )

@@ -1,0 +1,117 @@
+"""The scores as numbers for machines and as a short table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecast.evaluation.bootstrap import Estimate
+from forecast.evaluation.catalogue import SCORES, shown
+from forecast.evaluation.results import ALL, Section
+
+__all__ = ["as_record", "as_table", "bounds", "verdicts"]
+
+_COLUMNS = (
+    "crps",
+    "crps_changed",
+    "crps_unchanged",
+    "energy",
+    "rmse",
+    "spread_skill",
+    "brier",
+    "figure_of_merit_matched",
+)
+
+
+def as_record(sections: Sequence[Section]) -> dict[str, Any]:
+    """All numbers as JSON values; NaN and infinity are left to the writer.
+
+    Returns:
+        `scores`: {dataset: {method: {score: value}}} over all horizons; `sections`: every
+        dataset and horizon with intervals `[value, low, high]`, differences, skills, verdicts
+        and curves. Units of 0..1 throughout.
+    """
+    whole = [section for section in sections if section.horizon == ALL]
+    return {
+        "scores": {
+            section.dataset: {
+                method.method: {name: _short(e.value) for name, e in method.scores.items()}
+                for method in section.methods
+            }
+            for section in whole
+        },
+        "sections": [_section(section) for section in sections],
+    }
+
+
+def as_table(sections: Sequence[Section]) -> str:
+    """The main scores over all horizons as a Markdown table, errors in grey levels of 255."""
+    titles = " | ".join(SCORES[name].title for name in _COLUMNS)
+    lines = [f"| dataset | method | {titles} |", "|---" * (len(_COLUMNS) + 2) + "|"]
+    for section in sections:
+        if section.horizon == ALL:
+            for method in section.methods:
+                part = "" if method.pairs == section.pairs else f" ({method.pairs} pairs)"
+                values = " | ".join(shown(n, method.scores[n].value) for n in _COLUMNS)
+                lines.append(f"| {section.dataset} | {method.method}{part} | {values} |")
+    return "\n".join(lines)
+
+
+def verdicts(sections: Sequence[Section]) -> str:
+    """The CRPS against every other method with its interval, as a Markdown table."""
+    lines = [
+        "| dataset | against | CRPS difference | 95 % interval | skill | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    for section in sections:
+        if section.horizon == ALL:
+            for comparison in section.comparisons:
+                gap, skill = comparison.difference["crps"], comparison.skill["crps"]
+                lines.append(
+                    f"| {section.dataset} | {comparison.against} | "
+                    f"{shown('crps', gap.value, sign=True)} | {bounds('crps', gap)} | "
+                    f"{100 * skill.value:+.1f} % | {comparison.verdict('crps')} |"
+                )
+    return "\n".join(lines)
+
+
+def bounds(name: str, estimate: Estimate) -> str:
+    """The interval of a score as text, empty where there is none."""
+    if estimate.low != estimate.low:
+        return ""
+    return f"[{shown(name, estimate.low)}, {shown(name, estimate.high)}]"
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "dataset": section.dataset,
+        "horizon_years": section.horizon,
+        "pairs": section.pairs,
+        "units": section.units,
+        "methods": {
+            method.method: {
+                "pairs": method.pairs,
+                "scores": {name: _triple(e) for name, e in method.scores.items()},
+                "curves": {n: [_short(v) for v in c] for n, c in method.curves.items()},
+            }
+            for method in section.methods
+        },
+        "comparisons": {
+            comparison.against: {
+                "pairs": comparison.pairs,
+                "difference": {n: _triple(e) for n, e in comparison.difference.items()},
+                "skill": {n: _triple(e) for n, e in comparison.skill.items()},
+                "verdict": {n: v for n in comparison.difference if (v := comparison.verdict(n))},
+            }
+            for comparison in section.comparisons
+        },
+    }
+
+
+def _triple(estimate: Estimate) -> list[float]:
+    return [_short(value) for value in (estimate.value, estimate.low, estimate.high)]
+
+
+def _short(value: float) -> float:
+    """Six digits: more are noise, and the file is read by people too."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.evaluation import evaluate
+from app.evaluation_sr import evaluate_upscaler
+from forecast.evaluation.bootstrap import Estimate
+from forecast.evaluation.catalogue import SCORES, shown
+from forecast.evaluation.charts import skill_chart
+from forecast.evaluation.record import bounds
+from forecast.evaluation.results import Comparison, MethodScores, Section
+from preprocessing.errors import ModelFolderError, OutputExistsError, RequestError
+from preprocessing.pairs import Pairs, PairStore
+from sr.rrdb import RRDBNet
+from tests.conftest import picture
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Collects text, tags and attributes; refuses what is not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine places, of a name that is no HTML, two years apart."""
+    path = tmp_path_factory.mktemp("stores") / "pairs.zarr"
+    made = PairStore.create(path)
+    for number in range(9):
+        past = picture(128, 128, seed=number)
+        future = past.copy()
+        future[:, :40] = picture(40, 128, seed=50 + number)
+        made.append(
+            Pairs(
+                past=past[None],
+                future=future[None],
+                valid=np.ones((1, 128, 128), bool),
+                years=np.full(1, 2, np.float32),
+                gsd_m=np.full(1, np.nan, np.float32),
+                row=np.zeros(1, np.int32),
+                col=np.zeros(1, np.int32),
+                split=np.ones(1, np.uint8),
+                source=np.array([f"<i>set/{number}/2010-01-01/2012-01-01"]),
+            )
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def scores(
+    store: Path, tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[tuple[str, int, int]]]:
+    out, ticks = tmp_path_factory.mktemp("scores"), []
+    evaluate(
+        str(tiny_model_folder),
+        [store],
+        out,
+        members=3,
+        against=[str(tiny_model_folder)],
+        progress=lambda *tick: ticks.append(tick),
+    )
+    return out, ticks
+
+
+def test_every_number_is_recorded(scores: tuple[Path, list], tiny_model_folder: Path) -> None:
+    out, ticks = scores
+    assert ticks[-1] == ("scoring", 9, 9)
+    record = json.loads((out / "scores.json").read_text())
+    ours, other = (record["scores"]["<i>set"][n] for n in ("landcast", tiny_model_folder.name))
+    assert ours == other  # The same weights and the same noise.
+    assert set(ours) <= set(SCORES)
+    assert {"crps", "energy", "rank_deviation", "figure_of_merit_matched", "gabor_distance"} <= set(
+        ours
+    )
+    whole = record["sections"][0]
+    assert whole["horizon_years"] == "all"
+    assert whole["units"] == 9
+    value, low, high = whole["methods"]["persistence"]["scores"]["crps"]
+    assert value == record["scores"]["<i>set"]["persistence"]["crps"]
+    assert low < value < high
+    same = whole["comparisons"][tiny_model_folder.name]
+    assert same["difference"]["crps"] == [0, 0, 0]
+    assert same["verdict"] == {}
+    assert "linear trend" not in whole["methods"]
+    assert len(whole["methods"]["landcast"]["curves"]["rank_share"]) == 4
+    assert record["bootstrap"]["units"] == {"<i>set": "places"}
+    assert record["members"]["persistence"] == 1
+
+
+def test_the_page_shows_all_and_needs_nothing_from_elsewhere(
+    scores: tuple[Path, list], tiny_model_folder: Path
+) -> None:
+    text = (scores[0] / "report.html").read_text()
+    page = Page(text)
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object", "base"}
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in {"src", "href", "srcset", "data"}:
+                assert value
+                assert value.startswith("data:image/")
+    assert "url(" not in text
+    assert "<i>set" in page.text  # As text, with its brackets.
+    for words in (
+        "stand-in",
+        "No linear trend",
+        "dressed persistence",
+        tiny_model_folder.name,
+        "9 places",
+        "/2010-01-01/2012-01-01 at 0, 0: 2.0 years",
+        "null resolution",
+    ):
+        assert words in page.text
+    assert "nan" not in page.text.lower()
+    charts = [a["alt"] for tag, a in page.tags if a.get("class") == "chart"]
+    assert charts == [
+        "CRPS skill by horizon",
+        "Rank histograms",
+        "Reliability of the change probability",
+        "Power spectra",
+        "RMSE by aggregation",
+    ]
+    pictures = [a for tag, a in page.tags if tag == "img" and a.get("class") != "chart"]
+    assert len(pictures) == 3 * (2 + 3 + 4)
+
+
+def test_the_short_report_has_scores_and_verdicts(scores: tuple[Path, list]) -> None:
+    text = (scores[0] / "report.md").read_text()
+    record = json.loads((scores[0] / "scores.json").read_text())
+    crps = record["scores"]["<i>set"]["landcast"]["crps"]
+    assert f"| <i>set | landcast | {255 * crps:.2f} |" in text
+    gap = record["sections"][0]["comparisons"]["persistence"]["difference"]["crps"]
+    assert f"| {255 * gap[0]:+.2f} | [{255 * gap[1]:.2f}, {255 * gap[2]:.2f}] |" in text
+
+
+def test_a_run_again_gives_the_same_files(
+    scores: tuple[Path, list], store: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    same = [str(tiny_model_folder)]
+    evaluate(same[0], [store], tmp_path, members=3, against=same)
+    for name in ("scores.json", "report.md", "report.html"):
+        assert (tmp_path / name).read_text() == (scores[0] / name).read_text()
+    evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1)
+    assert json.loads((tmp_path / "scores.json").read_text())["pairs"] == 4
+
+
+def test_requests_that_make_no_sense_are_refused(
+    store: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    model, out = str(tiny_model_folder), tmp_path / "scores"
+    with pytest.raises(RequestError, match="--split"):
+        evaluate(model, [store], out, split="all")
+    with pytest.raises(RequestError, match="upscaler"):
+        evaluate("rrdb16", [store], out, against=[model])
+    with pytest.raises(ModelFolderError, match="nowhere"):
+        evaluate(model, [store], out, against=["nowhere"])
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputExistsError, match="file"):
+        evaluate(model, [store], tmp_path / "file")
+    assert not out.exists()
+
+
+def test_pairs_bound_the_tiles_of_an_upscaler(store: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network: RRDBNet = RRDBNet(num_blocks=1, global_skip=True)
+    network.save_pretrained(tmp_path / "upscaler")
+    evaluate(str(tmp_path / "upscaler"), [store], tmp_path / "a", pairs=2)
+    assert json.loads((tmp_path / "a" / "scores.json").read_text())["tiles"] == 4
+    evaluate_upscaler(tmp_path / "upscaler", [store], tmp_path / "b", split="val", pairs=99)
+    assert json.loads((tmp_path / "b" / "scores.json").read_text())["tiles"] == 18
+
+
+def estimated(value: float, half: float) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+def test_verdicts_follow_the_way_that_is_better() -> None:
+    values = {
+        "crps": estimated(-1, 0.5),
+        "figure_of_merit": estimated(-1, 0.5),
+        "rmse": estimated(0.2, 0.5),
+        "bias": estimated(3, 0.1),
+        "ssim": Estimate(3, np.nan, np.nan),
+    }
+    comparison = Comparison("other", 3, values, {})
+    assert [comparison.verdict(name) for name in values] == ["better", "worse", "", "", ""]
+    assert comparison.verdict("energy") == ""
+
+
+def test_numbers_are_shown_in_their_units() -> None:
+    assert shown("crps", 0.1) == "25.50"
+    assert shown("crps", 0.1, sign=True) == "+25.50"
+    assert shown("figure_of_merit", 0.1239) == "0.124"
+    assert shown("figure_of_merit", float("nan")) == "-"
+    assert bounds("crps", estimated(0.1, 0.1)) == "[0.00, 51.00]"
+    assert bounds("crps", Estimate(0.1, float("nan"), float("nan"))) == ""
+
+
+def test_skill_is_drawn_for_each_class_and_method() -> None:
+    def section(horizon: str, skill: Estimate) -> Section:
+        methods = tuple(MethodScores(name, 4, {}, {}) for name in ("a", "b"))
+        return Section("set", horizon, 4, 9, methods, (Comparison("b", 4, {}, {"crps": skill}),))
+
+    classes = [section("all", estimated(0, 1)), section("1", estimated(0.1, 0.05))]
+    classes.append(section("2", Estimate(0.2, np.nan, np.nan)))
+    packed = re.search(r"base64,([^']+)'", skill_chart(classes, ["a", "b"]))
+    assert packed
+    drawn = base64.b64decode(packed[1]).decode()
+    assert "against b" in drawn
+    assert "4 pairs" in drawn
+    assert drawn.count("LineCollection") == 1

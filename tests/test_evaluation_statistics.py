@@ -1,0 +1,464 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from forecast.evaluation.aggregation import NullResolution
+from forecast.evaluation.cases import Cases
+from forecast.evaluation.catalogue import SCORES, shown
+from forecast.evaluation.change_maps import ChangeMaps
+from forecast.evaluation.change_probability import ChangeProbability
+from forecast.evaluation.energy import EnergyScore
+from forecast.evaluation.features import FeatureDistance, gabor_features, load_vgg16
+from forecast.evaluation.ranks import RankHistogram
+from forecast.evaluation.scoring import all_statistics
+from forecast.evaluation.similarity import StructuralSimilarity
+from forecast.evaluation.spectra import SpectralDistance, radial_log_power
+from forecast.evaluation.statistic import Statistic
+from forecast.evaluation.values import ValueScores
+from preprocessing.errors import MissingFileError, ModelFolderError
+
+
+def cases(difference: Tensor, weight: Tensor | None = None, *, low: Tensor | None = None) -> Cases:
+    b, _, h, w = difference.shape
+    low = torch.full_like(difference, 0.5) if low is None else low
+    return Cases(
+        past=torch.zeros(b, 3, 4, 4),
+        low=low,
+        difference=difference,
+        weight=torch.ones(b, 1, h, w) if weight is None else weight,
+        years=torch.full((b,), 2.0),
+        gsd_m=torch.ones(b),
+        trend=torch.full_like(low, torch.nan),
+        keys=tuple(range(7, 7 + b)),
+    )
+
+
+def noise(*shape: int, seed: int = 0, scale: float = 0.1) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * scale
+
+
+def score(statistic: Statistic, members: Tensor, of: Cases) -> dict[str, float]:
+    found = statistic.scores(statistic.sums(members, of).sum(axis=0))
+    return {name: float(value) for name, value in found.items()}
+
+
+def masked(seed: int = 5) -> tuple[Tensor, Cases]:
+    """An ensemble with gaps, some of it exactly on the truth."""
+    truth = noise(5, 3, 32, 32, seed=seed)
+    members = noise(6, 5, 3, 32, 32, seed=seed + 1)
+    members[0, :, :, :9] = truth[:, :, :9]
+    weight = (noise(5, 1, 32, 32, seed=seed + 2) > -0.05).float()
+    weight[4] = 0
+    return members, cases(truth, weight)
+
+
+@pytest.mark.parametrize("statistic", all_statistics(seed=3), ids=lambda s: s.name)
+def test_sums_do_not_depend_on_batch_or_order(statistic: Statistic) -> None:
+    members, whole = masked()
+    together = statistic.sums(members, whole)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    apart = np.concatenate(
+        [
+            statistic.sums(members[:, part], whole.take(part))
+            for part in (order[:1], order[1:3], order[3:])
+        ]
+    )
+    np.testing.assert_allclose(apart, together[order], rtol=1e-5, atol=1e-5)
+    assert (together[4] == 0).all()  # Nothing seen, nothing added.
+    unknown = statistic.scores(np.zeros(together.shape[1]))
+    for name, value in unknown.items():
+        assert name in SCORES
+        assert np.isnan(value) or (name == "pixels" and value == 0)
+
+
+@pytest.mark.parametrize("statistic", all_statistics(seed=3), ids=lambda s: s.name)
+def test_what_is_not_observed_does_not_count(statistic: Statistic) -> None:
+    members, whole = masked()
+    hidden = (whole.weight == 0).expand_as(whole.difference)
+    spoiled = whole.difference.masked_fill(hidden, 0.4)
+    other = members.masked_fill(hidden, -0.4)
+    changed = cases(spoiled, whole.weight)
+    np.testing.assert_allclose(
+        statistic.sums(other, changed), statistic.sums(members, whole), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("statistic", all_statistics(seed=3), ids=lambda s: s.name)
+def test_scores_of_many_sums_are_those_of_each(statistic: Statistic) -> None:
+    members, whole = masked()
+    sums = statistic.sums(members, whole)[:4]
+    many = statistic.scores(sums)
+    for i in range(4):
+        for name, value in statistic.scores(sums[i]).items():
+            np.testing.assert_allclose(many[name][i], value)
+
+
+def test_values_equal_brute_force() -> None:
+    members, whole = masked()
+    found = score(ValueScores(), members, whole)
+    m = len(members)
+    totals: dict[str, list[float]] = {}
+    seen = whole.weight[:, 0] > 0
+    moved = whole.difference.abs().mean(dim=1) > 20 / 255
+    for suffix, where in (("", seen), ("_changed", seen & moved), ("_unchanged", seen & ~moved)):
+        x = members.permute(0, 2, 1, 3, 4)[:, :, where].double().numpy()
+        y = whole.difference.permute(1, 0, 2, 3)[:, where].double().numpy()
+        pairs = sum(np.abs(a - b) for a, b in itertools.permutations(x, 2))
+        crps = np.abs(x - y).mean(axis=0) - pairs / (2 * m * (m - 1))
+        mse = ((x.mean(axis=0) - y) ** 2).mean()
+        spread = math.sqrt(x.var(axis=0, ddof=1).mean() * (m + 1) / m / mse)
+        totals[f"crps{suffix}"] = crps.mean()
+        totals[f"mae{suffix}"] = np.abs(np.median(x, axis=0) - y).mean()
+        totals[f"rmse{suffix}"] = math.sqrt(mse)
+        totals[f"bias{suffix}"] = (x.mean(axis=0) - y).mean()
+        totals[f"spread_skill{suffix}"] = spread
+    totals["pixels"] = float(seen.sum())
+    assert found == pytest.approx(totals, rel=1e-4)
+
+
+def test_one_member_is_scored_by_its_error() -> None:
+    truth = noise(2, 3, 32, 32)
+    found = score(ValueScores(), torch.zeros(1, 2, 3, 32, 32), cases(truth))
+    assert found["crps"] == pytest.approx(float(truth.abs().mean()), rel=1e-5)
+    assert found["mae"] == found["crps"]
+    assert math.isnan(found["spread_skill"])
+    energy = score(EnergyScore(), torch.zeros(1, 2, 3, 32, 32), cases(truth))["energy"]
+    assert energy == pytest.approx(float(truth.square().mean(dim=(1, 2, 3)).sqrt().mean()))
+
+
+@pytest.mark.parametrize("m", [3, 8])
+def test_a_calibrated_ensemble_has_flat_ranks_and_spread_skill_one(m: int) -> None:
+    # Truth and members share a part that differs from pixel to pixel.
+    centre = noise(20, 3, 32, 32, seed=1)
+    truth, members = (
+        centre + noise(20, 3, 32, 32, seed=2),
+        centre + noise(m, 20, 3, 32, 32, seed=3),
+    )
+    known = cases(truth)
+    n = truth.numel()
+    ranks = RankHistogram(seed=0)
+    share = np.array(ranks.curves(ranks.sums(members, known).sum(axis=0))["rank_share"])
+    # Five standard errors of a share.
+    assert np.abs(share - 1 / (m + 1)).max() < 5 / math.sqrt((m + 1) * n)
+    assert score(ranks, members, known)["rank_deviation"] < 5 * math.sqrt((m + 1) / n)
+    assert abs(score(ranks, members, known)["outlier_excess"]) < 5 / math.sqrt(n)
+    spread = score(ValueScores(), members, known)["spread_skill"]
+    assert spread == pytest.approx(1, abs=5 / math.sqrt(2 * n))
+    narrow = score(ranks, centre + 0.3 * (members - centre), known)
+    assert narrow["rank_deviation"] > 0.3
+    assert narrow["outlier_excess"] > 0.2
+    assert score(ValueScores(), centre + 0.3 * (members - centre), known)["spread_skill"] < 0.5
+
+
+def test_ties_are_broken_at_random_and_repeatably() -> None:
+    truth = torch.zeros(3, 3, 32, 32)
+    members = torch.zeros(4, 3, 3, 32, 32)
+    members[3] = 1.0  # Ranks 0 to 3 are open, 4 is not.
+    sums = RankHistogram(seed=1).sums(members, cases(truth))
+    total = sums.sum(axis=0) / sums.sum()
+    assert total[4] == 0
+    n = truth.numel()
+    assert np.abs(total[:4] - 0.25).max() < 5 * math.sqrt(0.25 * 0.75 / n)
+    np.testing.assert_array_equal(RankHistogram(seed=1).sums(members, cases(truth)), sums)
+    assert (RankHistogram(seed=2).sums(members, cases(truth)) != sums).any()
+
+
+def test_energy_score_equals_brute_force() -> None:
+    members, whole = masked()
+    found = EnergyScore().sums(members, whole)
+    m = len(members)
+    for i in range(4):
+        seen = whole.weight[i].expand(3, -1, -1) > 0
+        x, y = members[:, i][:, seen].double(), whole.difference[i][seen].double()
+        skill = sum(float((a - y).norm()) for a in x) / m
+        pairs = sum(float((a - b).norm()) for a, b in itertools.permutations(x, 2))
+        expected = (skill - pairs / (2 * m * (m - 1))) / math.sqrt(int(seen.sum()))
+        assert found[i, 0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_energy_score_does_not_depend_on_ensemble_size() -> None:
+    truth = noise(4000, 3, 1, 1, seed=1)
+    means, errors = [], []
+    for m in (2, 12):
+        rows = EnergyScore().sums(noise(m, 4000, 3, 1, 1, seed=m), cases(truth))[:, 0]
+        means.append(rows.mean())
+        errors.append(rows.std() / math.sqrt(len(rows)))
+    assert abs(means[0] - means[1]) < 5 * math.hypot(*errors)
+
+
+def test_brier_and_its_parts() -> None:
+    members, whole = masked()
+    found = score(ChangeProbability(), members, whole)
+    seen = whole.weight[:, 0] > 0
+    moved = (members.abs().mean(dim=2) > 20 / 255).double().mean(dim=0)[seen].numpy()
+    truth = (whole.difference.abs().mean(dim=1) > 20 / 255).double()[seen].numpy()
+    assert found["brier"] == pytest.approx(((moved - truth) ** 2).mean(), rel=1e-9)
+    assert found["change_share"] == pytest.approx(truth.mean())
+    assert found["change_share_forecast"] == pytest.approx(moved.mean())
+    uncertainty = truth.mean() * (1 - truth.mean())
+    parts = found["brier_reliability"] - found["brier_resolution"] + uncertainty
+    assert found["brier"] == pytest.approx(parts, rel=1e-9)
+    m = len(members)
+    few = (moved * (1 - moved)).mean() / (m - 1)
+    assert found["brier_fair"] == pytest.approx(found["brier"] - few)
+
+
+def test_fair_brier_does_not_depend_on_ensemble_size() -> None:
+    def draw(*shape: int, seed: int) -> Tensor:
+        change = torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.3
+        return change.float().unsqueeze(-3).expand(*shape[:-2], 3, *shape[-2:])
+
+    truth = draw(60, 32, 32, seed=0)
+    means = [
+        score(ChangeProbability(), draw(m, 60, 32, 32, seed=m), cases(truth))["brier_fair"]
+        for m in (2, 9)
+    ]
+    # Of 0.3 * 0.7, within five standard errors.
+    assert means == pytest.approx([0.21, 0.21], abs=5 * 0.5 / math.sqrt(60 * 1024))
+
+
+def maps(*rows: str) -> Tensor:
+    """Maps of change drawn with `#`: `(len(rows), 1, 3, 1, w)`."""
+    field = torch.tensor([[float(c == "#") for c in row] for row in rows])
+    return field[:, None, None, None].expand(-1, 1, 3, 1, -1)
+
+
+def test_change_maps_by_hand() -> None:
+    # Member 1: two hits, one miss, one false alarm. Member 2: no hit, three misses, five alarms.
+    truth = maps("###.....")[0]
+    members = maps("##.#....", "...#####")
+    found = score(ChangeMaps(seed=0), members, cases(truth))
+    assert found["figure_of_merit"] == pytest.approx((2 + 0) / (4 + 8))
+    assert found["quantity"] == pytest.approx((0 + 2) / 2 / 8)
+    assert found["allocation"] == pytest.approx((2 + 6) / 2 / 8)
+    # 4.5 pixels are expected, so 4: pixel 4 is sure, then three of the six at one half.
+    rows = ChangeMaps(seed=0).sums(members, cases(truth))[0]
+    assert rows[6] == 4
+    assert found["figure_of_merit_random"] == pytest.approx((4 * 3 / 8) / (4 + 3 - 4 * 3 / 8))
+    assert 0 <= rows[5] <= 2
+
+
+def test_the_matched_map_takes_the_most_probable() -> None:
+    truth = maps("##......")[0]
+    members = maps("##......", "#.#.....", "##......", "...#....")
+    found = score(ChangeMaps(seed=0), members, cases(truth))
+    assert found["figure_of_merit_matched"] == 1
+
+
+def test_random_allocation_is_what_random_maps_get() -> None:
+    truth = (noise(1, 1, 32, 32, seed=4) > 0.1).float().expand(1, 3, -1, -1)
+    share = 300 / 1024
+    hits = []
+    for seed in range(200):
+        chosen = np.random.default_rng(seed).permutation(1024)[:300]
+        hits.append(float(truth[0, 0].flatten()[chosen].sum()))
+    certain = torch.zeros(1, 1, 3, 32, 32)
+    certain.view(3, -1)[:, np.random.default_rng(0).permutation(1024)[:300]] = 1
+    row = ChangeMaps(seed=0).sums(certain, cases(truth))[0]
+    assert row[6] == 300
+    assert row[8] == pytest.approx(share * row[7])
+    assert np.mean(hits) == pytest.approx(row[8], abs=5 * np.std(hits) / math.sqrt(200))
+
+
+@given(st.integers(0, 2**16), st.integers(1, 5))
+@settings(max_examples=20)
+def test_disagreements_add_up(seed: int, m: int) -> None:
+    members, truth = noise(m, 3, 3, 32, 32, seed=seed), noise(3, 3, 32, 32, seed=seed + 1)
+    found = score(ChangeMaps(seed=0), members, cases(truth))
+    ours, theirs = (x.abs().mean(dim=-3) > 20 / 255 for x in (members, truth))
+    wrong = float((ours != theirs).double().mean())
+    assert found["quantity"] + found["allocation"] == pytest.approx(wrong)
+    assert 0 <= found["figure_of_merit"] <= 1
+    assert 0 <= found["figure_of_merit_matched"] <= 1
+
+
+def test_a_perfect_forecast_is_perfect() -> None:
+    truth = noise(3, 3, 32, 32, seed=9)
+    found: dict[str, float] = {}
+    for statistic in all_statistics(seed=0):
+        found |= score(statistic, truth.expand(4, -1, -1, -1, -1), cases(truth))
+    for name in ("crps", "mae", "rmse", "bias", "energy", "brier", "quantity", "allocation"):
+        assert found[name] == pytest.approx(0, abs=1e-9)
+    for name in ("spectral_distance_db", "spectral_bias_db", "gabor_distance"):
+        assert found[name] == pytest.approx(0, abs=1e-9)
+    for name in ("figure_of_merit", "figure_of_merit_matched", "ssim"):
+        assert found[name] == pytest.approx(1, abs=1e-6)
+    assert found["null_resolution_px"] == 4
+
+
+def ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Equation 13 of Wang et al. 2004, with a window of 7 px."""
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        return gaussian_filter(x, 1.5, radius=3, mode="mirror")
+
+    va, vb = mean(a * a) - mean(a) ** 2, mean(b * b) - mean(b) ** 2
+    shared = mean(a * b) - mean(a) * mean(b)
+    light = (2 * mean(a) * mean(b) + 0.01**2) / (mean(a) ** 2 + mean(b) ** 2 + 0.01**2)
+    return light * (2 * shared + 0.03**2) / (va + vb + 0.03**2)
+
+
+def test_ssim_equals_its_formula() -> None:
+    truth, members = noise(2, 3, 32, 32, seed=1), noise(2, 2, 3, 32, 32, seed=2)
+    members = truth + 0.5 * members
+    weight = torch.ones(2, 1, 32, 32)
+    weight[0, :, :10] = 0
+    found = score(StructuralSimilarity(), members, cases(truth, weight))["ssim"]
+    total, count = 0.0, 0
+    for m, i, c in itertools.product(range(2), range(2), range(3)):
+        seen = weight[i, 0].numpy()
+        a, b = (
+            (0.5 + x.double().numpy() * seen).clip(0, 1) for x in (members[m, i, c], truth[i, c])
+        )
+        total += float((ssim_map(a, b) * seen).sum())
+        count += int(seen.sum())
+    assert found == pytest.approx(total / count, rel=1e-3)  # Float32 variances of 0.01.
+    assert 0.3 < found < 0.95
+
+
+def test_power_of_white_noise_is_its_variance() -> None:
+    power = radial_log_power(noise(400, 3, 32, 32, scale=0.2))
+    linear = (10 ** (power / 10)).mean(dim=0)
+    np.testing.assert_allclose(linear[2:], 0.04, rtol=0.05)
+
+
+def test_a_wave_shows_in_its_ring() -> None:
+    x = torch.arange(32) / 32
+    wave = 0.3 * torch.cos(2 * math.pi * 6 * x).expand(3, 32, 32)
+    assert int(radial_log_power(wave).argmax()) == 6 - 1
+
+
+def test_blurred_members_lack_fine_texture() -> None:
+    truth = noise(4, 3, 32, 32, seed=3)
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1)
+    found = score(SpectralDistance(), blurred[None], cases(truth))
+    assert found["spectral_bias_db"] < -3
+    assert found["spectral_distance_db"] > 3
+    quiet = truth / 3  # Twice as much is still within 0..1.
+    louder = score(SpectralDistance(), 2 * quiet[None], cases(quiet))
+    assert louder["spectral_distance_db"] == pytest.approx(20 * math.log10(2), abs=0.01)
+
+
+def test_null_resolution_by_construction() -> None:
+    # The mean over 2x2 blocks is known, the rest is wrong: as noisy as the truth within blocks.
+    blocks = torch.nn.functional.interpolate(noise(20, 3, 16, 16, seed=1), scale_factor=2)
+    detail, wrong = (noise(20, 3, 32, 32, seed=s, scale=0.3) for s in (2, 3))
+
+    def within(field: Tensor) -> Tensor:
+        mean = torch.nn.functional.avg_pool2d(field, 2)
+        return field - torch.nn.functional.interpolate(mean, scale_factor=2)
+
+    truth = blocks + within(detail)
+    statistic = NullResolution()
+    sums = statistic.sums((blocks + within(wrong))[None], cases(truth)).sum(axis=0)
+    assert statistic.scores(sums)["null_resolution_px"] == 8
+    ratios = statistic.curves(sums)["rmse_ratio"]
+    assert ratios[0] > 1
+    assert ratios[1] == pytest.approx(0, abs=1e-3)
+    still = statistic.sums(torch.zeros(1, 20, 3, 32, 32), cases(truth)).sum(axis=0)
+    assert statistic.scores(still)["null_resolution_px"] == math.inf
+    assert statistic.curves(still)["rmse_ratio"] == pytest.approx([1.0] * 6)
+    assert shown("null_resolution_px", math.inf) == "never"
+
+
+def test_blocks_count_by_what_is_seen_of_them() -> None:
+    members, whole = masked()
+    statistic = NullResolution()
+    found = statistic.curves(statistic.sums(members, whole).sum(axis=0))["rmse_ratio"]
+    weight = whole.weight[:, 0].double().numpy().reshape(5, 8, 4, 8, 4).sum(axis=(2, 4))[:, None]
+    squares = []
+    for field in (members.mean(dim=0) - whole.difference, whole.difference):
+        seen = (field * whole.weight).double().numpy().reshape(5, 3, 8, 4, 8, 4).sum(axis=(3, 5))
+        squares.append((seen**2 / np.maximum(weight, 1)).sum())  # Mean squared, times weight.
+    assert found[2] == pytest.approx(math.sqrt(squares[0] / squares[1]), rel=1e-4)
+
+
+def test_gabor_features_see_direction_and_scale() -> None:
+    x = torch.arange(32) * math.pi / 2  # Waves of 4 px.
+    wave = (0.5 + 0.3 * torch.cos(x)).expand(1, 3, 32, 32)
+    levels = gabor_features(wave)
+    assert [tuple(level.shape) for level in levels] == [
+        (1, 24, 32, 32),
+        (1, 24, 16, 16),
+        (1, 24, 8, 8),
+    ]
+    energy = levels[0].square().mean(dim=(0, 2, 3))[:8].view(4, 2).sum(dim=1)
+    assert int(energy.argmax()) == 0
+    turned = gabor_features(wave.transpose(2, 3))[0].square().mean(dim=(0, 2, 3))[:8]
+    assert int(turned.view(4, 2).sum(dim=1).argmax()) == 2
+    grey = levels[0][:, 8:]
+    assert float(grey.abs().max()) < 1e-6
+    flat = gabor_features(torch.full((1, 3, 32, 32), 0.7))
+    assert max(float(level.abs().max()) for level in flat) < 1e-5
+
+
+def test_the_stand_in_prefers_texture_to_blur() -> None:
+    truth = noise(4, 3, 32, 32, seed=3)
+    near = truth + noise(4, 3, 32, 32, seed=4, scale=0.02)
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1)
+    distance = FeatureDistance.gabor()
+    scores = [score(distance, x[None], cases(truth))["gabor_distance"] for x in (near, blurred)]
+    assert scores[0] < 0.3 * scores[1]
+
+
+def test_feature_distance_is_of_unit_vectors() -> None:
+    truth = noise(4, 3, 32, 32, seed=3)
+    fainter = score(FeatureDistance.gabor(), 0.6 * truth[None], cases(truth))["gabor_distance"]
+    other = noise(1, 4, 3, 32, 32, seed=4)
+    assert fainter < 0.01
+    # Unrelated unit vectors are the root of 2 apart.
+    assert score(FeatureDistance.gabor(), other, cases(truth))["gabor_distance"] == pytest.approx(
+        2, abs=0.3
+    )
+
+
+def test_vgg16_takes_weights_from_a_file(tmp_path) -> None:
+    torch.manual_seed(0)
+    channels, number, stored = 3, 0, {}
+    for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512):
+        if width:
+            weight = torch.randn(width, channels, 3, 3) * (2 / channels / 9) ** 0.5
+            stored[f"features.{number}.weight"] = weight
+            stored[f"features.{number}.bias"] = torch.zeros(width)
+            channels, number = width, number + 2
+        else:
+            number += 1
+    stored["classifier.0.weight"] = torch.zeros(2, 2)
+    torch.save(stored, tmp_path / "vgg16.pth")
+    image = torch.rand(1, 3, 32, 32)
+    levels = load_vgg16(tmp_path / "vgg16.pth")(image)
+    assert [level.shape[1:] for level in levels] == [
+        (64, 32, 32),
+        (128, 16, 16),
+        (256, 8, 8),
+        (512, 4, 4),
+        (512, 2, 2),
+    ]
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (image - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+    for layer in (0, 2):
+        x = torch.conv2d(x, stored[f"features.{layer}.weight"], padding=1).relu()
+    torch.testing.assert_close(levels[0], x)
+    truth = noise(2, 3, 32, 32)
+    distance = FeatureDistance.vgg16(tmp_path / "vgg16.pth")
+    assert score(distance, truth[None], cases(truth)) == pytest.approx({"vgg16_distance": 0})
+    assert score(distance, -truth[None], cases(truth))["vgg16_distance"] > 0.01
+
+    del stored["features.28.bias"]
+    torch.save(stored, tmp_path / "part.pth")
+    with pytest.raises(ModelFolderError, match="torchvision"):
+        load_vgg16(tmp_path / "part.pth")
+    (tmp_path / "text.pth").write_text("no weights")
+    with pytest.raises(ModelFolderError, match=r"text\.pth"):
+        load_vgg16(tmp_path / "text.pth")
+    with pytest.raises(MissingFileError, match="none"):
+        load_vgg16(tmp_path / "none.pth")
