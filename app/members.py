@@ -62,6 +62,7 @@ def stepper_of(task: MemberTask) -> RegionStepper:
         ESRGANLift(load_network()),
         height=shape[1],
         width=shape[2],
+        gsd_m=task.grid.gsd_m,
         steps=task.steps,
     )
 

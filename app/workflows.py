@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from app.evaluation import evaluate
 from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.request import ForecastRequest
-from preprocessing.config import load_config
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 
 if TYPE_CHECKING:
@@ -85,16 +83,17 @@ def train_forecast(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Train a forecaster by a TOML recipe (the shipped one where None) into a model folder.
+    """Train a forecaster by a TOML recipe into a model folder.
 
+    The recipe is a file or the name of one that ships: `tiny`, `base` (where None), `reference`.
     With `init` it starts from the weights of that model.
     """
-    from forecast.training.config import TrainingConfig
+    from forecast.training.config import read_recipe
     from forecast.training.loop import train_forecast as train
 
-    with as_file(files("forecast") / "recipes" / "base.toml") as shipped:
-        recipe = load_config(TrainingConfig, config or shipped)
-    return train(stores, out, recipe, init=init, resume=resume, progress=progress)
+    return train(
+        stores, out, read_recipe(config or "base"), init=init, resume=resume, progress=progress
+    )
 
 
 def train_sr(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from forecast.objects import settle, share_noise
 from forecast.patches import to_low
+from forecast.process import Sampler
 from forecast.sampling import sample
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
 from preprocessing.precision import autocast
@@ -19,10 +20,12 @@ def predict_tiles(
     model: ForecastUNet,
     past: Tensor,
     years: Tensor,
+    gsd_m: Tensor | None = None,
     *,
     members: int,
     seed: int,
     steps: int | None = None,
+    sampler: Sampler | None = None,
 ) -> Tensor:
     """Forecast single tiles straight to their horizon, without lifting them.
 
@@ -30,9 +33,11 @@ def predict_tiles(
         model: In evaluation mode.
         past: `(b, 3, 4h, 4w)`, 0..1.
         years: `(b,)` horizons.
+        gsd_m: `(b,)` metres per pixel, 0 where not known. Default: not known.
         members: Members, m.
         seed: Of the noise.
         steps: Network passes; the model's own default where None.
+        sampler: Solver, likewise.
 
     Returns:
         Differences future minus past `(m, b, 3, h, w)` in units of 0..1.
@@ -46,17 +51,18 @@ def predict_tiles(
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
 
         def denoise(x: Tensor, time: float) -> Tensor:
-            output: Tensor = model(x, condition, x.new_full((len(x),), time), years)
-            return output
+            return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m)
 
         outputs = []
-        for _ in range(members):
+        for member in range(members):
             noise = torch.randn(shape, generator=generator).to(device)
             output = sample(
                 denoise,
                 share_noise(noise, labels),
-                objective=config.objective,
+                model.process,
                 steps=steps or config.sampling_steps,
+                sampler=sampler or config.sampler,
+                seed=seed * 1_000_003 + member,
             )
             outputs.append(settle(output, labels))
     scaled = torch.stack(outputs).float()

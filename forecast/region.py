@@ -54,6 +54,7 @@ class RegionStepper:
         lift: From low to full resolution.
         height: Rows of the (padded) image, a multiple of 4, at least 128.
         width: Columns, likewise.
+        gsd_m: Metres per pixel; None where not known.
         stride: Step between tiles on the low-resolution grid, 1 to 32; 16 lets four tiles
             cover each pixel.
         batch_size: Tiles a pass.
@@ -67,6 +68,7 @@ class RegionStepper:
         *,
         height: int,
         width: int,
+        gsd_m: float | None = None,
         stride: int = 16,
         batch_size: int = 16,
         steps: int | None = None,
@@ -77,6 +79,7 @@ class RegionStepper:
         self._height, self._width = height // FACTOR, width // FACTOR
         self._tiles = plan_tiles(self._height, self._width, size=_TILE, stride=stride)
         self._weight = tile_weight(_TILE, _TILE - stride)
+        self._gsd_m = gsd_m or 0.0
         self._batch_size = batch_size
         self._steps = steps or int(model.config.sampling_steps)
         self._blocks = _blocks(self._height, self._width, _LIFT_BLOCK)
@@ -122,11 +125,12 @@ class RegionStepper:
                 ).to(device)
                 noisy = torch.stack([canvas[(slice(None), *tile.slices)] for tile in tiles])
                 with autocast(device):
-                    output = model(
+                    output = model.guided(
                         noisy.to(device),
                         model.condition(past),
                         past.new_full((len(tiles),), time),
                         past.new_full((len(tiles),), years),
+                        past.new_full((len(tiles),), self._gsd_m),
                     )
                 for tile, values in zip(tiles, output.cpu().numpy(), strict=True):
                     blend.add(tile, values, self._weight)
@@ -140,8 +144,10 @@ class RegionStepper:
         scaled = sample(
             fused,
             share_noise(torch.from_numpy(noise)[None], labels)[0],
-            objective=model.config.objective,
+            model.process,
             steps=self._steps,
+            sampler=model.config.sampler,
+            seed=int(np.random.SeedSequence([key.seed, key.member, key.year]).generate_state(1)[0]),
         )
         return anchored(
             settle(scaled[None], labels)[0].numpy() * np.float32(model.config.target_scale)

@@ -5,45 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
-from forecast.unet import Objective
+from forecast.process import ONE_PASS, Process, Sampler
 
 __all__ = ["Denoise", "sample"]
+
+_TIMES = 1000.0
 
 Denoise = Callable[[Tensor, float], Tensor]
 
 
-def sample(denoise: Denoise, noise: Tensor, *, objective: Objective, steps: int) -> Tensor:
+def sample(
+    denoise: Denoise,
+    noise: Tensor,
+    process: Process,
+    *,
+    steps: int,
+    sampler: Sampler = "default",
+    seed: int = 0,
+) -> Tensor:
     """Turn noise into a scaled difference.
 
-    With the objective `crps` this is one call of `denoise`. With `flow` it is the Euler
-    integration of a rectified flow (Liu et al. 2022; Lipman et al. 2022) from time 1 to 0.
+    Models of one pass (`crps`, `mean`) are called once, at time 1; `mean` sees no noise. Others
+    are integrated from noise to data by a scheduler of diffusers.
 
     Args:
         denoise: `(x, time) -> network output`, of any spatial size. For a region it fuses the
             outputs of overlapping tiles, so fusion happens at every step.
         noise: Standard normal, any shape.
-        objective: What the network predicts.
+        process: What the network was trained on.
         steps: Network passes, at least 1.
+        sampler: Solver; `default` is Euler for `flow` and DDIM for diffusions.
+        seed: Of the noise that `ddpm` adds on the way.
 
     Returns:
         Scaled difference of the shape of `noise`.
 
     Raises:
-        ValueError: `steps` is below 1, or above 1 for a one-pass model.
+        ValueError: `steps` is below 1, or above 1 for a one-pass model; a sampler that does not
+            fit.
     """
     if steps < 1:
         raise ValueError(f"expected at least one step, got {steps}")
-    if objective == "crps":
+    if process.objective in ONE_PASS:
         if steps != 1:
-            raise ValueError(f"a model trained by CRPS takes one step, got {steps}")
-        return denoise(noise, 1.0)
-    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)
-    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1.0 / steps, steps).tolist())
+            raise ValueError(f"a model of '{process.objective}' takes one step, got {steps}")
+        return denoise(torch.zeros_like(noise) if process.objective == "mean" else noise, 1.0)
+    solver = process.solver(sampler, steps)
+    extra = {}
+    if sampler == "ddpm":
+        extra["generator"] = torch.Generator(noise.device).manual_seed(seed)
     x = noise
-    for timestep in scheduler.timesteps:
-        velocity = denoise(x, float(timestep) / 1000.0)
-        x = scheduler.step(velocity, timestep, x, return_dict=False)[0]
+    for timestep in solver.timesteps:
+        output = denoise(x, float(timestep) / _TIMES)
+        x = solver.step(output, timestep, x, return_dict=False, **extra)[0]
     return x

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
+from forecast.circumstances import Circumstances, circumstances
 from forecast.objects import object_labels
 from forecast.patches import FACTOR, PatchLayout, to_patches
+from forecast.process import NoiseSchedule, Objective, Process, Sampler
 
-__all__ = ["NOISE_CHANNELS", "PATCH_CHANNELS", "ForecastUNet", "Objective"]
+__all__ = ["NOISE_CHANNELS", "PATCH_CHANNELS", "ForecastUNet"]
 
-Objective = Literal["crps", "flow"]
 NOISE_CHANNELS = 3
 PATCH_CHANNELS = 3 * FACTOR**2
 _IMAGE_CENTRE, _IMAGE_SPREAD = 0.5, 0.25
@@ -24,7 +25,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Generates the scaled difference future minus past at a quarter of the resolution.
 
     51 input channels: 3 of noise (or of the noisy difference) and 48 patch channels of the
-    past. The horizon in years enters through the class embedding of `UNet2DModel`.
+    past. The horizon in years and the metres per pixel enter through the class embedding of
+    `UNet2DModel`.
 
     Args:
         block_out_channels: Width of each level.
@@ -32,12 +34,19 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         attention_levels: How many of the deepest levels attend.
         patch_layout: See `forecast.patches.to_patches`.
         objective: What the weights were trained for. `crps`: one pass turns noise into a member
-            (trained by the fair CRPS over two members). `flow`: the velocity of a rectified
-            flow, integrated in `sampling_steps` passes.
+            (trained by the fair CRPS over two members). `mean`: one pass answers the expected
+            change, without noise. Others take `sampling_steps` passes, see `Process`.
         sampling_steps: Network passes a forecast takes by default.
+        noise_schedule: Of `noise` and `velocity`.
+        sampler: Solver of a forecast of several passes.
+        guidance: Weight of the picture in forecasts of several passes: above 1 the output is
+            pushed away from that without picture (classifier-free guidance, Ho and Salimans
+            2022). Needs training with `condition_dropout`.
         object_scales: Sizes of objects that share their noise (`forecast.objects`), the finest
             first, one noise channel each; the other channels, before them, are white. The finest
-            objects change as a whole. None for `flow`.
+            objects change as a whole. None for objectives of several
+            passes.
+        resolution_condition: Whether the metres per pixel are a condition.
         target_scale: Standard deviation of the training difference, in units of 0..1.
         horizon_years: Shortest and longest horizon seen in training.
         gsd_m: Smallest and largest metres per pixel seen in training.
@@ -52,7 +61,11 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         patch_layout: PatchLayout = "aligned",
         objective: Objective = "crps",
         sampling_steps: int = 1,
+        noise_schedule: NoiseSchedule = "cosine",
+        sampler: Sampler = "default",
+        guidance: float = 1.0,
         object_scales: tuple[float, ...] = (),
+        resolution_condition: bool = False,
         target_scale: float = 0.1,
         horizon_years: tuple[float, float] = (1.0, 10.0),
         gsd_m: tuple[float, float] = (0.6, 90.0),
@@ -60,9 +73,10 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         super().__init__()
         if len(object_scales) > NOISE_CHANNELS or (object_scales and objective != "crps"):
             raise ValueError(
-                f"expected at most {NOISE_CHANNELS} object scales, and none for 'flow', "
+                f"expected at most {NOISE_CHANNELS} object scales, and none but for 'crps', "
                 f"got {object_scales} for '{objective}'"
             )
+        Process(objective, noise_schedule)
         levels = len(block_out_channels)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
@@ -73,10 +87,18 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             layers_per_block=layers_per_block,
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
             up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
-            class_embed_type="timestep",
+            class_embed_type="identity",
             norm_num_groups=16,
             attention_head_dim=32,
         )
+        self.unet.class_embedding = Circumstances(
+            block_out_channels[0], 4 * block_out_channels[0], resolution=resolution_condition
+        )
+
+    @property
+    def process(self) -> Process:
+        """What it was trained on."""
+        return Process(self.config.objective, self.config.noise_schedule)
 
     def condition(self, past: Tensor) -> Tensor:
         """Patch channels of a past image `(b, 3, 4h, 4w)` in 0..1: `(b, 48, h, w)`, unit scale."""
@@ -87,7 +109,14 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Objects of images `(b, 3, h, w)` in 0..1: labels `(b, s, h, w)`, see `object_labels`."""
         return object_labels(low, self.config.object_scales)
 
-    def forward(self, noisy: Tensor, condition: Tensor, time: Tensor, years: Tensor) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        condition: Tensor,
+        time: Tensor,
+        years: Tensor,
+        gsd_m: Tensor | None = None,
+    ) -> Tensor:
         """One pass of the network.
 
         Args:
@@ -95,12 +124,29 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             condition: `(b, 48, h, w)` from `condition`.
             time: `(b,)` position on the noise path, 1 is pure noise and 0 is data.
             years: `(b,)` horizon in years.
+            gsd_m: `(b,)` metres per pixel of the past, 0 where not known. Default: not known.
 
         Returns:
-            `(b, 3, h, w)`: the scaled difference (`crps`) or the velocity noise minus data
-            (`flow`), float32.
+            `(b, 3, h, w)` float32: the scaled difference (`crps`, `mean`) or what the process
+            asks for.
         """
         stacked = torch.cat([noisy, condition], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)
-        output: Any = self.unet(stacked, time * 1000.0, class_labels=years * 10.0)
+        output: Any = self.unet(stacked, time * 1000.0, class_labels=circumstances(years, gsd_m))
         return output.sample.float()  # type: ignore[no-any-return]
+
+    def guided(
+        self,
+        noisy: Tensor,
+        condition: Tensor,
+        time: Tensor,
+        years: Tensor,
+        gsd_m: Tensor | None = None,
+    ) -> Tensor:
+        """`forward`, with the guidance the model is configured for."""
+        output: Tensor = self(noisy, condition, time, years, gsd_m)
+        weight = float(self.config.guidance)
+        if weight == 1.0:
+            return output
+        blind: Tensor = self(noisy, torch.zeros_like(condition), time, years, gsd_m)
+        return blind + weight * (output - blind)

@@ -99,9 +99,7 @@ def test_excluded_pixels_are_not_clear(tmp_path: Path) -> None:
     np.testing.assert_array_equal(CloudSource.open(path, "mask").clear(GRID), ~holes)
 
 
-@settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.integers(-40, 90),
     col=st.integers(-40, 110),

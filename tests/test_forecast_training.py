@@ -8,15 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing import event_accumulator
 
 from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
-from forecast.training.config import TrainingConfig
+from forecast.training import loop
+from forecast.training.config import TrainingConfig, read_recipe
 from forecast.training.data import Batch, PairData, read_pairs
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
+from forecast.unet import ForecastUNet
 from preprocessing.config import ConfigError, load_config
-from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.errors import (
+    MissingFileError,
+    ModelFolderError,
+    OutputExistsError,
+    PairStoreError,
+)
 from preprocessing.pairs import Pairs, PairStore
 
 TINY = TrainingConfig(
@@ -57,6 +65,12 @@ def make_store(path: Path, n: int = 12) -> Path:
     return path
 
 
+def event_steps(run: Path) -> list[int]:
+    """Steps of the loss that TensorBoard shows."""
+    events = event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload()
+    return [event.step for event in events.Scalars("loss")]
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_model(folder, device=torch.device("cpu")).state_dict())
 
@@ -64,9 +78,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     "options",
     [
-        {"objective": "crps"},
-        {"objective": "crps", "object_scales": (20.0, 60.0), "rollout_share": 0.5},
-        {"objective": "flow", "sampling_steps": 3},
+        {
+            "objective": "crps",
+            "object_scales": (20.0, 60.0),
+            "rollout_share": 0.5,
+            "resolution_condition": True,
+        },
+        {"objective": "velocity", "sampling_steps": 3, "condition_dropout": 0.5, "patience": 9},
+        {"objective": "mean"},
     ],
 )
 def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[str, Any]) -> None:
@@ -86,6 +105,7 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[st
     train_forecast([store], tmp_path / "parts", config, resume=True)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert event_steps(tmp_path / "parts") == [4, 8]
     log = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [4, 8]
     assert {"landcast", "persistence", "dressed persistence"} == set(log[0]["validation"]["toy"])
@@ -95,19 +115,19 @@ def test_training_learns_a_simple_change(tmp_path: Path) -> None:
     store = make_store(tmp_path / "pairs.zarr")
     config = replace(
         TINY,
-        steps=220,
+        steps=60,
         batch_size=4,
         learning_rate=2e-3,
-        validate_every=220,
+        validate_every=60,
         ema_decay=0.9,
-        checkpoint_every=220,
+        checkpoint_every=60,
         colour_jitter=0.0,
         horizon_power=0.0,
     )
     train_forecast([store], tmp_path / "run", config)
     entry = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])
     scores = entry["validation"]["toy"]
-    # An untrained network is worse than persistence; this one has seen 220 small batches.
+    # An untrained network is worse than persistence; this one has seen 60 small batches.
     assert scores["landcast"]["rmse"] < 0.75 * scores["persistence"]["rmse"]
 
 
@@ -121,9 +141,40 @@ def test_second_stage_starts_from_the_first(tmp_path: Path) -> None:
     facts = json.loads((second / "training.json").read_text())
     assert facts["init_sha256"] == weights_sha256(first)
     assert load_model(second).config.target_scale == load_model(first).config.target_scale
+    # A recipe may ask for more than the parent knows, which at first changes nothing, not for less.
+    more = replace(still, resolution_condition=True)
+    third = train_forecast([store], tmp_path / "more", more, init=str(first))
+    after = weights(third)
+    assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in before)
+    assert len(after) > len(before)
+    with pytest.raises(ModelFolderError, match="it drops"):
+        train_forecast([store], tmp_path / "less", still, init=str(third))
     wide = replace(TINY, block_out_channels=(32, 32))
     with pytest.raises(ModelFolderError, match="block_out_channels"):
         train_forecast([store], tmp_path / "third", wide, init=str(first))
+
+
+def test_training_stops_when_it_gets_no_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best of the validations is exported, here the second."""
+    crps = iter([0.9, 0.5, 0.6, 0.7, 0.1])
+    exported: dict[int, dict[str, torch.Tensor]] = {}
+
+    def scores(model: ForecastUNet, *args: Any, **options: Any) -> dict[str, Any]:
+        exported[len(exported)] = {k: v.clone().half() for k, v in model.state_dict().items()}
+        return {"toy": {"landcast": {"crps": next(crps)}, "dressed persistence": {"crps": 1.0}}}
+
+    monkeypatch.setattr(loop, "score_tiles", scores)
+    monkeypatch.setattr(loop, "score_table", str)
+    store = make_store(tmp_path / "pairs.zarr")
+    config = replace(TINY, steps=20, validate_every=2, patience=2)
+    train_forecast([store], tmp_path / "run", config)
+    facts = json.loads((tmp_path / "run/training.json").read_text())
+    assert (facts["steps_done"], facts["exported_step"]) == (8, 4)
+    shipped = weights(tmp_path / "run")
+    assert all(torch.equal(shipped[name].half(), value) for name, value in exported[1].items())
+    assert not all(torch.equal(shipped[name].half(), v) for name, v in exported[3].items())
 
 
 def test_refusals(tmp_path: Path) -> None:
@@ -170,7 +221,7 @@ def test_recipes_are_strict(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected int for steps"):
         load_config(TrainingConfig, recipe)
     recipe.write_text('objective = "crsp"\n')
-    with pytest.raises(ConfigError, match="objective to be one of crps, flow"):
+    with pytest.raises(ConfigError, match="objective to be one of crps, mean, flow"):
         load_config(TrainingConfig, recipe)
     recipe.write_text("members = 1\n")
     with pytest.raises(ConfigError, match="members >= 2"):
@@ -185,7 +236,9 @@ def test_a_first_step_moves_only_pairs_that_have_time_for_two() -> None:
     model = TINY.build(target_scale=0.1, horizon_years=(1, 4), gsd_m=(10, 10))
     past = torch.full((2, 3, 128, 128), 0.5)
     generator = torch.Generator().manual_seed(0)
-    moved, picture = first_step(model, past, torch.tensor([0.0, 2.0]), generator)
+    moved, picture = first_step(
+        model, past, torch.tensor([0.0, 2.0]), torch.full((2,), 10.0), generator
+    )
     assert float(moved[0].abs().max()) == 0
     assert torch.equal(picture[0], past[0])
     assert float(moved[1].abs().max()) > 0
@@ -201,16 +254,44 @@ def test_a_rollout_is_scored_by_where_it_ends() -> None:
     torch.nn.init.zeros_(model.unet.conv_out.bias)
     generator = torch.Generator().manual_seed(0)
     past = torch.rand((2, 3, 128, 128), generator=generator)
-    batch = Batch.of(past, past.flip(3), torch.ones(2, 1, 128, 128), torch.tensor([1.0, 4.0]))
+    batch = Batch.of(
+        past,
+        past.flip(3),
+        torch.ones(2, 1, 128, 128),
+        torch.tensor([1.0, 4.0]),
+        torch.full((2,), 10.0),
+    )
     losses = [
-        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0))
+        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0).detach())
         for share in (0.0, 1.0)
     ]
     assert losses[0] == pytest.approx(losses[1])
     torch.nn.init.constant_(model.unet.conv_out.bias, 1.0)
     moved = [
-        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0))
+        float(training_loss(model, batch, replace(TINY, rollout_share=share), 0).detach())
         for share in (0.0, 1.0)
     ]
     # Two steps of one each end at two where there is time for two.
     assert moved[0] != pytest.approx(moved[1])
+
+
+def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
+    tiny, base, reference = (read_recipe(name) for name in ("tiny", "base", "reference"))
+    assert reference.patch_layout == "contiguous"
+    assert not reference.scaled_target
+    with torch.device("meta"):
+        sizes = [
+            sum(
+                p.numel()
+                for p in recipe.build(
+                    target_scale=0.1, horizon_years=(1, 7), gsd_m=(0.6, 90)
+                ).parameters()
+            )
+            for recipe in (tiny, base, reference)
+        ]
+    assert sizes[0] < sizes[1] / 3 < sizes[2] / 50
+    own = tmp_path / "own.toml"
+    own.write_text("steps = 7\n")
+    assert read_recipe(own).steps == 7
+    with pytest.raises(MissingFileError, match="large"):
+        read_recipe("large")

@@ -214,9 +214,7 @@ def test_too_few_bands(tmp_path: Path) -> None:
         RasterSource.open(path)
 
 
-@settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.integers(-30, 80),
     col=st.integers(-30, 100),

@@ -14,10 +14,14 @@ __all__ = ["train"]
 
 train = typer.Typer(help="Train a model on pair stores.", no_args_is_help=True)
 
-_Stores = Annotated[list[Path], typer.Argument(metavar="PAIRS.zarr...", help="Pair stores.")]
+_Stores = Annotated[
+    list[Path],
+    typer.Argument(metavar="PAIRS.zarr...", help="Pair stores: folders, http:// or s3://."),
+]
 _Model = Annotated[Path, typer.Option("--out", metavar="MODEL", help="Folder for the model.")]
 _Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Recipe; built in if not given.")
+    Path | None,
+    typer.Option("--config", metavar="RECIPE", help="TOML file, or the name of a shipped recipe."),
 ]
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from forecast.patches import PatchLayout
-from forecast.unet import ForecastUNet, Objective
+from forecast.process import ONE_PASS, NoiseSchedule, Objective, Sampler
+from forecast.unet import ForecastUNet
+from preprocessing.config import load_config
 
-__all__ = ["TrainingConfig"]
+__all__ = ["TrainingConfig", "read_recipe"]
+
+_RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 @dataclass(frozen=True)
@@ -19,9 +24,17 @@ class TrainingConfig:
         layers_per_block: Residual blocks a level.
         attention_levels: How many of the deepest levels attend.
         patch_layout: `aligned` or `contiguous`.
-        objective: `crps` (one pass) or `flow` (several).
+        objective: `crps` or `mean` (one pass), `flow`, `noise` or `velocity` (several).
         sampling_steps: Passes of a forecast.
+        noise_schedule: Of `noise` and `velocity`: `linear` or `cosine`.
+        sampler: Solver of a forecast of several passes.
+        condition_dropout: Share of the items that are learnt without their picture, so that a
+            model of several passes can be guided.
+        scaled_target: Divide the difference by its standard deviation over the training pairs.
         object_scales: Sizes of objects that change as a whole, see `forecast.objects`.
+        resolution_condition: Tell the network the metres per pixel.
+        gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
+            also serves images without georeference.
         rollout_share: Share of the steps that continue from a forecast of half the horizon
             instead of from the past, so that the network meets its own results.
         steps: Optimiser steps.
@@ -42,6 +55,9 @@ class TrainingConfig:
         validate_every: Steps between validations.
         validation_pairs: Pairs of the val split that are scored each time, evenly by dataset.
         validation_members: Members of the validation ensembles.
+        patience: Stop after so many validations without a better CRPS (the mean over datasets of
+            the ratio to dressed persistence), and keep the weights of the best one; 0 trains to
+            the end and keeps the last.
         checkpoint_every: Steps between resumable checkpoints.
         bfloat16: Autocast the network; losses stay in float32.
     """
@@ -52,7 +68,13 @@ class TrainingConfig:
     patch_layout: PatchLayout = "aligned"
     objective: Objective = "crps"
     sampling_steps: int = 1
+    noise_schedule: NoiseSchedule = "cosine"
+    sampler: Sampler = "default"
+    condition_dropout: float = 0.0
+    scaled_target: bool = True
     object_scales: tuple[float, ...] = ()
+    resolution_condition: bool = False
+    gsd_dropout: float = 0.1
     rollout_share: float = 0.0
     steps: int = 6000
     batch_size: int = 8
@@ -71,14 +93,16 @@ class TrainingConfig:
     validate_every: int = 500
     validation_pairs: int = 192
     validation_members: int = 8
+    patience: int = 0
     checkpoint_every: int = 100
     bfloat16: bool = True
 
     def __post_init__(self) -> None:
-        if self.objective == "crps" and (self.members < 2 or self.sampling_steps != 1):
+        if self.objective == "crps" and self.members < 2:
+            raise ValueError(f"objective 'crps' needs members >= 2, got {self.members}")
+        if self.objective in ONE_PASS and self.sampling_steps != 1:
             raise ValueError(
-                "objective 'crps' needs members >= 2 and sampling_steps = 1, "
-                f"got {self.members} and {self.sampling_steps}"
+                f"objective '{self.objective}' needs sampling_steps = 1, got {self.sampling_steps}"
             )
         for name in (
             "steps",
@@ -105,9 +129,24 @@ class TrainingConfig:
             patch_layout=self.patch_layout,
             objective=self.objective,
             sampling_steps=self.sampling_steps,
+            noise_schedule=self.noise_schedule,
+            sampler=self.sampler,
             object_scales=self.object_scales,
-            target_scale=target_scale,
+            resolution_condition=self.resolution_condition,
+            target_scale=target_scale if self.scaled_target else 1.0,
             horizon_years=horizon_years,
             gsd_m=gsd_m,
         )
         return model
+
+
+def read_recipe(name: str | Path) -> TrainingConfig:
+    """Read a recipe: a TOML file, or the name of one that ships (`tiny`, `base`, `reference`).
+
+    Raises:
+        MissingFileError: Neither.
+        ConfigError: See `load_config`.
+    """
+    shipped = _RECIPES / f"{name}.toml"
+    by_name = not Path(name).is_file() and Path(name).name == str(name) and shipped.is_file()
+    return load_config(TrainingConfig, shipped if by_name else name)

@@ -15,6 +15,7 @@ from torch import Tensor
 from forecast.patches import to_low
 from preprocessing.errors import PairStoreError
 from preprocessing.pairs import Pairs, PairStore
+from preprocessing.store_location import location_of
 
 __all__ = ["Batch", "PairData", "read_pairs"]
 
@@ -28,26 +29,37 @@ class Batch:
         difference: `(b, 3, 32, 32)` future minus past over 4x4 means, 0..1 units.
         weight: `(b, 1, 32, 32)`, 1 where all sixteen pixels are valid at both dates.
         years: `(b,)` horizon.
+        gsd_m: `(b,)` metres per pixel of the past, 0 where not known.
     """
 
     past: Tensor
     difference: Tensor
     weight: Tensor
     years: Tensor
+    gsd_m: Tensor
+
+    def part(self, items: slice) -> Batch:
+        """Some of the items."""
+        return Batch(*(getattr(self, name)[items] for name in Batch.__dataclass_fields__))
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(getattr(self, name).to(device) for name in Batch.__dataclass_fields__))
 
     @classmethod
-    def of(cls, past: Tensor, future: Tensor, valid: Tensor, years: Tensor) -> Batch:
+    def of(cls, past: Tensor, future: Tensor, valid: Tensor, years: Tensor, gsd_m: Tensor) -> Batch:
         """Build from full-resolution tiles; `valid` is `(b, 1, 128, 128)` float."""
         return cls(
             past,
             to_low(future) - to_low(past),
             (to_low(valid) > 0.999).float(),
             years,
+            gsd_m,
         )
 
 
-def read_pairs(stores: Sequence[Path], split: str) -> Pairs:
-    """All pairs of one split of several stores.
+def read_pairs(stores: Sequence[str | Path], split: str) -> Pairs:
+    """All pairs of one split of several stores, in folders or behind URLs.
 
     Raises:
         PairStoreError: A store cannot be read, or none holds a pair of this split.
@@ -60,7 +72,7 @@ def read_pairs(stores: Sequence[Path], split: str) -> Pairs:
         }
     )
     if len(pairs) == 0:
-        names = ", ".join(str(path) for path in stores)
+        names = ", ".join(location_of(path) for path in stores)
         raise PairStoreError(f"expected pairs of the split '{split}' in {names}, found none")
     return pairs
 
@@ -75,6 +87,7 @@ class PairData:
             number of pairs to this power; 1 draws pairs evenly, 0 datasets evenly.
         horizon_power: Within a dataset pairs are drawn in proportion to `years ** -horizon_power`.
         colour_jitter: Largest shared relative change of gain and absolute change of offset.
+        gsd_dropout: Share of the items of a training batch whose metres per pixel are withheld.
     """
 
     def __init__(
@@ -85,10 +98,12 @@ class PairData:
         mixing_power: float = 1.0,
         horizon_power: float = 0.0,
         colour_jitter: float = 0.0,
+        gsd_dropout: float = 0.0,
     ) -> None:
         self.pairs = pairs
         self._seed = seed
         self._jitter = colour_jitter
+        self._gsd_dropout = gsd_dropout
         self.datasets = np.array([str(source).split("/")[0] for source in pairs.source])
         names, inverse, counts = np.unique(self.datasets, return_inverse=True, return_counts=True)
         favour = pairs.years.astype(float) ** -horizon_power
@@ -126,8 +141,10 @@ class PairData:
         """The augmented batch of a training step."""
         generator = np.random.default_rng([self._seed, 0, step])
         index = self._draw(generator, size)
-        past, future, valid, years = self._tensors(index)
+        past, future, valid, years, gsd_m = self._tensors(index)
         for item in range(size):
+            if generator.random() < self._gsd_dropout:
+                gsd_m[item] = 0
             turns, flip = int(generator.integers(4)), bool(generator.integers(2))
             for tensor in (past, future, valid):
                 tile = torch.rot90(tensor[item], turns, (1, 2))
@@ -135,7 +152,7 @@ class PairData:
         gain = 1 + self._jitter * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         offset = self._jitter / 2 * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         past, future = ((image * gain + offset).float() for image in (past, future))
-        return Batch.of(past, future, valid, years)
+        return Batch.of(past, future, valid, years, gsd_m)
 
     def batch_of(self, index: NDArray[np.intp]) -> Batch:
         """The pairs at `index`, as they are."""
@@ -144,8 +161,10 @@ class PairData:
     def _draw(self, generator: np.random.Generator, size: int) -> NDArray[np.intp]:
         return generator.choice(len(self.pairs), size, p=self._probability)
 
-    def _tensors(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _tensors(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         past = torch.from_numpy(self.pairs.past[index]).float() / 255
         future = torch.from_numpy(self.pairs.future[index]).float() / 255
         valid = torch.from_numpy(self.pairs.valid[index]).float()[:, None]
-        return past, future, valid, torch.from_numpy(self.pairs.years[index]).float()
+        years = torch.from_numpy(self.pairs.years[index]).float()
+        gsd_m = torch.from_numpy(np.nan_to_num(self.pairs.gsd_m[index])).float()
+        return past, future, valid, years, gsd_m

@@ -1,9 +1,9 @@
-"""What the forecaster is trained for: members by the CRPS, or velocities of a flow."""
+"""What the forecaster is trained for: members by the CRPS, the mean, or steps of a diffusion."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from forecast.objects import settle, share_noise
@@ -14,7 +14,19 @@ from forecast.training.losses import masked_mean, multiscale_crps
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
 from preprocessing.precision import autocast
 
-__all__ = ["first_step", "training_loss"]
+__all__ = ["TrainingLoss", "first_step", "training_loss"]
+
+
+class TrainingLoss(nn.Module):
+    """`training_loss` as a module, so that several processes can share its gradients."""
+
+    def __init__(self, model: ForecastUNet, config: TrainingConfig) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(self, batch: Batch, step: int) -> Tensor:
+        """See `training_loss`."""
+        return training_loss(self.model, batch, self.config, step)
 
 
 def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, step: int) -> Tensor:
@@ -33,13 +45,13 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
     with autocast(device, enabled=config.bfloat16):
         if config.objective == "crps":
             past = batch.past.repeat(config.members, 1, 1, 1)
-            years = batch.years.repeat(config.members)
+            years, gsd_m = (v.repeat(config.members) for v in (batch.years, batch.gsd_m))
             moved = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
             if float(torch.rand((), generator=generator)) < config.rollout_share:
                 first = (years / 2).floor()
-                moved, past = first_step(model, past, first, generator)
+                moved, past = first_step(model, past, first, gsd_m, generator)
                 years = years - first
-            members: Tensor = moved + _members(model, past, years, generator)
+            members = moved + _members(model, past, years, gsd_m, generator)
             return multiscale_crps(
                 members.reshape(config.members, *target.shape),
                 target,
@@ -48,17 +60,27 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
                 increment_lags=config.increment_lags,
             )
         condition = model.condition(batch.past)
-        noise = torch.randn(target.shape, generator=generator).to(device)
-        # Logit-normal times (Esser et al. 2024): most weight on the middle of the path.
-        moment = torch.sigmoid(torch.randn(size, generator=generator)).to(device)
-        share = moment.view(-1, 1, 1, 1)
-        noisy = (1 - share) * target + share * noise
-        velocity = model(noisy, condition, moment, batch.years)
-    return masked_mean((velocity - (noise - target)) ** 2, batch.weight)
+        if config.objective == "mean":
+            moment, noisy, wanted = target.new_ones(size), torch.zeros_like(target), target
+        else:
+            noise = torch.randn(target.shape, generator=generator).to(device)
+            moment = _moments(size, config, generator).to(device)
+            noisy, wanted = model.process.noised(target, noise, moment)
+            seen = torch.rand(size, generator=generator) >= config.condition_dropout
+            condition = condition * seen.to(condition).view(-1, 1, 1, 1)
+        output = model(noisy, condition, moment, batch.years, batch.gsd_m)
+    return masked_mean((output - wanted) ** 2, batch.weight)
+
+
+def _moments(size: int, config: TrainingConfig, generator: torch.Generator) -> Tensor:
+    if config.objective == "flow":
+        # Logit-normal (Esser et al. 2024): most weight on the middle of the path.
+        return torch.sigmoid(torch.randn(size, generator=generator))
+    return torch.rand(size, generator=generator)
 
 
 def _members(
-    model: ForecastUNet, past: Tensor, years: Tensor, generator: torch.Generator
+    model: ForecastUNet, past: Tensor, years: Tensor, gsd_m: Tensor, generator: torch.Generator
 ) -> Tensor:
     """One member for each past: scaled differences `(n, 3, h, w)`."""
     low = to_low(past)
@@ -69,13 +91,14 @@ def _members(
         model.condition(past),
         past.new_ones(len(past)),
         years,
+        gsd_m,
     )
     return settle(output, labels)
 
 
 @torch.no_grad()
 def first_step(
-    model: ForecastUNet, past: Tensor, years: Tensor, generator: torch.Generator
+    model: ForecastUNet, past: Tensor, years: Tensor, gsd_m: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
 
@@ -83,7 +106,7 @@ def first_step(
         Scaled differences `(n, 3, h, w)` and pictures `(n, 3, 4h, 4w)`: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
-    moved = _members(model, past, years.clamp_min(1), generator)
+    moved = _members(model, past, years.clamp_min(1), gsd_m, generator)
     moved = moved * (years > 0).view(-1, 1, 1, 1)
     smooth = F.interpolate(moved, scale_factor=float(FACTOR), mode="bilinear")
     return moved, (past + smooth * model.config.target_scale).clamp(0, 1)

@@ -1,0 +1,56 @@
+"""The network a training run begins with: random weights, or those of a parent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from forecast.pretrained import load_model
+from forecast.training.config import TrainingConfig
+from forecast.training.data import PairData
+from forecast.unet import ForecastUNet
+from preprocessing.errors import ModelFolderError
+
+__all__ = ["first_model"]
+
+_KEPT = ("block_out_channels", "layers_per_block", "attention_levels", "patch_layout")
+
+
+def first_model(
+    config: TrainingConfig, data: PairData, init: str | Path | None = None
+) -> ForecastUNet:
+    """Build the network of a recipe.
+
+    Args:
+        config: The recipe.
+        data: The training pairs: their spread, horizons and resolutions are written into the model.
+        init: Start from the weights of this model (shipped name or folder); its target scale is
+            kept. It may know no resolutions; that layer starts as saying nothing.
+
+    Raises:
+        ModelFolderError: The parent has another architecture, or knows what the recipe drops.
+    """
+    model = config.build(
+        target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
+    )
+    if init is None:
+        return model
+    parent = load_model(init, device=torch.device("cpu"))
+    for key in _KEPT:
+        ours, theirs = model.config[key], parent.config[key]
+        if json.dumps(ours) != json.dumps(theirs):
+            raise ModelFolderError(
+                f"expected the model {init} to have {key} = {ours} as the recipe says, got {theirs}"
+            )
+    model.register_to_config(target_scale=parent.config.target_scale)
+    weights = model.state_dict()
+    for name, known in parent.state_dict().items():
+        if name not in weights:
+            raise ModelFolderError(
+                f"expected a recipe that keeps what the model {init} has, it drops {name}; set "
+                "resolution_condition = true"
+            )
+        weights[name].copy_(known)
+    return model
