@@ -75,7 +75,7 @@ def prepare(
 
 
 def train_forecast(
-    stores: Sequence[Path],
+    stores: Sequence[str | Path],
     out: Path,
     config: Path | None = None,
     *,
@@ -97,7 +97,7 @@ def train_forecast(
 
 
 def train_sr(
-    stores: Sequence[Path],
+    stores: Sequence[str | Path],
     out: Path,
     config: Path | None = None,
     *,

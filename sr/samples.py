@@ -33,7 +33,7 @@ class Images:
         return len(self.tiles)
 
 
-def read_images(stores: Sequence[Path], split: str) -> Images:
+def read_images(stores: Sequence[str | Path], split: str) -> Images:
     """Read past and future tiles of one split from all stores; tiles with gaps are left out.
 
     Raises:

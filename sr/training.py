@@ -41,7 +41,7 @@ _M = TypeVar("_M", bound=nn.Module)
 
 
 def train_sr(
-    stores: Sequence[Path],
+    stores: Sequence[str | Path],
     out: Path,
     config: SRTrainingConfig,
     *,

@@ -96,7 +96,7 @@ def test_forecast_defaults_are_the_workflows_own(workflows):
 def test_train(workflows, kind):
     assert run(f"train {kind} a.zarr b.zarr --out m --config c.toml --resume".split()) == 0
     assert workflows.calls == [
-        (f"train {kind}", [Path("a.zarr"), Path("b.zarr")], Path("m"), Path("c.toml"), True)
+        (f"train {kind}", ["a.zarr", "b.zarr"], Path("m"), Path("c.toml"), True)
     ]
 
 
@@ -114,7 +114,7 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "seed": 3,
         "perceptual_weights": Path("w.pth"),
     }
-    assert workflows.calls == [("evaluate", "m", [Path("a.zarr")], Path("o"), options)]
+    assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]
     assert capsys.readouterr().out.startswith("# Scores")
 
 

@@ -174,7 +174,7 @@ def evaluate(
         str, typer.Argument(metavar="MODEL", help="Model folder, or the name of a shipped one.")
     ],
     stores: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(metavar="PAIRS...", help="Pair stores: folders, http:// or s3://."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],

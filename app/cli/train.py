@@ -15,7 +15,7 @@ __all__ = ["train"]
 train = typer.Typer(help="Train a model on pair stores.", no_args_is_help=True)
 
 _Stores = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(metavar="PAIRS.zarr...", help="Pair stores: folders, http:// or s3://."),
 ]
 _Model = Annotated[Path, typer.Option("--out", metavar="MODEL", help="Folder for the model.")]
