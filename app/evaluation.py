@@ -67,11 +67,12 @@ def evaluate(
     if split not in SPLITS:
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
     if (model == SHIPPED.name and not Path(model).is_dir()) or is_upscaler(model):
-        if against:
-            raise RequestError(
-                f"expected --against with a forecaster only, {model} is an upscaler; "
-                "leave the option out"
-            )
+        for option, given in (("against", against), ("perceptual-weights", perceptual_weights)):
+            if given:
+                raise RequestError(
+                    f"expected --{option} with a forecaster only, {model} is an upscaler; "
+                    "leave the option out"
+                )
         upscaler = Path(str(model)) if Path(str(model)).is_dir() else SHIPPED
         return evaluate_upscaler(upscaler, stores, out, split=split, pairs=pairs, seed=seed)
     methods = _methods(model, against, members=members)

@@ -185,14 +185,14 @@ class RegionStepper:
 
 
 def anchored(difference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Remove the mean change of each band over the region, `(3, h, w)`.
+    """Remove the median change of each band over the region, `(3, h, w)`.
 
-    The futures a model learns from have the colours of their past: histograms are matched over
-    whole scenes. So the mean change of a scene carries no information, and a small bias of the
-    network would add up to a drift of colour over a rollout.
+    In one step most of the ground stays, so the median is what the network says of ground that
+    does not change: a bias, which would add up to a drift of colour over a rollout. The mean would
+    not do: where forest is cleared, everything else would darken.
     """
-    mean = difference.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return np.asarray(difference - mean.astype(np.float32))
+    median = np.median(difference, axis=(1, 2), keepdims=True)
+    return np.asarray(difference - median.astype(np.float32))
 
 
 def _full(window: Window) -> Window:

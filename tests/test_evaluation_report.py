@@ -14,8 +14,8 @@ from app.evaluation import evaluate
 from app.evaluation_sr import evaluate_upscaler
 from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.charts import skill_chart
-from forecast.evaluation.record import bounds
+from forecast.evaluation.charts import _look, skill_chart
+from forecast.evaluation.record import bounds, verdicts
 from forecast.evaluation.results import Comparison, MethodScores, Section
 from preprocessing.errors import ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs import Pairs, PairStore
@@ -181,6 +181,8 @@ def test_requests_that_make_no_sense_are_refused(
         evaluate(model, [store], out, split="all")
     with pytest.raises(RequestError, match="upscaler"):
         evaluate("rrdb16", [store], out, against=[model])
+    with pytest.raises(RequestError, match="--perceptual-weights"):
+        evaluate("rrdb16", [store], out, perceptual_weights=tmp_path / "vgg16.pth")
     with pytest.raises(ModelFolderError, match="nowhere"):
         evaluate(model, [store], out, against=["nowhere"])
     (tmp_path / "file").touch()
@@ -238,3 +240,14 @@ def test_skill_is_drawn_for_each_class_and_method() -> None:
     assert "against b" in drawn
     assert "4 pairs" in drawn
     assert drawn.count("LineCollection") == 1
+
+
+def test_many_methods_are_told_apart() -> None:
+    names = [f"variant {number}" for number in range(14)]
+    assert len({_look(names, name) for name in names}) == len(names)
+
+
+def test_a_dataset_without_a_valid_pixel_has_no_verdict() -> None:
+    methods = tuple(MethodScores(name, 4, {}, {}) for name in ("a", "b"))
+    blind = Section("set", "all", 4, 9, methods, (Comparison("b", 4, {}, {}),))
+    assert verdicts([blind]).splitlines()[-1].replace(" ", "") == "|set|b|-||-||"

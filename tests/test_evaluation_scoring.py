@@ -22,7 +22,7 @@ from forecast.evaluation.sums import EvaluationSums
 from forecast.evaluation.values import ValueScores
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.unet import ForecastUNet
-from preprocessing.errors import PairStoreError
+from preprocessing.errors import ModelFolderError, PairStoreError
 from preprocessing.pairs import Pairs, PairStore
 from tests.conftest import picture
 
@@ -222,15 +222,42 @@ def test_a_network_gets_the_noise_of_the_pair(index: PairIndex, tiny_model: Fore
     assert (method.members(cases, 5) - together).abs().max() > 1e-3
 
 
-def test_a_deterministic_network_gives_one_member(
+def test_a_network_without_noise_gives_one_member(index: PairIndex) -> None:
+    model: ForecastUNet = ForecastUNet(
+        block_out_channels=(16, 32), layers_per_block=1, objective="mean"
+    ).eval()
+    cases = Cases.of(index.read(np.arange(2)))
+    assert forecaster("still", model, members=4).members(cases, 0).shape == (1, 2, 3, 32, 32)
+
+
+def test_an_ensemble_keeps_its_size_where_members_agree(
+    index: PairIndex, tiny_model: ForecastUNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its size would depend on which pairs are in a batch."""
+
+    def predict(model, past, years, gsd_m, *, members, seed):
+        spread = torch.randn(members, len(past), 3, 32, 32) * float(years[0] > 2)
+        return spread + past.mean()
+
+    monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)
+    method = forecaster("some", tiny_model, members=4)
+    assert set(index.years[:3]) == {2, 3, 5}
+    scored = run(
+        index, [method], chosen=np.arange(3), batch_size=1, statistics=all_statistics(seed=1)
+    )
+    assert scored.members == {"some": 4}
+
+
+def test_a_network_that_answers_nan_is_refused_not_left_out(
     index: PairIndex, tiny_model: ForecastUNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def predict(model, past, years, gsd_m, *, members, seed):
-        return torch.zeros(members, len(past), 3, 32, 32) + past.mean()
+        return torch.full((members, len(past), 3, 32, 32), torch.nan if years[0] > 2 else 0.1)
 
     monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)
-    cases = Cases.of(index.read(np.arange(2)))
-    assert forecaster("still", tiny_model, members=4).members(cases, 0).shape[0] == 1
+    methods = [shifted("landcast", 0.01), forecaster("broken", tiny_model, members=2)]
+    with pytest.raises(ModelFolderError, match="broken"):
+        run(index, methods, chosen=np.arange(3))
 
 
 def test_equal_methods_are_neither_better_nor_worse(index: PairIndex) -> None:
@@ -285,6 +312,11 @@ def test_sections_and_their_pairs(index: PairIndex) -> None:
     assert few.units == 2 < LEAST_UNITS
     assert math.isnan(few.methods[0].scores["crps"].low)
     assert few.comparisons[0].verdict("crps") == ""
+    # Eleven units in all, but two of one dataset: its share of the error is not known.
+    assert table["all", "all"].units == 11
+    assert math.isnan(table["all", "all"].methods[0].scores["crps"].low)
+    assert table["all", "all"].comparisons[0].verdict("crps") == ""
+    assert math.isfinite(table["many", "all"].methods[0].scores["crps"].low)
     # All tiles are whole, so the score of all is the mean over pairs.
     parts = [table[name, "all"].methods[0].scores["crps"].value for name in ("many", "one")]
     whole = table["all", "all"].methods[0].scores["crps"].value

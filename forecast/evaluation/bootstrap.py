@@ -53,7 +53,7 @@ def estimate(value: float, resampled: Array, units: int) -> Estimate:
     Args:
         value: The score of all units.
         resampled: `(resamples,)` its values on the resamples; infinite ones count as such.
-        units: Units that have pairs with this score.
+        units: Units that have pairs with this score, of the dataset that has the fewest.
 
     Returns:
         Bounds of NaN where there are fewer than five units, or where the score is not known on

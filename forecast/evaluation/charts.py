@@ -28,7 +28,7 @@ __all__ = [
 COLOURS = ("#2f9e6e", "#8a9299", "#3668c4", "#d6455d", "#6b4fa0", "#c98a1b", "#1b9fb0")
 """By position of the method; told apart by their marks too."""
 
-_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")  # One more than colours: 56 looks.
 _INK, _LINE = "#22272b", "#dfe3e6"
 _STYLE: dict[Any, Any] = {  # matplotlib wants each key as a literal of its own.
     "svg.fonttype": "none",

@@ -12,10 +12,9 @@ from forecast.baselines import DressedPersistence, linear_trend, persistence
 from forecast.ensemble import predict_tiles
 from forecast.evaluation.cases import Cases
 from forecast.unet import ForecastUNet
+from preprocessing.errors import ModelFolderError
 
 __all__ = ["Method", "baselines", "forecaster"]
-
-_ALIKE = 1e-4  # A fortieth of a grey level: rounding in the network, not spread.
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,31 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
     """A trained network, straight to the horizon of each pair.
 
     The noise of a pair depends on seed and pair only, so two models with the same noise channels
-    get the same noise. A model whose members are all alike is deterministic and gives one.
+    get the same noise. A model of the objective `mean` sees no noise and gives one member. Its
+    `members` raises `ModelFolderError` where a forecast is not finite: left out as a pair that
+    cannot be forecast, it would flatter the model.
     """
     device = next(model.parameters()).device
+    count = 1 if model.config.objective == "mean" else members
 
     def predict(cases: Cases, seed: int) -> Tensor:
         fields = []
         for i, key in enumerate(cases.keys):
             # The members of one tile are the batch: a tile's forecast is the same in any batch.
             past, years, gsd_m = (
-                x[i : i + 1].expand(members, *x.shape[1:]).to(device)
+                x[i : i + 1].expand(count, *x.shape[1:]).to(device)
                 for x in (cases.past, cases.years, cases.gsd_m)
             )
             fields.append(
                 predict_tiles(model, past, years, gsd_m, members=1, seed=_seed(seed, key))[0]
             )
         ensemble = torch.stack(fields, dim=1).float().cpu()
-        alike = float((ensemble - ensemble[:1]).abs().max()) < _ALIKE
-        return ensemble[:1] if alike else ensemble
+        if not bool(ensemble.isfinite().all()):
+            raise ModelFolderError(
+                f"expected finite forecasts of the model {name}, got NaN or infinity for some pairs; "
+                "its weights are damaged or its training diverged, train it again"
+            )
+        return ensemble
 
     return Method(name, predict)
 

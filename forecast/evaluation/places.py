@@ -24,7 +24,8 @@ def resampling_units(index: PairIndex) -> tuple[NDArray[np.str_], dict[str, str]
     all their dates: such intervals speak of this ground, not of other places.
 
     Args:
-        index: All pairs that are scored.
+        index: All pairs of the split, also those that are not scored: the kind of the units does
+            not depend on the choice.
 
     Returns:
         `(n,)` unit of each pair, and by dataset the kind of its units, `places` or `blocks`.

@@ -66,11 +66,16 @@ def verdicts(sections: Sequence[Section]) -> str:
     for section in sections:
         if section.horizon == ALL:
             for comparison in section.comparisons:
-                gap, skill = comparison.difference["crps"], comparison.skill["crps"]
+                gap, skill = (x.get("crps") for x in (comparison.difference, comparison.skill))
+                values = "- |  | -"  # No pair with a valid pixel.
+                if gap is not None and skill is not None:
+                    values = (
+                        f"{shown('crps', gap.value, sign=True)} | {bounds('crps', gap)} | "
+                        f"{'-' if skill.value != skill.value else f'{100 * skill.value:+.1f} %'}"
+                    )
                 lines.append(
-                    f"| {section.dataset} | {comparison.against} | "
-                    f"{shown('crps', gap.value, sign=True)} | {bounds('crps', gap)} | "
-                    f"{100 * skill.value:+.1f} % | {comparison.verdict('crps')} |"
+                    f"| {section.dataset} | {comparison.against} | {values} | "
+                    f"{comparison.verdict('crps')} |"
                 )
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ _NOTES = (
     "steps straight to the horizon of each pair.",
     f"Square brackets are 95 % intervals of {RESAMPLES} bootstrap resamples of whole places or "
     "blocks, drawn within each dataset. Blocks lie on the same ground: their intervals say nothing "
-    f"about other places. Fewer than {LEAST_UNITS} give no interval.",
+    f"about other places. Fewer than {LEAST_UNITS} of a dataset give no interval.",
     "Better and worse stand only where the interval of the paired difference excludes zero. Many "
     "differences are tested here; about one in twenty of those without a cause will do so.",
     "A split by what the truth did (changed, unchanged) favours those who always cry change, or "

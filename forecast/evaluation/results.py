@@ -97,7 +97,7 @@ def sections(
         For each dataset, and for all where there are several: all horizons, then each class.
     """
     groups = sorted(sums.pairs)
-    names = sorted({group.dataset for group in groups})
+    names = _names(groups)
     units = {n: sorted({g.unit for g in groups if g.dataset == n}) for n in names}
     draws = {n: draw_units(len(units[n]), seed=seed, name=n, resamples=resamples) for n in names}
     table = _Table(sums, {s.name: s for s in statistics}, units, draws)
@@ -132,7 +132,7 @@ class _Table:
                 continue
             values = self._scores(common, method)
             count = sum(self.sums.pairs[group] for group in common)
-            units = _units(common)
+            units = _fewest_units(common)
             rows.append(
                 MethodScores(
                     method,
@@ -155,7 +155,7 @@ class _Table:
         found: dict[str, Array] = {}
         for name, statistic in self.statistics.items():
             total: Array | float = 0.0
-            for dataset in sorted({group.dataset for group in groups}):
+            for dataset in _names(groups):
                 inside = [group for group in groups if group.dataset == dataset]
                 matrix = self.sums.by_unit(inside, self.units[dataset], method, name)
                 if matrix is not None:
@@ -174,6 +174,18 @@ class _Table:
 
 def _units(groups: Sequence[Group]) -> int:
     return len({(group.dataset, group.unit) for group in groups})
+
+
+def _fewest_units(groups: Sequence[Group]) -> int:
+    """Units of the dataset that has the fewest.
+
+    Units are drawn within each dataset: one that has a single unit looks as if it had no error.
+    """
+    return min(_units([g for g in groups if g.dataset == name]) for name in _names(groups))
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    return sorted({group.dataset for group in groups})
 
 
 def _compare(

@@ -27,7 +27,7 @@ class Score:
         rmse: Root mean square error of the ensemble mean.
         bias: Mean of ensemble mean minus truth.
         spread_skill: Root of the mean variance, scaled by (m + 1) / m, over the RMSE (Fortin et
-            al. 2014); 1 where the ensemble is calibrated, NaN for one member.
+            al. 2014); 1 where the ensemble is calibrated, NaN where it has no spread.
         brier: Brier score of the change probability.
         pixels: Valid pixels scored.
     """

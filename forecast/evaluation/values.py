@@ -22,7 +22,8 @@ class ValueScores(Statistic):
     `crps`: fair CRPS (Ferro 2014), the absolute error for one member. `rmse`, `bias`: of the
     ensemble mean. `mae`: of the ensemble median, which it rewards (Gneiting 2011).
     `spread_skill`: root of the mean variance times (m + 1) / m, over the RMSE (Fortin et al.
-    2014); 1 where the ensemble is calibrated, NaN for one member. `pixels`: pixels scored.
+    2014); 1 where the ensemble is calibrated, NaN where it has no spread, as one member has none.
+    `pixels`: pixels scored.
     """
 
     name = "values"
