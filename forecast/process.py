@@ -57,6 +57,12 @@ class Process:
                 wanted = ", ".join(choices)
                 raise ValueError(f"expected {name} to be one of {wanted}, got {value!r}")
 
+        if self.objective == "noise" and self.schedule == "cosine":
+            raise ValueError(
+                "expected the linear schedule for 'noise', got cosine: at its end nothing is left "
+                "of the data, and an error of the noise is blown up; use 'velocity' with it"
+            )
+
     def noised(self, target: Tensor, noise: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
         """Go from data towards noise.
 

@@ -11,6 +11,7 @@ __all__ = [
     "BandError",
     "CloudMaskError",
     "DateError",
+    "DivergedError",
     "FetchError",
     "GridMismatchError",
     "LandcastError",
@@ -82,6 +83,10 @@ class ModelFolderError(RequestError):
 
 class OutputExistsError(RequestError):
     """The output already exists and neither resume nor overwrite was asked for."""
+
+
+class DivergedError(LandcastError):
+    """Training cannot go on: its gradients are no numbers."""
 
 
 class FetchError(LandcastError):

@@ -18,7 +18,7 @@ from forecast.evaluation.places import resampling_units
 from forecast.evaluation.ranks import RankHistogram
 from forecast.evaluation.results import Comparison, Section, sections
 from forecast.evaluation.scoring import Scored, all_statistics, score_methods
-from forecast.evaluation.sums import EvaluationSums
+from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.evaluation.values import ValueScores
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.unet import ForecastUNet
@@ -241,11 +241,10 @@ def test_an_ensemble_keeps_its_size_where_members_agree(
 
     monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)
     method = forecaster("some", tiny_model, members=4)
-    assert set(index.years[:3]) == {2, 3, 5}
-    scored = run(
-        index, [method], chosen=np.arange(3), batch_size=1, statistics=all_statistics(seed=1)
-    )
-    assert scored.members == {"some": 4}
+    cases = Cases.of(index.read(np.arange(2)))
+    assert cases.years.tolist() == [2, 3]
+    for part in ([0], [1], [0, 1]):
+        assert len(method.members(cases.take(torch.tensor(part)), 0)) == 4
 
 
 def test_a_network_that_answers_nan_is_refused_not_left_out(
@@ -381,10 +380,15 @@ def test_methods_must_be_told_apart_and_complete(index: PairIndex) -> None:
     with pytest.raises(ValueError, match="shape"):
         run(index, [Method("flat", lambda c, _: c.low)])
 
-    sizes, ranks = iter([2, 3]), [RankHistogram(seed=0)]
-    uneven = Method("uneven", lambda c, _: torch.zeros(next(sizes), *c.low.shape))
+    for again in (0, 1):  # The same group of sums, or another one.
+        sizes, ranks = iter([2, 3]), [RankHistogram(seed=0)]
+        uneven = Method("uneven", lambda c, _, sizes=sizes: torch.zeros(next(sizes), *c.low.shape))
+        with pytest.raises(ValueError, match="one size"):
+            run(index, [uneven], chosen=np.array([0, again]), batch_size=1, statistics=ranks)
+    rows = EvaluationSums()
+    rows.add([Group("a", 0, "b", ("c",))], "c", "ranks", np.ones((1, 3)))
     with pytest.raises(ValueError, match="one size"):
-        run(index, [uneven], chosen=np.array([0, 0]), batch_size=1, statistics=ranks)
+        rows.add([Group("a", 0, "b", ("c",))], "c", "ranks", np.ones((1, 4)))
 
 
 def test_examples_are_chosen_by_seed_and_show_the_forecast(index: PairIndex) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from forecast.pretrained import load_model, weights_sha256
 from forecast.training import loop
 from forecast.training.config import TrainingConfig, read_recipe
 from forecast.training.data import Batch, PairData, read_pairs
+from forecast.training.journal import Journal
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
 from forecast.unet import ForecastUNet
 from preprocessing.config import ConfigError, load_config
 from preprocessing.errors import (
+    DivergedError,
     MissingFileError,
     ModelFolderError,
     OutputExistsError,
@@ -295,3 +298,36 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
     assert read_recipe(own).steps == 7
     with pytest.raises(MissingFileError, match="large"):
         read_recipe("large")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"objective": "flow", "sampler": "ddim"}, "ddim"),
+        ({"objective": "noise"}, "use 'velocity'"),
+        ({"condition_dropout": 0.1}, "condition_dropout"),
+        ({"ema_decay": 5.0}, "ema_decay"),
+        ({"patience": -1}, "patience"),
+        ({"members": 1}, "members"),
+        ({"objective": "mean", "sampling_steps": 2}, "sampling_steps"),
+    ],
+)
+def test_recipes_that_would_fail_late_are_refused_at_once(
+    changed: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        replace(TINY, **changed)
+
+
+def test_training_that_diverges_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_MOST_SKIPPED", 3)
+    store = make_store(tmp_path / "pairs.zarr")
+    with pytest.raises(DivergedError, match="learning_rate"):
+        train_forecast([store], tmp_path / "run", replace(TINY, learning_rate=1e30))
+
+
+def test_a_journal_goes_on_after_a_line_that_was_cut(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    Journal(tmp_path, 1).write({"step": 2, "loss": math.nan})
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"step": 1}, {"step": 2, "loss": None}]

@@ -103,7 +103,7 @@ def test_one_pass_models() -> None:
 @pytest.mark.parametrize(("objective", "sampler"), [("flow", "ddim"), ("noise", "euler")])
 def test_samplers_that_do_not_fit_are_refused(objective, sampler) -> None:
     with pytest.raises(ValueError, match=sampler):
-        sample(lambda x, time: x, white(), Process(objective), steps=2, sampler=sampler)
+        sample(lambda x, time: x, white(), Process(objective, "linear"), steps=2, sampler=sampler)
 
 
 def test_unknown_choices_are_refused() -> None:
@@ -111,3 +111,5 @@ def test_unknown_choices_are_refused() -> None:
         Process("noisy")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="linear, cosine"):
         Process("noise", "square")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="use 'velocity'"):
+        Process("noise", "cosine")

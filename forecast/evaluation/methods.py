@@ -56,8 +56,8 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
         ensemble = torch.stack(fields, dim=1).float().cpu()
         if not bool(ensemble.isfinite().all()):
             raise ModelFolderError(
-                f"expected finite forecasts of the model {name}, got NaN or infinity for some pairs; "
-                "its weights are damaged or its training diverged, train it again"
+                f"expected finite forecasts of the model {name}, got NaN or infinity; its weights "
+                "are damaged or its training diverged, train it again"
             )
         return ensemble
 

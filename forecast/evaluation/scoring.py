@@ -93,7 +93,8 @@ def score_methods(
         progress: Called with `("scoring", done, total)`.
 
     Raises:
-        ValueError: The first method leaves out a pair, or two methods share a name.
+        ValueError: The first method leaves out a pair, two methods share a name, or the ensembles
+            of one differ in size.
     """
     if len({method.name for method in methods}) < len(methods):
         raise ValueError(f"expected methods of different names, got {[m.name for m in methods]}")
@@ -124,7 +125,10 @@ def score_methods(
             rows = torch.nonzero(able[name])[:, 0]
             if len(rows) == 0:
                 continue
-            sizes[name] = len(ensemble)
+            if sizes.setdefault(name, len(ensemble)) != len(ensemble):
+                raise ValueError(
+                    f"{name}: expected ensembles of one size, got {sizes[name]} and {len(ensemble)}"
+                )
             inside = [groups[i] for i in rows.tolist()]
             covered_cases, members = cases.take(rows), ensemble[:, rows]
             for statistic in statistics:

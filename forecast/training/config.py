@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forecast.patches import PatchLayout
-from forecast.process import ONE_PASS, NoiseSchedule, Objective, Sampler
+from forecast.process import ONE_PASS, NoiseSchedule, Objective, Process, Sampler
 from forecast.unet import ForecastUNet
 from preprocessing.config import load_config
 
@@ -104,6 +104,17 @@ class TrainingConfig:
             raise ValueError(
                 f"objective '{self.objective}' needs sampling_steps = 1, got {self.sampling_steps}"
             )
+        if self.objective in ONE_PASS and self.condition_dropout:
+            raise ValueError(f"objective '{self.objective}' needs condition_dropout = 0")
+        process = Process(self.objective, self.noise_schedule)
+        if self.objective not in ONE_PASS:
+            process.solver(self.sampler, self.sampling_steps)
+        for name in ("patience", "warmup_steps", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("ema_decay", "gsd_dropout", "condition_dropout", "rollout_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         for name in (
             "steps",
             "batch_size",

@@ -124,10 +124,14 @@ class PairData:
         return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
     def fingerprint(self) -> str:
-        """SHA-256 over horizons, sources and a sparse sample of the pixels."""
+        """SHA-256 over horizons, places, resolutions and a sparse sample of the pixels."""
         digest = hashlib.sha256(self.pairs.years.tobytes())
+        for values in (self.pairs.gsd_m, self.pairs.row, self.pairs.col):
+            digest.update(np.ascontiguousarray(values).tobytes())
         digest.update("\n".join(self.pairs.source.tolist()).encode())
-        digest.update(np.ascontiguousarray(self.pairs.past[:, :, ::32, ::32]).tobytes())
+        for image in (self.pairs.past, self.pairs.future):
+            digest.update(np.ascontiguousarray(image[:, :, ::32, ::32]).tobytes())
+        digest.update(np.ascontiguousarray(self.pairs.valid[:, ::32, ::32]).tobytes())
         return digest.hexdigest()
 
     def target_scale(self, sample: int = 512) -> float:

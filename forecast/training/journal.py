@@ -28,7 +28,7 @@ class Journal:
         self._path = folder / LOG
         if self._path.is_file():
             lines = self._path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            kept = [line for line in lines if _step(line) <= step]
             write_text(self._path, "".join(f"{line}\n" for line in kept))
         self._board = None
         if find_spec("tensorboard") is not None:
@@ -44,6 +44,13 @@ class Journal:
             for name, value in _curves(entry).items():
                 self._board.add_scalar(name, value, entry["step"])
             self._board.flush()
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except ValueError:
+        return math.inf  # A line that a kill cut off.
 
 
 def _curves(entry: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -26,12 +26,13 @@ from forecast.training.data import PairData, read_pairs
 from forecast.training.export import export_model
 from forecast.training.journal import Journal
 from forecast.training.objective import TrainingLoss
-from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.errors import DivergedError, ModelFolderError, OutputExistsError, PairStoreError
 
 __all__ = ["train_forecast"]
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
+_MOST_SKIPPED = 50
 
 
 def train_forecast(
@@ -64,6 +65,7 @@ def train_forecast(
         ModelFolderError: `resume` is asked for but there is no checkpoint, or one of another
             recipe.
         PairStoreError: The stores hold no training pairs.
+        DivergedError: Fifty steps on end had no finite gradient.
     """
     if not resume and (out / CHECKPOINT).exists():
         raise OutputExistsError(
@@ -131,6 +133,7 @@ class _Run:
         )
         self.step, self.seconds = 0, 0.0
         self.best: dict[str, Any] | None = None
+        self.skipped = 0
 
     def load(self) -> None:
         """Go back to the checkpoint."""
@@ -192,6 +195,16 @@ class _Run:
         if torch.isfinite(norm):
             self.optimizer.step()
             self.ema.step(self.model.parameters())
+            self.skipped = 0
+        else:
+            self.skipped += 1
+            _log.warning("step %d: no finite gradient, skipped", self.step)
+            if self.skipped == _MOST_SKIPPED:
+                raise DivergedError(
+                    f"expected finite gradients, had none in {_MOST_SKIPPED} steps up to "
+                    f"{self.step}; lower learning_rate, or train in float32 (bfloat16 = false), "
+                    f"and go on with --resume or anew"
+                )
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
@@ -219,7 +232,7 @@ class _Run:
     def _remember(self, entry: dict[str, Any]) -> None:
         skills = [_skill(entry["validation"]) if entry else math.nan]
         broadcast_object_list(skills)
-        if self.best is None or skills[0] < self.best["crps"]:
+        if math.isfinite(skills[0]) and (self.best is None or skills[0] < self.best["crps"]):
             ema = {
                 key: [tensor.clone() for tensor in value] if key == "shadow_params" else value
                 for key, value in self.ema.state_dict().items()
@@ -253,8 +266,10 @@ def _skill(scores: dict[str, Any]) -> float:
     ratios: list[float] = [
         methods["landcast"]["crps"] / methods["dressed persistence"]["crps"]
         for dataset, methods in scores.items()
-        if dataset != "all"
+        if dataset != "all" and methods["dressed persistence"]["crps"] > 0
     ]
+    if not ratios:
+        return math.nan
     return sum(ratios) / len(ratios)
 
 
