@@ -279,7 +279,9 @@ def test_a_rollout_is_scored_by_where_it_ends() -> None:
 
 
 def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
-    tiny, base, reference = (read_recipe(name) for name in ("tiny", "base", "reference"))
+    names = ("tiny", "base", "large", "reference")
+    recipes = [read_recipe(name) for name in names]
+    reference = recipes[-1]
     assert reference.patch_layout == "contiguous"
     assert not reference.scaled_target
     with torch.device("meta"):
@@ -290,14 +292,14 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
                     target_scale=0.1, horizon_years=(1, 7), gsd_m=(0.6, 90)
                 ).parameters()
             )
-            for recipe in (tiny, base, reference)
+            for recipe in recipes
         ]
-    assert sizes[0] < sizes[1] / 3 < sizes[2] / 50
+    assert [round(size / 1e6, 1) for size in sizes] == [0.9, 3.7, 14.8, 276.2]
     own = tmp_path / "own.toml"
     own.write_text("steps = 7\n")
     assert read_recipe(own).steps == 7
-    with pytest.raises(MissingFileError, match="large"):
-        read_recipe("large")
+    with pytest.raises(MissingFileError, match="huge"):
+        read_recipe("huge")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from forecast.ensemble import predict_tiles
+from forecast.patches import to_low
 from forecast.pretrained import load_model
+from forecast.training.losses import fair_crps
 from preprocessing.simulator import WorldConfig, simulate_world
 
 
@@ -19,10 +21,11 @@ def past() -> Tensor:
     return torch.stack([image[:, r : r + 128, c : c + 128] for r in (0, 128) for c in (0, 128)])
 
 
-def forecast(past: Tensor, years: float) -> Tensor:
+def forecast(past: Tensor, years: float, gsd_m: float = 10.0) -> Tensor:
     model = load_model("base", device=torch.device("cpu"))
     horizon = torch.full((len(past),), years)
-    return predict_tiles(model, past, horizon, members=6, seed=1)
+    known = torch.full((len(past),), gsd_m)
+    return predict_tiles(model, past, horizon, known, members=6, seed=1)
 
 
 def test_spread_and_change_grow_with_the_horizon(past: Tensor) -> None:
@@ -42,3 +45,23 @@ def test_members_differ_and_stay_moderate(past: Tensor) -> None:
     members = forecast(past, 1.0)
     assert not torch.equal(members[0], members[1])
     assert members.abs().mean() < 0.06
+
+
+def test_without_its_own_picture_a_forecast_is_worse() -> None:
+    """Pictures that were shuffled among the tiles cost skill against what really happened."""
+    world = simulate_world(WorldConfig(height=384, width=384, years=5, seed=90_200))
+    first, last = (torch.from_numpy(world.rasters[i].data)[None] for i in (0, -1))
+    cut = torch.nn.functional.unfold
+    past, future = (
+        cut(image, 128, stride=128)[0].T.reshape(-1, 3, 128, 128) for image in (first, last)
+    )
+    truth = to_low(future) - to_low(past)
+    own, other = forecast(past, 4.0), forecast(past.roll(1, dims=0), 4.0)
+    still = fair_crps(torch.zeros_like(own), truth).mean()
+    assert fair_crps(own, truth).mean() < 0.95 * still
+    assert fair_crps(own, truth).mean() < 0.95 * fair_crps(other, truth).mean()
+
+
+def test_metres_per_pixel_change_the_forecast(past: Tensor) -> None:
+    fine, coarse = forecast(past, 4.0, gsd_m=0.6), forecast(past, 4.0, gsd_m=10.0)
+    assert not torch.allclose(fine, coarse, atol=1e-3)

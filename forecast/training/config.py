@@ -152,7 +152,7 @@ class TrainingConfig:
 
 
 def read_recipe(name: str | Path) -> TrainingConfig:
-    """Read a recipe: a TOML file, or the name of one that ships (`tiny`, `base`, `reference`).
+    """Read a recipe: a TOML file, or the name of one that ships, e.g. `base`.
 
     Raises:
         MissingFileError: Neither.
