@@ -103,7 +103,14 @@ def test_number_of_years_and_clouds_leave_the_land_alone(small):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"height": 127}, {"width": 0}, {"years": 0}, {"seed": -1}, {"gsd_m": float("nan")}],
+    [
+        {"height": 127},
+        {"width": 0},
+        {"years": 0},
+        {"seed": -1},
+        {"gsd_m": float("nan")},
+        {"seasons": 1.1},
+    ],
 )
 def test_wrong_configurations_are_refused(wrong):
     with pytest.raises(RequestError, match="expected"):
@@ -264,6 +271,28 @@ def test_colour_cast_differs_from_year_to_year(world):
     spread = means.std(axis=0) / means.mean(axis=0)
     assert (spread > 0.01).all()
     assert (spread < 0.2).all()
+
+
+def test_seasons_change_grass_and_water_more_than_forest_and_nothing_of_the_land(world):
+    prairie = simulate_world(replace(LONG, seasons=1.0))
+
+    def change(scenes, cover):
+        sizes = []
+        for (a, b), (before, after) in zip(
+            pairwise(scenes.rasters), pairwise(scenes.covers), strict=True
+        ):
+            same = (before == cover) & (after == cover)
+            sizes.append(np.abs(b.data - a.data)[:, same].mean())
+        return np.mean(sizes)
+
+    for before, after in zip(world.covers, prairie.covers, strict=True):
+        np.testing.assert_array_equal(before, after)
+    more = {cover: change(prairie, cover) - change(world, cover) for cover in Cover}
+    for cover in (Cover.GRASS, Cover.WATER):
+        assert more[cover] > 0.5 * change(world, cover)
+        assert more[cover] > 2 * more[Cover.FOREST]
+    days = [raster.date.timetuple().tm_yday for raster in prairie.rasters]
+    assert max(days) - min(days) > 40
 
 
 def test_written_world_comes_back(small, tmp_path):

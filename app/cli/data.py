@@ -225,6 +225,15 @@ def simulate(
         float, typer.Option("--gsd", min=2.0, max=40.0, help="Metres per pixel.")
     ] = 10.0,
     clouds: Annotated[bool, typer.Option("--clouds", help="Clouds with a mask.")] = False,
+    seasons: Annotated[
+        float,
+        typer.Option(
+            "--seasons",
+            min=0.0,
+            max=1.0,
+            help="How far weather and day of the year change fields, grass and water.",
+        ),
+    ] = 0.0,
     split: Annotated[str, typer.Option("--split", help="Split the manifest states.")] = "train",
     overwrite: Overwrite = False,
 ) -> None:
@@ -246,6 +255,7 @@ def simulate(
             seed=seed + index,
             gsd_m=gsd,
             clouds=clouds,
+            seasons=seasons,
         )
         for index in range(worlds or 1)
     ]

@@ -25,6 +25,9 @@ class WorldConfig:
         seed: Everything random derives from it; worlds of the same configuration are equal.
         gsd_m: Metres per pixel, 2 to 40.
         clouds: Whether clouds and their shadows cover part of the scenes.
+        seasons: How far weather and the day of the year change the look of fields, grass and
+            water from scene to scene: 0 for the same week of much the same year, 1 for the
+            prairie.
 
     Raises:
         RequestError: A value is out of range.
@@ -37,6 +40,7 @@ class WorldConfig:
     seed: int = 0
     gsd_m: float = 10.0
     clouds: bool = False
+    seasons: float = 0.0
 
     def __post_init__(self) -> None:
         if self.height < _SMALLEST or self.width < _SMALLEST:
@@ -53,6 +57,8 @@ class WorldConfig:
             raise RequestError(f"demo world: expected a seed of 0 or more, got {self.seed}")
         if not (math.isfinite(self.gsd_m) and 2.0 <= self.gsd_m <= 40.0):
             raise RequestError(f"demo world: expected 2 to 40 m per pixel, got {self.gsd_m}")
+        if not 0 <= self.seasons <= 1:
+            raise RequestError(f"demo world: expected seasons of 0 to 1, got {self.seasons}")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.config import Region
+from preprocessing.simulator.season import Season
 
 __all__ = ["Palette"]
 
@@ -60,14 +61,9 @@ class Palette:
     reeds: NDArray[np.float32]
 
     @classmethod
-    def of(cls, region: Region, parched: float) -> Palette:
-        """Colours of a region in one year.
-
-        Args:
-            region: Character of the land.
-            parched: How dry the year is beyond the region's mean, about -0.2..0.2.
-        """
-        dry = np.float32(np.clip(region.dryness + parched, 0.0, 1.0))
+    def of(cls, region: Region, season: Season) -> Palette:
+        """Colours of a region in the season of one year."""
+        dry = np.float32(np.clip(region.dryness + season.parched, 0.0, 1.0))
         red = np.float32(region.redness)
         straw = np.array([0.60, 0.54, 0.40], np.float32)
         rust = np.array([0.05, -0.01, -0.04], np.float32) * (red - 0.4)
@@ -77,7 +73,7 @@ class Palette:
         grass = np.array([0.37, 0.43, 0.27], np.float32)
         wood = np.array([0.035, 0.02, 0.01], np.float32) * dry
         return cls(
-            crops,
+            season.of_crops(crops),
             grass * (1 - 0.6 * dry) + straw * 0.6 * dry,
             np.array([0.17, 0.215, 0.16], np.float32) + wood,
             np.array([0.22, 0.29, 0.175], np.float32) + wood,

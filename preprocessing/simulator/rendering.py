@@ -12,7 +12,8 @@ from preprocessing.simulator.distance import distance_to
 from preprocessing.simulator.forest import CLOSED_YEARS
 from preprocessing.simulator.land import LandYear, Setting
 from preprocessing.simulator.palette import Palette
-from preprocessing.simulator.seeds import generator, hash_unit
+from preprocessing.simulator.season import Season
+from preprocessing.simulator.seeds import hash_unit
 from preprocessing.simulator.textures import Textures
 
 __all__ = ["render_ground"]
@@ -33,10 +34,10 @@ def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colou
     Returns:
         `(h, w, 3)` red, green, blue of fine pixels, about 0..1.
     """
-    rng = generator(setting.config.seed, "season", land.year)
-    palette = Palette.of(setting.region, float(rng.normal(0.0, 0.06)))
+    season = Season.draw(setting.config.seed, land.year, setting.config.seasons)
+    palette = Palette.of(setting.region, season)
     borders = draw_borders(setting, land.owner, textures.mottle)
-    colour = _fields(setting, textures, land, palette, borders)
+    colour = _fields(setting, textures, land, palette, borders, season)
     cover = land.cover
     for mask, paint in (
         (cover == Cover.CLEARCUT, _clearcut),
@@ -55,12 +56,17 @@ def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colou
     _shadows(setting, land, colour)
     wet = cover == Cover.WATER
     if wet.any():
-        colour[wet] = _water(setting, textures, land, palette, wet)
+        colour[wet] = _water(setting, textures, land, palette, wet, season)
     return colour
 
 
 def _fields(
-    setting: Setting, tex: Textures, land: LandYear, palette: Palette, borders: Borders
+    setting: Setting,
+    tex: Textures,
+    land: LandYear,
+    palette: Palette,
+    borders: Borders,
+    season: Season,
 ) -> Colour:
     owner = land.owner
     arable = land.cover == Cover.CROPLAND
@@ -68,8 +74,9 @@ def _fields(
     tint = np.where(arable, tint, 0.94 + 0.12 * hash_unit(owner, 52))
     base = np.where(arable[..., None], palette.crops[land.crop], palette.grass)
     warm = (hash_unit(owner, 53) - 0.5)[..., None] * np.array([0.035, 0.0, -0.03], np.float32)
+    warm += season.of_pastures(owner)[..., None] * np.array([0.07, 0.02, 0.03], np.float32)
     # Within a field: soil and moisture show through, more in some fields than in others.
-    uneven = np.where(arable, 0.35 + hash_unit(owner, 54), 1.0)
+    uneven = np.where(arable, 0.35 + hash_unit(owner, 54), 1.0) * season.patchy
     shade = (
         0.028 * tex.patch * uneven
         + 0.03 * tex.mottle * uneven
@@ -81,7 +88,7 @@ def _fields(
     level = tint * (1.0 + shade)
     colour = (base + warm) * level[..., None]
     moist = np.clip(tex.wetness - 0.35 + 0.08 * tex.patch, 0, 1)
-    moist *= np.where(arable, np.float32(0.06), np.float32(0.22))
+    moist *= np.minimum(np.where(arable, np.float32(0.06), np.float32(0.22)) * season.damp, 0.8)
     colour += moist[..., None] * (np.array([0.29, 0.37, 0.22], np.float32) - colour)
     sparse = np.where(land.old_bed, np.float32(1.3), np.float32(2.1))
     reeds = land.reeds * np.clip(0.75 + 0.2 * tex.mottle, 0.0, 1.0)
@@ -149,12 +156,20 @@ def _road(setting: Setting, tex: Textures, land: LandYear, palette: Palette, mas
     return np.asarray(base * (1.0 + 0.03 * tex.mottle[mask])[:, None], dtype=np.float32)
 
 
-def _water(setting: Setting, tex: Textures, land: LandYear, palette: Palette, mask: Mask) -> Colour:
+def _water(
+    setting: Setting,
+    tex: Textures,
+    land: LandYear,
+    palette: Palette,
+    mask: Mask,
+    season: Season,
+) -> Colour:
     shore = distance_to(~mask)[mask]
     metres = shore * np.float32(setting.frame.fine_m)
     still = land.still[mask][:, None]
     deep = np.where(still, palette.still, palette.deep)
     deep = np.where(land.pond[mask][:, None], _pond_colour(tex, land, palette, mask), deep)
+    deep = season.of_waters(deep, cv2.connectedComponents(mask.astype(np.uint8))[1][mask])
     reach = np.where(land.pond[mask], 9.0, 28.0)
     depth = (1.0 - np.exp(-metres / reach))[:, None]
     edge = np.where(still, 0.6 * palette.shallow + 0.4 * palette.still, palette.shallow)

@@ -99,8 +99,9 @@ def _grid(config: WorldConfig) -> Grid:
 
 
 def _date(config: WorldConfig, year: int) -> dt.date:
-    """A day of high summer, another one each year."""
-    day = int(generator(config.seed, "date", year).integers(0, 40))
+    """A day of summer, another one each year; of high summer where seasons do not matter."""
+    longer = round(40 * config.seasons)
+    day = int(generator(config.seed, "date", year).integers(-longer, 40 + longer))
     return dt.date(config.start_year + year, 7, 10) + dt.timedelta(days=day)
 
 
