@@ -295,6 +295,18 @@ def test_seasons_change_grass_and_water_more_than_forest_and_nothing_of_the_land
     assert max(days) - min(days) > 40
 
 
+def test_the_prairie_has_more_water_and_less_forest_and_houses(world):
+    prairie = simulate_world(replace(LONG, landscape="prairie", years=2))
+
+    def share(scenes, *covers):
+        return np.isin(scenes.covers[0], covers).mean()
+
+    assert share(prairie, Cover.WATER) > share(world, Cover.WATER)
+    assert share(prairie, Cover.FOREST, Cover.BUILT_UP) < 0.2 * share(
+        world, Cover.FOREST, Cover.BUILT_UP
+    )
+
+
 def test_written_world_comes_back(small, tmp_path):
     manifest = write_world(small, tmp_path / "demo", split="val")
     with manifest.open(newline="") as file:

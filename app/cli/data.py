@@ -25,6 +25,13 @@ from app.cli.options import (
 __all__ = ["prepare", "simulate"]
 
 
+class Landscape(StrEnum):
+    """Choices of `--landscape`."""
+
+    MIXED = "mixed"
+    PRAIRIE = "prairie"
+
+
 class Colours(StrEnum):
     """Choices of `--radiometry`."""
 
@@ -225,6 +232,9 @@ def simulate(
         float, typer.Option("--gsd", min=2.0, max=40.0, help="Metres per pixel.")
     ] = 10.0,
     clouds: Annotated[bool, typer.Option("--clouds", help="Clouds with a mask.")] = False,
+    landscape: Annotated[
+        Landscape, typer.Option("--landscape", help="Kind of region; the prairie has many ponds.")
+    ] = Landscape.MIXED,
     seasons: Annotated[
         float,
         typer.Option(
@@ -255,6 +265,7 @@ def simulate(
             seed=seed + index,
             gsd_m=gsd,
             clouds=clouds,
+            landscape=landscape.value,
             seasons=seasons,
         )
         for index in range(worlds or 1)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from preprocessing.errors import RequestError
 from preprocessing.simulator.seeds import generator
 
-__all__ = ["Region", "WorldConfig"]
+__all__ = ["Landscape", "Region", "WorldConfig"]
 
+Landscape = Literal["mixed", "prairie"]
 _SMALLEST = 128
 
 
@@ -25,6 +27,8 @@ class WorldConfig:
         seed: Everything random derives from it; worlds of the same configuration are equal.
         gsd_m: Metres per pixel, 2 to 40.
         clouds: Whether clouds and their shadows cover part of the scenes.
+        landscape: `mixed` farmland, forest and towns, or `prairie`: large fields and pastures on a
+            surveyed grid, many ponds, hardly a tree or a house.
         seasons: How far weather and the day of the year change the look of fields, grass and
             water from scene to scene: 0 for the same week of much the same year, 1 for the
             prairie.
@@ -40,6 +44,7 @@ class WorldConfig:
     seed: int = 0
     gsd_m: float = 10.0
     clouds: bool = False
+    landscape: Landscape = "mixed"
     seasons: float = 0.0
 
     def __post_init__(self) -> None:
@@ -57,6 +62,11 @@ class WorldConfig:
             raise RequestError(f"demo world: expected a seed of 0 or more, got {self.seed}")
         if not (math.isfinite(self.gsd_m) and 2.0 <= self.gsd_m <= 40.0):
             raise RequestError(f"demo world: expected 2 to 40 m per pixel, got {self.gsd_m}")
+        if self.landscape not in get_args(Landscape):
+            raise RequestError(
+                f"demo world: expected the landscape {' or '.join(get_args(Landscape))}, "
+                f"got {self.landscape!r}"
+            )
         if not 0 <= self.seasons <= 1:
             raise RequestError(f"demo world: expected seasons of 0 to 1, got {self.seasons}")
 
@@ -78,6 +88,8 @@ class Region:
         river_width_m: Width of the main river.
         town_share: Part of the land built up at the start, 0..1.
         pond_share: Part of the land under ponds in a mean year, 0..1.
+        arable_share: Part of the parcels that is arable at the start, 0..1; the rest is grass.
+        rotation: Part of the arable parcels that get another crop each year, 0..1.
     """
 
     relief_m: float
@@ -92,20 +104,30 @@ class Region:
     river_width_m: float
     town_share: float
     pond_share: float
+    arable_share: float
+    rotation: float
 
     @classmethod
-    def draw(cls, seed: int) -> Region:
+    def draw(cls, seed: int, landscape: Landscape = "mixed") -> Region:
         """The region that belongs to a seed."""
+        region = cls._mixed(seed)
+        return region._as_prairie(seed) if landscape == "prairie" else region
+
+    @classmethod
+    def _mixed(cls, seed: int) -> Region:
         rng = generator(seed, "region")
         regular = bool(rng.random() < 0.35)
         size = float(rng.uniform(0.75, 1.3)) * (1.5 if regular else 1.0)
         ponds = max(0.0, float(rng.uniform(-0.04, 0.035)))
+        relief = float(rng.uniform(50.0, 170.0)) * (0.5 if ponds > 0 else 1.0)
+        forest = float(rng.uniform(0.16, 0.45))
+        regularity = float(rng.uniform(0.8, 1.0) if regular else rng.uniform(0.0, 0.5))
         return cls(
-            relief_m=float(rng.uniform(50.0, 170.0)) * (0.5 if ponds > 0 else 1.0),
-            forest_share=float(rng.uniform(0.16, 0.45)),
+            relief_m=relief,
+            forest_share=forest,
             field_width_m=85.0 * size,
             field_length_m=220.0 * size,
-            regularity=float(rng.uniform(0.8, 1.0) if regular else rng.uniform(0.0, 0.5)),
+            regularity=regularity,
             field_angle=float(rng.uniform(-0.12, 0.12) if regular else rng.uniform(0.0, math.pi)),
             dryness=float(rng.uniform(0.05, 0.75)),
             redness=float(rng.uniform(0.0, 1.0)),
@@ -113,4 +135,24 @@ class Region:
             river_width_m=float(rng.uniform(45.0, 95.0)),
             town_share=float(rng.uniform(0.035, 0.065)),
             pond_share=ponds,
+            arable_share=0.55 + 0.2 * regularity,
+            rotation=0.12,
+        )
+
+    def _as_prairie(self, seed: int) -> Region:
+        rng = generator(seed, "prairie")
+        size = float(rng.uniform(2.0, 3.5))
+        return replace(
+            self,
+            relief_m=float(rng.uniform(25.0, 60.0)),
+            forest_share=float(rng.uniform(0.005, 0.03)),
+            field_width_m=85.0 * size,
+            field_length_m=150.0 * size,
+            regularity=float(rng.uniform(0.9, 1.0)),
+            field_angle=float(rng.uniform(-0.05, 0.05)),
+            dryness=float(rng.uniform(0.3, 0.9)),
+            town_share=float(rng.uniform(0.001, 0.006)),
+            pond_share=float(rng.uniform(0.04, 0.16)),
+            arable_share=float(rng.uniform(0.2, 0.7)),
+            rotation=0.6,
         )

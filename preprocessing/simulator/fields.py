@@ -13,7 +13,6 @@ from preprocessing.simulator.terrain import Terrain
 __all__ = ["CROPS", "Fields"]
 
 CROPS = 8
-_ROTATION = 0.12
 _TURNOVER = 0.009
 _MERGER = 0.006
 # How likely each crop is on moist and on dry land; the order is that of the palette.
@@ -33,12 +32,13 @@ class Fields:
     def __init__(self, region: Region, terrain: Terrain, parcels: Parcels, seed: int) -> None:
         rng = generator(seed, "fields")
         self._seed = seed
+        self._rotation = region.rotation
         self._neighbours = parcels.neighbours
         number = np.arange(parcels.count)
         slope = ndimage.mean(terrain.slope, parcels.label, number)
         valley = ndimage.mean(terrain.valley_m, parcels.label, number)
         wish = slope / 0.05 + 0.8 * np.exp(-valley / 200.0) + rng.normal(0.0, 0.7, parcels.count)
-        self.grass = np.asarray(wish > np.quantile(wish, 0.55 + 0.2 * region.regularity))
+        self.grass = np.asarray(wish > np.quantile(wish, region.arable_share))
         weight = (1.0 - region.dryness) * _MOIST + region.dryness * _DRY
         self._weight = weight / weight.sum()
         self.crop = rng.choice(CROPS, parcels.count, p=self._weight).astype(np.int8)
@@ -50,7 +50,7 @@ class Fields:
         count = len(self.crop)
         turned = rng.random(count) < _TURNOVER
         self.grass = self.grass ^ turned
-        rotated = rng.random(count) < _ROTATION
+        rotated = rng.random(count) < self._rotation
         chosen = rng.choice(CROPS, count, p=self._weight)
         chosen = np.where(
             chosen == self.crop, (chosen + rng.integers(1, CROPS, count)) % CROPS, chosen

@@ -72,7 +72,7 @@ class LandYear:
 def build_setting(config: WorldConfig) -> Setting:
     """The unchanging part of a world."""
     frame = Frame.of(config)
-    region = Region.draw(config.seed)
+    region = Region.draw(config.seed, config.landscape)
     terrain = build_terrain(frame, region, config.seed)
     return Setting(config, frame, region, terrain, build_parcels(frame, region, config.seed))
 
