@@ -12,7 +12,6 @@ from app.outputs import Progress
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.bootstrap import RESAMPLES
 from forecast.evaluation.methods import Method, baselines, forecaster
-from forecast.evaluation.pair_index import PairIndex, choose_evenly
 from forecast.evaluation.record import as_record, as_table, verdicts
 from forecast.evaluation.report_page import evaluation_page
 from forecast.evaluation.results import Section, sections
@@ -20,6 +19,7 @@ from forecast.evaluation.scoring import Scored, all_statistics, score_methods
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
+from preprocessing.pair_index import PairIndex, choose_evenly
 from preprocessing.pairs import SPLITS
 from preprocessing.store_location import location_of
 from sr.pretrained import SHIPPED

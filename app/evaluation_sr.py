@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from forecast.evaluation.pair_index import choose_evenly
 from preprocessing.files import strict, write_text
+from preprocessing.pair_index import choose_evenly
 from sr.pretrained import load_network
 from sr.rrdb import RRDBNet
-from sr.samples import Images, read_images
+from sr.samples import read_images
 from sr.validation import validate
 
 __all__ = ["evaluate_upscaler", "is_upscaler"]
@@ -49,9 +49,8 @@ def evaluate_upscaler(
         The path of `report.md`.
     """
     network = load_network(folder)
-    images = read_images([Path(store) for store in stores], split)
-    chosen = choose_evenly(images.dataset, 2 * pairs, seed=seed)
-    images = Images(images.tiles[chosen], images.dataset[chosen])
+    images = read_images(stores, split)
+    images = images.take(choose_evenly(images.dataset, 2 * pairs, seed=seed))
     scores = validate(network, images)
     out.mkdir(parents=True, exist_ok=True)
     write_text(

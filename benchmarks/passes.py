@@ -24,8 +24,9 @@ from forecast.evaluation.statistics import ScoreSums
 from forecast.evaluation.tiles import evenly_by_dataset
 from forecast.pretrained import load_model
 from forecast.process import ONE_PASS, Sampler
-from forecast.training.data import PairData, read_pairs
+from forecast.training.data import PairData
 from forecast.unet import ForecastUNet
+from preprocessing.pair_index import PairIndex
 
 PASSES = (1, 2, 4, 8, 16, 50)
 BATCH = 16
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_model(options.model)
     if model.config.objective in ONE_PASS:
         parser.error(f"expected a model of several passes, {options.model} takes one")
-    data = PairData(read_pairs(options.stores, "val"), seed=0)
+    data = PairData(PairIndex.of(options.stores, "val"), seed=0)
     print("| solver | " + " | ".join(str(passes) for passes in options.passes) + " |")
     print("|---" * (len(options.passes) + 1) + "|")
     for sampler in get_args(Sampler)[1:]:

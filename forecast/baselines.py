@@ -61,17 +61,16 @@ class DressedPersistence:
     def fit(cls, data: PairData, *, pairs_per_table: int = 256) -> DressedPersistence:
         """Estimate the residuals on training pairs."""
         tables: list[dict[str, Any]] = []
-        classes = horizon_class(data.pairs.years)
+        classes = horizon_class(data.index.years)
         generator = np.random.default_rng(0)
         for dataset in data.counts:
-            for horizon in np.unique(classes[data.datasets == dataset]):
-                index = np.flatnonzero((data.datasets == dataset) & (classes == horizon))
+            for horizon in np.unique(classes[data.index.dataset == dataset]):
+                index = np.flatnonzero((data.index.dataset == dataset) & (classes == horizon))
                 if len(index) > pairs_per_table:
                     index = generator.choice(index, pairs_per_table, replace=False)
-                batch = data.batch_of(index)
-                seen = batch.weight.expand_as(batch.difference) > 0
-                residuals = batch.difference[seen].numpy()
-                known = data.pairs.gsd_m[index]
+                difference, weight = data.differences(index)
+                residuals = difference[weight.expand_as(difference) > 0].numpy()
+                known = data.index.gsd_m[index]
                 known = known[np.isfinite(known)]
                 gsd = np.median(known) if known.size else 0.0
                 tables.append(

@@ -66,6 +66,7 @@ class PairStore:
                 f"got {self._group.attrs.get('format')!r}; prepare it again"
             )
         self._arrays: dict[str, Any] = {}
+        self._columns: dict[str, NDArray[Any]] = {}
 
     @classmethod
     def create(
@@ -145,6 +146,7 @@ class PairStore:
                 f"{pairs.side_px} px; put them into a store of their own"
             )
         self._catch_up()
+        self._columns = {}
         start = len(self)
         sources = list(self._group.attrs["sources"])
         known = set(sources)
@@ -164,8 +166,8 @@ class PairStore:
 
     def append_store(self, other: PairStore) -> None:
         """Add all pairs of another store, a shard at a time."""
-        for start in range(0, len(other), _BLOCK):
-            self.append(other.read_some(np.arange(start, min(start + _BLOCK, len(other)))))
+        for block in other._blocks():
+            self.append(other.read_some(block))
 
     def read(self, split: str | None = None) -> Pairs:
         """Read all pairs, or those of one split, into memory.
@@ -201,15 +203,45 @@ class PairStore:
         return Pairs(**{**values, "source": self._names()[values["source"]]})
 
     def column(self, name: str) -> NDArray[Any]:
-        """One value a pair without reading images.
+        """One value a pair without reading images; kept, so that reading pairs reads images only.
 
         Args:
             name: `years`, `gsd_m`, `row`, `col`, `split` or `source`.
         """
         if name not in (*LABELS, "source"):
             raise ValueError(f"expected one of {', '.join((*LABELS, 'source'))}, got {name!r}")
-        values = self._rows(name, np.arange(len(self)))
-        return self._names()[values] if name == "source" else values
+        values = self._column(name)
+        return self._names()[values] if name == "source" else values.copy()
+
+    def checksums(self) -> NDArray[np.uint32]:
+        """CRC-32 of each pair, `(n,)`; stores of the first versions are read to compute it."""
+        if self._has_checksums:
+            return self._column(CHECK).copy()
+        parts = [checksums(vars(self.read_some(block))) for block in self._blocks()]
+        return np.concatenate([np.zeros(0, np.uint32), *parts])
+
+    def complete(self) -> NDArray[np.bool_]:
+        """Whether all pixels of a pair are observed at both dates, `(n,)`.
+
+        Raises:
+            PairStoreError: The store is damaged or out of reach.
+        """
+        found = np.zeros(len(self), np.bool_)
+        for block in self._blocks():
+            valid = self._rows("valid", block)
+            found[block] = valid.all(axis=(1, 2))
+            # Zarr reads a missing file as zeros: what seems to lack every pixel is checked.
+            self.read_some(block[~valid.any(axis=(1, 2))])
+        return found
+
+    def _blocks(self) -> Iterator[NDArray[np.intp]]:
+        for start in range(0, len(self), _BLOCK):
+            yield np.arange(start, min(start + _BLOCK, len(self)))
+
+    def _column(self, name: str) -> NDArray[Any]:
+        if name not in self._columns:
+            self._columns[name] = self._rows(name, np.arange(len(self)))
+        return self._columns[name]
 
     @cached_property
     def _has_checksums(self) -> bool:
@@ -226,6 +258,8 @@ class PairStore:
         return self._arrays[name]
 
     def _rows(self, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:
+        if name in self._columns:
+            return self._columns[name][rows]
         array = self._array(name)
         wanted, place = np.unique(rows, return_inverse=True)
         out = np.empty((len(wanted), *array.shape[1:]), array.dtype)

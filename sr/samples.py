@@ -12,54 +12,71 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs import PairStore
+from preprocessing.pair_index import PairIndex
+from preprocessing.store_location import location_of
 
 __all__ = ["Images", "draw_batch", "read_images", "spread"]
 
 
 @dataclass(frozen=True)
 class Images:
-    """High-resolution tiles in memory.
+    """High-resolution tiles: labels in memory, pixels in the stores.
 
     Attributes:
-        tiles: `(n, 3, 128, 128)` uint8.
-        dataset: `(n,)` strings, the first part of the pairs' source.
+        index: The pairs they belong to.
+        pair: `(n,)` position of the pair in `index`.
+        later: `(n,)` bool: its future rather than its past.
     """
 
-    tiles: NDArray[np.uint8]
-    dataset: NDArray[np.str_]
+    index: PairIndex
+    pair: NDArray[np.intp]
+    later: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.tiles)
+        return len(self.pair)
+
+    @property
+    def dataset(self) -> NDArray[np.str_]:
+        """`(n,)` first part of the pairs' source."""
+        return self.index.dataset[self.pair]
+
+    def take(self, chosen: NDArray[np.intp]) -> Images:
+        """The tiles at `chosen`."""
+        return Images(self.index, self.pair[chosen], self.later[chosen])
+
+    def read(self, chosen: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Read the tiles at `chosen`: `(k, 3, side, side)`, the side being mostly 128 px."""
+        pairs = self.index.read(self.pair[chosen])
+        return np.where(self.later[chosen, None, None, None], pairs.future, pairs.past)
 
 
 def read_images(stores: Sequence[str | Path], split: str) -> Images:
-    """Read past and future tiles of one split from all stores; tiles with gaps are left out.
+    """Find past and future tiles of one split in all stores; tiles with gaps are left out.
 
     Raises:
         PairStoreError: A store is missing, or no complete tile is left in the split.
     """
-    tiles, names = [], []
-    for path in stores:
-        pairs = PairStore(path).read(split)
-        whole = pairs.valid.all(axis=(1, 2))
-        source = np.array([str(text).split("/")[0] for text in pairs.source[whole]], dtype="<U120")
-        for images in (pairs.past, pairs.future):
-            tiles.append(images[whole])
-            names.append(source)
-    count = sum(len(part) for part in tiles)
-    if count == 0:
+    index = PairIndex.of(stores, split, side_px=None)
+    pair, later = [], []
+    complete = index.complete()
+    for store in range(len(index.stores)):
+        whole = np.flatnonzero(complete & (index.store == store))
+        for which in (False, True):
+            pair.append(whole)
+            later.append(np.full(len(whole), which))
+    images = Images(index, np.concatenate(pair), np.concatenate(later))
+    if len(images) == 0:
         raise PairStoreError(
-            f"expected complete {split} tiles in {', '.join(map(str, stores))}, found none; "
-            "prepare pairs of more places"
+            f"expected complete {split} tiles in {', '.join(map(location_of, stores))}, found "
+            "none; prepare pairs of more places"
         )
-    return Images(np.concatenate(tiles), np.concatenate(names))
+    return images
 
 
 def spread(images: Images, count: int) -> Images:
     """At most `count` tiles, evenly spread over `images`."""
     index = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
-    return Images(images.tiles[index], images.dataset[index])
+    return images.take(index)
 
 
 def draw_batch(images: Images, *, batch_size: int, crop_px: int, seed: int, step: int) -> Tensor:
@@ -78,8 +95,7 @@ def draw_batch(images: Images, *, batch_size: int, crop_px: int, seed: int, step
     """
     rng = np.random.default_rng((seed, step))
     crops = []
-    for index in rng.integers(len(images), size=batch_size):
-        tile = images.tiles[index]
+    for tile in images.read(rng.integers(len(images), size=batch_size)):
         row, col = rng.integers(tile.shape[1] - crop_px + 1, size=2)
         crop = tile[:, row : row + crop_px, col : col + crop_px]
         crop = np.rot90(crop, k=int(rng.integers(4)), axes=(1, 2))

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.precision import autocast
+from preprocessing.prefetch import prefetched
 from sr.checkpoints import (
     CHECKPOINT,
     PSNR_FOLDER,
@@ -79,11 +80,21 @@ def train_sr(
     run = _Run.load(out, config) if found else _Run(config)
     _keep_log(out, run.step)
     _logger.info("%d training tiles, %d for validation", len(images), len(held_out))
+
+    def draw(step: int) -> Tensor:
+        return draw_batch(
+            images,
+            batch_size=config.batch_size,
+            crop_px=config.crop_px * 4,
+            seed=config.seed,
+            step=step,
+        )
+
     clock = time.monotonic()
-    for step in range(run.step, config.total_steps):
+    for batch in prefetched(draw, range(run.step, config.total_steps)):
         run.prepare(out)
-        losses = run.advance(images)
-        done = step + 1
+        losses = run.advance(batch)
+        done = run.step
         last = done in (config.psnr_steps, config.total_steps)
         if done % config.validate_every == 0 or last:
             seconds = round(time.monotonic() - clock, 2)
@@ -152,16 +163,9 @@ class _Run:
             self.critic = self._place(PatchDiscriminator())
         self.critic_optimizer = self._adam(self.critic)
 
-    def advance(self, images: Images) -> dict[str, float]:
-        """Take one step and return its losses."""
+    def advance(self, high: Tensor) -> dict[str, float]:
+        """Take one step on crops `(b, 3, h, w)` and return its losses."""
         config, step = self.config, self.step
-        high = draw_batch(
-            images,
-            batch_size=config.batch_size,
-            crop_px=config.crop_px * 4,
-            seed=config.seed,
-            step=step,
-        )
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         low = config.degradation()(high, generator).to(
             self.device, memory_format=torch.channels_last

@@ -63,7 +63,8 @@ def validate(network: RRDBNet, images: Images) -> Scores:
     device = next(network.parameters()).device
     rows = []
     for start in range(0, len(images), _BATCH):
-        tiles = torch.from_numpy(images.tiles[start : start + _BATCH]).to(device).float() / 255
+        part = np.arange(start, min(start + _BATCH, len(images)))
+        tiles = torch.from_numpy(images.read(part)).to(device).float() / 255
         low = area_downsample(tiles, network.scale)
         with autocast(device):
             model = network(low.contiguous(memory_format=torch.channels_last)).float()

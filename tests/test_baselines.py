@@ -9,7 +9,8 @@ import torch
 from forecast.baselines import DressedPersistence, persistence
 from forecast.training.data import PairData
 from preprocessing.errors import ModelFolderError
-from preprocessing.pairs import Pairs
+from preprocessing.pair_index import PairIndex
+from preprocessing.pairs import Pairs, PairStore
 
 
 def pairs(n: int = 40, *, noise: float = 10.0) -> Pairs:
@@ -33,7 +34,10 @@ def pairs(n: int = 40, *, noise: float = 10.0) -> Pairs:
 
 
 def test_dressing_has_the_spread_of_its_horizon(tmp_path: Path) -> None:
-    DressedPersistence.fit(PairData(pairs(), seed=0)).save(tmp_path)
+    store = PairStore.create(tmp_path / "pairs.zarr")
+    store.append(pairs())
+    index = PairIndex.of([store.location], "train")
+    DressedPersistence.fit(PairData(index, seed=0)).save(tmp_path)
     dressed = DressedPersistence.load(tmp_path)
     low = torch.zeros(2, 3, 32, 32)
     near = dressed.members(low, years=1, gsd_m=1.0, count=20, seed=0)

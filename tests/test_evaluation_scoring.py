@@ -13,7 +13,6 @@ from forecast.evaluation.bootstrap import LEAST_UNITS, draw_units, estimate
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.history import earlier_pairs
 from forecast.evaluation.methods import Method, baselines, forecaster
-from forecast.evaluation.pair_index import PairIndex, choose_evenly
 from forecast.evaluation.places import resampling_units
 from forecast.evaluation.ranks import RankHistogram
 from forecast.evaluation.results import Comparison, Section, sections
@@ -23,6 +22,7 @@ from forecast.evaluation.values import ValueScores
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.unet import ForecastUNet
 from preprocessing.errors import ModelFolderError, PairStoreError
+from preprocessing.pair_index import PairIndex, choose_evenly
 from preprocessing.pairs import Pairs, PairStore
 from tests.conftest import picture
 

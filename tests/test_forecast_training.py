@@ -15,7 +15,7 @@ from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
 from forecast.training import loop
 from forecast.training.config import TrainingConfig, read_recipe
-from forecast.training.data import Batch, PairData, read_pairs
+from forecast.training.data import Batch, PairData
 from forecast.training.journal import Journal
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
@@ -28,6 +28,7 @@ from preprocessing.errors import (
     OutputExistsError,
     PairStoreError,
 )
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs, PairStore
 
 TINY = TrainingConfig(
@@ -198,16 +199,49 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
-    pairs = read_pairs([make_store(tmp_path / "pairs.zarr")], "train")
-    first, again = PairData(pairs, seed=1), PairData(pairs, seed=1)
+    index = PairIndex.of([make_store(tmp_path / "pairs.zarr")], "train")
+    first, again = PairData(index, seed=1), PairData(index, seed=1)
     first.batch(0, 4)
     assert torch.equal(first.batch(7, 4).past, again.batch(7, 4).past)
     assert not torch.equal(first.batch(7, 4).past, first.batch(8, 4).past)
 
 
+def test_only_pairs_that_are_drawn_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    read_some = PairStore.read_some
+
+    def counted(store: PairStore, index: Any) -> Pairs:
+        pairs = read_some(store, index)
+        read.append(len(pairs))
+        return pairs
+
+    monkeypatch.setattr(PairStore, "read_some", counted)
+    data = PairData(PairIndex.of([make_store(tmp_path / "pairs.zarr", 100)], "train"), seed=1)
+    data.fingerprint()
+    assert read == []
+    data.batch(0, 4)
+    assert read == [4]
+    data.target_scale(90)
+    assert read == [4, 64, 26]
+
+
+def test_other_pixels_are_other_pairs(tmp_path: Path) -> None:
+    first = make_store(tmp_path / "first.zarr")
+    second = PairStore.create(tmp_path / "second.zarr")
+    pairs = PairStore(first).read()
+    pairs.past[3, 0, 5, 5] += 1
+    second.append(pairs)
+    found = {
+        PairData(PairIndex.of([s], "train"), seed=1).fingerprint() for s in (first, second.location)
+    }
+    assert len(found) == 2
+
+
 def test_augmentation_moves_past_and_future_together(tmp_path: Path) -> None:
-    pairs = read_pairs([make_store(tmp_path / "pairs.zarr")], "train")
-    data = PairData(pairs, seed=1, colour_jitter=0.0)
+    index = PairIndex.of([make_store(tmp_path / "pairs.zarr")], "train")
+    data = PairData(index, seed=1, colour_jitter=0.0)
     for step in range(8):
         batch = data.batch(step, 1)
         bright = torch.nn.functional.avg_pool2d(batch.past, 4) > 0.5

@@ -59,6 +59,35 @@ def test_reading_one_split(tmp_path: Path) -> None:
     assert_equal(store.read("val"), whole.take(whole.split == 1))
 
 
+def test_labels_are_kept_until_pairs_are_added(stored: tuple[Path, Pairs], tmp_path: Path) -> None:
+    path = tmp_path / "pairs.zarr"
+    shutil.copytree(stored[0], path)
+    store = PairStore(path)
+    years = store.column("years")
+    years[:] = 0  # The caller's own.
+    shutil.rmtree(path / "years" / "c")
+    assert_equal(store.read_some([3, 1]), stored[1].take(np.array([3, 1])))
+    store = PairStore.create(tmp_path / "more.zarr", side_px=32)
+    store.append(stored[1])
+    store.column("split")
+    store.append(stored[1])
+    assert len(store.column("split")) == 2 * STORED
+    assert_equal(store.read_some([STORED]), stored[1].take(np.array([0])))
+
+
+def test_complete_pairs_are_told_from_those_with_gaps(tmp_path: Path) -> None:
+    pairs = made_pairs(6)
+    pairs.valid[:] = True
+    pairs.valid[2, 5, 7] = False
+    pairs.valid[4] = False
+    PairStore.create(tmp_path / "pairs.zarr").append(pairs)
+    store = PairStore(tmp_path / "pairs.zarr")
+    assert store.complete().tolist() == [True, True, False, True, False, True]
+    shutil.rmtree(tmp_path / "pairs.zarr" / "valid" / "c")
+    with pytest.raises(PairStoreError, match="checksum"):
+        PairStore(tmp_path / "pairs.zarr").complete()
+
+
 def test_notes_are_kept_and_do_not_replace_each_other(tmp_path: Path) -> None:
     store = PairStore.create(tmp_path / "pairs.zarr")
     store.note(report={"kept": 3})
@@ -237,6 +266,7 @@ def test_stores_without_count_and_checksums_can_still_be_read(
     del group["checksum"]
     del group.attrs["count"]
     assert_equal(PairStore(path).read(), pairs)
+    np.testing.assert_array_equal(PairStore(path).checksums(), PairStore(stored[0]).checksums())
     PairStore(path).append(pairs.take(np.array([7])))
     assert_equal(PairStore(path).read_some([STORED]), pairs.take(np.array([7])))
 

@@ -12,10 +12,10 @@ from range_server import serve_folder
 from test_forecast_training import make_store
 
 from app.cli.entry import run
-from forecast.training.data import read_pairs
 from preprocessing.errors import LandcastError, PairStoreError, UnreadableRasterError
 from preprocessing.grid import Window
 from preprocessing.io import RasterSource
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import PairStore
 
 pytest.importorskip("s3fs")
@@ -57,10 +57,11 @@ def test_training_and_scores_of_a_store_behind_a_web_server(
 def test_pairs_of_folders_and_addresses_are_read_together(tmp_path: Path) -> None:
     path = make_store(tmp_path / "pairs.zarr", n=8)
     with serve_folder(tmp_path) as (address, _):
-        pairs = read_pairs([path, f"{address}/pairs.zarr"], "train")
+        index = PairIndex.of([path, f"{address}/pairs.zarr"], "train")
+        pairs = index.read(np.arange(len(index)))
         with pytest.raises(PairStoreError, match=f"'test' in {address}/pairs.zarr"):
             # What pathlib makes of an address is named as it was meant.
-            read_pairs([Path(f"{address}/pairs.zarr")], "test")
+            PairIndex.of([Path(f"{address}/pairs.zarr")], "test")
     np.testing.assert_array_equal(pairs.past[:4], pairs.past[4:])
 
 

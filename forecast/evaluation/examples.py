@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.evaluation.change import changed
-from forecast.evaluation.pair_index import PairIndex
 from forecast.patches import to_low
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs
 
 __all__ = ["Example", "choose_examples"]

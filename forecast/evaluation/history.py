@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.evaluation.cases import Cases
-from forecast.evaluation.pair_index import PairIndex
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs
 
 __all__ = ["earlier_pairs", "yearly_change"]

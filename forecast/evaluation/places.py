@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.pair_index import PairIndex
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import TILE_PX
 
 __all__ = ["BLOCK_PX", "FEW_PLACES", "resampling_units"]

@@ -20,7 +20,6 @@ from forecast.evaluation.examples import Example, choose_examples
 from forecast.evaluation.features import FeatureDistance
 from forecast.evaluation.history import earlier_pairs, yearly_change
 from forecast.evaluation.methods import Method
-from forecast.evaluation.pair_index import PairIndex
 from forecast.evaluation.places import resampling_units
 from forecast.evaluation.ranks import RankHistogram
 from forecast.evaluation.similarity import StructuralSimilarity
@@ -29,6 +28,7 @@ from forecast.evaluation.statistic import Statistic
 from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.evaluation.values import ValueScores
 from forecast.horizons import horizon_class
+from preprocessing.pair_index import PairIndex
 
 __all__ = ["Scored", "all_statistics", "score_methods"]
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence, persistence
 from forecast.ensemble import predict_tiles
-from forecast.evaluation.pair_index import choose_evenly
 from forecast.evaluation.statistics import ScoreSums
 from forecast.patches import to_low
 from forecast.training.data import PairData
 from forecast.unet import ForecastUNet
+from preprocessing.pair_index import choose_evenly
 
 __all__ = ["METHODS", "evenly_by_dataset", "score_table", "score_tiles"]
 
@@ -26,7 +26,7 @@ Scores = dict[str, dict[str, dict[str, Any]]]
 
 def evenly_by_dataset(data: PairData, total: int, *, seed: int = 0) -> NDArray[np.intp]:
     """A seeded choice of about `total` pairs, as evenly over the datasets as they allow."""
-    return choose_evenly(data.datasets, total, seed=seed)
+    return choose_evenly(data.index.dataset, total, seed=seed)
 
 
 def score_tiles(
@@ -48,7 +48,7 @@ def score_tiles(
     for dataset, part in _batches(data, index, batch_size):
         batch = data.batch_of(part)
         low = to_low(batch.past)
-        gsd_m = np.nan_to_num(data.pairs.gsd_m[part], nan=0.0)
+        gsd_m = np.nan_to_num(data.index.gsd_m[part], nan=0.0)
         key = seed * 1_000_003 + int(part[0])
         predicted = predict_tiles(
             model,
@@ -113,6 +113,6 @@ def _batches(
     data: PairData, index: NDArray[np.intp], size: int
 ) -> Iterator[tuple[str, NDArray[np.intp]]]:
     for dataset in data.counts:
-        part = index[data.datasets[index] == dataset]
+        part = index[data.index.dataset[index] == dataset]
         for start in range(0, len(part), size):
             yield dataset, part[start : start + size]

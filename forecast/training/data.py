@@ -1,11 +1,9 @@
-"""Pairs in memory, mixed by dataset and augmented, drawn as a pure function of the step."""
+"""Pairs mixed by dataset and augmented, read when drawn, as a pure function of the step."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.patches import to_low
-from preprocessing.errors import PairStoreError
-from preprocessing.pairs import Pairs, PairStore
-from preprocessing.store_location import location_of
+from preprocessing.pair_index import PairIndex
 
-__all__ = ["Batch", "PairData", "read_pairs"]
+__all__ = ["Batch", "PairData"]
+
+_BLOCK = 64  # Pairs in memory where more are asked for than a batch.
 
 
 @dataclass(frozen=True)
@@ -58,30 +56,11 @@ class Batch:
         )
 
 
-def read_pairs(stores: Sequence[str | Path], split: str) -> Pairs:
-    """All pairs of one split of several stores, in folders or behind URLs.
-
-    Raises:
-        PairStoreError: A store cannot be read, or none holds a pair of this split.
-    """
-    parts = [PairStore(path).read(split) for path in stores]
-    pairs = Pairs(
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in Pairs.__dataclass_fields__
-        }
-    )
-    if len(pairs) == 0:
-        names = ", ".join(location_of(path) for path in stores)
-        raise PairStoreError(f"expected pairs of the split '{split}' in {names}, found none")
-    return pairs
-
-
 class PairData:
     """Draws batches; batch `step` depends on seed and step alone, so a run can be resumed.
 
     Args:
-        pairs: What to draw from.
+        index: Labels of the pairs to draw from; their images are read when they are drawn.
         seed: Of order and augmentation.
         mixing_power: Datasets (the first part of `source`) are drawn in proportion to their
             number of pairs to this power; 1 draws pairs evenly, 0 datasets evenly.
@@ -92,7 +71,7 @@ class PairData:
 
     def __init__(
         self,
-        pairs: Pairs,
+        index: PairIndex,
         *,
         seed: int,
         mixing_power: float = 1.0,
@@ -100,13 +79,12 @@ class PairData:
         colour_jitter: float = 0.0,
         gsd_dropout: float = 0.0,
     ) -> None:
-        self.pairs = pairs
+        self.index = index
         self._seed = seed
         self._jitter = colour_jitter
         self._gsd_dropout = gsd_dropout
-        self.datasets = np.array([str(source).split("/")[0] for source in pairs.source])
-        names, inverse, counts = np.unique(self.datasets, return_inverse=True, return_counts=True)
-        favour = pairs.years.astype(float) ** -horizon_power
+        names, inverse, counts = np.unique(index.dataset, return_inverse=True, return_counts=True)
+        favour = index.years.astype(float) ** -horizon_power
         share = counts**mixing_power / np.bincount(inverse, favour)
         probability = favour * share[inverse]
         self._probability = probability / probability.sum()
@@ -115,31 +93,26 @@ class PairData:
     @property
     def horizon_years(self) -> tuple[float, float]:
         """Shortest and longest horizon."""
-        return float(self.pairs.years.min()), float(self.pairs.years.max())
+        return float(self.index.years.min()), float(self.index.years.max())
 
     @property
     def gsd_m(self) -> tuple[float, float]:
         """Smallest and largest metres per pixel that are known; zeros where none is."""
-        known = self.pairs.gsd_m[np.isfinite(self.pairs.gsd_m)]
+        known = self.index.gsd_m[np.isfinite(self.index.gsd_m)]
         return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
     def fingerprint(self) -> str:
-        """SHA-256 over horizons, places, resolutions and a sparse sample of the pixels."""
-        digest = hashlib.sha256(self.pairs.years.tobytes())
-        for values in (self.pairs.gsd_m, self.pairs.row, self.pairs.col):
-            digest.update(np.ascontiguousarray(values).tobytes())
-        digest.update("\n".join(self.pairs.source.tolist()).encode())
-        for image in (self.pairs.past, self.pairs.future):
-            digest.update(np.ascontiguousarray(image[:, :, ::32, ::32]).tobytes())
-        digest.update(np.ascontiguousarray(self.pairs.valid[:, ::32, ::32]).tobytes())
+        """SHA-256 over the sources of the pairs and the checksums of their images and labels."""
+        digest = hashlib.sha256("\n".join(self.index.source.tolist()).encode())
+        digest.update(self.index.checksums().tobytes())
         return digest.hexdigest()
 
     def target_scale(self, sample: int = 512) -> float:
         """Standard deviation of the difference, over a seeded sample of draws."""
         generator = np.random.default_rng([self._seed, 1])
-        batch = self.batch_of(self._draw(generator, sample))
-        weighted = (batch.difference**2 * batch.weight).sum()
-        return float((weighted / (batch.weight.sum() * 3).clamp_min(1)).sqrt())
+        difference, weight = self.differences(self._draw(generator, sample))
+        weighted = (difference**2 * weight).sum()
+        return float((weighted / (weight.sum() * 3).clamp_min(1)).sqrt())
 
     def batch(self, step: int, size: int) -> Batch:
         """The augmented batch of a training step."""
@@ -162,13 +135,23 @@ class PairData:
         """The pairs at `index`, as they are."""
         return Batch.of(*self._tensors(index))
 
+    def differences(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        """Difference and weight of many pairs, see `Batch`; only a block is read at a time."""
+        found = []
+        for start in range(0, len(index), _BLOCK):
+            batch = self.batch_of(index[start : start + _BLOCK])
+            found.append((batch.difference, batch.weight))
+        difference, weight = zip(*found, strict=True)
+        return torch.cat(difference), torch.cat(weight)
+
     def _draw(self, generator: np.random.Generator, size: int) -> NDArray[np.intp]:
-        return generator.choice(len(self.pairs), size, p=self._probability)
+        return generator.choice(len(self.index), size, p=self._probability)
 
     def _tensors(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        past = torch.from_numpy(self.pairs.past[index]).float() / 255
-        future = torch.from_numpy(self.pairs.future[index]).float() / 255
-        valid = torch.from_numpy(self.pairs.valid[index]).float()[:, None]
-        years = torch.from_numpy(self.pairs.years[index]).float()
-        gsd_m = torch.from_numpy(np.nan_to_num(self.pairs.gsd_m[index])).float()
+        pairs = self.index.read(index)
+        past = torch.from_numpy(pairs.past).float() / 255
+        future = torch.from_numpy(pairs.future).float() / 255
+        valid = torch.from_numpy(pairs.valid).float()[:, None]
+        years = torch.from_numpy(pairs.years).float()
+        gsd_m = torch.from_numpy(np.nan_to_num(pairs.gsd_m)).float()
         return past, future, valid, years, gsd_m

@@ -11,8 +11,9 @@ from diffusers.training_utils import EMAModel
 
 from forecast.baselines import DressedPersistence
 from forecast.training.checkpoint import load_checkpoint
-from forecast.training.data import PairData, read_pairs
+from forecast.training.data import PairData
 from forecast.unet import ForecastUNet
+from preprocessing.pair_index import PairIndex
 
 __all__ = ["export_model"]
 
@@ -28,7 +29,7 @@ def export_model(run: Path, stores: Sequence[str | Path], out: Path) -> Path:
         out: Model folder.
     """
     state = load_checkpoint(run)
-    data = PairData(read_pairs(stores, "train"), seed=0)
+    data = PairData(PairIndex.of(stores, "train", side_px=None), seed=0)
     model: ForecastUNet = ForecastUNet.from_config(json.loads(state["model_config"]))
     model.load_state_dict(state["model"])
     ema = EMAModel(model.parameters())

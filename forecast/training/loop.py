@@ -22,11 +22,13 @@ from forecast.pretrained import weights_sha256
 from forecast.training.begin import first_model
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
-from forecast.training.data import PairData, read_pairs
+from forecast.training.data import Batch, PairData
 from forecast.training.export import export_model
 from forecast.training.journal import Journal
 from forecast.training.objective import TrainingLoss
 from preprocessing.errors import DivergedError, ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.pair_index import PairIndex
+from preprocessing.prefetch import prefetched
 
 __all__ = ["train_forecast"]
 
@@ -99,7 +101,7 @@ class _Run:
                 f"got {config.batch_size}"
             )
         self.data = PairData(
-            read_pairs(stores, "train"),
+            PairIndex.of(stores, "train", side_px=None),
             seed=config.seed,
             mixing_power=config.mixing_power,
             horizon_power=config.horizon_power,
@@ -108,7 +110,8 @@ class _Run:
         )
         self.validation: PairData | None = None
         try:
-            self.validation = PairData(read_pairs(stores, "val"), seed=config.seed)
+            held_out = PairIndex.of(stores, "val", side_px=None)
+            self.validation = PairData(held_out, seed=config.seed)
         except PairStoreError:
             _log.warning("no pairs of the split 'val': training without validation")
         self.dressed = DressedPersistence.fit(self.data)
@@ -159,8 +162,11 @@ class _Run:
         started = time.monotonic() - self.seconds
         self.model.train()
         losses: list[float] = []
+        batches = prefetched(
+            lambda step: self.data.batch(step, config.batch_size), range(self.step, config.steps)
+        )
         while self.step < config.steps and not self._stale():
-            losses.append(self._advance())
+            losses.append(self._advance(next(batches)))
             self.step += 1
             self.seconds = time.monotonic() - started
             if progress is not None:
@@ -180,11 +186,10 @@ class _Run:
             if self.step % config.checkpoint_every == 0 or last or self._stale():
                 self._save()
 
-    def _advance(self) -> float:
+    def _advance(self, batch: Batch) -> float:
         config, accelerator = self.config, self.accelerator
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(self.step, config)
-        batch = self.data.batch(self.step, config.batch_size)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         loss = self.loss(
             batch.part(mine).to(accelerator.device),

@@ -28,6 +28,7 @@ class PairIndex:
         years: `(n,)` horizons.
         row: `(n,)` first row of the tile on the grid of its raster pair.
         col: `(n,)` first column.
+        gsd_m: `(n,)` metres per pixel; NaN where unknown.
         source: `(n,)` strings `dataset/place/earlier/later`; the place may have further parts.
     """
 
@@ -37,32 +38,37 @@ class PairIndex:
     years: NDArray[np.float32]
     row: NDArray[np.int32]
     col: NDArray[np.int32]
+    gsd_m: NDArray[np.float32]
     source: NDArray[np.str_]
 
     @classmethod
-    def of(cls, paths: Sequence[str | Path], split: str) -> PairIndex:
+    def of(
+        cls, paths: Sequence[str | Path], split: str, *, side_px: int | None = TILE_PX
+    ) -> PairIndex:
         """Read the labels.
 
         Args:
             paths: Folders or addresses of pair stores.
             split: `train`, `val` or `test`.
+            side_px: Side of the tiles; None for that of the first store.
 
         Raises:
-            PairStoreError: A store cannot be read, has tiles of another size than 128 px, or no
-                store has a pair of this split.
+            PairStoreError: A store cannot be read, has tiles of another size, or no store has a
+                pair of this split.
         """
         stores = tuple(PairStore(path) for path in paths)
+        wanted = side_px or stores[0].side_px
         columns: dict[str, list[NDArray[Any]]] = {"store": [], "number": []}
         for which, store in enumerate(stores):
-            if store.side_px != TILE_PX:
+            if store.side_px != wanted:
                 raise PairStoreError(
-                    f"expected tiles of {TILE_PX} px to score, {store.location} has "
-                    f"{store.side_px} px; prepare the pairs with the default tile size"
+                    f"expected tiles of {wanted} px, {store.location} has {store.side_px} px; "
+                    "prepare all pairs with one tile size"
                 )
             chosen = np.flatnonzero(store.column("split") == SPLITS.index(split))
             columns["store"].append(np.full(len(chosen), which))
             columns["number"].append(chosen)
-            for name in ("years", "row", "col", "source"):
+            for name in ("years", "row", "col", "gsd_m", "source"):
                 columns.setdefault(name, []).append(store.column(name)[chosen])
         index = cls(stores, **{name: np.concatenate(parts) for name, parts in columns.items()})
         if len(index) == 0:
@@ -85,6 +91,22 @@ class PairIndex:
     def place(self) -> NDArray[np.str_]:
         """`(n,)` source without dataset and dates."""
         return np.array(["/".join(str(source).split("/")[1:-2]) for source in self.source])
+
+    def checksums(self) -> NDArray[np.uint32]:
+        """CRC-32 of each pair, images and labels: `(n,)`."""
+        return self._gathered([store.checksums() for store in self.stores])
+
+    def complete(self) -> NDArray[np.bool_]:
+        """Whether all pixels of a pair are observed at both dates: `(n,)`."""
+        return self._gathered([store.complete() for store in self.stores])
+
+    def _gathered(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Values of all pairs of each store as values of the pairs of the index."""
+        found = np.empty(len(self), parts[0].dtype)
+        for which, part in enumerate(parts):
+            inside = self.store == which
+            found[inside] = part[self.number[inside]]
+        return found
 
     def read(self, index: NDArray[np.intp]) -> Pairs:
         """Read some pairs with their images, in the order of `index`."""
