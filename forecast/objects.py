@@ -24,6 +24,8 @@ _SMALLEST = 3
 def object_labels(low: Tensor, scales: Sequence[float]) -> Tensor:
     """Segment images into objects of similar colour (Felzenszwalb and Huttenlocher 2004).
 
+    Images that are equal, as the members of an ensemble start from, are segmented once.
+
     Args:
         low: `(b, 3, h, w)`, 0..1.
         scales: How large the objects are, one segmentation each; the constant k of the paper for
@@ -34,7 +36,12 @@ def object_labels(low: Tensor, scales: Sequence[float]) -> Tensor:
     """
     images = low.detach().float().cpu().permute(0, 2, 3, 1).numpy().astype(np.float64)
     labels = np.empty((len(low), len(scales), *low.shape[-2:]), dtype=np.int64)
+    first: dict[bytes, int] = {}
     for item, image in enumerate(images):
+        same = first.setdefault(image.tobytes(), item)
+        if same < item:
+            labels[item] = labels[same]
+            continue
         for index, scale in enumerate(scales):
             labels[item, index] = felzenszwalb(
                 image, scale=scale, sigma=_SMOOTHING, min_size=_SMALLEST, channel_axis=-1

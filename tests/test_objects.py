@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from skimage.segmentation import felzenszwalb
 
+from forecast import objects
 from forecast.objects import object_labels, settle, share_noise
 from forecast.unet import ForecastUNet
 
@@ -35,6 +38,21 @@ def test_larger_scales_give_larger_objects() -> None:
     low = (fields() + 0.03 * torch.randn((1, 3, 32, 32), generator=generator)).clamp(0, 1)
     small, large = object_labels(low, (2.0, 100.0))[0]
     assert len(small.unique()) > 3 * len(large.unique())
+
+
+def test_equal_images_are_segmented_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(1)
+    low = torch.rand((2, 3, 32, 32), generator=generator)
+    apart = torch.cat([object_labels(image[None], (10.0, 60.0)) for image in low])
+    asked = []
+
+    def counted(image: np.ndarray, **options: object) -> np.ndarray:
+        asked.append(image)
+        return felzenszwalb(image, **options)
+
+    monkeypatch.setattr(objects, "felzenszwalb", counted)
+    assert torch.equal(object_labels(low.repeat(3, 1, 1, 1), (10.0, 60.0)), apart.repeat(3, 1, 1, 1))
+    assert len(asked) == 4
 
 
 def test_shared_noise_is_the_normalised_sum_over_each_object() -> None:
