@@ -243,6 +243,39 @@ def test_other_metres_per_pixel() -> None:
     assert common_grid(*images, gsd_m=20, stated_gsd_m=10).height == 75
 
 
+@pytest.mark.parametrize("factor", [1.5, 2, 4])
+def test_coarser_pixels_are_means_of_the_ground_they_cover(factor: float) -> None:
+    grid = in_metres(width=168, height=156)
+    board = (np.indices((156, 168)).sum(axis=0) % 2).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0.5, 0.1, (156, 168)).astype(np.float32)
+    data = np.stack([board, noise, waves(grid).data[2]])
+    image = HeldImage(Raster(data, grid, np.ones(board.shape, bool)))
+    coarse = common_grid(image, image, gsd_m=10 * factor)
+    seen = lay_over(image, image, coarse)[0].read(whole(coarse))
+    assert seen.valid.all()
+    inner = seen.data[:, 2:-2, 2:-2]
+    # Picked pixels would be 0 or 1, with the noise of one pixel instead of that of a mean; the
+    # squares of the cubic weights add up to 0.82 of those of equal ones, along each axis.
+    np.testing.assert_allclose(inner[0], 0.5, atol=0.03)
+    assert inner[1].std() == pytest.approx(0.82 * 0.1 / factor, rel=0.08)
+    assert inner[1].mean() == pytest.approx(noise.mean(), abs=0.002)
+    if factor == int(factor):
+        means = average_blocks(image.raster, int(factor)).data[2]
+        np.testing.assert_allclose(seen.data[2], means, atol=0.01)
+
+
+def test_finer_pixels_lie_on_the_curve_between_the_given_ones() -> None:
+    image = HeldImage(waves(in_metres()))
+    fine = common_grid(image, image, gsd_m=2.5)
+    assert (fine.height, fine.width) == (600, 680)
+    seen = lay_over(image, image, fine)[0].read(whole(fine))
+    assert seen.valid.all()
+    # Picked pixels would be off by up to half a pixel, 0.015.
+    check_same(replace(seen, date=None), waves(fine), 400_000, 0.02)
+    inner = (slice(None), slice(8, -8), slice(8, -8))
+    np.testing.assert_allclose(seen.data[inner], waves(fine).data[inner], atol=0.001)
+
+
 def test_other_side_of_the_world_shares_no_ground() -> None:
     far = Grid(100, 100, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32631))
     with pytest.raises(NoOverlapError, match="coordinate systems"):

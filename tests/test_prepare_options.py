@@ -140,6 +140,29 @@ def test_larger_chips_and_coarser_pixels(tmp_path: Path) -> None:
         prepare_pair(*files, tmp_path / "c.zarr", PrepareConfig(gsd_m=25.0))
 
 
+def test_the_same_ground_at_other_metres_per_pixel() -> None:
+    rasters = [dated(year, size=256) for year in (2016, 2018)]
+    sides = {}
+    for gsd_m in (5.0, 10.0, 20.0):
+        config = PrepareConfig(gsd_m=gsd_m, min_valid=0, edge_low=0, edge_high=1, max_changed=1)
+        pairs, _ = prepare_rasters(*rasters, config)
+        assert (pairs.gsd_m == gsd_m).all()
+        side = int(pairs.row.max()) + 128
+        whole = np.zeros((2, 3, side, side))
+        for at, (row, col) in enumerate(zip(pairs.row, pairs.col, strict=True)):
+            tile = np.stack([pairs.past[at], pairs.future[at]])
+            whole[:, :, row : row + 128, col : col + 128] = tile
+        sides[gsd_m] = (len(pairs), side)
+        block = side // 64
+        means = whole.reshape(2, 3, 64, block, 64, block).mean(axis=(3, 5))
+        if gsd_m == 5:
+            finest = means
+        assert np.sqrt(np.mean((means - finest) ** 2)) < 1.5  # Grey levels; contrasts are 30.
+    assert sides == {5.0: (16, 512), 10.0: (4, 256), 20.0: (1, 128)}
+    with pytest.raises(NoValidPixelsError, match="share 125 x 125"):
+        prepare_rasters(*rasters, PrepareConfig(gsd_m=20.5))
+
+
 def test_folder_of_places(tmp_path: Path) -> None:
     folder = tmp_path / "land"
     for index, place in enumerate("ab"):
