@@ -11,11 +11,14 @@ import pytest
 import torch
 from tensorboard.backend.event_processing import event_accumulator
 
+from forecast.baselines import DressedPersistence
 from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
 from forecast.training import loop
+from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig, read_recipe
 from forecast.training.data import Batch, PairData
+from forecast.training.export import export_model
 from forecast.training.journal import Journal
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
@@ -179,6 +182,33 @@ def test_training_stops_when_it_gets_no_better(
     shipped = weights(tmp_path / "run")
     assert all(torch.equal(shipped[name].half(), value) for name, value in exported[1].items())
     assert not all(torch.equal(shipped[name].half(), v) for name, v in exported[3].items())
+
+
+def test_an_export_that_fails_leaves_the_model_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    run = train_forecast([store], tmp_path / "run", TINY)
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    state = load_checkpoint(run)
+    state["ema"]["shadow_params"] = [value + 1 for value in state["ema"]["shadow_params"]]
+    save_checkpoint(run, state)
+    dressed = DressedPersistence.load(run)
+
+    def fail(self: DressedPersistence, folder: Path) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DressedPersistence, "save", fail)
+        with pytest.raises(OSError, match="disk full"):
+            export_model(run, run, dressed=dressed, pairs={})
+    after = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    assert {name for name in before if before[name] != after[name]} == {CHECKPOINT}
+    assert not list(run.glob(".export*"))
+    export_model(run, run, dressed=dressed, pairs={"toy": 8})
+    assert (run / "diffusion_pytorch_model.safetensors").read_bytes() != before[
+        "diffusion_pytorch_model.safetensors"
+    ]
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def train_forecast(
         run.load()
     run.train(progress)
     if run.accelerator.is_main_process:
-        export_model(out, stores, out)
+        export_model(out, out, dressed=run.dressed, pairs=run.data.counts)
     run.accelerator.wait_for_everyone()
     return out
 
