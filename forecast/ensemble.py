@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -53,16 +55,19 @@ def predict_tiles(
         def denoise(x: Tensor, time: float) -> Tensor:
             return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m)
 
+        def noise(source: torch.Generator, number: int = 0) -> Tensor:
+            return share_noise(torch.randn(shape, generator=source).to(device), labels)
+
         outputs = []
         for member in range(members):
-            noise = torch.randn(shape, generator=generator).to(device)
+            on_the_way = torch.Generator().manual_seed(seed * 1_000_003 + member)
             output = sample(
                 denoise,
-                share_noise(noise, labels),
+                noise(generator),
                 model.process,
                 steps=steps or config.sampling_steps,
                 sampler=sampler or config.sampler,
-                seed=seed * 1_000_003 + member,
+                further=partial(noise, on_the_way),
             )
             outputs.append(settle(output, labels))
     scaled = torch.stack(outputs).float()

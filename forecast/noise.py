@@ -13,13 +13,19 @@ _CELL = 64
 
 
 def ground_noise(
-    window: Window, *, seed: int, member: int, year: int, channels: int = 3
+    window: Window,
+    *,
+    seed: int,
+    member: int,
+    year: int,
+    channels: int = 3,
+    number: int = 0,
 ) -> NDArray[np.float32]:
     """Standard normal noise of a window of the region's low-resolution grid.
 
     The plane is cut into cells of 64 x 64; each cell has its own stream of the counter-based
-    generator Philox (Salmon et al. 2011), keyed by seed and member and counted by year and cell.
-    Windows that overlap share their noise, and any window can be made alone.
+    generator Philox (Salmon et al. 2011), keyed by seed and member and counted by year, cell and
+    number. Windows that overlap share their noise, and any window can be made alone.
 
     Args:
         window: Rows and columns on the low-resolution grid; may be negative.
@@ -27,6 +33,7 @@ def ground_noise(
         member: Ensemble member.
         year: Calendar year that is forecast.
         channels: Noise channels.
+        number: Of the plane; a solver that adds noise on the way takes a further one each pass.
 
     Returns:
         `(channels, window.height, window.width)` float32.
@@ -35,7 +42,7 @@ def ground_noise(
     bottom, right = window.row + window.height, window.col + window.width
     for cell_row in range(window.row // _CELL, (bottom - 1) // _CELL + 1):
         for cell_col in range(window.col // _CELL, (right - 1) // _CELL + 1):
-            cell = _cell(seed, member, year, cell_row, cell_col, channels)
+            cell = _cell(seed, member, year, cell_row, cell_col, channels, number)
             top, left = cell_row * _CELL, cell_col * _CELL
             r0, r1 = max(top, window.row), min(top + _CELL, bottom)
             c0, c1 = max(left, window.col), min(left + _CELL, right)
@@ -46,11 +53,11 @@ def ground_noise(
 
 
 def _cell(
-    seed: int, member: int, year: int, row: int, col: int, channels: int
+    seed: int, member: int, year: int, row: int, col: int, channels: int, number: int
 ) -> NDArray[np.float32]:
-    # Philox 4x64: the key holds two words, the counter four; the first counter word is left to
-    # the stream itself.
+    # Philox 4x64: the key holds two words, the counter four; the lower half of the first counter
+    # word is left to the stream itself.
     key = np.array([seed, member], dtype=np.uint64)
-    counter = np.array([0, year, row % 2**64, col % 2**64], dtype=np.uint64)
+    counter = np.array([number << 32, year, row % 2**64, col % 2**64], dtype=np.uint64)
     generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
     return generator.standard_normal((channels, _CELL, _CELL), dtype=np.float32)

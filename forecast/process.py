@@ -27,7 +27,9 @@ _BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 _PREDICTS = {"noise": "epsilon", "velocity": "v_prediction", "flow": "flow_prediction"}
 _SOLVERS = {
     "euler": FlowMatchEulerDiscreteScheduler,
-    "ddpm": DDPMScheduler,
+    # The same steps as those of `DDPMScheduler`, with eta = 1 (Song et al. 2021, section 4.1), but
+    # they take the noise to add.
+    "ddpm": DDIMScheduler,
     "ddim": DDIMScheduler,
     "dpmsolver++": DPMSolverMultistepScheduler,
     "unipc": UniPCMultistepScheduler,

@@ -139,15 +139,21 @@ class RegionStepper:
             return torch.from_numpy(blend.image())
 
         everything = Window(0, 0, self._height, self._width)
-        noise = ground_noise(everything, seed=key.seed, member=key.member, year=key.year)
         labels = model.objects(self._low(state)[None])
+
+        def noise(number: int) -> Tensor:
+            plane = ground_noise(
+                everything, seed=key.seed, member=key.member, year=key.year, number=number
+            )
+            return share_noise(torch.from_numpy(plane)[None], labels)[0]
+
         scaled = sample(
             fused,
-            share_noise(torch.from_numpy(noise)[None], labels)[0],
+            noise(0),
             model.process,
             steps=self._steps,
             sampler=model.config.sampler,
-            seed=int(np.random.SeedSequence([key.seed, key.member, key.year]).generate_state(1)[0]),
+            further=noise,
         )
         return anchored(
             settle(scaled[None], labels)[0].numpy() * np.float32(model.config.target_scale)

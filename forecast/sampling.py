@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from forecast.process import ONE_PASS, Process, Sampler
 __all__ = ["Denoise", "sample"]
 
 _TIMES = 1000.0
+# At 1 exactly rounding gives the root of a negative number where nothing is left of the data.
+_DDPM_ETA = 1 - 1e-6
 
 Denoise = Callable[[Tensor, float], Tensor]
 
@@ -23,7 +26,7 @@ def sample(
     *,
     steps: int,
     sampler: Sampler = "default",
-    seed: int = 0,
+    further: Callable[[int], Tensor] | None = None,
 ) -> Tensor:
     """Turn noise into a scaled difference.
 
@@ -37,7 +40,8 @@ def sample(
         process: What the network was trained on.
         steps: Network passes, at least 1.
         sampler: Solver; `default` is Euler for `flow` and DDIM for diffusions.
-        seed: Of the noise that `ddpm` adds on the way.
+        further: Noise that `ddpm` adds after a pass, by number of the pass, 1 and up: standard
+            normal, of the shape of `noise`. It needs one.
 
     Returns:
         Scaled difference of the shape of `noise`.
@@ -53,11 +57,13 @@ def sample(
             raise ValueError(f"a model of '{process.objective}' takes one step, got {steps}")
         return denoise(torch.zeros_like(noise) if process.objective == "mean" else noise, 1.0)
     solver = process.solver(sampler, steps)
-    extra = {}
-    if sampler == "ddpm":
-        extra["generator"] = torch.Generator(noise.device).manual_seed(seed)
     x = noise
-    for timestep in solver.timesteps:
+    for number, timestep in enumerate(solver.timesteps, start=1):
         output = denoise(x, float(timestep) / _TIMES)
+        extra: dict[str, Any] = {}
+        if sampler == "ddpm":
+            if further is None:
+                raise ValueError("expected noise to add on the way for 'ddpm', got none")
+            extra = {"eta": _DDPM_ETA, "variance_noise": further(number).to(x)}
         x = solver.step(output, timestep, x, return_dict=False, **extra)[0]
     return x

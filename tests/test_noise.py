@@ -16,8 +16,8 @@ from preprocessing.grid import Window
     width=st.integers(1, 90),
 )
 def test_any_window_is_a_crop_of_the_plane(row: int, col: int, height: int, width: int) -> None:
-    plane = ground_noise(Window(-80, -80, 400, 400), seed=5, member=1, year=2030)
-    part = ground_noise(Window(row, col, height, width), seed=5, member=1, year=2030)
+    plane = ground_noise(Window(-80, -80, 400, 400), seed=5, member=1, year=2030, number=3)
+    part = ground_noise(Window(row, col, height, width), seed=5, member=1, year=2030, number=3)
     np.testing.assert_array_equal(
         part, plane[:, row + 80 : row + 80 + height, col + 80 : col + 80 + width]
     )
@@ -33,9 +33,14 @@ def test_noise_is_standard_normal_and_unlike_its_neighbours() -> None:
         assert abs(np.corrcoef(shifted.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(other.size)
 
 
-def test_seed_member_and_year_change_everything() -> None:
+def test_seed_member_year_and_number_change_everything() -> None:
     window = Window(0, 0, 64, 64)
     base = ground_noise(window, seed=1, member=0, year=2020)
-    for seed, member, year in ((2, 0, 2020), (1, 1, 2020), (1, 0, 2021)):
-        other = ground_noise(window, seed=seed, member=member, year=year)
+    for seed, member, year, number in (
+        (2, 0, 2020, 0),
+        (1, 1, 2020, 0),
+        (1, 0, 2021, 0),
+        (1, 0, 2020, 1),
+    ):
+        other = ground_noise(window, seed=seed, member=member, year=year, number=number)
         assert abs(np.corrcoef(base.ravel(), other.ravel())[0, 1]) < 0.05

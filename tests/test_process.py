@@ -32,8 +32,8 @@ def oracle(process: Process) -> Callable[[Tensor, float], Tensor]:
     return denoise
 
 
-def white() -> Tensor:
-    return torch.randn(TARGET.shape, generator=torch.Generator().manual_seed(0))
+def white(number: int = 0) -> Tensor:
+    return torch.randn(TARGET.shape, generator=torch.Generator().manual_seed(number))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def white() -> Tensor:
 @pytest.mark.parametrize("steps", [1, 2, 9])
 def test_every_solver_reaches_data_that_are_known(objective, schedule, sampler, steps) -> None:
     process = Process(objective, schedule)
-    result = sample(oracle(process), white(), process, steps=steps, sampler=sampler)
+    result = sample(oracle(process), white(), process, steps=steps, sampler=sampler, further=white)
     # The last step of a diffusion of 1000 steps leaves noise of about a hundredth.
     torch.testing.assert_close(result, TARGET, atol=0.03, rtol=0)
 
@@ -75,17 +75,37 @@ def test_noising_ends_in_noise_and_begins_in_data() -> None:
             torch.testing.assert_close(seen, end, atol=0.03, rtol=0)
 
 
-def test_noise_on_the_way_depends_on_the_seed_alone() -> None:
-    process = Process("noise", "linear")
+@pytest.mark.parametrize(("objective", "schedule"), [("noise", "linear"), ("velocity", "cosine")])
+def test_ddpm_takes_the_steps_of_its_scheduler(objective, schedule) -> None:
+    """The scheduler draws its noise from a generator; the same noise is handed over one by one."""
+    process = Process(objective, schedule)
 
     def unsure(x: Tensor, time: float) -> Tensor:
         return 0.5 * x
 
-    results = [
-        sample(unsure, white(), process, steps=4, sampler="ddpm", seed=seed) for seed in (1, 1, 2)
-    ]
-    assert torch.equal(results[0], results[1])
-    assert not torch.allclose(results[0], results[2])
+    kinds = {"noise": "epsilon", "velocity": "v_prediction"}
+    solver = DDPMScheduler(
+        1000,
+        beta_schedule=BETAS[schedule],
+        prediction_type=kinds[objective],
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+    solver.set_timesteps(5)
+    generator, x = torch.Generator().manual_seed(1), white()
+    for timestep in solver.timesteps:
+        x = solver.step(unsure(x, 0.0), timestep, x, generator=generator).prev_sample
+    generator = torch.Generator().manual_seed(1)
+
+    def further(number: int) -> Tensor:
+        return torch.randn(TARGET.shape, generator=generator)
+
+    result = sample(unsure, white(), process, steps=5, sampler="ddpm", further=further)
+    torch.testing.assert_close(result, x, atol=1e-3, rtol=1e-3)
+    other = sample(unsure, white(), process, steps=5, sampler="ddpm", further=white)
+    assert not torch.allclose(other, x, atol=0.1)
+    with pytest.raises(ValueError, match="noise to add"):
+        sample(unsure, white(), process, steps=5, sampler="ddpm")
 
 
 def test_one_pass_models() -> None:

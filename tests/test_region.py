@@ -98,6 +98,22 @@ def test_result_does_not_depend_on_batch_size_or_stride(objective: str) -> None:
     )
 
 
+def test_noise_on_the_way_belongs_to_the_ground() -> None:
+    """A larger region has the noise of a smaller one, in every pass."""
+    model = FakeModel(noise=1.0)
+    model.process = Process("noise", "linear")
+    model.config.sampling_steps, model.config.sampler = 4, "ddpm"
+    model.config.target_scale = 0.02
+    results = [
+        run_step(model, np.full((3, *side), 0.5, np.float32)) for side in ((320, 260), (128, 192))
+    ]
+    large, small = (to_low(torch.from_numpy(r)[None])[0] for r in results)
+    # The median that is taken off differs by a constant of each band.
+    apart = large[:, :32, :48] - small
+    assert float(small.std(dim=(1, 2)).min()) > 0.005
+    assert float(apart.std(dim=(1, 2)).max()) < 1e-5
+
+
 def test_a_real_network_leaves_no_seams(tiny_model: ForecastUNet) -> None:
     # Differences across tile borders must look like differences elsewhere.
     state = np.full((3, 512, 512), 0.5, np.float32)
