@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from app.overview import draw_overview
 from app.request import ForecastRequest
 from app.results import ForecastFolder
 from forecast.baselines import DressedPersistence, persistence
-from forecast.evaluation.statistics import ScoreSums
+from forecast.evaluation.statistic import Observed
+from forecast.evaluation.tally import Tally
 from forecast.evaluation.tiles import METHODS
 from forecast.patches import FACTOR, to_low
 from forecast.pretrained import model_folder
@@ -137,7 +138,7 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
         "| year | method | CRPS | RMSE | spread-skill | Brier of change |",
         "|---|---|---|---|---|---|",
     ]
-    totals = {method: ScoreSums() for method in METHODS}
+    totals = {method: Tally() for method in METHODS}
     for horizon, (year, truth) in enumerate(zip(result.years, truths, strict=True), start=1):
         folder = result.folder / "members"
         members = torch.stack(
@@ -153,8 +154,7 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
             seed=year,
         )
         for method, ensemble in zip(METHODS, (members - low, persistence(low), noise), strict=True):
-            sums = ScoreSums()
-            sums.add(ensemble, _low(truth) - low, weight)
+            sums = Tally.of(ensemble, Observed(_low(truth) - low, weight))
             totals[method] += sums
             lines.append(_row(str(year), method, sums))
     lines += [_row("all", method, totals[method]) for method in METHODS]
@@ -165,8 +165,8 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
     return "\n".join([*lines, "", note])
 
 
-def _row(year: str, method: str, sums: ScoreSums) -> str:
-    score = asdict(sums.score())
+def _row(year: str, method: str, sums: Tally) -> str:
+    score = sums.scores()
     ratio = "-" if np.isnan(score["spread_skill"]) else f"{score['spread_skill']:.2f}"
     return (
         f"| {year} | {method} | {255 * score['crps']:.2f} | {255 * score['rmse']:.2f} "

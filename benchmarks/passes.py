@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from forecast.ensemble import predict_tiles
-from forecast.evaluation.statistics import ScoreSums
+from forecast.evaluation.tally import Tally
 from forecast.evaluation.tiles import evenly_by_dataset
 from forecast.pretrained import load_model
 from forecast.process import ONE_PASS, Sampler
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def crps(
     model: ForecastUNet, data: PairData, pairs: int, members: int, passes: int, sampler: Sampler
 ) -> float:
-    sums = ScoreSums()
+    sums = Tally()
     index = evenly_by_dataset(data, pairs)
     for start in range(0, len(index), BATCH):
         batch = data.batch_of(index[start : start + BATCH])
@@ -75,8 +75,8 @@ def crps(
             steps=passes,
             sampler=sampler,
         )
-        sums.add(ensemble, batch.difference, batch.weight)
-    return 255 * sums.score().crps
+        sums += Tally.of(ensemble, batch)
+    return 255 * sums.scores()["crps"]
 
 
 if __name__ == "__main__":

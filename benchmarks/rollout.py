@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from forecast.evaluation.statistics import ScoreSums
+from forecast.evaluation.statistic import Observed
+from forecast.evaluation.tally import Tally
 from forecast.patches import to_low
 from forecast.pretrained import load_model
 from forecast.region import RegionStepper, StepKey
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--side", type=int, default=384, help="pixels, a multiple of 4")
     options = parser.parse_args(arguments)
     model, lift = load_model(options.model), ESRGANLift(load_network())
-    sums = {(name, year): ScoreSums() for name in METHODS for year in range(1, YEARS + 1)}
+    sums = {(name, year): Tally() for name in METHODS for year in range(1, YEARS + 1)}
     detail: list[tuple[float, float, float]] = []
     for number in range(options.worlds):
         config = WorldConfig(
@@ -68,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             weight = torch.ones_like(change[:, :1])
             for name, members in zip(METHODS, (rolled, direct, still), strict=True):
                 ensemble = torch.stack([low(m[year - 1]) - low(truth[0]) for m in members])
-                sums[name, year].add(ensemble, change, weight)
+                sums[name, year] += Tally.of(ensemble, Observed(change, weight))
     print("| years | " + " | ".join(f"CRPS, {name}" for name in METHODS) + " |")
     print("|---" * (len(METHODS) + 1) + "|")
     for year in range(1, YEARS + 1):
-        scores = [f"{255 * sums[name, year].score().crps:.2f}" for name in METHODS]
+        scores = [f"{255 * sums[name, year].scores()['crps']:.2f}" for name in METHODS]
         print(f"| {year} | {' | '.join(scores)} |")
     share, energy, colour = np.mean(detail, axis=0)
     print(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.statistics import CHANGE_THRESHOLD
+from forecast.evaluation.change import CHANGE_THRESHOLD
 
 __all__ = ["Summary", "summarize"]
 

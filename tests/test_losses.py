@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.evaluation.statistics import ScoreSums
 from forecast.training.losses import fair_crps, multiscale_crps
 
 
@@ -93,29 +92,3 @@ def test_bands_that_change_together_are_preferred() -> None:
     weight = torch.ones(400, 1, 8, 8)
     good = multiscale_crps(grey[:2], grey[2], weight, pool_scales=(1,))
     assert good < 0.9 * multiscale_crps(coloured, grey[2], weight, pool_scales=(1,))
-
-
-def test_score_sums_merge_like_one_batch() -> None:
-    generator = torch.Generator().manual_seed(3)
-    members = torch.randn(5, 6, 3, 8, 8, generator=generator) * 0.1
-    truth = torch.randn(6, 3, 8, 8, generator=generator) * 0.1
-    weight = (torch.rand(6, 1, 8, 8, generator=generator) > 0.3).float()
-    whole, left, right = ScoreSums(), ScoreSums(), ScoreSums()
-    whole.add(members, truth, weight)
-    left.add(members[:, :2], truth[:2], weight[:2])
-    right.add(members[:, 2:], truth[2:], weight[2:])
-    merged = (right + left).score()
-    for name in ("crps", "crps_changed", "rmse", "bias", "spread_skill", "brier"):
-        assert getattr(merged, name) == pytest.approx(getattr(whole.score(), name), rel=1e-9)
-
-
-def test_spread_skill_is_one_for_a_calibrated_ensemble() -> None:
-    generator = torch.Generator().manual_seed(4)
-    sums = ScoreSums()
-    n = 40_000
-    sums.add(
-        torch.randn(4, n, 3, 1, 1, generator=generator),
-        torch.randn(n, 3, 1, 1, generator=generator),
-        torch.ones(n, 1, 1, 1),
-    )
-    assert sums.score().spread_skill == pytest.approx(1.0, abs=5 / np.sqrt(2 * n * 3))

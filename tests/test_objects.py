@@ -51,7 +51,9 @@ def test_equal_images_are_segmented_once(monkeypatch: pytest.MonkeyPatch) -> Non
         return felzenszwalb(image, **options)
 
     monkeypatch.setattr(objects, "felzenszwalb", counted)
-    assert torch.equal(object_labels(low.repeat(3, 1, 1, 1), (10.0, 60.0)), apart.repeat(3, 1, 1, 1))
+    assert torch.equal(
+        object_labels(low.repeat(3, 1, 1, 1), (10.0, 60.0)), apart.repeat(3, 1, 1, 1)
+    )
     assert len(asked) == 4
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from forecast.evaluation.cases import Cases
 from forecast.evaluation.change import changed
-from forecast.evaluation.statistic import Array, Statistic, ratio
+from forecast.evaluation.statistic import Array, Statistic, Truth, ratio
 
 __all__ = ["ChangeProbability"]
 
@@ -24,7 +23,7 @@ class ChangeProbability(Statistic):
 
     name = "change_probability"
 
-    def sums(self, members: Tensor, cases: Cases) -> Array:
+    def sums(self, members: Tensor, cases: Truth) -> Array:
         """Pixels by number of members that change them, then those of them that changed."""
         m = len(members)
         votes = changed(members).sum(dim=0)

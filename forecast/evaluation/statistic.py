@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,29 @@ from torch import Tensor
 
 from forecast.evaluation.cases import Cases
 
-__all__ = ["Array", "Statistic", "images", "per_pair", "ratio"]
+__all__ = ["Array", "Observed", "Statistic", "Truth", "images", "per_pair", "ratio"]
 
 Array = NDArray[np.float64]
+
+
+class Truth(Protocol):
+    """What came."""
+
+    @property
+    def difference(self) -> Tensor:
+        """`(b, c, h, w)` in units of 0..1."""
+
+    @property
+    def weight(self) -> Tensor:
+        """`(b, 1, h, w)`, 1 where observed, else 0."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A `Truth` by itself."""
+
+    difference: Tensor
+    weight: Tensor
 
 
 class Statistic(ABC):

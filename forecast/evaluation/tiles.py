@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence, persistence
 from forecast.ensemble import predict_tiles
-from forecast.evaluation.statistics import ScoreSums
+from forecast.evaluation.tally import Tally
 from forecast.patches import to_low
 from forecast.training.data import PairData
 from forecast.unet import ForecastUNet
@@ -21,7 +19,8 @@ from preprocessing.pair_index import choose_evenly
 __all__ = ["METHODS", "evenly_by_dataset", "score_table", "score_tiles"]
 
 METHODS = ("landcast", "persistence", "dressed persistence")
-Scores = dict[str, dict[str, dict[str, Any]]]
+Scores = dict[str, dict[str, dict[str, float]]]
+_SHOWN = ("crps", "crps_changed", "crps_unchanged", "rmse", "bias", "spread_skill", "brier")
 
 
 def evenly_by_dataset(data: PairData, total: int, *, seed: int = 0) -> NDArray[np.intp]:
@@ -43,7 +42,7 @@ def score_tiles(
     """Score the pairs at `index`: `{dataset: {method: scores}}`, and all of them under `all`."""
     model.eval()
     device = next(model.parameters()).device
-    sums: dict[tuple[str, str], ScoreSums] = {}
+    sums: dict[tuple[str, str], Tally] = {}
     done = 0
     for dataset, part in _batches(data, index, batch_size):
         batch = data.batch_of(part)
@@ -72,21 +71,23 @@ def score_tiles(
             dim=1,
         )
         for method, ensemble in zip(METHODS, (predicted, persistence(low), noise), strict=True):
-            sums.setdefault((dataset, method), ScoreSums()).add(
-                ensemble, batch.difference, batch.weight
-            )
+            found = Tally.of(ensemble, batch)
+            sums[dataset, method] = sums.get((dataset, method), Tally()) + found
         done += len(part)
         if progress is not None:
             progress("scoring", done, len(index))
     names = list(dict.fromkeys(dataset for dataset, _ in sums))
-    scores: Scores = {}
-    for dataset in names:
-        scores[dataset] = {m: asdict(sums[dataset, m].score()) for m in METHODS}
+    scores: Scores = {d: {m: _shown(sums[d, m]) for m in METHODS} for d in names}
     if len(names) > 1:
         scores["all"] = {
-            m: asdict(ScoreSums.total(sums[d, m] for d in names).score()) for m in METHODS
+            m: _shown(sum((sums[d, m] for d in names), start=Tally())) for m in METHODS
         }
     return scores
+
+
+def _shown(sums: Tally) -> dict[str, float]:
+    scores = sums.scores()
+    return {name: scores[name] for name in _SHOWN}
 
 
 def score_table(scores: Scores) -> str:

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.evaluation.cases import Cases
 from forecast.evaluation.change import changed
-from forecast.evaluation.statistic import Array, Statistic, per_pair, ratio
+from forecast.evaluation.statistic import Array, Statistic, Truth, per_pair, ratio
 from forecast.training.losses import fair_crps
 
 __all__ = ["ValueScores"]
@@ -28,7 +27,7 @@ class ValueScores(Statistic):
 
     name = "values"
 
-    def sums(self, members: Tensor, cases: Cases) -> Array:
+    def sums(self, members: Tensor, cases: Truth) -> Array:
         """Per class: CRPS, absolute, square and signed error, variance, weight."""
         m = len(members)
         truth, mean = cases.difference, members.mean(dim=0)
