@@ -41,6 +41,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "velocity": {**_PASSES, "objective": "velocity"},
     "noise": {**_PASSES, "objective": "noise", "noise_schedule": "linear"},
     "real-only": {},
+    # The same views of the ground, and those finer ones that a larger output has.
+    "output-64": {"output_size": 64, "pool_scales": (1, 2, 8), "increment_lags": (1, 2, 4, 8)},
+    "output-128": {"output_size": 128, "pool_scales": (1, 4, 16), "increment_lags": (1, 4, 8, 16)},
 }
 
 

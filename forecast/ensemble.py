@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.objects import settle, share_noise
-from forecast.patches import to_low
+from forecast.patches import FACTOR, to_low
 from forecast.process import Sampler
 from forecast.sampling import sample
 from forecast.unet import NOISE_CHANNELS, ForecastUNet
@@ -42,14 +42,15 @@ def predict_tiles(
         sampler: Solver, likewise.
 
     Returns:
-        Differences future minus past `(m, b, 3, h, w)` in units of 0..1.
+        Differences future minus past over 4x4 means, whatever the model's own output size, so that
+        models compare: `(m, b, 3, h, w)` in units of 0..1.
     """
     config = model.config
     device = past.device
     with autocast(device):
         condition = model.condition(past)
         generator = torch.Generator().manual_seed(seed)
-        labels = model.objects(to_low(past))
+        labels = model.objects(to_low(past, model.factor))
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
 
         def denoise(x: Tensor, time: float) -> Tensor:
@@ -69,6 +70,6 @@ def predict_tiles(
                 sampler=sampler or config.sampler,
                 further=partial(noise, on_the_way),
             )
-            outputs.append(settle(output, labels))
+            outputs.append(to_low(settle(output, labels), FACTOR // model.factor))
     scaled = torch.stack(outputs).float()
     return scaled * float(config.target_scale)

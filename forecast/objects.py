@@ -21,7 +21,7 @@ _SMOOTHING = 0.4
 _SMALLEST = 3
 
 
-def object_labels(low: Tensor, scales: Sequence[float]) -> Tensor:
+def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Tensor:
     """Segment images into objects of similar colour (Felzenszwalb and Huttenlocher 2004).
 
     Images that are equal, as the members of an ensemble start from, are segmented once.
@@ -30,6 +30,8 @@ def object_labels(low: Tensor, scales: Sequence[float]) -> Tensor:
         low: `(b, 3, h, w)`, 0..1.
         scales: How large the objects are, one segmentation each; the constant k of the paper for
             images in grey levels of 255.
+        finer: Pixels of `low` along one pixel that `scales` are meant for; objects keep their
+            size on the ground.
 
     Returns:
         `(b, len(scales), h, w)` int64 on the CPU; labels of one segmentation count from 0.
@@ -44,7 +46,13 @@ def object_labels(low: Tensor, scales: Sequence[float]) -> Tensor:
             continue
         for index, scale in enumerate(scales):
             labels[item, index] = felzenszwalb(
-                image, scale=scale, sigma=_SMOOTHING, min_size=_SMALLEST, channel_axis=-1
+                image,
+                # Smoothed so, an edge is `finer` times less steep and an object has `finer ** 2`
+                # times the pixels that divide the scale.
+                scale=scale * finer,
+                sigma=_SMOOTHING * finer,
+                min_size=_SMALLEST * finer**2,
+                channel_axis=-1,
             )
     return torch.from_numpy(labels)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from forecast.lift import Lift
 from forecast.noise import ground_noise
 from forecast.objects import settle, share_noise
-from forecast.patches import FACTOR, to_low
+from forecast.patches import FACTOR, TILE_PX, to_low
 from forecast.sampling import sample
 from forecast.unet import ForecastUNet
 from preprocessing.blending import Blend, tile_weight
@@ -23,7 +23,6 @@ from preprocessing.tiling import plan_tiles
 
 __all__ = ["RegionStepper", "StepKey", "padded_shape"]
 
-_TILE = 32
 _LIFT_BLOCK = 64
 Tick = Callable[[], None]
 
@@ -39,10 +38,9 @@ class StepKey:
 
 def padded_shape(height: int, width: int) -> tuple[int, int]:
     """Smallest shape that holds the image, is a multiple of 4 and no smaller than a tile."""
-    side = _TILE * FACTOR
     return (
-        max(side, -(-height // FACTOR) * FACTOR),
-        max(side, -(-width // FACTOR) * FACTOR),
+        max(TILE_PX, -(-height // FACTOR) * FACTOR),
+        max(TILE_PX, -(-width // FACTOR) * FACTOR),
     )
 
 
@@ -55,8 +53,8 @@ class RegionStepper:
         height: Rows of the (padded) image, a multiple of 4, at least 128.
         width: Columns, likewise.
         gsd_m: Metres per pixel; None where not known.
-        stride: Step between tiles on the low-resolution grid, 1 to 32; 16 lets four tiles
-            cover each pixel.
+        stride: Step between tiles on the model's output grid, 1 to its `output_size`. Half a tile
+            where None: four tiles then cover each pixel.
         batch_size: Tiles a pass.
         steps: Network passes; the model's own default where None.
     """
@@ -69,20 +67,23 @@ class RegionStepper:
         height: int,
         width: int,
         gsd_m: float | None = None,
-        stride: int = 16,
+        stride: int | None = None,
         batch_size: int = 16,
         steps: int | None = None,
     ) -> None:
         if (height, width) != padded_shape(height, width):
             raise ValueError(f"expected a padded shape, got {height} x {width}")
         self._model, self._lift = model, lift
-        self._height, self._width = height // FACTOR, width // FACTOR
-        self._tiles = plan_tiles(self._height, self._width, size=_TILE, stride=stride)
-        self._weight = tile_weight(_TILE, _TILE - stride)
+        factor = self._factor = model.factor
+        self._height, self._width = height // factor, width // factor
+        size = TILE_PX // factor
+        stride = size // 2 if stride is None else stride
+        self._tiles = plan_tiles(self._height, self._width, size=size, stride=stride)
+        self._weight = tile_weight(size, size - stride)
         self._gsd_m = gsd_m or 0.0
         self._batch_size = batch_size
         self._steps = steps or int(model.config.sampling_steps)
-        self._blocks = _blocks(self._height, self._width, _LIFT_BLOCK)
+        self._blocks = _blocks(height // FACTOR, width // FACTOR, _LIFT_BLOCK)
 
     @property
     def ticks(self) -> int:
@@ -121,7 +122,12 @@ class RegionStepper:
             for start in range(0, len(self._tiles), self._batch_size):
                 tiles = self._tiles[start : start + self._batch_size]
                 past = torch.from_numpy(
-                    np.stack([state[(slice(None), *_full(tile).slices)] for tile in tiles])
+                    np.stack(
+                        [
+                            state[(slice(None), *_scaled(tile, self._factor).slices)]
+                            for tile in tiles
+                        ]
+                    )
                 ).to(device)
                 noisy = torch.stack([canvas[(slice(None), *tile.slices)] for tile in tiles])
                 with autocast(device):
@@ -160,11 +166,12 @@ class RegionStepper:
         )
 
     def _low(self, state: NDArray[np.float32]) -> Tensor:
-        """Block means of the whole state, `(3, h, w)`, read block by block."""
+        """Block means of the whole state on the output grid, `(3, h, w)`, read block by block."""
         low = torch.empty(3, self._height, self._width)
         for block in self._blocks:
-            pixels = torch.from_numpy(np.array(state[(slice(None), *_full(block).slices)]))
-            low[(slice(None), *block.slices)] = to_low(pixels[None])[0]
+            pixels = torch.from_numpy(np.array(state[(slice(None), *_scaled(block).slices)]))
+            inside = _scaled(block, FACTOR // self._factor)
+            low[(slice(None), *inside.slices)] = to_low(pixels[None], self._factor)[0]
         return low
 
     def _lift_block(
@@ -176,18 +183,21 @@ class RegionStepper:
     ) -> None:
         halo = self._lift.halo
         top, left = max(0, block.row - halo), max(0, block.col - halo)
-        bottom = min(self._height, block.row + block.height + halo)
-        right = min(self._width, block.col + block.width + halo)
+        bottom = min(state.shape[1] // FACTOR, block.row + block.height + halo)
+        right = min(state.shape[2] // FACTOR, block.col + block.width + halo)
         around = Window(top, left, bottom - top, right - left)
-        observed = torch.from_numpy(np.array(state[(slice(None), *_full(around).slices)]))[None]
-        present = to_low(observed)
-        moved = torch.from_numpy(difference[(slice(None), *around.slices)])[None]
+        observed = torch.from_numpy(np.array(state[(slice(None), *_scaled(around).slices)]))[None]
+        present = to_low(observed, self._factor)
+        change = difference[(slice(None), *_scaled(around, FACTOR // self._factor).slices)]
+        moved = torch.from_numpy(change)[None]
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = present.clamp_max(0.0), present.clamp_min(1.0)
         future = torch.minimum(torch.maximum(present + moved, low), high)
         lifted = self._lift(observed, present, future)[0].cpu().numpy()
         inner = Window(block.row - top, block.col - left, block.height, block.width)
-        result[(slice(None), *_full(block).slices)] = lifted[(slice(None), *_full(inner).slices)]
+        result[(slice(None), *_scaled(block).slices)] = lifted[
+            (slice(None), *_scaled(inner).slices)
+        ]
 
 
 def anchored(difference: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,8 +211,8 @@ def anchored(difference: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(difference - median.astype(np.float32))
 
 
-def _full(window: Window) -> Window:
-    return Window(*(FACTOR * v for v in (window.row, window.col, window.height, window.width)))
+def _scaled(window: Window, by: int = FACTOR) -> Window:
+    return Window(*(by * v for v in (window.row, window.col, window.height, window.width)))
 
 
 def _blocks(height: int, width: int, size: int) -> list[Window]:

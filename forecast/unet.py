@@ -11,28 +11,28 @@ from torch import Tensor
 
 from forecast.circumstances import Circumstances, circumstances
 from forecast.objects import object_labels
-from forecast.patches import FACTOR, PatchLayout, to_patches
+from forecast.patches import FACTOR, OUTPUT_SIZES, TILE_PX, PatchLayout, to_patches
 from forecast.process import NoiseSchedule, Objective, Process, Sampler
 
-__all__ = ["NOISE_CHANNELS", "PATCH_CHANNELS", "ForecastUNet"]
+__all__ = ["NOISE_CHANNELS", "ForecastUNet"]
 
 NOISE_CHANNELS = 3
-PATCH_CHANNELS = 3 * FACTOR**2
 _IMAGE_CENTRE, _IMAGE_SPREAD = 0.5, 0.25
 
 
 class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Generates the scaled difference future minus past at a quarter of the resolution.
+    """Generates the scaled difference future minus past at a quarter of the resolution, or finer.
 
-    51 input channels: 3 of noise (or of the noisy difference) and 48 patch channels of the
-    past. The horizon in years and the metres per pixel enter through the class embedding of
-    `UNet2DModel`.
+    51 input channels for 32 px of output: 3 of noise (or of the noisy difference) and 48 patch
+    channels of the past. The horizon in years and the metres per pixel enter through the class
+    embedding of `UNet2DModel`.
 
     Args:
         block_out_channels: Width of each level.
         layers_per_block: Residual blocks a level.
         attention_levels: How many of the deepest levels attend.
         patch_layout: See `forecast.patches.to_patches`.
+        output_size: Side of the forecast of a tile of 128 px: 32, 64 or 128 px.
         objective: What the weights were trained for. `crps`: one pass turns noise into a member
             (trained by the fair CRPS over two members). `mean`: one pass answers the expected
             change, without noise. Others take `sampling_steps` passes, see `Process`.
@@ -42,10 +42,10 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         guidance: Weight of the picture in forecasts of several passes: above 1 the output is
             pushed away from that without picture (classifier-free guidance, Ho and Salimans
             2022). Needs training with `condition_dropout`.
-        object_scales: Sizes of objects that share their noise (`forecast.objects`), the finest
+        object_scales: Sizes of objects that share their noise (`forecast.objects`), for 32 px of
+            output (finer outputs have objects of the same size on the ground), the finest
             first, one noise channel each; the other channels, before them, are white. The finest
-            objects change as a whole. None for objectives of several
-            passes.
+            objects change as a whole. None for objectives of several passes.
         resolution_condition: Whether the metres per pixel are a condition.
         target_scale: Standard deviation of the training difference, in units of 0..1.
         horizon_years: Shortest and longest horizon seen in training.
@@ -59,6 +59,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers_per_block: int = 1,
         attention_levels: int = 1,
         patch_layout: PatchLayout = "aligned",
+        output_size: int = TILE_PX // FACTOR,
         objective: Objective = "crps",
         sampling_steps: int = 1,
         noise_schedule: NoiseSchedule = "cosine",
@@ -71,6 +72,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         gsd_m: tuple[float, float] = (0.6, 90.0),
     ) -> None:
         super().__init__()
+        if output_size not in OUTPUT_SIZES:
+            raise ValueError(f"expected an output_size of {OUTPUT_SIZES}, got {output_size}")
         if len(object_scales) > NOISE_CHANNELS or (object_scales and objective != "crps"):
             raise ValueError(
                 f"expected at most {NOISE_CHANNELS} object scales, and none but for 'crps', "
@@ -80,8 +83,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         levels = len(block_out_channels)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
-            sample_size=32,
-            in_channels=NOISE_CHANNELS + PATCH_CHANNELS,
+            sample_size=output_size,
+            in_channels=NOISE_CHANNELS + 3 * self.factor**2,
             out_channels=3,
             block_out_channels=tuple(block_out_channels),
             layers_per_block=layers_per_block,
@@ -100,14 +103,22 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """What it was trained on."""
         return Process(self.config.objective, self.config.noise_schedule)
 
+    @property
+    def factor(self) -> int:
+        """Image pixels along one pixel of the output: 4, 2 or 1."""
+        return TILE_PX // int(self.config.output_size)
+
     def condition(self, past: Tensor) -> Tensor:
-        """Patch channels of a past image `(b, 3, 4h, 4w)` in 0..1: `(b, 48, h, w)`, unit scale."""
+        """Patch channels of a past image in 0..1, unit scale.
+
+        `(b, 3, f * h, f * w)` to `(b, 3 * f ** 2, h, w)`, f being `factor`.
+        """
         image = (past - _IMAGE_CENTRE) / _IMAGE_SPREAD
-        return to_patches(image, self.config.patch_layout)
+        return to_patches(image, self.config.patch_layout, self.factor)
 
     def objects(self, low: Tensor) -> Tensor:
         """Objects of images `(b, 3, h, w)` in 0..1: labels `(b, s, h, w)`, see `object_labels`."""
-        return object_labels(low, self.config.object_scales)
+        return object_labels(low, self.config.object_scales, finer=FACTOR // self.factor)
 
     def forward(
         self,
@@ -121,7 +132,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Args:
             noisy: `(b, 3, h, w)` noise or noisy scaled difference.
-            condition: `(b, 48, h, w)` from `condition`.
+            condition: `(b, 3 * factor ** 2, h, w)` from `condition`.
             time: `(b,)` position on the noise path, 1 is pure noise and 0 is data.
             years: `(b,)` horizon in years.
             gsd_m: `(b,)` metres per pixel of the past, 0 where not known. Default: not known.

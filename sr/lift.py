@@ -2,6 +2,8 @@
 
 Where the ground stays, the best guess of its detail is the detail seen today; where it changes,
 the ESRGAN's. Both are brought to the forecast's block means, so blending them mixes detail only.
+A finer forecast (2x2 means) goes the same way: change is weighed, and detail generated, on its 4x4
+means, and the result has the 2x2 means of the forecast.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class ESRGANLift:
     Args:
         network: Upscales by four; used in evaluation mode, on its own device.
         weight: When detail is replaced.
-        halo: Low-resolution pixels around a tile that influence its inside.
+        halo: Blocks of 4x4 pixels around a tile that influence its inside.
     """
 
     def __init__(
@@ -83,25 +85,30 @@ class ESRGANLift:
         """Lift a batch; each tile's result is independent of the others.
 
         Args:
-            observed: `(b, 3, 4h, 4w)` float32, 0..1: today at full resolution.
-            present: `(b, 3, h, w)` float32: means of `observed` over 4x4 blocks.
+            observed: `(b, 3, f * h, f * w)` float32, 0..1: today at full resolution; f is 4, 2
+                or 1, and the sides are multiples of 4.
+            present: `(b, 3, h, w)` float32: means of `observed` over f x f blocks.
             future: `(b, 3, h, w)` float32: the forecast.
 
         Returns:
-            `(b, 3, 4h, 4w)` float32 whose 4x4 block means are `future`, within 0..1 where
-            `future` is. A tile without any change is returned bit by bit.
+            `(b, 3, f * h, f * w)` float32 whose f x f block means are `future`, within 0..1 where
+            `future` is. A tile without any change is returned bit by bit. With f = 1 nothing is
+            left to lift: `future`.
 
         Raises:
             ValueError: The shapes do not fit together.
             LandcastError: The network fails.
         """
-        _check(observed, present, future)
-        change = future - present
-        result = observed + upsample_consistently(change)
-        weight = self.weight(change)
+        factor = _factor(observed, present, future)
+        if factor == 1:
+            return future.clone()
+        change, blocks = future - present, _SCALE // factor
+        result = observed + upsample_consistently(change, factor)
+        weight = self.weight(area_downsample(change, blocks))
         active = weight.amax(dim=(1, 2, 3)) > 0
         if bool(active.any()):
-            generated = consistent(upscale_batch(self.network, future[active]), future[active])
+            coarse = area_downsample(future[active], blocks)
+            generated = consistent(upscale_batch(self.network, coarse), future[active])
             mixed = torch.lerp(result[active], generated, weight[active])
             result[active] = consistent(mixed, future[active])
         return _fit_range(_exact(result, future), future)
@@ -111,37 +118,40 @@ def consistent(image: Tensor, means: Tensor) -> Tensor:
     """Iterative back-projection (Irani & Peleg 1991): give `image` the block means `means`.
 
     Args:
-        image: `(b, c, 4h, 4w)`.
+        image: `(b, c, f * h, f * w)`.
         means: `(b, c, h, w)`.
 
     Returns:
         `image` plus a smooth correction; block means are right to about 1 % of the correction.
     """
-    return image + upsample_consistently(means - area_downsample(image, _SCALE))
+    factor = _ratio(image, means)
+    return image + upsample_consistently(means - area_downsample(image, factor), factor)
 
 
-def upsample_consistently(low: Tensor) -> Tensor:
-    """Smooth upsampling of `(b, c, h, w)` whose 4x4 block means come close to `low` again.
+def upsample_consistently(low: Tensor, factor: int = _SCALE) -> Tensor:
+    """Smooth upsampling of `(b, c, h, w)` whose block means come close to `low` again.
 
     Cubic interpolation, repeated on what its block means still miss. Linear in `low`.
     """
     target = low
     for _ in range(_ITERATIONS - 1):
-        target = target + (low - area_downsample(bicubic_upsample(target, _SCALE), _SCALE))
-    return bicubic_upsample(target, _SCALE)
+        target = target + (low - area_downsample(bicubic_upsample(target, factor), factor))
+    return bicubic_upsample(target, factor)
 
 
 def _exact(image: Tensor, means: Tensor) -> Tensor:
     """Remove the last differences of block means; what rounding explains is left alone."""
-    missing = means - area_downsample(image, _SCALE)
+    factor = _ratio(image, means)
+    missing = means - area_downsample(image, factor)
     missing = torch.where(missing.abs() > _ROUNDING, missing, torch.zeros_like(missing))
-    return image + _repeat(missing)
+    return image + _repeat(missing, factor)
 
 
 def _fit_range(image: Tensor, means: Tensor) -> Tensor:
     """Reduce the contrast of blocks that leave 0..1, around their mean, until they fit."""
-    highest = functional.max_pool2d(image, _SCALE)
-    lowest = -functional.max_pool2d(-image, _SCALE)
+    factor = _ratio(image, means)
+    highest = functional.max_pool2d(image, factor)
+    lowest = -functional.max_pool2d(-image, factor)
     outside = (highest > 1) | (lowest < 0)
     if not bool(outside.any()):
         return image
@@ -149,14 +159,18 @@ def _fit_range(image: Tensor, means: Tensor) -> Tensor:
     above = (1 - means) / (highest - means).clamp_min(tiny)
     below = means / (means - lowest).clamp_min(tiny)
     contrast = torch.minimum(above, below).clamp(0, 1)
-    centre = _repeat(means)
-    fitted = centre + (image - centre) * _repeat(contrast)
+    centre = _repeat(means, factor)
+    fitted = centre + (image - centre) * _repeat(contrast, factor)
     fitted = fitted.maximum(centre.clamp_max(0)).minimum(centre.clamp_min(1))
-    return torch.where(_repeat(outside), fitted, image)
+    return torch.where(_repeat(outside, factor), fitted, image)
 
 
-def _repeat(low: Tensor) -> Tensor:
-    return low.repeat_interleave(_SCALE, dim=-2).repeat_interleave(_SCALE, dim=-1)
+def _repeat(low: Tensor, factor: int) -> Tensor:
+    return low.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
+
+
+def _ratio(image: Tensor, means: Tensor) -> int:
+    return image.shape[-1] // means.shape[-1]
 
 
 def _box_blur(image: Tensor) -> Tensor:
@@ -164,10 +178,16 @@ def _box_blur(image: Tensor) -> Tensor:
     return functional.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
 
 
-def _check(observed: Tensor, present: Tensor, future: Tensor) -> None:
+def _factor(observed: Tensor, present: Tensor, future: Tensor) -> int:
+    """Of the lift, from shapes that fit together."""
     batch, channels, height, width = future.shape
     if present.shape != future.shape:
         raise ValueError(f"expected equal shapes, got {present.shape} and {future.shape}")
-    expected = (batch, channels, _SCALE * height, _SCALE * width)
-    if tuple(observed.shape) != expected:
-        raise ValueError(f"expected `observed` of shape {expected}, got {tuple(observed.shape)}")
+    factor = _ratio(observed, future)
+    expected = (batch, channels, factor * height, factor * width)
+    if factor not in (1, 2, 4) or tuple(observed.shape) != expected:
+        raise ValueError(
+            f"expected `observed` to be {tuple(future.shape)} or 2 or 4 times that size, "
+            f"got {tuple(observed.shape)}"
+        )
+    return factor

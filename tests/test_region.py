@@ -42,6 +42,7 @@ class FakeModel(nn.Module):
         self.anchor = nn.Parameter(torch.zeros(()))
         self.gain, self.noise = gain, noise
         self.process = Process(objective)
+        self.factor = 4
         self.config = SimpleNamespace(sampling_steps=1, sampler="default", target_scale=0.5)
 
     def objects(self, low: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from forecast.patches import TILE_PX
 from forecast.pretrained import load_model
 from forecast.training.config import TrainingConfig
 from forecast.training.data import PairData
@@ -15,7 +16,13 @@ from preprocessing.errors import ModelFolderError
 
 __all__ = ["first_model"]
 
-_KEPT = ("block_out_channels", "layers_per_block", "attention_levels", "patch_layout")
+_KEPT = (
+    "block_out_channels",
+    "layers_per_block",
+    "attention_levels",
+    "patch_layout",
+    "output_size",
+)
 
 
 def first_model(
@@ -33,7 +40,9 @@ def first_model(
         ModelFolderError: The parent has another architecture, or knows what the recipe drops.
     """
     model = config.build(
-        target_scale=data.target_scale(), horizon_years=data.horizon_years, gsd_m=data.gsd_m
+        target_scale=data.target_scale(factor=TILE_PX // config.output_size),
+        horizon_years=data.horizon_years,
+        gsd_m=data.gsd_m,
     )
     if init is None:
         return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from forecast.patches import PatchLayout
+from forecast.patches import OUTPUT_SIZES, PatchLayout
 from forecast.process import ONE_PASS, NoiseSchedule, Objective, Process, Sampler
 from forecast.unet import ForecastUNet
 from preprocessing.config import load_config
@@ -24,6 +24,7 @@ class TrainingConfig:
         layers_per_block: Residual blocks a level.
         attention_levels: How many of the deepest levels attend.
         patch_layout: `aligned` or `contiguous`.
+        output_size: Side of the forecast of a tile of 128 px: 32, 64 or 128 px.
         objective: `crps` or `mean` (one pass), `flow`, `noise` or `velocity` (several).
         sampling_steps: Passes of a forecast.
         noise_schedule: Of `noise` and `velocity`: `linear` or `cosine`.
@@ -31,7 +32,8 @@ class TrainingConfig:
         condition_dropout: Share of the items that are learnt without their picture, so that a
             model of several passes can be guided.
         scaled_target: Divide the difference by its standard deviation over the training pairs.
-        object_scales: Sizes of objects that change as a whole, see `forecast.objects`.
+        object_scales: Sizes of objects that change as a whole, for 32 px of output, see
+            `forecast.objects`.
         resolution_condition: Tell the network the metres per pixel.
         gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
             also serves images without georeference.
@@ -66,6 +68,7 @@ class TrainingConfig:
     layers_per_block: int = 1
     attention_levels: int = 1
     patch_layout: PatchLayout = "aligned"
+    output_size: int = 32
     objective: Objective = "crps"
     sampling_steps: int = 1
     noise_schedule: NoiseSchedule = "cosine"
@@ -106,6 +109,8 @@ class TrainingConfig:
             )
         if self.objective in ONE_PASS and self.condition_dropout:
             raise ValueError(f"objective '{self.objective}' needs condition_dropout = 0")
+        if self.output_size not in OUTPUT_SIZES:
+            raise ValueError(f"output_size must be one of {OUTPUT_SIZES}, got {self.output_size}")
         process = Process(self.objective, self.noise_schedule)
         if self.objective not in ONE_PASS:
             process.solver(self.sampler, self.sampling_steps)
@@ -138,6 +143,7 @@ class TrainingConfig:
             layers_per_block=self.layers_per_block,
             attention_levels=self.attention_levels,
             patch_layout=self.patch_layout,
+            output_size=self.output_size,
             objective=self.objective,
             sampling_steps=self.sampling_steps,
             noise_schedule=self.noise_schedule,

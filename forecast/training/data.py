@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from forecast.patches import to_low
+from forecast.patches import FACTOR, to_low
 from preprocessing.pair_index import PairIndex
 
 __all__ = ["Batch", "PairData"]
@@ -24,8 +24,9 @@ class Batch:
 
     Attributes:
         past: `(b, 3, 128, 128)` float32, 0..1.
-        difference: `(b, 3, 32, 32)` future minus past over 4x4 means, 0..1 units.
-        weight: `(b, 1, 32, 32)`, 1 where all sixteen pixels are valid at both dates.
+        difference: `(b, 3, h, w)` future minus past over block means, 0..1 units; 32 x 32 of
+            4x4 means by default.
+        weight: `(b, 1, h, w)`, 1 where all pixels of the block are valid at both dates.
         years: `(b,)` horizon.
         gsd_m: `(b,)` metres per pixel of the past, 0 where not known.
     """
@@ -45,12 +46,21 @@ class Batch:
         return Batch(*(getattr(self, name).to(device) for name in Batch.__dataclass_fields__))
 
     @classmethod
-    def of(cls, past: Tensor, future: Tensor, valid: Tensor, years: Tensor, gsd_m: Tensor) -> Batch:
+    def of(
+        cls,
+        past: Tensor,
+        future: Tensor,
+        valid: Tensor,
+        years: Tensor,
+        gsd_m: Tensor,
+        *,
+        factor: int = FACTOR,
+    ) -> Batch:
         """Build from full-resolution tiles; `valid` is `(b, 1, 128, 128)` float."""
         return cls(
             past,
-            to_low(future) - to_low(past),
-            (to_low(valid) > 0.999).float(),
+            to_low(future, factor) - to_low(past, factor),
+            (to_low(valid, factor) > 0.999).float(),
             years,
             gsd_m,
         )
@@ -107,15 +117,15 @@ class PairData:
         digest.update(self.index.checksums().tobytes())
         return digest.hexdigest()
 
-    def target_scale(self, sample: int = 512) -> float:
+    def target_scale(self, sample: int = 512, *, factor: int = FACTOR) -> float:
         """Standard deviation of the difference, over a seeded sample of draws."""
         generator = np.random.default_rng([self._seed, 1])
-        difference, weight = self.differences(self._draw(generator, sample))
+        difference, weight = self.differences(self._draw(generator, sample), factor=factor)
         weighted = (difference**2 * weight).sum()
         return float((weighted / (weight.sum() * 3).clamp_min(1)).sqrt())
 
-    def batch(self, step: int, size: int) -> Batch:
-        """The augmented batch of a training step."""
+    def batch(self, step: int, size: int, *, factor: int = FACTOR) -> Batch:
+        """The augmented batch of a training step, differences over `factor` x `factor` means."""
         generator = np.random.default_rng([self._seed, 0, step])
         index = self._draw(generator, size)
         past, future, valid, years, gsd_m = self._tensors(index)
@@ -129,17 +139,19 @@ class PairData:
         gain = 1 + self._jitter * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         offset = self._jitter / 2 * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         past, future = ((image * gain + offset).float() for image in (past, future))
-        return Batch.of(past, future, valid, years, gsd_m)
+        return Batch.of(past, future, valid, years, gsd_m, factor=factor)
 
-    def batch_of(self, index: NDArray[np.intp]) -> Batch:
+    def batch_of(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> Batch:
         """The pairs at `index`, as they are."""
-        return Batch.of(*self._tensors(index))
+        return Batch.of(*self._tensors(index), factor=factor)
 
-    def differences(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+    def differences(
+        self, index: NDArray[np.intp], *, factor: int = FACTOR
+    ) -> tuple[Tensor, Tensor]:
         """Difference and weight of many pairs, see `Batch`; only a block is read at a time."""
         found = []
         for start in range(0, len(index), _BLOCK):
-            batch = self.batch_of(index[start : start + _BLOCK])
+            batch = self.batch_of(index[start : start + _BLOCK], factor=factor)
             found.append((batch.difference, batch.weight))
         difference, weight = zip(*found, strict=True)
         return torch.cat(difference), torch.cat(weight)

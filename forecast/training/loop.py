@@ -163,7 +163,8 @@ class _Run:
         self.model.train()
         losses: list[float] = []
         batches = prefetched(
-            lambda step: self.data.batch(step, config.batch_size), range(self.step, config.steps)
+            lambda step: self.data.batch(step, config.batch_size, factor=self.model.factor),
+            range(self.step, config.steps),
         )
         while self.step < config.steps and not self._stale():
             losses.append(self._advance(next(batches)))

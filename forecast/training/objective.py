@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from forecast.objects import settle, share_noise
-from forecast.patches import FACTOR, to_low
+from forecast.patches import to_low
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch
 from forecast.training.losses import masked_mean, multiscale_crps
@@ -83,7 +83,7 @@ def _members(
     model: ForecastUNet, past: Tensor, years: Tensor, gsd_m: Tensor, generator: torch.Generator
 ) -> Tensor:
     """One member for each past: scaled differences `(n, 3, h, w)`."""
-    low = to_low(past)
+    low = to_low(past, model.factor)
     noise = torch.randn((len(past), NOISE_CHANNELS, *low.shape[-2:]), generator=generator)
     labels = model.objects(low)
     output = model(
@@ -103,10 +103,10 @@ def first_step(
     """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
 
     Returns:
-        Scaled differences `(n, 3, h, w)` and pictures `(n, 3, 4h, 4w)`: the observed detail on
+        Scaled differences `(n, 3, h, w)` and full-resolution pictures: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
     moved = _members(model, past, years.clamp_min(1), gsd_m, generator)
     moved = moved * (years > 0).view(-1, 1, 1, 1)
-    smooth = F.interpolate(moved, scale_factor=float(FACTOR), mode="bilinear")
+    smooth = F.interpolate(moved, scale_factor=float(model.factor), mode="bilinear")
     return moved, (past + smooth * model.config.target_scale).clamp(0, 1)
