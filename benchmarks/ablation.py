@@ -41,9 +41,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "velocity": {**_PASSES, "objective": "velocity"},
     "noise": {**_PASSES, "objective": "noise", "noise_schedule": "linear"},
     "real-only": {},
-    # The same views of the ground, and those finer ones that a larger output has.
-    "output-64": {"output_size": 64, "pool_scales": (1, 2, 8), "increment_lags": (1, 2, 4, 8)},
-    "output-128": {"output_size": 128, "pool_scales": (1, 4, 16), "increment_lags": (1, 4, 8, 16)},
+    # A larger output is looked at through the same windows on the ground, and through its own
+    # pixels. Further levels lead to the depth at which `base` begins.
+    "output-64": {
+        "output_size": 64,
+        "block_out_channels": (32, 32, 64, 96, 128),
+        "pool_scales": (1, 2, 8),
+        "increment_lags": (1, 2, 4, 8),
+    },
+    "output-128": {
+        "output_size": 128,
+        "block_out_channels": (16, 32, 32, 64, 96, 128),
+        "pool_scales": (1, 4, 16),
+        "increment_lags": (1, 4, 8, 16),
+    },
 }
 
 

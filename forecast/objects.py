@@ -30,8 +30,8 @@ def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Te
         low: `(b, 3, h, w)`, 0..1.
         scales: How large the objects are, one segmentation each; the constant k of the paper for
             images in grey levels of 255.
-        finer: Pixels of `low` along one pixel that `scales` are meant for; objects keep their
-            size on the ground.
+        finer: Pixels of `low` along one pixel that `scales` are meant for. Smoothing and smallest
+            size follow, so that about as many objects are found.
 
     Returns:
         `(b, len(scales), h, w)` int64 on the CPU; labels of one segmentation count from 0.
@@ -47,9 +47,7 @@ def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Te
         for index, scale in enumerate(scales):
             labels[item, index] = felzenszwalb(
                 image,
-                # Smoothed so, an edge is `finer` times less steep and an object has `finer ** 2`
-                # times the pixels that divide the scale.
-                scale=scale * finer,
+                scale=scale,
                 sigma=_SMOOTHING * finer,
                 min_size=_SMALLEST * finer**2,
                 channel_axis=-1,
