@@ -93,6 +93,13 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         },
         {"objective": "velocity", "sampling_steps": 3, "condition_dropout": 0.5, "patience": 9},
         {"objective": "mean"},
+        {
+            "objective": "crps",
+            "object_scales": (20.0,),
+            "rollout_share": 0.5,
+            "output_size": 64,
+        },
+        {"objective": "flow", "sampling_steps": 2, "output_size": 128, "batch_size": 1},
     ],
 )
 def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[str, Any]) -> None:
@@ -159,6 +166,8 @@ def test_second_stage_starts_from_the_first(tmp_path: Path) -> None:
     wide = replace(TINY, block_out_channels=(32, 32))
     with pytest.raises(ModelFolderError, match="block_out_channels"):
         train_forecast([store], tmp_path / "third", wide, init=str(first))
+    with pytest.raises(ModelFolderError, match="output_size = 64"):
+        train_forecast([store], tmp_path / "finer", replace(TINY, output_size=64), init=str(first))
 
 
 def test_training_stops_when_it_gets_no_better(
@@ -374,6 +383,7 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
         ({"condition_dropout": 0.1}, "condition_dropout"),
         ({"ema_decay": 5.0}, "ema_decay"),
         ({"patience": -1}, "patience"),
+        ({"output_size": 48}, "output_size"),
         ({"members": 1}, "members"),
         ({"objective": "mean", "sampling_steps": 2}, "sampling_steps"),
     ],

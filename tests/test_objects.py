@@ -57,6 +57,17 @@ def test_equal_images_are_segmented_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(asked) == 4
 
 
+def test_a_finer_picture_has_as_many_objects() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.1 * torch.randn((1, 3, 128, 128), generator=generator)
+    picture = fields().repeat_interleave(4, 2).repeat_interleave(4, 3) + noise
+    counts = []
+    for finer in (1, 2, 4):
+        low = torch.nn.functional.avg_pool2d(picture, 4 // finer)
+        counts.append(len(object_labels(low, (2.0,), finer=finer)[0, 0].unique()))
+    assert max(counts) < 2 * min(counts), counts
+
+
 def test_shared_noise_is_the_normalised_sum_over_each_object() -> None:
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn((2, 3, 8, 8), generator=generator)

@@ -7,11 +7,12 @@ from forecast.patches import from_patches, to_low, to_patches
 
 
 @pytest.mark.parametrize("layout", ["aligned", "contiguous"])
-def test_patches_are_a_bijection(layout: str) -> None:
+@pytest.mark.parametrize(("factor", "channels"), [(4, 48), (2, 12), (1, 3)])
+def test_patches_are_a_bijection(layout: str, factor: int, channels: int) -> None:
     image = torch.arange(2 * 3 * 128 * 64, dtype=torch.float32).reshape(2, 3, 128, 64)
-    patches = to_patches(image, layout)
-    assert patches.shape == (2, 48, 32, 16)
-    assert torch.equal(from_patches(patches, layout), image)
+    patches = to_patches(image, layout, factor)
+    assert patches.shape == (2, channels, 128 // factor, 64 // factor)
+    assert torch.equal(from_patches(patches, layout, factor), image)
 
 
 def test_aligned_channels_lie_on_the_output_grid() -> None:

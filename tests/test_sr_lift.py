@@ -49,26 +49,43 @@ def _fine_energy(image: Tensor) -> float:
     return float(power[..., torch.maximum(rows, cols) > 0.25].sum())
 
 
-def test_no_change_returns_the_observed_image_ten_times_over() -> None:
+@pytest.mark.parametrize("factor", [4, 2, 1])
+def test_no_change_returns_the_observed_image_ten_times_over(factor: int) -> None:
     network = _network()
     lift = ESRGANLift(network)
     observed = image = _scene(2)
     for _ in range(10):
-        present = area_downsample(image, 4)
+        present = area_downsample(image, factor)
         image = lift(image, present, present)
     assert torch.equal(image, observed)
     assert network.seen == 0
 
 
-def test_block_means_are_the_forecast() -> None:
+@pytest.mark.parametrize("factor", [4, 2, 1])
+def test_block_means_are_the_forecast(factor: int) -> None:
     observed = _scene(2)
-    present = area_downsample(observed, 4)
+    present = area_downsample(observed, factor)
     future = torch.rand(present.shape, generator=torch.Generator().manual_seed(3))
     lifted = ESRGANLift(_network())(observed, present, future)
+    assert lifted.shape == observed.shape
     # Sixteen float32 values near 1 are added and divided: a few units in the last place.
-    assert (area_downsample(lifted, 4) - future).abs().max() < 2e-6
+    assert (area_downsample(lifted, factor) - future).abs().max() < 2e-6
     assert lifted.min() >= 0
     assert lifted.max() <= 1
+
+
+def test_detail_of_a_finer_forecast_is_generated_from_its_4x4_means() -> None:
+    network = _network()
+    observed = 0.6 * _scene()  # nothing leaves 0..1
+    present = area_downsample(observed, 2)
+    future = present.clone()
+    future[..., 24:40, 24:40] += 0.3
+    lifted = ESRGANLift(network)(observed, present, future)
+    centre = (slice(None), slice(56, 72), slice(56, 72))
+    expected = upscale_batch(network, area_downsample(future, 2))
+    expected = expected + upsample_consistently(future - area_downsample(expected, 2), 2)
+    assert (lifted[0][centre] - expected[0][centre]).abs().max() < 5e-3
+    assert (lifted[0] - observed[0])[:, :16].abs().max() < 1e-4
 
 
 def test_tiny_random_changes_neither_smooth_nor_drift() -> None:
@@ -150,5 +167,7 @@ def test_network_that_fails_is_reported() -> None:
 
 def test_shapes_are_checked() -> None:
     lift = ESRGANLift(_network())
-    with pytest.raises(ValueError, match="observed"):
-        lift(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
+    low = torch.rand(1, 3, 32, 32)
+    for shape in ((1, 3, 96, 96), (1, 3, 128, 64), (2, 3, 128, 128)):
+        with pytest.raises(ValueError, match="observed"):
+            lift(torch.rand(shape), low, low)
