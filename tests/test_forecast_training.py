@@ -99,7 +99,6 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
             "rollout_share": 0.5,
             "output_size": 64,
         },
-        {"objective": "flow", "sampling_steps": 2, "output_size": 128, "batch_size": 1},
     ],
 )
 def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[str, Any]) -> None:
