@@ -36,6 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "contiguous": {"patch_layout": "contiguous"},
     "no-objects": _PLAIN,
     "no-resolution": {"resolution_condition": False},
+    "history": {"history": 2},
     "mean": {**_PLAIN, "objective": "mean"},
     "flow": {**_PASSES, "objective": "flow"},
     "velocity": {**_PASSES, "objective": "velocity"},

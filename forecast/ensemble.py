@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from forecast.history import History
 from forecast.objects import settle, share_noise
 from forecast.patches import FACTOR, to_low
 from forecast.process import Sampler
@@ -28,6 +29,7 @@ def predict_tiles(
     seed: int,
     steps: int | None = None,
     sampler: Sampler | None = None,
+    history: History | None = None,
 ) -> Tensor:
     """Forecast single tiles straight to their horizon, without lifting them.
 
@@ -40,6 +42,7 @@ def predict_tiles(
         seed: Of the noise.
         steps: Network passes; the model's own default where None.
         sampler: Solver, likewise.
+        history: Earlier dates. Default: none.
 
     Returns:
         Differences future minus past over 4x4 means, whatever the model's own output size, so that
@@ -48,7 +51,7 @@ def predict_tiles(
     config = model.config
     device = past.device
     with autocast(device):
-        condition = model.condition(past)
+        condition = model.condition(past, history)
         generator = torch.Generator().manual_seed(seed)
         labels = model.objects(to_low(past, model.factor))
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])

@@ -10,8 +10,9 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
 from forecast.circumstances import Circumstances, circumstances
+from forecast.history import CHANNELS, History
 from forecast.objects import object_labels
-from forecast.patches import FACTOR, OUTPUT_SIZES, TILE_PX, PatchLayout, to_patches
+from forecast.patches import FACTOR, OUTPUT_SIZES, TILE_PX, PatchLayout, to_low, to_patches
 from forecast.process import NoiseSchedule, Objective, Process, Sampler
 
 __all__ = ["NOISE_CHANNELS", "ForecastUNet"]
@@ -24,8 +25,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Generates the scaled difference future minus past at a quarter of the resolution, or finer.
 
     51 input channels for 32 px of output: 3 of noise (or of the noisy difference) and 48 patch
-    channels of the past. The horizon in years and the metres per pixel enter through the class
-    embedding of `UNet2DModel`.
+    channels of the past; 4 more for each earlier date it takes (`forecast.history`). The horizon
+    in years and the metres per pixel enter through the class embedding of `UNet2DModel`.
 
     Args:
         block_out_channels: Width of each level.
@@ -47,6 +48,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             first, one noise channel each; the other channels, before them, are white. The finest
             objects change as a whole. None for objectives of several passes.
         resolution_condition: Whether the metres per pixel are a condition.
+        history: Earlier dates that are a condition, beside the past. A forecast may have fewer.
         target_scale: Standard deviation of the training difference, in units of 0..1.
         horizon_years: Shortest and longest horizon seen in training.
         gsd_m: Smallest and largest metres per pixel seen in training.
@@ -67,6 +69,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         guidance: float = 1.0,
         object_scales: tuple[float, ...] = (),
         resolution_condition: bool = False,
+        history: int = 0,
         target_scale: float = 0.1,
         horizon_years: tuple[float, float] = (1.0, 10.0),
         gsd_m: tuple[float, float] = (0.6, 90.0),
@@ -84,7 +87,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
             sample_size=output_size,
-            in_channels=NOISE_CHANNELS + 3 * self.factor**2,
+            in_channels=NOISE_CHANNELS + 3 * self.factor**2 + CHANNELS * history,
             out_channels=3,
             block_out_channels=tuple(block_out_channels),
             layers_per_block=layers_per_block,
@@ -108,13 +111,24 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Image pixels along one pixel of the output: 4, 2 or 1."""
         return TILE_PX // int(self.config.output_size)
 
-    def condition(self, past: Tensor) -> Tensor:
-        """Patch channels of a past image in 0..1, unit scale.
+    def condition(self, past: Tensor, history: History | None = None) -> Tensor:
+        """What the network sees of the pictures, on unit scale.
 
-        `(b, 3, f * h, f * w)` to `(b, 3 * f ** 2, h, w)`, f being `factor`.
+        Args:
+            past: `(b, 3, f * h, f * w)`, 0..1, f being `factor`.
+            history: Earlier dates; those the model does not take are left out. Default: none.
+
+        Returns:
+            `(b, 3 * f ** 2, h, w)` patch channels, then 4 for each earlier date the model takes.
         """
         image = (past - _IMAGE_CENTRE) / _IMAGE_SPREAD
-        return to_patches(image, self.config.patch_layout, self.factor)
+        patches = to_patches(image, self.config.patch_layout, self.factor)
+        if self.config.history == 0:
+            return patches
+        low = to_low(past, self.factor)
+        known = History.none(low) if history is None else history
+        scale = float(self.config.target_scale)
+        return torch.cat([patches, known.channels(low, self.config.history, scale=scale)], dim=1)
 
     def objects(self, low: Tensor) -> Tensor:
         """Objects of images `(b, 3, h, w)` in 0..1: labels `(b, s, h, w)`, see `object_labels`."""
@@ -132,7 +146,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Args:
             noisy: `(b, 3, h, w)` noise or noisy scaled difference.
-            condition: `(b, 3 * factor ** 2, h, w)` from `condition`.
+            condition: From `condition`.
             time: `(b,)` position on the noise path, 1 is pure noise and 0 is data.
             years: `(b,)` horizon in years.
             gsd_m: `(b,)` metres per pixel of the past, 0 where not known. Default: not known.

@@ -56,6 +56,7 @@ def score_tiles(
             batch.gsd_m.to(device),
             members=members,
             seed=key,
+            history=data.history(part, factor=model.factor).to(device),
         ).cpu()
         noise = torch.cat(
             [

@@ -37,6 +37,9 @@ class TrainingConfig:
         resolution_condition: Tell the network the metres per pixel.
         gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
             also serves images without georeference.
+        history: Earlier dates that are a condition, beside the past; 2 makes three dates in all.
+        history_dropout: Share of the earlier dates that are withheld, so that the network also
+            forecasts from fewer, or from one picture alone.
         rollout_share: Share of the steps that continue from a forecast of half the horizon
             instead of from the past, so that the network meets its own results.
         steps: Optimiser steps.
@@ -78,6 +81,8 @@ class TrainingConfig:
     object_scales: tuple[float, ...] = ()
     resolution_condition: bool = False
     gsd_dropout: float = 0.1
+    history: int = 0
+    history_dropout: float = 0.3
     rollout_share: float = 0.0
     steps: int = 6000
     batch_size: int = 8
@@ -114,10 +119,16 @@ class TrainingConfig:
         process = Process(self.objective, self.noise_schedule)
         if self.objective not in ONE_PASS:
             process.solver(self.sampler, self.sampling_steps)
-        for name in ("patience", "warmup_steps", "weight_decay"):
+        for name in ("patience", "warmup_steps", "weight_decay", "history"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("ema_decay", "gsd_dropout", "condition_dropout", "rollout_share"):
+        for name in (
+            "ema_decay",
+            "gsd_dropout",
+            "history_dropout",
+            "condition_dropout",
+            "rollout_share",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         for name in (
@@ -150,6 +161,7 @@ class TrainingConfig:
             sampler=self.sampler,
             object_scales=self.object_scales,
             resolution_condition=self.resolution_condition,
+            history=self.history,
             target_scale=target_scale if self.scaled_target else 1.0,
             horizon_years=horizon_years,
             gsd_m=gsd_m,

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from forecast.history import History
+from forecast.pair_history import find_chains, history_of
 from forecast.patches import FACTOR, to_low
 from preprocessing.pair_index import PairIndex
 
@@ -29,6 +31,7 @@ class Batch:
         weight: `(b, 1, h, w)`, 1 where all pixels of the block are valid at both dates.
         years: `(b,)` horizon.
         gsd_m: `(b,)` metres per pixel of the past, 0 where not known.
+        history: Earlier dates.
     """
 
     past: Tensor
@@ -36,6 +39,7 @@ class Batch:
     weight: Tensor
     years: Tensor
     gsd_m: Tensor
+    history: History
 
     def part(self, items: slice) -> Batch:
         """Some of the items."""
@@ -53,16 +57,19 @@ class Batch:
         valid: Tensor,
         years: Tensor,
         gsd_m: Tensor,
+        history: History | None = None,
         *,
         factor: int = FACTOR,
     ) -> Batch:
         """Build from full-resolution tiles; `valid` is `(b, 1, 128, 128)` float."""
+        low = to_low(past, factor)
         return cls(
             past,
-            to_low(future, factor) - to_low(past, factor),
+            to_low(future, factor) - low,
             (to_low(valid, factor) > 0.999).float(),
             years,
             gsd_m,
+            History.none(low) if history is None else history,
         )
 
 
@@ -77,6 +84,8 @@ class PairData:
         horizon_power: Within a dataset pairs are drawn in proportion to `years ** -horizon_power`.
         colour_jitter: Largest shared relative change of gain and absolute change of offset.
         gsd_dropout: Share of the items of a training batch whose metres per pixel are withheld.
+        history: Earlier dates of a pair, taken from the other pairs where they have them.
+        history_dropout: Share of them that are withheld in a training batch.
     """
 
     def __init__(
@@ -88,11 +97,17 @@ class PairData:
         horizon_power: float = 0.0,
         colour_jitter: float = 0.0,
         gsd_dropout: float = 0.0,
+        history: int = 0,
+        history_dropout: float = 0.0,
     ) -> None:
         self.index = index
         self._seed = seed
         self._jitter = colour_jitter
         self._gsd_dropout = gsd_dropout
+        self._history_dropout = history_dropout
+        self._chains = find_chains(
+            index.source, index.row, index.col, index.years, count=history, store=index.store
+        )
         names, inverse, counts = np.unique(index.dataset, return_inverse=True, return_counts=True)
         favour = index.years.astype(float) ** -horizon_power
         share = counts**mixing_power / np.bincount(inverse, favour)
@@ -129,20 +144,28 @@ class PairData:
         generator = np.random.default_rng([self._seed, 0, step])
         index = self._draw(generator, size)
         past, future, valid, years, gsd_m = self._tensors(index)
+        history = self.history(index, factor=factor)
+        if history.years.shape[1] > 0:
+            # Draws of their own: a run without history sees the same batches.
+            chance = np.random.default_rng([self._seed, 2, step]).random(history.years.shape)
+            history = history.kept(torch.from_numpy(chance >= self._history_dropout))
+        earlier = history.pictures
         for item in range(size):
             if generator.random() < self._gsd_dropout:
                 gsd_m[item] = 0
             turns, flip = int(generator.integers(4)), bool(generator.integers(2))
-            for tensor in (past, future, valid):
-                tile = torch.rot90(tensor[item], turns, (1, 2))
-                tensor[item] = tile.flip(2) if flip else tile
+            for tensor in (past, future, valid, earlier):
+                tile = torch.rot90(tensor[item], turns, (-2, -1))
+                tensor[item] = tile.flip(-1) if flip else tile
         gain = 1 + self._jitter * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         offset = self._jitter / 2 * torch.as_tensor(generator.uniform(-1, 1, (size, 3, 1, 1)))
         past, future = ((image * gain + offset).float() for image in (past, future))
-        return Batch.of(past, future, valid, years, gsd_m, factor=factor)
+        earlier = (earlier * gain[:, None] + offset[:, None]).float()
+        history = History(earlier, history.years)
+        return Batch.of(past, future, valid, years, gsd_m, history, factor=factor)
 
     def batch_of(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> Batch:
-        """The pairs at `index`, as they are."""
+        """The pairs at `index`, as they are, without their history."""
         return Batch.of(*self._tensors(index), factor=factor)
 
     def differences(
@@ -155,6 +178,11 @@ class PairData:
             found.append((batch.difference, batch.weight))
         difference, weight = zip(*found, strict=True)
         return torch.cat(difference), torch.cat(weight)
+
+    def history(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> History:
+        """The earlier dates of the pairs at `index`."""
+        present, chains = self.index.read(index), self._chains[index]
+        return history_of(present, chains, self.index.read, factor=factor)
 
     def _draw(self, generator: np.random.Generator, size: int) -> NDArray[np.intp]:
         return generator.choice(len(self.index), size, p=self._probability)

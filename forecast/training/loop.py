@@ -107,11 +107,13 @@ class _Run:
             horizon_power=config.horizon_power,
             colour_jitter=config.colour_jitter,
             gsd_dropout=config.gsd_dropout,
+            history=config.history,
+            history_dropout=config.history_dropout,
         )
         self.validation: PairData | None = None
         try:
             held_out = PairIndex.of(stores, "val", side_px=None)
-            self.validation = PairData(held_out, seed=config.seed)
+            self.validation = PairData(held_out, seed=config.seed, history=config.history)
         except PairStoreError:
             _log.warning("no pairs of the split 'val': training without validation")
         self.dressed = DressedPersistence.fit(self.data)

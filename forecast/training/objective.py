@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from forecast.history import History
 from forecast.objects import settle, share_noise
 from forecast.patches import to_low
 from forecast.training.config import TrainingConfig
@@ -46,12 +47,15 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
         if config.objective == "crps":
             past = batch.past.repeat(config.members, 1, 1, 1)
             years, gsd_m = (v.repeat(config.members) for v in (batch.years, batch.gsd_m))
+            history = batch.history.repeat(config.members)
             moved = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
             if float(torch.rand((), generator=generator)) < config.rollout_share:
                 first = (years / 2).floor()
-                moved, past = first_step(model, past, first, gsd_m, generator)
+                observed = to_low(past, model.factor)
+                moved, past = first_step(model, past, first, gsd_m, generator, history)
+                history = history.after(observed, first)
                 years = years - first
-            members = moved + _members(model, past, years, gsd_m, generator)
+            members = moved + _members(model, past, years, gsd_m, generator, history)
             return multiscale_crps(
                 members.reshape(config.members, *target.shape),
                 target,
@@ -59,7 +63,7 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
                 pool_scales=config.pool_scales,
                 increment_lags=config.increment_lags,
             )
-        condition = model.condition(batch.past)
+        condition = model.condition(batch.past, batch.history)
         if config.objective == "mean":
             moment, noisy, wanted = target.new_ones(size), torch.zeros_like(target), target
         else:
@@ -80,7 +84,12 @@ def _moments(size: int, config: TrainingConfig, generator: torch.Generator) -> T
 
 
 def _members(
-    model: ForecastUNet, past: Tensor, years: Tensor, gsd_m: Tensor, generator: torch.Generator
+    model: ForecastUNet,
+    past: Tensor,
+    years: Tensor,
+    gsd_m: Tensor,
+    generator: torch.Generator,
+    history: History | None,
 ) -> Tensor:
     """One member for each past: scaled differences `(n, 3, h, w)`."""
     low = to_low(past, model.factor)
@@ -88,7 +97,7 @@ def _members(
     labels = model.objects(low)
     output = model(
         share_noise(noise.to(past.device), labels),
-        model.condition(past),
+        model.condition(past, history),
         past.new_ones(len(past)),
         years,
         gsd_m,
@@ -98,7 +107,12 @@ def _members(
 
 @torch.no_grad()
 def first_step(
-    model: ForecastUNet, past: Tensor, years: Tensor, gsd_m: Tensor, generator: torch.Generator
+    model: ForecastUNet,
+    past: Tensor,
+    years: Tensor,
+    gsd_m: Tensor,
+    generator: torch.Generator,
+    history: History | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
 
@@ -106,7 +120,7 @@ def first_step(
         Scaled differences `(n, 3, h, w)` and full-resolution pictures: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
-    moved = _members(model, past, years.clamp_min(1), gsd_m, generator)
+    moved = _members(model, past, years.clamp_min(1), gsd_m, generator, history)
     moved = moved * (years > 0).view(-1, 1, 1, 1)
     smooth = F.interpolate(moved, scale_factor=float(model.factor), mode="bilinear")
     return moved, (past + smooth * model.config.target_scale).clamp(0, 1)
