@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.evaluation_sr import evaluate_upscaler, is_upscaler
 from app.outputs import Progress
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.history import earlier_pairs
 from forecast.evaluation.methods import Method, baselines, forecaster
 from forecast.evaluation.record import as_record, as_table, verdicts
 from forecast.evaluation.report_page import evaluation_page
 from forecast.evaluation.results import Section, sections
 from forecast.evaluation.scoring import Scored, all_statistics, score_methods
+from forecast.pair_history import NONE
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
@@ -40,6 +44,7 @@ def evaluate(
     against: Sequence[str] = (),
     seed: int = 0,
     perceptual_weights: Path | None = None,
+    with_history: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Score a forecaster beside its baselines and other models, or an RRDBNet beside bicubic.
@@ -54,6 +59,7 @@ def evaluate(
         against: Further forecasters, scored on the same pairs with the same noise.
         seed: Of the choice of pairs, noise, tie-breaking, bootstrap and examples.
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
+        with_history: Only pairs for whose past an earlier date of the tile is stored.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -67,7 +73,11 @@ def evaluate(
     if split not in SPLITS:
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
     if (model == SHIPPED.name and not Path(model).is_dir()) or is_upscaler(model):
-        for option, given in (("against", against), ("perceptual-weights", perceptual_weights)):
+        for option, given in (
+            ("against", against),
+            ("perceptual-weights", perceptual_weights),
+            ("with-history", with_history),
+        ):
             if given:
                 raise RequestError(
                     f"expected --{option} with a forecaster only, {model} is an upscaler; "
@@ -77,7 +87,15 @@ def evaluate(
         return evaluate_upscaler(upscaler, stores, out, split=split, pairs=pairs, seed=seed)
     methods = _methods(model, against, members=members)
     index = PairIndex.of(stores, split)
-    chosen = choose_evenly(index.dataset, pairs, seed=seed)
+    choice = np.arange(len(index))
+    if with_history:
+        choice = np.flatnonzero(earlier_pairs(index) != NONE)
+        if choice.size == 0:
+            raise RequestError(
+                f"expected pairs with an earlier date in {', '.join(map(str, stores))}, found "
+                "none; prepare places with three dates or more, or leave --with-history out"
+            )
+    chosen = choice[choose_evenly(index.dataset[choice], pairs, seed=seed)]
     statistics = all_statistics(seed=seed, perceptual_weights=perceptual_weights)
     scored = score_methods(index, chosen, methods, statistics, seed=seed, progress=progress)
     found = sections(scored.sums, statistics, seed=seed, resamples=RESAMPLES)
@@ -88,6 +106,7 @@ def evaluate(
         "stores": [location_of(store) for store in stores],
         "split": split,
         "pairs": len(chosen),
+        "pairs_with_history": list(scored.history),
         "members": scored.members,
         "seed": seed,
         "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "units": scored.kinds},
@@ -120,12 +139,16 @@ def _write(out: Path, settings: dict[str, Any], found: list[Section], scored: Sc
     page = evaluation_page(title, found, scored.examples, kinds=scored.kinds, settings=settings)
     write_text(out / "report.html", page)
     sizes = ", ".join(f"{name} {size}" for name, size in scored.members.items())
+    dates = "".join(
+        f" {count} of them have at least {n} earlier date{'s' if n > 1 else ''} that a model saw."
+        for n, count in enumerate(scored.history, start=1)
+    )
     return write_text(
         out / "report.md",
-        f"# Scores on the split `{settings['split']}`\n\n{settings['pairs']} pairs. Members: "
-        f"{sizes}. Errors are in grey levels of 255, on 4x4 means; lower is better. A spread-skill "
-        "ratio of 1 is calibrated; a higher Figure of Merit is better. Every score, by horizon and "
-        f"with intervals: `report.html`, `scores.json`.\n\n{as_table(found)}\n\n"
+        f"# Scores on the split `{settings['split']}`\n\n{settings['pairs']} pairs.{dates} "
+        f"Members: {sizes}. Errors are in grey levels of 255, on 4x4 means; lower is better. A "
+        "spread-skill ratio of 1 is calibrated; a higher Figure of Merit is better. Every score, "
+        f"by horizon and with intervals: `report.html`, `scores.json`.\n\n{as_table(found)}\n\n"
         f"{_OURS} minus the others, bootstrap over places or blocks of ground; better and worse "
         f"stand where the interval excludes zero.\n\n{verdicts(found)}\n",
     )

@@ -16,6 +16,7 @@ from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
+from forecast.earlier_images import earlier_path, open_earlier, read_earlier
 from forecast.pretrained import load_model, model_folder
 from forecast.start import read_start
 from preprocessing.errors import DateError, RequestError
@@ -50,8 +51,11 @@ def forecast_region(
             "say it with --year"
         )
     start_year = source.date.year
+    earlier = open_earlier(
+        source, request.history, bands=request.bands, value_range=request.value_range
+    )
     folder = model_folder(request.model)
-    identity = identity_of(request, source, start_year)
+    identity = identity_of(request, source, start_year, [before.source for before in earlier])
     scratch = request.out / SCRATCH
     if already_done(request.out, identity) and not request.overwrite:
         _log.info("%s already holds this forecast", request.out)
@@ -64,6 +68,12 @@ def forecast_region(
             f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
             f"one pass, got {passes}"
         )
+    if len(earlier) > model.config.history:
+        raise RequestError(
+            f"expected at most {model.config.history} images for --history, as many earlier dates "
+            f"as the model {folder.name} takes, got {len(earlier)}; leave some out, or train a "
+            "model with 'history' in its recipe"
+        )
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
     fresh = not scratch.exists()
@@ -72,7 +82,10 @@ def forecast_region(
     try:
         write_text(scratch / "request.json", json.dumps(identity))
         image, valid = read_start(source, scratch)
-        run = RegionRun(request, source, scratch, start_year)
+        for number, before in enumerate(earlier):
+            read_earlier(source, image, before.source, earlier_path(scratch, number))
+        ago = tuple(before.years for before in earlier)
+        run = RegionRun(request, source, scratch, start_year, ago)
         run.roll(folder, _executor(request), progress)
     except RequestError:
         if fresh:
@@ -111,6 +124,7 @@ def _record(
         key: str(value) if isinstance(value, Path) else value
         for key, value in asdict(request).items()
     }
+    arguments["history"] = [str(path) for path in request.history]
     return {
         **identity,
         "resumed": request.resume,

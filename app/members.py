@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from forecast.earlier_images import earlier_path
 from forecast.pretrained import load_model
-from forecast.region import RegionStepper
+from forecast.region import EarlierImage, RegionStepper
 from forecast.rollout import rollout
 from preprocessing.grid import Grid
 from preprocessing.io import blocks
@@ -36,6 +37,7 @@ class MemberTask:
         start_year: Year of the start image.
         years: Years to forecast.
         steps: Network passes; the model's own default where None.
+        history: Years before the start of the earlier images in `scratch`, see `read_earlier`.
     """
 
     scratch: Path
@@ -47,6 +49,7 @@ class MemberTask:
     start_year: int
     years: int
     steps: int | None
+    history: tuple[float, ...] = ()
 
 
 def member_path(scratch: Path, member: int, year: int) -> Path:
@@ -95,6 +98,10 @@ def roll_member(
             member=task.member,
             start_year=task.start_year,
             years=task.years,
+            history=[
+                EarlierImage(np.load(earlier_path(task.scratch, number), mmap_mode="r"), years)
+                for number, years in enumerate(task.history)
+            ],
             tick=tick,
         ):
             part = task.scratch / f".member_{task.member:03}.part.npy"

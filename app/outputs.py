@@ -36,12 +36,14 @@ class RegionRun:
         source: The region.
         scratch: Folder for states and members, on the disk of the results.
         start_year: Year of the region.
+        history: Years before it of the earlier images in `scratch`, see `read_earlier`.
     """
 
     request: ForecastRequest
     source: RasterSource
     scratch: Path
     start_year: int
+    history: tuple[float, ...] = ()
 
     @property
     def years(self) -> range:
@@ -68,6 +70,7 @@ class RegionRun:
                 start_year=self.start_year,
                 years=request.years,
                 steps=request.steps,
+                history=self.history,
             )
             for member in range(request.members)
         ]

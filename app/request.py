@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,8 @@ class ForecastRequest:
         dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        history: The region at earlier dates, for models that take some; read with the same bands
+            and value range.
     """
 
     region: Path
@@ -55,6 +58,7 @@ class ForecastRequest:
     dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
+    history: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
@@ -72,19 +76,30 @@ class ForecastRequest:
             raise RequestError("expected one of --resume and --overwrite, got both")
 
 
-def identity_of(request: ForecastRequest, source: RasterSource, start_year: int) -> dict[str, Any]:
+def identity_of(
+    request: ForecastRequest,
+    source: RasterSource,
+    start_year: int,
+    earlier: Sequence[RasterSource] = (),
+) -> dict[str, Any]:
     """What decides the pixels of a forecast: equal identities give equal results.
+
+    Args:
+        request: What is asked for.
+        source: The region.
+        start_year: Its year.
+        earlier: Its images of earlier dates, the nearest first.
 
     Raises:
         ModelFolderError: A model is incomplete.
     """
-    region = Path(request.region)
-    stat = region.stat() if region.exists() else None
+    region_bytes, region_modified = _stamp(request.region)
     return {
         "region": str(request.region),
-        "region_bytes": None if stat is None else stat.st_size,
-        "region_modified": None if stat is None else stat.st_mtime_ns,
+        "region_bytes": region_bytes,
+        "region_modified": region_modified,
         "start_year": start_year,
+        "history": [[image.path, str(image.date), *_stamp(image.path)] for image in earlier],
         "horizon_years": request.years,
         "members": request.members,
         "seed": request.seed,
@@ -99,6 +114,13 @@ def identity_of(request: ForecastRequest, source: RasterSource, start_year: int)
         "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
         "landcast": version("landcast"),
     }
+
+
+def _stamp(path: str | Path) -> tuple[int | None, int | None]:
+    """Bytes and time of a local file."""
+    file = Path(path)
+    stat = file.stat() if file.exists() else None
+    return (None, None) if stat is None else (stat.st_size, stat.st_mtime_ns)
 
 
 def already_done(out: Path, identity: dict[str, Any]) -> bool:
@@ -125,10 +147,11 @@ def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
     out = request.out
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
-    if out.is_dir() and Path(request.region).resolve().is_relative_to(out.resolve()):
-        raise OutputExistsError(
-            f"expected a folder for --out beside the image, {request.region} lies in {out}"
-        )
+    for image in (request.region, *request.history):
+        if out.is_dir() and Path(image).resolve().is_relative_to(out.resolve()):
+            raise OutputExistsError(
+                f"expected a folder for --out beside the image, {image} lies in {out}"
+            )
     if request.resume:
         try:
             found = json.loads((out / SCRATCH / "request.json").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from forecast.history import History
 from forecast.lift import Lift
 from forecast.noise import ground_noise
 from forecast.objects import settle, share_noise
@@ -21,7 +22,7 @@ from preprocessing.grid import Window
 from preprocessing.precision import autocast
 from preprocessing.tiling import plan_tiles
 
-__all__ = ["RegionStepper", "StepKey", "padded_shape"]
+__all__ = ["EarlierImage", "RegionStepper", "StepKey", "padded_shape"]
 
 _LIFT_BLOCK = 64
 Tick = Callable[[], None]
@@ -34,6 +35,20 @@ class StepKey:
     seed: int
     member: int
     year: int
+
+
+@dataclass(frozen=True)
+class EarlierImage:
+    """The region at an earlier date.
+
+    Attributes:
+        image: `(3, height, width)` like the state, on its grid and in its tone; may be a memory
+            map.
+        years: Before the state, above 0.
+    """
+
+    image: NDArray[np.float32]
+    years: float
 
 
 def padded_shape(height: int, width: int) -> tuple[int, int]:
@@ -86,6 +101,11 @@ class RegionStepper:
         self._blocks = _blocks(height // FACTOR, width // FACTOR, _LIFT_BLOCK)
 
     @property
+    def history(self) -> int:
+        """Earlier dates the model takes."""
+        return int(self._model.config.history)
+
+    @property
     def ticks(self) -> int:
         """How often `tick` is called in a step."""
         batches = -(-len(self._tiles) // self._batch_size)
@@ -99,23 +119,34 @@ class RegionStepper:
         key: StepKey,
         *,
         years: float = 1.0,
+        history: Sequence[EarlierImage] = (),
         tick: Tick | None = None,
     ) -> None:
         """Write the image `years` after `state` into `result`; both `(3, height, width)`.
 
-        Either may be a memory map: only blocks are held in memory, besides the low-resolution
-        difference.
+        Either may be a memory map: only blocks are held in memory, besides low-resolution planes
+        of the difference and of the earlier dates. `history` is the earlier dates, the nearest
+        first; those the model does not take are left out.
         """
-        difference = self._difference(state, key, years, tick)
+        difference = self._difference(state, key, years, history[: self.history], tick)
         for block in self._blocks:
             self._lift_block(block, state, result, difference)
             if tick is not None:
                 tick()
 
     def _difference(
-        self, state: NDArray[np.float32], key: StepKey, years: float, tick: Tick | None
+        self,
+        state: NDArray[np.float32],
+        key: StepKey,
+        years: float,
+        history: Sequence[EarlierImage],
+        tick: Tick | None,
     ) -> NDArray[np.float32]:
         model, device = self._model, next(self._model.parameters()).device
+        earlier = torch.empty(len(history), 3, self._height, self._width)
+        for plane, image in zip(earlier, history, strict=True):
+            plane.copy_(self._low(image.image))
+        ago = torch.tensor([image.years for image in history])
 
         def fused(canvas: Tensor, time: float) -> Tensor:
             blend = Blend(3, self._height, self._width)
@@ -130,10 +161,14 @@ class RegionStepper:
                     )
                 ).to(device)
                 noisy = torch.stack([canvas[(slice(None), *tile.slices)] for tile in tiles])
+                known = History(
+                    torch.stack([earlier[(..., *tile.slices)] for tile in tiles]),
+                    ago.expand(len(tiles), -1),
+                ).to(device)
                 with autocast(device):
                     output = model.guided(
                         noisy.to(device),
-                        model.condition(past),
+                        model.condition(past, known),
                         past.new_full((len(tiles),), time),
                         past.new_full((len(tiles),), years),
                         past.new_full((len(tiles),), self._gsd_m),

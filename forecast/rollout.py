@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.region import RegionStepper, StepKey, Tick
+from forecast.region import EarlierImage, RegionStepper, StepKey, Tick
 
 __all__ = ["rollout"]
 
@@ -23,13 +24,15 @@ def rollout(
     member: int,
     start_year: int,
     years: int,
+    history: Sequence[EarlierImage] = (),
     tick: Tick | None = None,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield `(calendar year, image)` for one member, from the first year not yet done.
 
     Images live in `scratch` as memory maps; the last one is kept until its successor is
     complete, so a rollout that was killed goes on from there. An image is valid until the next
-    one is asked for.
+    one is asked for. A model that takes earlier dates sees each image as the nearest one of the
+    year after it, and as many images before the last are kept as it takes.
 
     Args:
         stepper: Carries an image one year ahead.
@@ -39,6 +42,7 @@ def rollout(
         member: Number of the member; its noise depends on nothing else.
         start_year: Calendar year of `start`.
         years: Years to forecast.
+        history: Earlier dates of `start`, the nearest first.
         tick: Called after each batch of work.
     """
     scratch.mkdir(parents=True, exist_ok=True)
@@ -51,12 +55,26 @@ def rollout(
     for year in range(first, start_year + years + 1):
         part = scratch / f".{year}.part.npy"
         result = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=start.shape)
-        stepper.step(state, result, StepKey(seed, member, year), tick=tick)
+        earlier = _earlier(scratch, start, start_year, year - 1, stepper.history)
+        earlier += [replace(e, years=e.years + year - 1 - start_year) for e in history]
+        stepper.step(state, result, StepKey(seed, member, year), history=earlier, tick=tick)
         result.flush()
         os.replace(part, _path(scratch, year))
-        _path(scratch, year - 1).unlink(missing_ok=True)
+        _path(scratch, year - 1 - stepper.history).unlink(missing_ok=True)
         state = result
         yield year, state
+
+
+def _earlier(
+    scratch: Path, start: NDArray[np.float32], start_year: int, year: int, count: int
+) -> list[EarlierImage]:
+    """The images of at most `count` years of this rollout before `year`, the nearest first."""
+    return [
+        EarlierImage(
+            start if y == start_year else np.load(_path(scratch, y), mmap_mode="r"), float(year - y)
+        )
+        for y in range(year - 1, max(start_year, year - count) - 1, -1)
+    ]
 
 
 def _path(scratch: Path, year: int) -> Path:

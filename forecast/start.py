@@ -12,9 +12,10 @@ from forecast.region import padded_shape
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.io import RasterSource, blocks
 
-__all__ = ["fill_invalid", "read_start"]
+__all__ = ["BLOCK", "fill_invalid", "mirror_edges", "read_start"]
 
-_BLOCK = 1024
+BLOCK = 1024
+"""Side of what is read at once, in pixels."""
 
 
 def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -40,7 +41,7 @@ def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32],
         folder / "valid.npy", mode="w+", dtype=np.bool_, shape=(height, width)
     )
     empty, total, count = [], np.zeros(3), 0
-    for window in blocks(source.grid, size=_BLOCK):
+    for window in blocks(source.grid, size=BLOCK):
         raster = source.read(window)
         rows, cols = window.slices
         valid[rows, cols] = raster.valid
@@ -57,11 +58,16 @@ def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32],
     for window in empty:
         rows, cols = window.slices
         image[:, rows, cols] = (total / count)[:, None, None]
-    down = np.pad(np.arange(height), (0, shape[1] - height), mode="symmetric")[height:]
-    right = np.pad(np.arange(width), (0, shape[2] - width), mode="symmetric")[width:]
+    mirror_edges(image, height=height, width=width)
+    return image, valid
+
+
+def mirror_edges(image: NDArray[np.float32], *, height: int, width: int) -> None:
+    """Fill a padded image `(c, h, w)` beyond `height` and `width` by its mirror image."""
+    down = np.pad(np.arange(height), (0, image.shape[1] - height), mode="symmetric")[height:]
+    right = np.pad(np.arange(width), (0, image.shape[2] - width), mode="symmetric")[width:]
     image[:, height:, :width] = image[:, down, :width]
     image[:, :, width:] = image[:, :, right]
-    return image, valid
 
 
 def fill_invalid(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -45,12 +45,14 @@ class FakeModel(nn.Module):
         self.gain, self.noise = gain, noise
         self.process = Process(objective)
         self.factor = factor
-        self.config = SimpleNamespace(sampling_steps=1, sampler="default", target_scale=0.5)
+        self.config = SimpleNamespace(
+            sampling_steps=1, sampler="default", target_scale=0.5, history=0
+        )
 
     def objects(self, low: Tensor) -> Tensor:
         return object_labels(low, self.scales)
 
-    def condition(self, past: Tensor) -> Tensor:
+    def condition(self, past: Tensor, history: object) -> Tensor:
         return to_patches(past, factor=self.factor)
 
     def guided(

@@ -88,6 +88,14 @@ def forecast(
     year: Annotated[
         int | None, typer.Option("--year", min=1, max=9999, help="Year of REGION.")
     ] = None,
+    history: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--history",
+            metavar="EARLIER",
+            help="REGION at an earlier date, for models that take some; repeatable.",
+        ),
+    ] = None,
     years: Years = 5,
     members: Members = 8,
     seed: Seed = 0,
@@ -134,6 +142,7 @@ def forecast(
         overwrite=overwrite,
         bands=chosen,
         value_range=limits,
+        history=tuple(history or ()),
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -202,6 +211,9 @@ def evaluate(
             help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
         ),
     ] = None,
+    with_history: Annotated[
+        bool, typer.Option("--with-history", help="Score only pairs with an earlier date.")
+    ] = False,
 ) -> None:
     """Score a model on held-out pairs beside its baselines, with intervals and figures."""
     from app.workflows import evaluate as evaluate_model
@@ -217,6 +229,7 @@ def evaluate(
             against=against or [],
             seed=seed,
             perceptual_weights=perceptual_weights,
+            with_history=with_history,
             progress=progress,
         )
     typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")

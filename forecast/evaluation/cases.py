@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecast.history import History
 from forecast.patches import to_low
 from preprocessing.pairs import Pairs
 
@@ -28,6 +29,7 @@ class Cases:
         gsd_m: `(b,)` metres per pixel, 0 where not known.
         trend: `(b, 3, 32, 32)` change a year between an earlier date and the past, NaN for pairs
             without one.
+        history: Earlier dates.
         keys: One number a pair, of its source and position only. Noise and tie-breaking draw
             from it, so a score does not depend on the order of the pairs or on the batch.
     """
@@ -39,18 +41,20 @@ class Cases:
     years: Tensor
     gsd_m: Tensor
     trend: Tensor
+    history: History
     keys: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.past)
 
     @classmethod
-    def of(cls, pairs: Pairs, trend: Tensor | None = None) -> Cases:
+    def of(cls, pairs: Pairs, trend: Tensor | None = None, history: History | None = None) -> Cases:
         """Build from stored pairs.
 
         Args:
             pairs: Tiles of one size.
             trend: See the class; None where no pair has an earlier date.
+            history: See the class; likewise.
         """
         past, future = (torch.from_numpy(x).float() / 255 for x in (pairs.past, pairs.future))
         low = to_low(past)
@@ -63,6 +67,7 @@ class Cases:
             years=torch.from_numpy(pairs.years).float(),
             gsd_m=torch.from_numpy(np.nan_to_num(pairs.gsd_m, nan=0.0)).float(),
             trend=torch.full_like(low, torch.nan) if trend is None else trend,
+            history=History.none(low) if history is None else history,
             keys=tuple(zlib.crc32(f"{s}/{row}/{col}".encode()) for s, row, col in labels),
         )
 

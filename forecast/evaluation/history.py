@@ -1,4 +1,4 @@
-"""Earlier dates of the same ground, from which a change a year can be taken."""
+"""An earlier date of the same ground, from which a change a year can be taken."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.evaluation.cases import Cases
+from forecast.pair_history import NONE, pairs_ending, same_ground
 from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs
 
 __all__ = ["earlier_pairs", "yearly_change"]
-
-_LEAST_CORRELATION = 0.9
-_NONE = -1
 
 
 def earlier_pairs(index: PairIndex) -> NDArray[np.intp]:
@@ -26,19 +24,12 @@ def earlier_pairs(index: PairIndex) -> NDArray[np.intp]:
     Returns:
         `(n,)` position in `index`, -1 where there is none.
     """
-    ending: dict[tuple[int, str, str, int, int], list[int]] = {}
-    tiles = list(zip(index.store.tolist(), index.row.tolist(), index.col.tolist(), strict=True))
-    names = [str(source).rsplit("/", 2) for source in index.source]
-    for i, (store, row, col) in enumerate(tiles):
-        ground, _, later = names[i]
-        ending.setdefault((store, ground, later, row, col), []).append(i)
-    found = np.full(len(index), _NONE, dtype=np.intp)
-    for i, (store, row, col) in enumerate(tiles):
-        ground, earlier, _ = names[i]
-        known = ending.get((store, ground, earlier, row, col), [])
-        if known:
+    found = np.full(len(index), NONE, dtype=np.intp)
+    known = pairs_ending(index.source, index.row, index.col, index.store)
+    for i, before in enumerate(known):
+        if before:
             found[i] = min(
-                known,
+                before,
                 key=lambda j: (abs(index.years[j] - index.years[i]), index.years[j], j),
             )
     return found
@@ -49,9 +40,8 @@ def yearly_change(
 ) -> Tensor:
     """Change a year before the past of each pair, from the pair that ends there.
 
-    The grids of two raster pairs may differ by a shift. The middle date is stored in both, so its
-    two pictures are compared: where they correlate below 0.9 the tiles do not show the same ground
-    and there is no trend.
+    The middle date is stored in both. Where its two pictures do not show the same ground
+    (`same_ground`) there is no trend.
 
     Args:
         index: All pairs.
@@ -64,7 +54,7 @@ def yearly_change(
         lacks; NaN for pairs without an earlier date.
     """
     trend = torch.full((len(chosen), 3, *(side // 4 for side in pairs.past.shape[-2:])), torch.nan)
-    have = np.flatnonzero(earlier[chosen] != _NONE)
+    have = np.flatnonzero(earlier[chosen] != NONE)
     if have.size == 0:
         return trend
     before = index.read(earlier[chosen[have]])
@@ -72,13 +62,6 @@ def yearly_change(
     middle = (cases.low + cases.difference).numpy()
     present = Cases.of(pairs.take(have)).low.numpy()
     for i, at in enumerate(have.tolist()):
-        if _correlation(middle[i], present[i]) >= _LEAST_CORRELATION:
+        if same_ground(middle[i], present[i]):
             trend[at] = cases.difference[i] * cases.weight[i] / cases.years[i]
     return trend
-
-
-def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Of the brightness; 0 where one is flat."""
-    x, y = (z.mean(axis=0).ravel() - z.mean() for z in (a, b))
-    norm = float(np.sqrt((x**2).sum() * (y**2).sum()))
-    return float((x * y).sum()) / norm if norm > 0 else 0.0

@@ -25,10 +25,12 @@ class Method:
         name: As the report shows it.
         members: Pairs and seed to differences `(m, b, 3, 32, 32)` in units of 0..1. Pairs it
             cannot forecast are NaN; they are left out wherever this method is compared.
+        history: Earlier dates it looks at in `Cases.history`.
     """
 
     name: str
     members: Callable[[Cases, int], Tensor]
+    history: int = 0
 
 
 def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
@@ -50,8 +52,11 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
                 x[i : i + 1].expand(count, *x.shape[1:]).to(device)
                 for x in (cases.past, cases.years, cases.gsd_m)
             )
+            history = cases.history[i : i + 1].repeat(count).to(device)
             fields.append(
-                predict_tiles(model, past, years, gsd_m, members=1, seed=_seed(seed, key))[0]
+                predict_tiles(
+                    model, past, years, gsd_m, members=1, seed=_seed(seed, key), history=history
+                )[0]
             )
         ensemble = torch.stack(fields, dim=1).float().cpu()
         if not bool(ensemble.isfinite().all()):
@@ -61,7 +66,7 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
             )
         return ensemble
 
-    return Method(name, predict)
+    return Method(name, predict, int(model.config.history))
 
 
 def baselines(dressed: DressedPersistence, *, members: int) -> list[Method]:

@@ -28,6 +28,7 @@ from forecast.evaluation.statistic import Statistic
 from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.evaluation.values import ValueScores
 from forecast.horizons import horizon_class
+from forecast.pair_history import find_chains, history_of
 from preprocessing.pair_index import PairIndex
 
 __all__ = ["Scored", "all_statistics", "score_methods"]
@@ -42,12 +43,15 @@ class Scored:
         kinds: By dataset the kind of unit its bootstrap draws, `places` or `blocks`.
         examples: A few pairs with members of the first method.
         members: Size of the ensembles by method.
+        history: How many pairs had at least one, two ... of the earlier dates that a method
+            looks at.
     """
 
     sums: EvaluationSums
     kinds: dict[str, str]
     examples: tuple[Example, ...]
     members: dict[str, int]
+    history: tuple[int, ...]
 
 
 def all_statistics(*, seed: int, perceptual_weights: Path | None = None) -> list[Statistic]:
@@ -101,12 +105,19 @@ def score_methods(
     units, kinds = resampling_units(index)
     horizons = horizon_class(index.years)
     earlier = earlier_pairs(index)
+    dates = max(method.history for method in methods)
+    chains = find_chains(
+        index.source, index.row, index.col, index.years, count=dates, store=index.store
+    )
+    with_history = np.zeros(dates, int)
     shown = choose_examples(index, chosen, seed=seed)
     sums, examples = EvaluationSums(), []
     sizes: dict[str, int] = {}
     for done, part in _batches(chosen, batch_size):
         pairs = index.read(part)
-        cases = Cases.of(pairs, yearly_change(index, part, pairs, earlier))
+        history = history_of(pairs, chains[part], index.read, factor=1)
+        with_history += (history.years > 0).sum(dim=0).numpy()
+        cases = Cases.of(pairs, yearly_change(index, part, pairs, earlier), history)
         ensembles = {method.name: _ensemble(method, cases, seed) for method in methods}
         able = {name: _covered(ensemble) for name, ensemble in ensembles.items()}
         if not bool(able[methods[0].name].all()):
@@ -138,7 +149,7 @@ def score_methods(
             examples.append(Example.of(pairs, i, members, float(cases.years[i])))
         if progress is not None:
             progress("scoring", done, len(chosen))
-    return Scored(sums, kinds, tuple(examples), sizes)
+    return Scored(sums, kinds, tuple(examples), sizes, tuple(with_history.tolist()))
 
 
 def _ensemble(method: Method, cases: Cases, seed: int) -> Tensor:
