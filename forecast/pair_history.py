@@ -186,9 +186,10 @@ def _change(
 def _blocks(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     c, height, width = picture.shape
     n = _BLOCK_PX
-    return picture.reshape(c, height // n, n, width // n, n).mean(axis=(2, 4), dtype=np.float32)
+    blocks = picture.reshape(c, height // n, n, width // n, n)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32))
 
 
 def _spread(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Standard deviation of each band, at least one grey level: `(c, 1, 1)`."""
-    return picture.std(axis=(1, 2), keepdims=True, dtype=np.float32).clip(1)
+    return np.asarray(picture.std(axis=(1, 2), keepdims=True, dtype=np.float32).clip(1))
