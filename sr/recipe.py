@@ -40,6 +40,8 @@ class SRTrainingConfig:
         blur_px: See `Degradation`.
         noise: See `Degradation`.
         antialias_share: See `Degradation`.
+        jpeg_share: See `Degradation`.
+        jpeg_quality: See `Degradation`.
         seed: Of initialisation, crops and degradations.
         checkpoint_every: Steps between checkpoints; a killed run loses at most so many.
         validate_every: Steps between validations.
@@ -65,6 +67,8 @@ class SRTrainingConfig:
     blur_px: float = 0.0
     noise: float = 0.0
     antialias_share: float = 0.0
+    jpeg_share: float = 0.0
+    jpeg_quality: tuple[int, int] = (5, 95)
     seed: int = 0
     checkpoint_every: int = 200
     validate_every: int = 500
@@ -124,7 +128,11 @@ class SRTrainingConfig:
     def degradation(self) -> Degradation:
         """The degradation that makes low-resolution inputs."""
         return Degradation(
-            blur_px=self.blur_px, noise=self.noise, antialias_share=self.antialias_share
+            blur_px=self.blur_px,
+            noise=self.noise,
+            antialias_share=self.antialias_share,
+            jpeg_share=self.jpeg_share,
+            jpeg_quality=self.jpeg_quality,
         )
 
     def build(self, num_blocks: int | None = None) -> RRDBNet:
