@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.comparison import ComparisonRequest
+from app.comparison import compare as compare_methods
 from app.evaluation import evaluate
 from app.forecasting import forecast_region
 from app.outputs import Progress
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from preprocessing.report import PrepareReport
 
 __all__ = [
+    "ComparisonRequest",
     "FetchReport",
     "FetchRequest",
     "ForecastRequest",
     "Progress",
+    "compare_methods",
     "evaluate",
     "fetch_imagery",
     "forecast_region",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["figure", "html_page"]
+__all__ = ["figure", "html_page", "table"]
 
 _STYLE = """
 :root{--ink:#22272b;--soft:#68727a;--line:#dfe3e6;--paper:#fbfbf9;--card:#fff;--good:#2f9e6e}
@@ -70,3 +70,23 @@ def figure(content: str, caption: str = "") -> str:
     """A card with a piece of HTML and a caption, plain text."""
     text = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return f"<figure>{content}{text}</figure>"
+
+
+def table(titles: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of HTML cells; all columns but the first are numbers.
+
+    Args:
+        titles: Of the columns; plain text.
+        rows: Cells as HTML.
+    """
+    head = "".join(
+        f"<th{' class=n' if i else ''}>{html.escape(html.unescape(t))}</th>"
+        for i, t in enumerate(titles)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td class={'n' if i else 'row'}>{cell}</td>" for i, cell in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"

@@ -9,9 +9,10 @@ from preprocessing.errors import DateError, MissingFileError, RequestError
 from preprocessing.image_source import Reading
 from preprocessing.manifest import ManifestImage
 
-__all__ = ["read_folder"]
+__all__ = ["RASTER_SUFFIXES", "read_folder"]
 
-_SUFFIXES = {".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".vrt", ".img", ".webp"}
+RASTER_SUFFIXES = {".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".vrt", ".img", ".webp"}
+"""Endings, in lower case, by which rasters are found in folders."""
 
 
 def read_folder(folder: str | Path, reading: Reading | None = None) -> list[ManifestImage]:
@@ -54,7 +55,9 @@ def _rasters(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in RASTER_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
     )
 
 

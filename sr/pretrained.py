@@ -12,10 +12,15 @@ from preprocessing.errors import ModelFolderError
 from preprocessing.files import sha256
 from sr.rrdb import RRDBNet
 
-__all__ = ["SHIPPED", "load_network", "network_sha256"]
+__all__ = ["SHIPPED", "load_network", "network_sha256", "shipped_models"]
 
 SHIPPED = Path(__file__).parent / "weights" / "rrdb16"
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Model folders that come with the package, by name."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"*/{_WEIGHTS}"))}
 
 
 def load_network(folder: str | Path = SHIPPED, *, device: torch.device | None = None) -> RRDBNet:

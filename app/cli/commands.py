@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
+from app.cli.compare import compare
 from app.cli.data import prepare, simulate
 from app.cli.fetch import fetch
 from app.cli.options import (
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(prepare)
 app.command()(fetch)
+app.command()(compare)
 app.command()(simulate)
 app.add_typer(train, name="train")
 

@@ -79,6 +79,12 @@ class FeatureDistance(Statistic):
         """One score, named like the statistic."""
         return {self.name: ratio(sums[..., 0], sums[..., 1])}
 
+    @torch.inference_mode()
+    def between(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """Distance of each image `(n, 3, h, w)`, 0..1, from its counterpart: `(n,)`."""
+        levels = zip(self._unit(ours), self._unit(theirs), strict=True)
+        return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in levels]).mean(dim=0)
+
     def _unit(self, image: Tensor) -> list[Tensor]:
         return [x / (x.norm(dim=1, keepdim=True) + self._floor) for x in self._features(image)]
 

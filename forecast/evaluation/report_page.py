@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -24,6 +24,7 @@ from forecast.evaluation.examples import Example
 from forecast.evaluation.record import bounds
 from forecast.evaluation.results import ALL, Comparison, Section
 from preprocessing.html_page import figure, html_page
+from preprocessing.html_page import table as _table
 from preprocessing.report_charts import image_source
 
 __all__ = ["evaluation_page"]
@@ -231,21 +232,6 @@ def _notes(sections: Sequence[Section]) -> list[str]:
 def _title(name: str) -> str:
     info = SCORES[name]
     return html.escape(f"{info.title}, {info.unit}" if info.unit in ("dB", "px") else info.title)
-
-
-def _table(titles: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of HTML cells; all columns but the first are numbers."""
-    head = "".join(
-        f"<th{' class=n' if i else ''}>{html.escape(html.unescape(t))}</th>"
-        for i, t in enumerate(titles)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td class={'n' if i else 'row'}>{cell}</td>" for i, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

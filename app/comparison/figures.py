@@ -1,0 +1,116 @@
+"""Figures of a comparison: curves against JPEG quality, and crops of every method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from app.comparison.images import Image
+from app.comparison.request import SCALE
+from app.comparison.scores import METRICS
+from app.comparison.summary import ALL, Scores, Summary
+
+__all__ = ["CROP_PX", "Example", "crops_figure", "curves_figure", "liveliest"]
+
+CROP_PX = 96
+_COLUMNS = 6
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dfe3e6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Crops of one image at one level.
+
+    Attributes:
+        image: Name of the image.
+        level: Name of the level.
+        original: `(CROP_PX, CROP_PX, 3)`, 0..1.
+        degraded: A quarter of that side.
+        restored: By method, like the original.
+    """
+
+    image: str
+    level: str
+    original: Image
+    degraded: Image
+    restored: Mapping[str, Image]
+
+
+def curves_figure(scores: Scores, summaries: Sequence[Summary]) -> Figure:
+    """Three metrics by level, methods that keep the tones; bars are 95 % intervals."""
+    names = [method.name for method in scores.methods if not method.retones]
+    levels = list(dict.fromkeys(s.level for s in summaries if s.level != ALL))
+    by_key = {(s.method, s.level): s for s in summaries}
+    colours = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(12, 4.4), layout="constrained")
+        shown = [metric for metric in METRICS if metric.name != "mse"]
+        panels = figure.subplots(1, len(shown))
+        for axes, metric in zip(panels, shown, strict=True):
+            for number, name in enumerate(names):
+                found = [by_key[name, level].scores[metric.name] for level in levels]
+                # Side by side, so that intervals of like methods can be told apart.
+                x = np.arange(len(levels)) + 0.4 * (number / max(len(names) - 1, 1) - 0.5)
+                colour = colours[2 * number % 20 + 2 * number // 20 % 2]
+                mark = _MARKS[number % len(_MARKS)]
+                y = [estimate.value for estimate in found]
+                axes.plot(x, y, color=colour, marker=mark, markersize=4, linewidth=1, label=name)
+                axes.vlines(
+                    x, [e.low for e in found], [e.high for e in found], color=colour, linewidth=1
+                )
+            axes.set_xticks(range(len(levels)), [level.removeprefix("JPEG ") for level in levels])
+            axes.set_xlabel("JPEG quality")
+            better = "higher" if metric.higher_is_better else "lower"
+            axes.set_title(f"{metric.title} ({better} is better)", loc="left", fontsize=10)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    return figure
+
+
+def crops_figure(examples: Sequence[Example]) -> Figure:
+    """The same crop of one image: original, degraded, and every method, a block a level."""
+    count = 2 + len(examples[0].restored)
+    columns = min(_COLUMNS, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(2.1 * columns, 2.4 * rows * len(examples)), layout="constrained")
+    blocks = np.atleast_1d(np.asarray(figure.subfigures(len(examples), 1)))
+    for block, example in zip(blocks, examples, strict=True):
+        block.suptitle(f"{example.image}, {example.level}", fontsize=11)
+        pictures = {
+            "original": example.original,
+            "degraded": example.degraded,
+            **example.restored,
+        }
+        panels = list(block.subplots(rows, columns, squeeze=False).flat)
+        for axes in panels:
+            axes.axis("off")
+        for axes, (name, picture) in zip(panels, pictures.items(), strict=False):
+            axes.imshow(picture.clip(0, 1), interpolation="nearest")
+            axes.set_title(name, fontsize=8)
+    return figure
+
+
+def liveliest(image: Image) -> tuple[int, int]:
+    """Row and column of the crop with the strongest gradients, multiples of 4."""
+    light = image.mean(axis=2)
+    energy = np.hypot(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1))
+    side_y, side_x = (min(CROP_PX, side) for side in light.shape)
+    sums = cv2.boxFilter(energy, -1, (side_x, side_y), anchor=(0, 0), normalize=False)
+    sums = sums[: light.shape[0] - side_y + 1 : SCALE, : light.shape[1] - side_x + 1 : SCALE]
+    row, col = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(row) * SCALE, int(col) * SCALE

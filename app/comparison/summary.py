@@ -1,0 +1,120 @@
+"""From scores of single images to means with intervals, differences and ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from app.comparison.methods import BASELINE, Method
+from app.comparison.request import Level, level_name
+from app.comparison.scores import METRICS, Metric
+from forecast.evaluation.bootstrap import Estimate, draw_units, estimate
+
+__all__ = ["ALL", "RANKED", "Scores", "Summary", "summarise"]
+
+ALL = "all"
+RANKED = ("ssim", "psnr_db", "distance")
+"""Metrics that are ranked; the order by squared error is that of PSNR."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything that was measured.
+
+    Attributes:
+        images: Names of the images.
+        sizes: Their heights and widths.
+        levels: JPEG qualities.
+        methods: The methods.
+        values: `(images, levels, methods, metrics)`, metrics in the order of `METRICS`.
+        seconds: `(images, levels, methods)`, of each restoration.
+    """
+
+    images: Sequence[str]
+    sizes: Sequence[tuple[int, int]]
+    levels: Sequence[Level]
+    methods: Sequence[Method]
+    values: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One method at one level, or over all.
+
+    Attributes:
+        method: Its name.
+        level: Name of the level, or `ALL`.
+        scores: Means over images by metric.
+        gains: Means of the difference to bicubic by metric; none for bicubic itself.
+        ranks: Mean rank among the methods by metric of `RANKED`, 1 the best; shared ranks count as
+            their mean.
+        seconds_per_megapixel: Time over pixels of the result.
+    """
+
+    method: str
+    level: str
+    scores: dict[str, Estimate]
+    gains: dict[str, Estimate]
+    ranks: dict[str, Estimate]
+    seconds_per_megapixel: float
+
+    def verdict(self, metric: Metric) -> str:
+        """`better` or `worse` than bicubic where the interval excludes zero, else nothing."""
+        if metric.name not in self.gains:
+            return ""
+        sign = self.gains[metric.name].sign * (1 if metric.higher_is_better else -1)
+        return {1: "better", -1: "worse", 0: ""}[sign]
+
+
+def summarise(scores: Scores, *, seed: int) -> list[Summary]:
+    """Summaries by level, all levels first, methods in their order.
+
+    Intervals draw images again (2000 resamples, the same for all methods); with fewer than five
+    images there are none.
+    """
+    count = len(scores.images)
+    draws = draw_units(count, seed=seed, name="comparison") / count
+
+    def mean(values: NDArray[np.float64]) -> Estimate:
+        return estimate(float(values.mean()), draws @ values, count)
+
+    ranks = _ranks(scores.values)
+    base = [method.name for method in scores.methods].index(BASELINE)
+    pixels = sum(height * width for height, width in scores.sizes)
+    places: list[tuple[str, list[int]]] = [(ALL, list(range(len(scores.levels))))]
+    if len(scores.levels) > 1:
+        places += [(level_name(level), [i]) for i, level in enumerate(scores.levels)]
+    else:
+        places = [(level_name(scores.levels[0]), [0])]
+    found = []
+    for name, index in places:
+        values = scores.values[:, index].mean(axis=1)
+        seconds = scores.seconds[:, index].sum(axis=(0, 1))
+        for m, method in enumerate(scores.methods):
+            gain = values[:, m] - values[:, base]
+            found.append(
+                Summary(
+                    method.name,
+                    name,
+                    {k.name: mean(values[:, m, i]) for i, k in enumerate(METRICS)},
+                    {k.name: mean(gain[:, i]) for i, k in enumerate(METRICS) if m != base},
+                    {k: mean(ranks[k][:, index, m].mean(axis=1)) for k in RANKED},
+                    float(seconds[m]) / (len(index) * pixels) * 1e6,
+                )
+            )
+    return found
+
+
+def _ranks(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """By metric `(images, levels, methods)`: the rank among the methods."""
+    signs = {metric.name: -1 if metric.higher_is_better else 1 for metric in METRICS}
+    return {
+        metric.name: np.asarray(rankdata(signs[metric.name] * values[..., i], axis=2))
+        for i, metric in enumerate(METRICS)
+        if metric.name in RANKED
+    }
