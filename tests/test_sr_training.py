@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,53 @@ def test_degradation_without_options_is_the_block_mean() -> None:
     low = Degradation()(image, torch.Generator().manual_seed(0))
     blocks = image.reshape(2, 3, 4, 4, 4, 4).mean(dim=(3, 5))
     assert torch.allclose(low, blocks, atol=1e-6)
+
+
+def test_jpeg_is_off_by_default_and_drawn_after_everything_else() -> None:
+    image = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    options = {"blur_px": 0.8, "noise": 0.02, "antialias_share": 0.5}
+    plain, stored = (
+        Degradation(**options, jpeg_share=share)(image, torch.Generator().manual_seed(3))
+        for share in (0.0, 0.5)
+    )
+    draws = torch.rand(3, 4, generator=torch.Generator().manual_seed(3))
+    noiseless = area_downsample(gaussian_blur(image, 0.8 * draws[0]), 4)
+    by_area = draws[1] >= 0.5
+    assert by_area.any()
+    assert float((plain - noiseless)[by_area].std()) < 0.02
+    same = (plain == stored).flatten(1).all(dim=1)
+    assert same.any()
+    assert not same.all()
+    levels = stored[~same] * 255
+    assert torch.allclose(levels, levels.round(), atol=1e-3)
+
+
+def test_jpeg_quality_and_least_values_fix_a_degradation() -> None:
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    sensor = Degradation(jpeg_share=1.0, jpeg_quality=(30, 30))
+    low = area_downsample(image, 4)[0].permute(1, 2, 0)
+    wanted = jpeg((low * 255).round().byte().numpy(), quality=30)
+    found = sensor(image, torch.Generator().manual_seed(1))[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(np.rint(found * 255), wanted)
+    noisy = Degradation(noise=0.05, least_noise=0.05)
+    grey = torch.full((2, 3, 256, 256), 0.5)
+    spread = noisy(grey, torch.Generator().manual_seed(2)).std(dim=(1, 2, 3))
+    assert torch.allclose(spread, torch.tensor(0.05), rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"jpeg_share": 1.1},
+        {"jpeg_quality": (4, 50)},
+        {"jpeg_quality": (60, 50)},
+        {"least_noise": 0.1},
+        {"blur_px": 0.5, "least_blur_px": 0.6},
+    ],
+)
+def test_degradations_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Degradation(**options)
 
 
 def test_blur_matches_a_gaussian_and_zero_keeps() -> None:

@@ -19,6 +19,7 @@ from sr.enhance import (
     brightness_contrast,
     clahe,
     median,
+    noise_sigma,
     non_local_means,
     sharpen,
 )
@@ -69,7 +70,7 @@ def classical_methods() -> list[Method]:
         Method("Lanczos", "enlarges", _lanczos),
         Method("sharpening kernel", _AFTER, then(sharpen)),
         Method("median, 5 px", _AFTER, then(lambda image: median(image, size_px=5))),
-        Method("non-local means", _AFTER, then(non_local_means)),
+        Method("non-local means", _AFTER, _denoised_after),
         Method(
             "non-local means first", "before bicubic x4", lambda low: bicubic(non_local_means(low))
         ),
@@ -124,6 +125,11 @@ def _of_network(name: str, network: RRDBNet) -> list[Method]:
             lambda low: run(non_local_means(low)),
         ),
     ]
+
+
+def _denoised_after(low: Image) -> Image:
+    # Enlarged noise is smooth and looks like none: it is measured before.
+    return non_local_means(bicubic(low), sigma=noise_sigma(low))
 
 
 def _lanczos(low: Image) -> Image:

@@ -7,7 +7,7 @@ never cut to 8 and nothing wraps around. Results are clipped to the range of the
 
 from sr.enhance.clahe import clahe
 from sr.enhance.cube import read_cube, write_cube
-from sr.enhance.denoise import median, non_local_means
+from sr.enhance.denoise import median, noise_sigma, non_local_means
 from sr.enhance.lut3d import Lut3D, LutFit
 from sr.enhance.sharpen import sharpen
 from sr.enhance.tone import adjust_hsv, brightness_contrast
@@ -19,6 +19,7 @@ __all__ = [
     "brightness_contrast",
     "clahe",
     "median",
+    "noise_sigma",
     "non_local_means",
     "read_cube",
     "sharpen",
