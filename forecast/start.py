@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from forecast.region import padded_shape
 from preprocessing.errors import NoValidPixelsError
+from preprocessing.filling import fill_invalid
 from preprocessing.io import RasterSource, blocks
 
-__all__ = ["BLOCK", "fill_invalid", "mirror_edges", "read_start"]
+__all__ = ["BLOCK", "mirror_edges", "read_start"]
 
 BLOCK = 1024
 """Side of what is read at once, in pixels."""
@@ -68,11 +68,3 @@ def mirror_edges(image: NDArray[np.float32], *, height: int, width: int) -> None
     right = np.pad(np.arange(width), (0, image.shape[2] - width), mode="symmetric")[width:]
     image[:, height:, :width] = image[:, down, :width]
     image[:, :, width:] = image[:, :, right]
-
-
-def fill_invalid(data: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give invalid pixels of `(c, h, w)` the value of the nearest valid one."""
-    if valid.all():
-        return data
-    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
-    return np.asarray(data[:, nearest[0], nearest[1]])

@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["choose_bands"]
+__all__ = ["choose_bands", "data_bands"]
 
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _NAMES = (("red", "r"), ("green", "g"), ("blue", "b"))
@@ -42,15 +42,10 @@ def choose_bands(
             )
         return (bands[0], bands[1], bands[2])
     interpretation = list(dataset.colorinterp)
-    if interpretation == [ColorInterp.palette]:
+    present = data_bands(dataset, name)
+    if len(present) < 3:
         raise BandError(
-            f"expected red, green and blue bands, got a palette in {name}; "
-            "write its colours out first, e.g. with gdal_translate -expand rgb"
-        )
-    data_bands = [i + 1 for i, c in enumerate(interpretation) if c != ColorInterp.alpha]
-    if len(data_bands) < 3:
-        raise BandError(
-            f"expected at least three bands (red, green, blue), got {len(data_bands)} in {name}; "
+            f"expected at least three bands (red, green, blue), got {len(present)} in {name}; "
             "stack the colour bands into one file"
         )
     if profile is not None:
@@ -66,15 +61,33 @@ def choose_bands(
     )
     if red and green and blue:
         return (red, green, blue)
-    if profile is not None and len(data_bands) > 3:
-        usual = profile.usual_bands(len(data_bands))
+    if profile is not None and len(present) > 3:
+        usual = profile.usual_bands(len(present))
         if usual is None:
             wanted = ", ".join("/".join(names) for names in profile.bands)
             raise BandError(
                 f"expected bands named {wanted} for the sensor {profile.name}, got "
-                f"{len(data_bands)} bands without such names in {name}; say which are red, green "
+                f"{len(present)} bands without such names in {name}; say which are red, green "
                 "and blue, e.g. --bands 3,2,1"
             )
-        red, green, blue = (data_bands[index - 1] for index in usual)
+        red, green, blue = (present[index - 1] for index in usual)
         return (red, green, blue)
-    return (data_bands[0], data_bands[1], data_bands[2])
+    return (present[0], present[1], present[2])
+
+
+def data_bands(dataset: Any, name: str) -> tuple[int, ...]:
+    """One-based indexes of the bands that hold values: all but alpha.
+
+    Raises:
+        BandError: The values are indexes into a palette, or there is only alpha.
+    """
+    interpretation = list(dataset.colorinterp)
+    if interpretation == [ColorInterp.palette]:
+        raise BandError(
+            f"expected bands of values, got a palette in {name}; "
+            "write its colours out first, e.g. with gdal_translate -expand rgb"
+        )
+    bands = tuple(i for i, c in enumerate(interpretation, start=1) if c != ColorInterp.alpha)
+    if not bands:
+        raise BandError(f"expected bands of values, got only alpha in {name}; add the image")
+    return bands

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.grid import Grid, Window
 
 __all__ = ["BLOCK_PX", "write_cog"]
@@ -34,6 +35,7 @@ def write_cog(
     masked: bool = False,
     descriptions: Sequence[str] = (),
     tags: dict[str, str] | None = None,
+    metadata: BandMetadata | None = None,
 ) -> Path:
     """Write a Cloud Optimized GeoTIFF from blocks, under a temporary name until complete.
 
@@ -47,6 +49,7 @@ def write_cog(
         masked: Write the blocks' `valid` as an internal mask.
         descriptions: Band names.
         tags: Metadata items.
+        metadata: More about the bands.
 
     Returns:
         The final path.
@@ -85,6 +88,8 @@ def write_cog(
                         dataset.write_mask(valid, window=part)
                 for index, text in enumerate(descriptions, start=1):
                     dataset.set_band_description(index, text)
+                if metadata is not None:
+                    metadata.write_to(dataset)
                 dataset.update_tags(**(tags or {}))
             rasterio.shutil.copy(
                 plain,

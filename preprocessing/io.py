@@ -18,7 +18,7 @@ import numpy as np
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from preprocessing.band_choice import choose_bands
+from preprocessing.band_choice import choose_bands, data_bands
 from preprocessing.cog import BLOCK_PX, write_cog
 from preprocessing.dates import date_from_creation, date_from_name, date_from_stac, date_from_tags
 from preprocessing.errors import NoValidPixelsError, UnreadableRasterError
@@ -38,14 +38,14 @@ class RasterSource:
     Attributes:
         path: File path or anything GDAL opens.
         grid: Full pixel grid.
-        bands: One-based indexes of red, green, blue.
+        bands: One-based indexes of red, green, blue, or of all bands that were asked for.
         encoding: Stored type, value range and nodata.
         date: Acquisition date, or None if neither metadata nor name says it.
     """
 
     path: str
     grid: Grid
-    bands: tuple[int, int, int]
+    bands: tuple[int, ...]
     encoding: Encoding
     date: dt.date | None
 
@@ -58,6 +58,7 @@ class RasterSource:
         value_range: tuple[float, float] | None = None,
         year: int | None = None,
         sensor: str | None = None,
+        every_band: bool = False,
     ) -> RasterSource:
         """Open a raster and find its bands, value range, nodata and date.
 
@@ -71,6 +72,7 @@ class RasterSource:
             year: Overrides the date found in the file.
             sensor: Name of a profile in `preprocessing.sensors`: band names, value range and
                 nodata of the product, where neither the file nor another argument states them.
+            every_band: Take all bands but alpha, in the file's order, instead of three.
 
         Raises:
             MissingFileError: No such file.
@@ -84,7 +86,11 @@ class RasterSource:
         profile = None if sensor is None else sensor_profile(sensor)
         with opened(name) as dataset:
             grid = _grid(dataset, shown)
-            chosen = choose_bands(dataset, bands, profile, shown)
+            chosen = (
+                data_bands(dataset, shown)
+                if every_band
+                else choose_bands(dataset, bands, profile, shown)
+            )
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
         date = _date(name, tags) if year is None else dt.date(year, 1, 1)
@@ -112,7 +118,7 @@ class RasterSource:
 
     def _read(self, dataset: Any, window: Window | None = None) -> Raster:
         window = window or Window(0, 0, self.grid.height, self.grid.width)
-        stored = np.zeros((3, window.height, window.width), dtype=self.encoding.dtype)
+        stored = np.zeros((len(self.bands), window.height, window.width), dtype=self.encoding.dtype)
         valid = np.zeros((window.height, window.width), dtype=bool)
         top, left = max(window.row, 0), max(window.col, 0)
         bottom = min(window.row + window.height, self.grid.height)

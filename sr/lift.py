@@ -18,7 +18,7 @@ from sr.degradations import area_downsample
 from sr.inference import upscale_batch
 from sr.rrdb import RRDBNet, bicubic_upsample
 
-__all__ = ["ChangeWeight", "ESRGANLift", "consistent", "upsample_consistently"]
+__all__ = ["ChangeWeight", "ESRGANLift", "consistent", "keep_means", "upsample_consistently"]
 
 _SCALE = 4
 _ITERATIONS = 6
@@ -126,6 +126,19 @@ def consistent(image: Tensor, means: Tensor) -> Tensor:
     """
     factor = _ratio(image, means)
     return image + upsample_consistently(means - area_downsample(image, factor), factor)
+
+
+def keep_means(image: Tensor, means: Tensor) -> Tensor:
+    """`consistent`, then exact: block means are `means` up to rounding.
+
+    Args:
+        image: `(b, c, 4h, 4w)`.
+        means: `(b, c, h, w)`.
+
+    Returns:
+        `(b, c, 4h, 4w)`, within 0..1 in blocks whose mean is.
+    """
+    return _fit_range(_exact(consistent(image, means), means), means)
 
 
 def upsample_consistently(low: Tensor, factor: int = _SCALE) -> Tensor:

@@ -164,9 +164,12 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             wide = functional.interpolate(features, scale_factor=2.0, mode="nearest")
             features = functional.leaky_relu(conv(wide), _SLOPE, inplace=True)
         features = functional.leaky_relu(self.conv_hr(features), _SLOPE, inplace=True)
-        output: Tensor = self.conv_last(features)
         if self.config.global_skip:
-            output = output.float() + bicubic_upsample(image.float(), self.scale)
+            residual: Tensor = self.conv_last(features)
+            return residual.float() + bicubic_upsample(image.float(), self.scale)
+        # Whole values, not residuals: bfloat16 would round them to steps of one grey level.
+        with torch.autocast(image.device.type, enabled=False):
+            output: Tensor = self.conv_last(features.to(self.conv_last.weight.dtype))
         return output
 
 

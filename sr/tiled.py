@@ -1,61 +1,153 @@
-"""Upscaling images of any size in padded tiles, with bounded memory."""
+"""Upscaling as a stream: windows are read, tiles blended, finished windows yielded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from preprocessing.grid import Window
-from preprocessing.tiling import plan_tiles
-from sr.inference import upscale_batch
-from sr.rrdb import RRDBNet
+from sr.resampling import axis_weights
+from sr.tile_plan import Stretch
 
-__all__ = ["upscale_tiled"]
+__all__ = ["Block", "Reader", "stream_tiles"]
+
+Reader = Callable[[Window], NDArray[np.float32] | None]
+"""Gives the pixels `(c, h, w)` of a window inside the image, None where there is nothing to see."""
+
+_SCALE = 4
 
 
-def upscale_tiled(network: RRDBNet, image: Tensor, *, tile: int = 128, pad: int = 16) -> Tensor:
-    """Upscale tile by tile; each tile sees `pad` pixels of its neighbours.
+@dataclass(frozen=True)
+class Block:
+    """A finished part of the result.
+
+    Attributes:
+        window: Where it lies in the result; the windows of all blocks cover it once.
+        pixels: `(c, h, w)` float32, not clipped.
+        row: Row of tiles that completed it.
+        ends_row: Whether it is the last of that row.
+    """
+
+    window: Window
+    pixels: NDArray[np.float32]
+    row: int
+    ends_row: bool
+
+
+def stream_tiles(
+    upscale: Callable[[Tensor], Tensor],
+    read: Reader,
+    rows: Sequence[Stretch],
+    cols: Sequence[Stretch],
+    *,
+    channels: int,
+    height: int,
+    width: int,
+    start_row: int = 0,
+) -> Iterator[Block]:
+    """Upscale tile by tile; what is in memory is a tile and the blended rim of one row of tiles.
 
     Args:
-        network: In evaluation mode.
-        image: `(b, c, h, w)` float32, 0..1.
-        tile: Side of a tile in low-resolution pixels, without padding.
-        pad: Low-resolution pixels of context around a tile, cut off from its result. At the
-            image's edge there is no context, exactly as if the image was upscaled whole.
+        upscale: Maps `(1, c, h, w)` to `(1, c, 4h, 4w)`, both float32 on the CPU.
+        read: The image.
+        rows: Plan of its rows.
+        cols: Plan of its columns.
+        channels: Channels `c`.
+        height: Rows of the image.
+        width: Columns of the image.
+        start_row: First row of tiles to yield. To continue there, the row before is computed
+            again for its rim.
 
-    Returns:
-        `(b, c, 4h, 4w)` float32, not clipped.
-
-    Raises:
-        ValueError: `tile` is smaller than 1 or `pad` negative.
+    Yields:
+        Finished blocks, row by row.
     """
-    if tile < 1 or pad < 0:
-        raise ValueError(f"expected tile >= 1 and pad >= 0, got {tile} and {pad}")
-    batch, channels, height, width = image.shape
-    side = min(tile, height, width)
-    scale = network.scale
-    result = torch.empty(batch, channels, scale * height, scale * width)
-    for window in plan_tiles(height, width, size=side, stride=side):
-        outer = _padded(window, pad, height, width)
-        upscaled = upscale_batch(network, image[:, :, *outer.slices])
-        inner = _scaled(window, scale, row=outer.row, col=outer.col)
-        result[:, :, *_scaled(window, scale).slices] = upscaled[:, :, *inner.slices]
-    return result
+    of_rows = [_axis(stretch, rows, height) for stretch in rows]
+    of_cols = [_axis(stretch, cols, width) for stretch in cols]
+    rim = np.zeros((channels, 0, cols[-1].end), np.float32)
+    for index in range(max(0, start_row - 1), len(rows)):
+        row = rows[index]
+        next_rim = np.zeros((channels, row.end - row.done, cols[-1].end), np.float32)
+        side = np.zeros((channels, row.end - row.begin, 0), np.float32)
+        for number, col in enumerate(cols):
+            tile = _tile(upscale, read, row, col, of_rows[index], of_cols[number], height, width)
+            if tile is None:
+                tile = np.zeros((channels, row.end - row.begin, col.end - col.begin), np.float32)
+            tile *= row.weight[:, None] * col.weight
+            tile[:, :, : side.shape[2]] += side
+            done = tile[:, :, : col.done - col.begin]
+            side = tile[:, :, col.done - col.begin :]
+            done[:, : rim.shape[1]] += rim[:, :, col.begin : col.done]
+            next_rim[:, :, col.begin : col.done] = done[:, row.done - row.begin :]
+            if index >= start_row:
+                window = Window(row.begin, col.begin, row.done - row.begin, done.shape[2])
+                pixels = done[:, : row.done - row.begin]
+                yield Block(window, pixels, index, number == len(cols) - 1)
+        rim = next_rim
 
 
-def _padded(window: Window, pad: int, height: int, width: int) -> Window:
-    """The window with `pad` pixels more on each side, as far as the image goes."""
-    top, left = max(0, window.row - pad), max(0, window.col - pad)
-    bottom = min(height, window.row + window.height + pad)
-    right = min(width, window.col + window.width + pad)
-    return Window(top, left, bottom - top, right - left)
-
-
-def _scaled(window: Window, scale: int, *, row: int = 0, col: int = 0) -> Window:
-    """The window on the high-resolution grid, relative to the low-resolution pixel (row, col)."""
-    return Window(
-        scale * (window.row - row),
-        scale * (window.col - col),
-        scale * window.height,
-        scale * window.width,
+def _axis(stretch: Stretch, plan: Sequence[Stretch], length: int) -> Tensor | slice:
+    """How the network's pixels become the asked ones: a slice at four times, else weights."""
+    out_length = plan[-1].end
+    if out_length == _SCALE * length:
+        first = _SCALE * stretch.first
+        return slice(stretch.begin - first, stretch.end - first)
+    return torch.from_numpy(
+        axis_weights(
+            stretch.begin,
+            stretch.end,
+            step=_SCALE * length / out_length,
+            first=_SCALE * stretch.first,
+            last=_SCALE * stretch.last,
+        )
     )
+
+
+def _tile(
+    upscale: Callable[[Tensor], Tensor],
+    read: Reader,
+    row: Stretch,
+    col: Stretch,
+    of_row: Tensor | slice,
+    of_col: Tensor | slice,
+    height: int,
+    width: int,
+) -> NDArray[np.float32] | None:
+    low = _read_mirrored(read, row, col, height, width)
+    if low is None:
+        return None
+    high = upscale(torch.from_numpy(low)[None])[0]
+    if isinstance(of_row, slice):
+        high = high[:, of_row]
+    else:
+        high = torch.matmul(of_row, high)
+    high = high[:, :, of_col] if isinstance(of_col, slice) else torch.matmul(high, of_col.T)
+    return np.array(high.numpy(), dtype=np.float32)
+
+
+def _read_mirrored(
+    read: Reader, row: Stretch, col: Stretch, height: int, width: int
+) -> NDArray[np.float32] | None:
+    """The pixels a tile sees; beyond the image it is mirrored at the middle of its outer pixels."""
+    down = _mirrored(row.first, row.last, height)
+    right = _mirrored(col.first, col.last, width)
+    top, left = int(down.min()), int(right.min())
+    window = Window(top, left, int(down.max()) - top + 1, int(right.max()) - left + 1)
+    pixels: NDArray[Any] | None = read(window)
+    if pixels is None:
+        return None
+    return np.ascontiguousarray(pixels[:, (down - top)[:, None], right - left], dtype=np.float32)
+
+
+def _mirrored(first: int, last: int, length: int) -> NDArray[np.intp]:
+    """Pixels `first..last`, reflected as often as it takes at the ends of `0..length`."""
+    if length == 1:
+        return np.zeros(last - first, dtype=np.intp)
+    period = 2 * (length - 1)
+    phase = np.arange(first, last) % period
+    return np.minimum(phase, period - phase)

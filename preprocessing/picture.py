@@ -1,0 +1,226 @@
+"""Still pictures without georeference: PNG, JPEG, WebP, TIFF, upright, alpha apart."""
+
+from __future__ import annotations
+
+import base64
+import os
+import uuid
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from preprocessing.errors import RequestError, UnreadableRasterError
+from preprocessing.grid import Window
+from preprocessing.opening import opened
+
+__all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_picture", "read_picture"]
+__all__ += ["write_picture"]
+
+PICTURE_FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+_READ_ONLY = (".bmp",)
+_TIFF = (".tif", ".tiff")
+_QUALITY = 95
+_ORIENTATION = 0x0112
+_TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
+_MIRRORED = (2, 4, 5, 7)
+_LIMITS_PX = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        colours: `(1 or 3, h, w)` uint8 or uint16, grey or RGB, upright.
+        alpha: `(h, w)` of the same type, or None.
+        icc: ICC profile of the colours, or None.
+    """
+
+    colours: NDArray[Any]
+    alpha: NDArray[Any] | None
+    icc: bytes | None
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture rather than a raster: no georeference, 8 or 16 bit, no nodata.
+
+    Raises:
+        RequestError: It cannot be read.
+    """
+    if path.suffix.lower() not in PICTURE_FORMATS + _READ_ONLY:
+        return False
+    with opened(str(path)) as dataset:
+        return bool(
+            dataset.crs is None
+            and dataset.transform.is_identity
+            and not dataset.gcps[0]
+            and dataset.count <= 4
+            and set(dataset.dtypes) <= {"uint8", "uint16"}
+            and all(value is None for value in dataset.nodatavals)
+        )
+
+
+def read_picture(path: Path) -> Picture:
+    """Read a still picture whole.
+
+    Raises:
+        UnreadableRasterError: It is damaged, animated, or of a kind that is not supported.
+    """
+    try:
+        with Image.open(path) as image:
+            frames = 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
+            if frames > 1:
+                raise UnreadableRasterError(
+                    f"expected a still picture, {path} has {frames} frames; "
+                    "name a film as result, e.g. --out film.mp4, or extract a frame"
+                )
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            icc = None if image.mode == "CMYK" else image.info.get("icc_profile")
+            with opened(str(path)) as dataset:
+                deep = dataset.dtypes[0] == "uint16"
+                pixels = _deep(dataset) if deep else _shallow(image)
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, RasterioIOError) as err:
+        raise UnreadableRasterError(
+            f"expected a whole picture, {path} is damaged or of an unknown kind ({err}); "
+            "fetch or export it again"
+        ) from err
+    except Image.DecompressionBombError as err:
+        raise UnreadableRasterError(
+            f"expected a picture that fits into memory, got {path} ({err}); "
+            "convert it to GeoTIFF, which is read by windows"
+        ) from err
+    pixels = _upright(pixels, orientation)
+    colours = 3 if len(pixels) > 2 else 1
+    alpha = pixels[colours] if len(pixels) > colours else None
+    return Picture(pixels[:colours], alpha, icc)
+
+
+def check_picture_format(out: Path, *, dtype: str, alpha: bool, height: int, width: int) -> None:
+    """Refuse a format that cannot hold the result.
+
+    Raises:
+        RequestError: Unknown ending, or 16 bit, alpha or the size do not go into the format.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in PICTURE_FORMATS:
+        raise RequestError(
+            f"expected a picture ending in {', '.join(PICTURE_FORMATS)}, got {out.name}"
+        )
+    if dtype != "uint8" and suffix not in (".png", *_TIFF):
+        raise RequestError(f"expected .png or .tif for 16 bits a channel, got {out.name}")
+    if alpha and suffix in (".jpg", ".jpeg"):
+        raise RequestError(f"expected .png, .webp or .tif for a picture with alpha, got {out.name}")
+    if max(height, width) > _LIMITS_PX.get(suffix, max(height, width)):
+        raise RequestError(
+            f"expected at most {_LIMITS_PX[suffix]} pixels a side for {suffix}, the result has "
+            f"{width} x {height}; write .tif or .png, or use a smaller --outscale"
+        )
+
+
+def write_picture(
+    path: Path,
+    blocks: Iterable[tuple[Window, NDArray[Any]]],
+    *,
+    height: int,
+    width: int,
+    count: int,
+    dtype: str,
+    icc: bytes | None = None,
+) -> Path:
+    """Write a picture from blocks, under a temporary name until complete.
+
+    Args:
+        path: Final name, see `check_picture_format`.
+        blocks: Yields `(window, stored values (count, h, w))`.
+        height: Rows.
+        width: Columns.
+        count: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+        dtype: `uint8` or `uint16`.
+        icc: ICC profile.
+    """
+    stem = f".{path.stem}.{uuid.uuid4().hex[:8]}"
+    plain = path.with_name(f"{stem}.plain.tif")
+    final = path.with_name(f"{stem}{path.suffix.lower()}")
+    profile = {
+        "driver": "GTiff",
+        "height": height,
+        "width": width,
+        "count": count,
+        "dtype": dtype,
+        "tiled": True,
+        "compress": "deflate",
+        "predictor": 2,
+        "zlevel": 1,
+        "bigtiff": "if_safer",
+        "photometric": "rgb" if count > 2 else "minisblack",
+        **({"alpha": "yes"} if count in (2, 4) else {}),
+        **({"source_icc_profile": base64.b64encode(icc).decode()} if icc else {}),
+    }
+    try:
+        with rasterio.Env(GDAL_PAM_ENABLED="NO"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(plain, "w", **profile) as dataset:
+                for window, stored in blocks:
+                    part = RasterioWindow(window.col, window.row, window.width, window.height)
+                    dataset.write(stored, window=part)
+            _encode(plain, final, icc)
+        os.replace(final, path)
+    finally:
+        plain.unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
+    return path
+
+
+def _encode(plain: Path, final: Path, icc: bytes | None) -> None:
+    suffix = final.suffix
+    if suffix in _TIFF:
+        os.replace(plain, final)
+    elif suffix == ".webp":  # GDAL writes WebP without the profile
+        with rasterio.open(plain) as dataset:
+            pixels = dataset.read()
+        if len(pixels) < 3:
+            pixels = np.concatenate([pixels[:1]] * 3 + [pixels[1:]])
+        Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1))).save(
+            final, quality=_QUALITY, icc_profile=icc or b""
+        )
+    else:
+        profile = {"SOURCE_ICC_PROFILE": base64.b64encode(icc).decode()} if icc else {}
+        if suffix == ".png":
+            rasterio.shutil.copy(plain, final, driver="PNG", **profile)
+        else:
+            rasterio.shutil.copy(plain, final, driver="JPEG", QUALITY=_QUALITY, **profile)
+
+
+def _deep(dataset: Any) -> NDArray[Any]:
+    if ColorInterp.alpha not in dataset.colorinterp and dataset.count in (2, 4):
+        raise ValueError(f"{dataset.count} bands of which none is alpha")
+    return np.asarray(dataset.read())
+
+
+def _shallow(image: Image.Image) -> NDArray[Any]:
+    """Grey, grey and alpha, RGB or RGBA from any mode of 8 bits or less."""
+    clear = image.has_transparency_data
+    if image.mode in ("1", "L", "LA"):
+        mode = "LA" if clear else "L"
+    else:
+        mode = "RGBA" if clear else "RGB"
+    pixels = np.asarray(image.convert(mode))
+    return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+
+
+def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn `(c, h, w)` as the orientation tag of EXIF says."""
+    if orientation in _MIRRORED:
+        pixels = pixels[:, :, ::-1]
+    return np.ascontiguousarray(np.rot90(pixels, _TURNS.get(orientation, 0), axes=(1, 2)))
