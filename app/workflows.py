@@ -13,6 +13,7 @@ from app.evaluation import evaluate
 from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.request import ForecastRequest
+from app.upscaling import UpscaleRequest, upscale
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "FetchRequest",
     "ForecastRequest",
     "Progress",
+    "UpscaleRequest",
     "compare_methods",
     "evaluate",
     "fetch_imagery",
@@ -33,6 +35,7 @@ __all__ = [
     "prepare",
     "train_forecast",
     "train_sr",
+    "upscale",
 ]
 
 _READING = ("bands", "value_range", "sensor")

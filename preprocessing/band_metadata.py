@@ -30,7 +30,11 @@ class BandMetadata:
     def of(cls, dataset: Any) -> BandMetadata:
         """Of all bands of an open rasterio dataset."""
         return cls(
-            dataset.descriptions, dataset.units, dataset.scales, dataset.offsets, dataset.colorinterp
+            dataset.descriptions,
+            dataset.units,
+            dataset.scales,
+            dataset.offsets,
+            dataset.colorinterp,
         )
 
     def write_to(self, dataset: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,5 +23,4 @@ def fill_invalid(data: Pixels, valid: NDArray[np.bool_]) -> Pixels:
     if valid.all():
         return data
     nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
-    filled: Pixels = data[:, nearest[0], nearest[1]]
-    return filled
+    return cast(Pixels, data[:, nearest[0], nearest[1]])

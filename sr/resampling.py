@@ -36,4 +36,4 @@ def axis_weights(
         distance = pixels + 0.5 - (lower + step / 2)
         weights = np.sinc(distance) * np.sinc(distance / _LOBES) * (np.abs(distance) < _LOBES)
     weights /= weights.sum(axis=1, keepdims=True)
-    return weights.astype(np.float32)
+    return np.asarray(weights, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -32,9 +33,7 @@ class Stretch:
     weight: NDArray[np.float32]
 
 
-def plan_axis(
-    length: int, out_length: int, *, tile: int, pad: int, edge_pad: int
-) -> list[Stretch]:
+def plan_axis(length: int, out_length: int, *, tile: int, pad: int, edge_pad: int) -> list[Stretch]:
     """Cut an axis into tiles of about equal length.
 
     Around each cut the two tiles are blended by a raised cosine over as many pixels as they are
@@ -49,12 +48,12 @@ def plan_axis(
     """
     parts = math.ceil(length / tile) if tile else 1
     cuts = [part * length // parts for part in range(parts + 1)]
-    shortest = min(b - a for a, b in zip(cuts, cuts[1:], strict=False))
+    shortest = min(b - a for a, b in itertools.pairwise(cuts))
     half = min(pad, shortest) / 2
     scale = out_length / length
-    positions = (np.arange(out_length) + 0.5) / scale
+    positions: NDArray[np.float64] = (np.arange(out_length) + 0.5) / scale
     stretches = []
-    for part, (low, high) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for part, (low, high) in enumerate(itertools.pairwise(cuts)):
         is_first, is_last = part == 0, part == parts - 1
         begin = 0 if is_first else int(np.searchsorted(positions, low - half))
         end = out_length if is_last else int(np.searchsorted(positions, high + half))

@@ -122,10 +122,7 @@ def _tile(
     if low is None:
         return None
     high = upscale(torch.from_numpy(low)[None])[0]
-    if isinstance(of_row, slice):
-        high = high[:, of_row]
-    else:
-        high = torch.matmul(of_row, high)
+    high = high[:, of_row] if isinstance(of_row, slice) else torch.matmul(of_row, high)
     high = high[:, :, of_col] if isinstance(of_col, slice) else torch.matmul(high, of_col.T)
     return np.array(high.numpy(), dtype=np.float32)
 

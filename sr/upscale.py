@@ -64,9 +64,7 @@ class UpscaleOptions:
         for name in ("tile_pad", "pre_pad"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 512:
-                raise RequestError(
-                    f"expected --{name.replace('_', '-')} of 0 to 512, got {value}"
-                )
+                raise RequestError(f"expected --{name.replace('_', '-')} of 0 to 512, got {value}")
         if self.alpha_upsampler not in ("network", "bicubic"):
             raise RequestError(
                 f"expected --alpha-upsampler network or bicubic, got {self.alpha_upsampler}"

@@ -26,6 +26,7 @@ from app.cli.options import (
     parse_value_range,
 )
 from app.cli.train import train
+from app.cli.upscale import upscale
 
 __all__ = ["app"]
 
@@ -41,6 +42,7 @@ app.command()(fetch)
 app.command()(compare)
 app.command()(simulate)
 app.add_typer(train, name="train")
+app.command()(upscale)
 
 
 @app.callback()

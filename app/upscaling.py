@@ -1,0 +1,216 @@
+"""`landcast upscale`: a picture, raster, film, or a folder of them, made larger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import LandcastError, MissingFileError, RequestError
+from preprocessing.picture import PICTURE_FORMATS, is_picture
+from preprocessing.unfinished import check_free, unfinished
+from sr.layers import Progress
+from sr.pretrained import SHIPPED, load_network
+from sr.upscale import UpscaleOptions, Upscaler
+from sr.upscale_picture import PictureJob
+from sr.upscale_raster import RasterJob
+from sr.video import VIDEO_FORMATS, VideoJob, is_video
+
+__all__ = ["UpscaleRequest", "upscale"]
+
+_log = logging.getLogger(__name__)
+
+_RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+
+
+@dataclass(frozen=True)
+class UpscaleRequest:
+    """What to upscale.
+
+    Attributes:
+        source: Picture, raster, film, or a folder of them.
+        out: File, or folder for a folder.
+        options: How; `consistent` is set by the kind of file where `keep_means` is None.
+        keep_means: Whether the 4x4 means of the network's output equal the input; where None, for
+            rasters, whose values are measurements, and not for pictures and films, whose
+            noise and compression would come back.
+        model: Shipped name or model folder; the shipped one where None.
+        value_range: Stored values that mean black and white, for rasters.
+        sensor: Name of a sensor's profile, for rasters.
+        ext: Format of pictures of a folder (`png`, `jpg` ...); their own where None.
+        resume: Continue an interrupted run; leave finished results as they are.
+        overwrite: Replace results.
+    """
+
+    source: Path
+    out: Path
+    options: UpscaleOptions
+    keep_means: bool | None = None
+    model: str | None = None
+    value_range: tuple[float, float] | None = None
+    sensor: str | None = None
+    ext: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resume and self.overwrite:
+            raise RequestError("expected one of --resume and --overwrite, got both")
+        if self.ext is not None and f".{self.ext}" not in PICTURE_FORMATS:
+            raise RequestError(f"expected --ext png, jpg, webp or tif, got {self.ext}")
+
+
+def upscale(request: UpscaleRequest, *, progress: Progress | None = None) -> list[Path]:
+    """Upscale a file or the files of a folder.
+
+    Args:
+        request: What is asked for.
+        progress: Called with `(stage, done, total)`.
+
+    Returns:
+        The files written, or there already with `resume`.
+
+    Raises:
+        RequestError: The request is wrong; of a folder, all other files are done first.
+    """
+    if not request.source.exists():
+        raise MissingFileError(f"expected an image, film or folder, found no {request.source}")
+    if request.source.is_dir():
+        return _folder(request, progress)
+    upscalers = _Upscalers(request)
+    return [_file(request, request.source, request.out, upscalers, progress)]
+
+
+class _Upscalers:
+    """The network, loaded when the first file needs it, with and without kept means."""
+
+    def __init__(self, request: UpscaleRequest) -> None:
+        self._request = request
+        self._loaded: Upscaler | None = None
+        self._fingerprint = ""
+
+    def of(self, *, measured: bool) -> Upscaler:
+        """The upscaler for measurements (rasters) or for pictures."""
+        if self._loaded is None:
+            self._loaded = Upscaler(load_network(_model_folder(self._request.model)))
+        keep = self._request.keep_means
+        options = replace(self._request.options, consistent=measured if keep is None else keep)
+        return Upscaler(self._loaded.network, options)
+
+    def identity(self, source: Path, upscaler: Upscaler) -> dict[str, Any]:
+        """What decides the result of a file."""
+        self._fingerprint = self._fingerprint or upscaler.fingerprint()
+        stat = source.stat()
+        return {
+            "source": str(source.resolve()),
+            "bytes": stat.st_size,
+            "modified": stat.st_mtime_ns,
+            "options": asdict(upscaler.options),
+            "value_range": self._request.value_range,
+            "sensor": self._request.sensor,
+            "weights": self._fingerprint,
+            "landcast": version("landcast"),
+        }
+
+
+def _file(
+    request: UpscaleRequest,
+    source: Path,
+    out: Path,
+    upscalers: _Upscalers,
+    progress: Progress | None,
+) -> Path:
+    if out.resolve() == source.resolve():
+        raise RequestError(f"expected another name than that of the image for --out, got {out}")
+    if not check_free(out, resume=request.resume, overwrite=request.overwrite):
+        return out
+    job: PictureJob | RasterJob | VideoJob
+    if is_video(source) or out.suffix.lower() in VIDEO_FORMATS:
+        upscaler = upscalers.of(measured=False)
+        job = VideoJob(source, out, upscaler)
+    elif is_picture(source):
+        upscaler = upscalers.of(measured=False)
+        job = PictureJob(source, out, upscaler)
+    else:
+        upscaler = upscalers.of(measured=True)
+        job = RasterJob(
+            source, out, upscaler, value_range=request.value_range, sensor=request.sensor
+        )
+    identity = upscalers.identity(source, upscaler)
+    with unfinished(out, identity, resume=request.resume) as folder:
+        return job.run(folder, progress)
+
+
+def _folder(request: UpscaleRequest, progress: Progress | None) -> list[Path]:
+    plan = _plan(request)
+    request.out.mkdir(parents=True, exist_ok=True)
+    upscalers = _Upscalers(request)
+    written, failed = [], []
+    for done, (source, out) in enumerate(plan):
+        try:
+            each = _of_file(progress, source.name)
+            written.append(_file(request, source, out, upscalers, each))
+        except LandcastError as err:
+            failed.append(str(err))
+            _log.warning("%s: %s", source.name, err)
+        if progress is not None:
+            progress("files", done + 1, len(plan))
+    if failed:
+        raise RequestError(
+            f"{len(written)} of {len(plan)} files of {request.source} are done, the rest failed: "
+            + "; ".join(failed)
+        )
+    return written
+
+
+def _of_file(progress: Progress | None, name: str) -> Progress | None:
+    """Progress of one file, in bars of its own."""
+    if progress is None:
+        return None
+    report: Callable[[str, int, int], None] = progress
+    return lambda stage, done, total: report(f"{stage} {name}", done, total)
+
+
+def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
+    """Files of a folder and their results; nothing is opened.
+
+    Raises:
+        RequestError: The results lie in the folder itself, two would share a name, or there are no
+            files.
+    """
+    if request.out.resolve() == request.source.resolve():
+        raise RequestError(f"expected another folder for --out than {request.source}")
+    plan: dict[Path, Path] = {}
+    for source in sorted(request.source.iterdir()):
+        suffix = source.suffix.lower()
+        if source.name.startswith(".") or not source.is_file():
+            continue
+        if suffix in _RASTERS:
+            ending = ".tif"
+        elif suffix in PICTURE_FORMATS or suffix == ".bmp":
+            ending = f".{request.ext}" if request.ext else suffix.replace(".bmp", ".png")
+        elif is_video(source):
+            ending = suffix if suffix in VIDEO_FORMATS else ".mp4"
+        else:
+            continue
+        out = request.out / f"{source.stem}{ending}"
+        if out in plan:
+            raise RequestError(
+                f"expected files of different names in {request.source}, both {plan[out].name} and "
+                f"{source.name} would become {out.name}; rename one"
+            )
+        plan[out] = source
+    if not plan:
+        raise RequestError(f"expected images or films in {request.source}, found none")
+    return [(source, out) for out, source in plan.items()]
+
+
+def _model_folder(model: str | None) -> Path:
+    """A shipped model by its name, else a folder."""
+    if model is None:
+        return SHIPPED
+    shipped = SHIPPED.parent / model
+    return shipped if Path(model).name == model and shipped.is_dir() else Path(model)

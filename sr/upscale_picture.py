@@ -1,0 +1,119 @@
+"""Upscaling a still picture file: grey or colour, alpha, 8 or 16 bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from preprocessing.filling import fill_invalid
+from preprocessing.grid import Grid, Window
+from preprocessing.io import blocks
+from preprocessing.picture import Picture, check_picture_format, read_picture, write_picture
+from preprocessing.raster import Encoding
+from preprocessing.raw_raster import RawRaster
+from sr.layers import Layer, Progress, upscale_layers
+from sr.tiled import Reader
+from sr.upscale import Method, Upscaler
+
+__all__ = ["PictureJob"]
+
+
+class PictureJob:
+    """A picture to upscale; it is read when made, so that wrong requests fail early.
+
+    Args:
+        path: The picture.
+        out: The result; its ending is its format.
+        upscaler: The network.
+
+    Raises:
+        RequestError: The picture cannot be read, or the format cannot hold the result.
+    """
+
+    def __init__(self, path: Path, out: Path, upscaler: Upscaler) -> None:
+        self.out, self.upscaler = out, upscaler
+        self._picture = read_picture(path)
+        _, self.height, self.width = self._picture.colours.shape
+        size = upscaler.options.out_length
+        self._grid = Grid(size(self.height), size(self.width), Affine.identity())
+        check_picture_format(
+            out,
+            dtype=self._picture.colours.dtype.name,
+            alpha=self._picture.alpha is not None,
+            height=self._grid.height,
+            width=self._grid.width,
+        )
+
+    def run(self, folder: Path, progress: Progress | None = None) -> Path:
+        """Upscale and write.
+
+        Args:
+            folder: For unfinished parts.
+            progress: Called with `(stage, done, total)`.
+        """
+        picture, grid = self._picture, self._grid
+        colours = picture.colours
+        bands = len(colours) + (picture.alpha is not None)
+        dtype = colours.dtype.name
+        raw = RawRaster(folder, count=bands, height=grid.height, width=grid.width, dtype=dtype)
+        upscale_layers(
+            self._layers(),
+            self.upscaler,
+            raw,
+            height=self.height,
+            width=self.width,
+            progress=progress,
+        )
+        plan = blocks(grid)
+
+        def finished() -> Iterator[tuple[Window, NDArray[Any]]]:
+            for done, window in enumerate(plan, start=1):
+                yield window, raw.read(window)
+                if progress is not None:
+                    progress("writing", done, len(plan))
+
+        return write_picture(
+            self.out,
+            finished(),
+            height=grid.height,
+            width=grid.width,
+            count=bands,
+            dtype=dtype,
+            icc=picture.icc,
+        )
+
+    def _layers(self) -> list[Layer]:
+        picture, options = self._picture, self.upscaler.options
+        colours = _without_hidden_colours(picture)
+        layers = [
+            self._layer(colours[list(group)], group[0], "network")
+            for group in self.upscaler.groups(len(colours))
+        ]
+        if picture.alpha is not None:
+            layers.append(self._layer(picture.alpha[None], len(colours), options.alpha_upsampler))
+        return layers
+
+    def _layer(self, bands: NDArray[Any], first: int, method: Method) -> Layer:
+        encoding = Encoding(bands.dtype.name, 0, float(np.iinfo(bands.dtype).max))
+        exact = bands.dtype != np.uint8
+        return Layer(first, len(bands), _reader(bands, encoding), encoding.encode, exact, method)
+
+
+def _reader(bands: NDArray[Any], encoding: Encoding) -> Reader:
+    return lambda window: encoding.decode(bands[(slice(None), *window.slices)])
+
+
+def _without_hidden_colours(picture: Picture) -> NDArray[Any]:
+    """The colours, those below fully transparent pixels taken from the nearest visible ones.
+
+    What is hidden may be of any colour, and the network would spread it as a fringe.
+    """
+    if picture.alpha is None:
+        return picture.colours
+    visible = picture.alpha > 0
+    return fill_invalid(picture.colours, visible) if visible.any() else picture.colours

@@ -1,0 +1,238 @@
+"""Upscaling a film frame by frame: no frames on disk, times and sound kept, resumable."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import Colorspace
+from numpy.typing import NDArray
+
+from preprocessing.errors import LandcastError, MissingFileError, RequestError
+from preprocessing.raster import Encoding
+from sr.layers import Progress
+from sr.upscale import Upscaler
+from sr.video_segment import SegmentWriter
+
+__all__ = ["VIDEO_FORMATS", "VideoError", "VideoJob", "is_video"]
+
+VIDEO_FORMATS = (".mp4", ".m4v", ".mov", ".mkv")
+_READ_ONLY = (".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".ts")
+_SEGMENT = 24
+_HDR = {16: "PQ", 18: "HLG"}
+_UNSPECIFIED = 2
+_HIGH_DEFINITION = 720
+_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
+_METADATA = ("title", "artist", "date", "comment", "creation_time")
+_BYTES = Encoding()
+
+
+class VideoError(RequestError):
+    """A file is no film that can be read or written here."""
+
+
+def is_video(path: Path) -> bool:
+    """Whether the name is one of a film."""
+    return path.suffix.lower() in VIDEO_FORMATS + _READ_ONLY
+
+
+class VideoJob:
+    """A film to upscale. Its rotation is applied to the pixels, its sound is copied.
+
+    Args:
+        path: Anything FFmpeg decodes, animated GIF and PNG too.
+        out: The result, `.mp4`, `.m4v`, `.mov` or `.mkv`: H.264, 8 bit.
+        upscaler: The network.
+
+    Raises:
+        MissingFileError: There is no such film.
+        VideoError: It has no pictures, or is HDR, or the result has another ending.
+    """
+
+    def __init__(self, path: Path, out: Path, upscaler: Upscaler) -> None:
+        if out.suffix.lower() not in VIDEO_FORMATS:
+            raise VideoError(
+                f"expected a film ending in {', '.join(VIDEO_FORMATS)}, got {out.name}"
+            )
+        if not path.is_file():
+            raise MissingFileError(f"expected a film, found nothing at {path}")
+        self.path, self.out, self.upscaler = path, out, upscaler
+        try:
+            with av.open(str(path)) as film:
+                if not film.streams.video:
+                    raise VideoError(f"expected a film, {path} has no pictures")
+                stream = film.streams.video[0]
+                self._frames = stream.frames or _estimated_frames(film, stream)
+                transfer = stream.codec_context.color_trc
+        except FFmpegError as err:
+            raise VideoError(
+                f"expected a film that FFmpeg reads, {path} is damaged or of another kind ({err}); "
+                "fetch or export it again"
+            ) from err
+        if transfer in _HDR:
+            raise VideoError(
+                f"expected a film of standard dynamic range, {path} is {_HDR[transfer]}; "
+                "tone-map it first, e.g. with ffmpeg and its filter tonemap"
+            )
+
+    def run(self, folder: Path, progress: Progress | None = None) -> Path:
+        """Upscale and write.
+
+        Args:
+            folder: For finished segments of 24 frames, and for the film until it is complete.
+            progress: Called with `("upscaling", frames done, frames in all)`.
+
+        Raises:
+            LandcastError: A frame is damaged; finished segments stay in `folder`.
+        """
+        part = folder / f"film{self.out.suffix.lower()}"
+        try:
+            self._upscale(folder, progress)
+            self._join(sorted(folder.glob("segment_*.mp4")), part)
+        except FFmpegError as err:
+            raise LandcastError(
+                f"expected readable frames and sound in {self.path}, FFmpeg says: {err}; "
+                "repair the film and run again with --resume"
+            ) from err
+        os.replace(part, self.out)
+        return self.out
+
+    def _upscale(self, folder: Path, progress: Progress | None) -> None:
+        """Make the segments that are missing; a segment is under its name when complete."""
+        done = {path.name.split("_")[1] for path in folder.glob("segment_*.mp4")}
+        index, last = -1, None
+        writer: SegmentWriter | None = None
+        with av.open(str(self.path)) as film:
+            stream = film.streams.video[0]
+            stream.thread_type = "AUTO"
+            rate = stream.average_rate or Fraction(25)
+            base = stream.time_base or 1 / rate
+            untimed = film.format.name == "avi"  # which knows no time but that of decoding
+            for index, frame in enumerate(film.decode(stream)):
+                usual = 0 if last is None else last + max(1, round(1 / (rate * base)))
+                pts = usual if frame.pts is None or untimed else int(frame.pts)
+                last = pts = pts if last is None else max(pts, last + 1)
+                name = f"{index // _SEGMENT:06}"
+                if name not in done:
+                    pixels = self._frame(frame)
+                    if writer is None:
+                        writer = SegmentWriter(
+                            folder,
+                            name,
+                            height=pixels.shape[0],
+                            width=pixels.shape[1],
+                            start=pts,
+                            base=base,
+                            rate=rate,
+                            aspect=_aspect(stream, frame),
+                        )
+                    writer.add(pixels, pts)
+                    if index % _SEGMENT == _SEGMENT - 1:
+                        writer.close()
+                        writer = None
+                if progress is not None:
+                    progress("upscaling", index + 1, max(self._frames, index + 1))
+        if writer is not None:
+            writer.close()
+        if index < 0:
+            raise VideoError(f"expected a film, {self.path} has no frames")
+
+    def _frame(self, frame: Any) -> NDArray[np.uint8]:
+        """The upscaled picture of a frame, upright, with even sides as H.264 needs."""
+        guessed = frame.colorspace == _UNSPECIFIED and frame.height >= _HIGH_DEFINITION
+        source = {"src_colorspace": Colorspace.ITU709} if guessed else {}
+        rgb = frame.reformat(format="rgb24", **source).to_ndarray()
+        upright = np.rot90(rgb, round(frame.rotation / 90))
+        unit = _BYTES.decode(np.ascontiguousarray(np.moveaxis(upright, -1, 0)))
+        pixels = np.moveaxis(_BYTES.encode(self.upscaler.array(unit)), 0, -1)
+        height, width = pixels.shape[:2]
+        return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+    def _join(self, segments: list[Path], part: Path) -> None:
+        """One film of all segments and the sound, without encoding the pictures again."""
+        options = {"movflags": "+faststart"} if part.suffix != ".mkv" else {}
+        with ExitStack() as stack:
+            film = stack.enter_context(av.open(str(self.path)))
+            out = stack.enter_context(av.open(str(part), "w", options=options))
+            out.metadata.update({k: v for k, v in film.metadata.items() if k in _METADATA})
+            with av.open(str(segments[0])) as first:
+                pictures = out.add_stream_from_template(first.streams.video[0])
+            sound = [_Sound(self.path, stream.index, out) for stream in film.streams.audio]
+            packets = [_pictures(segments, pictures), *(one.packets() for one in sound)]
+            for _, packet in heapq.merge(*packets, key=lambda item: item[0]):
+                out.mux(packet)
+
+
+class _Sound:
+    """One track of sound: copied where all formats hold its codec, else made AAC."""
+
+    def __init__(self, path: Path, index: int, out: Any) -> None:
+        self._path, self._index = path, index
+        with av.open(str(path)) as film:
+            stream = film.streams[index]
+            context = stream.codec_context
+            self._copied = context.codec.canonical_name in _COPIED
+            if self._copied:
+                self._stream = out.add_stream_from_template(stream)
+            else:
+                self._stream = out.add_stream("aac", rate=context.sample_rate)
+                self._stream.codec_context.layout = _layout(context)
+            if stream.language:
+                self._stream.metadata["language"] = stream.language
+
+    def packets(self) -> Iterator[tuple[float, Any]]:
+        """Packets with their times in seconds."""
+        with av.open(str(self._path)) as film:
+            source = film.streams[self._index]
+            if self._copied:
+                for packet in film.demux(source):
+                    if packet.dts is not None:
+                        packet.stream = self._stream
+                        yield float(packet.dts * packet.time_base), packet
+                return
+            context = source.codec_context
+            convert = av.AudioResampler("fltp", _layout(context), context.sample_rate)
+            frames: Iterator[Any] = itertools.chain(film.decode(source), [None])
+            for frame in frames:
+                for converted in [*convert.resample(frame), *([None] if frame is None else [])]:
+                    for packet in self._stream.encode(converted):
+                        yield float(packet.dts * packet.time_base), packet
+
+
+def _layout(context: Any) -> str:
+    return "mono" if context.channels == 1 else "stereo"
+
+
+def _pictures(segments: list[Path], out: Any) -> Iterator[tuple[float, Any]]:
+    for path in segments:
+        _, _, start, numerator, denominator = path.stem.split("_")
+        base = Fraction(int(numerator), int(denominator))
+        with av.open(str(path)) as part:
+            for packet in part.demux(part.streams.video[0]):
+                if packet.pts is None:
+                    continue
+                step = packet.time_base / base
+                pts = round(packet.pts * step) + int(start)
+                packet.duration = round((packet.duration or 0) * step)
+                packet.stream, packet.time_base = out, base
+                packet.pts = packet.dts = pts
+                yield float(pts * base), packet
+
+
+def _estimated_frames(film: Any, stream: Any) -> int:
+    seconds = (film.duration or 0) / av.time_base
+    return round(seconds * float(stream.average_rate or 0))
+
+
+def _aspect(stream: Any, frame: Any) -> Fraction:
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    return 1 / aspect if round(frame.rotation / 90) % 2 else aspect
