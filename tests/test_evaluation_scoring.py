@@ -21,8 +21,8 @@ from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.evaluation.values import ValueScores
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.unet import ForecastUNet
-from preprocessing.errors import ModelFolderError, PairStoreError
-from preprocessing.pair_index import PairIndex, choose_evenly
+from preprocessing.errors import ModelFolderError
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs, PairStore
 from tests.conftest import picture
 
@@ -109,25 +109,6 @@ def test_labels_are_read_and_images_follow_their_order(index: PairIndex) -> None
     assert pairs.source.tolist() == index.source[wanted].tolist()
     assert pairs.row.tolist() == index.row[wanted].tolist()
     np.testing.assert_array_equal(pairs.past[1], place_pairs("many", "town/1", 1).past[0])
-
-
-def test_stores_that_cannot_be_scored_are_refused(tmp_path: Path) -> None:
-    made = PairStore.create(tmp_path / "a.zarr")
-    made.append(place_pairs("a", "b", 0))
-    with pytest.raises(PairStoreError, match="split 'train'"):
-        PairIndex.of([tmp_path / "a.zarr"], "train")
-    PairStore.create(tmp_path / "large.zarr", side_px=256)
-    with pytest.raises(PairStoreError, match="256 px"):
-        PairIndex.of([tmp_path / "large.zarr"], "val")
-
-
-def test_pairs_are_chosen_evenly() -> None:
-    datasets = np.array(["b"] * 50 + ["a"] * 5)
-    chosen = choose_evenly(datasets, 20, seed=3)
-    assert datasets[chosen].tolist() == ["a"] * 5 + ["b"] * 10
-    assert len(set(chosen.tolist())) == 15
-    np.testing.assert_array_equal(choose_evenly(datasets, 20, seed=3), chosen)
-    assert (choose_evenly(datasets, 20, seed=4) != chosen).any()
 
 
 def test_units_are_places_or_blocks_of_ground(index: PairIndex) -> None:
