@@ -41,7 +41,6 @@ from forecast.evaluation.bootstrap import RESAMPLES
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.features import FeatureDistance
 from forecast.evaluation.methods import baselines, forecaster
-from forecast.evaluation.pair_index import PairIndex
 from forecast.evaluation.results import ALL, Section, sections
 from forecast.evaluation.scoring import Scored, score_methods
 from forecast.evaluation.statistic import Array, Statistic
@@ -52,6 +51,7 @@ from preprocessing.config import load_config
 from preprocessing.files import write_text
 from preprocessing.filters import Reason, judge
 from preprocessing.manifest import ManifestImage, read_manifest
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import SPLITS, TILE_PX, PairStore
 from preprocessing.prepare import prepare_manifest
 from preprocessing.prepare_config import PrepareConfig

@@ -26,7 +26,7 @@ from forecast.rollout import rollout
 from forecast.start import read_start
 from forecast.training.begin import first_model
 from forecast.training.config import TrainingConfig
-from forecast.training.data import PairData, read_pairs
+from forecast.training.data import PairData
 from forecast.training.loop import train_forecast
 from forecast.unet import ForecastUNet
 from preprocessing.errors import (
@@ -37,6 +37,7 @@ from preprocessing.errors import (
     RequestError,
 )
 from preprocessing.io import RasterSource
+from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs, PairStore
 from sr.rrdb import RRDBNet
 from tests.conftest import picture
@@ -193,7 +194,7 @@ def test_training_with_history_goes_on_from_weights_without(tmp_path: Path) -> N
     more = replace(config, history=2)
     layer = "unet.conv_in.weight"
     before = load_model(first).state_dict()[layer]
-    begun = first_model(more, PairData(read_pairs(stores, "train"), seed=0), first)
+    begun = first_model(more, PairData(PairIndex.of(stores, "train"), seed=0), first)
     assert torch.equal(begun.state_dict()[layer][:, :51], before)
     assert float(begun.state_dict()[layer][:, 51:].abs().sum()) == 0
     second = train_forecast(stores, tmp_path / "second", more, init=first)
