@@ -89,7 +89,8 @@ class History:
         pictures = self.pictures[:, :count]
         if pictures.shape[-2:] != low.shape[-2:]:
             finer = pictures.shape[-1] // low.shape[-1]
-            pictures = to_low(pictures.flatten(0, 1), finer).unflatten(0, pictures.shape[:2])
+            means = to_low(pictures.flatten(0, 1), finer)
+            pictures = means.reshape(*pictures.shape[:2], *means.shape[1:])
         change = (pictures - low[:, None]) / scale
         change = torch.where(years > 0, change, 0.0)
         ago = torch.log1p(years).expand(*change.shape[:2], 1, *low.shape[-2:])

@@ -154,12 +154,26 @@ def test_a_history_changes_the_forecast_and_none_is_one_without_dates() -> None:
     two = members(History(third[:, :2], torch.tensor([[2.0, 3.0]])))
     assert not torch.allclose(two, one)
     torch.testing.assert_close(members(History(third, torch.tensor([[2.0, 3.0, 4.0]]))), two)
+    finer = third.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    seen, same = (
+        History(images, torch.tensor([[2.0, 3.0, 4.0]])).channels(low, 2, scale=0.1)
+        for images in (third, finer)
+    )
+    torch.testing.assert_close(same, seen)
+    torch.testing.assert_close(members(History.none(past, 0)), alone)
 
 
-def test_batches_are_the_same_beside_their_history() -> None:
-    pairs = pairs_of((2004, 2006), (2003, 2004), (2000, 2003))
-    plain = PairData(pairs, seed=1, colour_jitter=0.1)
-    data = PairData(pairs, seed=1, colour_jitter=0.1, history=2)
+def index_of(folder: Path) -> PairIndex:
+    """Three pairs of four dates, stored."""
+    store = PairStore.create(folder / "pairs.zarr")
+    store.append(pairs_of((2004, 2006), (2003, 2004), (2000, 2003)))
+    return PairIndex.of([folder / "pairs.zarr"], "train")
+
+
+def test_batches_are_the_same_beside_their_history(tmp_path: Path) -> None:
+    index = index_of(tmp_path)
+    plain = PairData(index, seed=1, colour_jitter=0.1)
+    data = PairData(index, seed=1, colour_jitter=0.1, history=2)
     moved = 0
     for step in range(6):
         batch, again = data.batch(step, 4), data.batch(step, 4)
@@ -173,13 +187,12 @@ def test_batches_are_the_same_beside_their_history() -> None:
             assert change[~brighter].abs().max() < 0.01
             moved += int(brighter.any())
     assert moved > 4
-    withheld = PairData(pairs, seed=1, history=2, history_dropout=1.0)
+    withheld = PairData(index, seed=1, history=2, history_dropout=1.0)
     assert float(withheld.batch(0, 8).history.years.abs().sum()) == 0
 
 
 def test_training_with_history_goes_on_from_weights_without(tmp_path: Path) -> None:
-    store = PairStore.create(tmp_path / "pairs.zarr")
-    store.append(pairs_of((2004, 2006), (2003, 2004), (2000, 2003)))
+    index = index_of(tmp_path)
     config = TrainingConfig(
         block_out_channels=(16, 32),
         attention_levels=0,
@@ -194,7 +207,7 @@ def test_training_with_history_goes_on_from_weights_without(tmp_path: Path) -> N
     more = replace(config, history=2)
     layer = "unet.conv_in.weight"
     before = load_model(first).state_dict()[layer]
-    begun = first_model(more, PairData(PairIndex.of(stores, "train"), seed=0), first)
+    begun = first_model(more, PairData(index, seed=0), first)
     assert torch.equal(begun.state_dict()[layer][:, :51], before)
     assert float(begun.state_dict()[layer][:, 51:].abs().sum()) == 0
     second = train_forecast(stores, tmp_path / "second", more, init=first)
