@@ -216,7 +216,7 @@ def test_an_ensemble_keeps_its_size_where_members_agree(
 ) -> None:
     """Else its size would depend on which pairs are in a batch."""
 
-    def predict(model, past, years, gsd_m, *, members, seed):
+    def predict(model, past, years, gsd_m, *, members, seed, history):
         spread = torch.randn(members, len(past), 3, 32, 32) * float(years[0] > 2)
         return spread + past.mean()
 
@@ -231,7 +231,7 @@ def test_an_ensemble_keeps_its_size_where_members_agree(
 def test_a_network_that_answers_nan_is_refused_not_left_out(
     index: PairIndex, tiny_model: ForecastUNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def predict(model, past, years, gsd_m, *, members, seed):
+    def predict(model, past, years, gsd_m, *, members, seed, history):
         return torch.full((members, len(past), 3, 32, 32), torch.nan if years[0] > 2 else 0.1)
 
     monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)

@@ -12,11 +12,15 @@ import torch
 from affine import Affine
 
 import app.members
+from app.evaluation import evaluate
 from app.forecasting import forecast_region
 from app.request import ForecastRequest
 from forecast.baselines import DressedPersistence
 from forecast.earlier_images import open_earlier, read_earlier
 from forecast.ensemble import predict_tiles
+from forecast.evaluation.methods import Method
+from forecast.evaluation.scoring import score_methods
+from forecast.evaluation.values import ValueScores
 from forecast.history import History
 from forecast.pair_history import NONE, find_chains, history_of
 from forecast.patches import to_low
@@ -278,6 +282,28 @@ def request_of(
 def mean_of(request: ForecastRequest, year: int) -> np.ndarray:
     with rasterio.open(request.out / f"mean_{year}.tif") as dataset:
         return np.asarray(dataset.read())
+
+
+def test_an_evaluation_shows_the_history_and_says_so(
+    tmp_path: Path, request_of: Callable[..., ForecastRequest]
+) -> None:
+    index_of(tmp_path)
+    model = request_of("out").model
+    how = {"split": "train", "members": 2, "with_history": True}
+    report = evaluate(model, [tmp_path / "pairs.zarr"], tmp_path / "scores", **how)  # type: ignore[arg-type]
+    assert (
+        "2 pairs. 2 of them have at least 1 earlier date that a model saw. 1 of them have at least "
+        "2 earlier dates that a model saw." in report.read_text()
+    )
+    lone = PairStore.create(tmp_path / "lone.zarr")
+    lone.append(pairs_of((2004, 2006)))
+    with pytest.raises(RequestError, match="three dates"):
+        evaluate(model, [tmp_path / "lone.zarr"], tmp_path / "none", **how)  # type: ignore[arg-type]
+    index = PairIndex.of([tmp_path / "pairs.zarr"], "train")
+    shown = []
+    method = Method("seen", lambda cases, _: shown.append(cases) or cases.difference[None], 2)  # type: ignore[func-returns-value]
+    score_methods(index, np.arange(3), [method], [ValueScores()])
+    assert shown[0].history.years.tolist() == [[1.0, 4.0], [3.0, 0.0], [0.0, 0.0]]
 
 
 def test_a_region_is_forecast_from_three_dates_and_resumes_to_the_same_pixels(
