@@ -38,12 +38,11 @@ from benchmarks.ablation import train
 from benchmarks.scale_report import DRESSED, OURS, PLAIN, write_report
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.bootstrap import RESAMPLES
-from forecast.evaluation.cases import Cases
 from forecast.evaluation.features import FeatureDistance
 from forecast.evaluation.methods import baselines, forecaster
 from forecast.evaluation.results import ALL, Section, sections
 from forecast.evaluation.scoring import Scored, score_methods
-from forecast.evaluation.statistic import Array, Statistic
+from forecast.evaluation.statistic import Array, Observed, Statistic, Truth
 from forecast.evaluation.sums import EvaluationSums
 from forecast.evaluation.values import ValueScores
 from forecast.pretrained import load_model
@@ -99,17 +98,13 @@ class CommonCells(ValueScores):
     def __init__(self, block: int) -> None:
         self._block = block
 
-    def sums(self, members: Tensor, cases: Cases) -> Array:
+    def sums(self, members: Tensor, cases: Truth) -> Array:
         def pooled(field: Tensor) -> Tensor:
             return F.avg_pool2d(field, self._block)
 
         return super().sums(
             pooled(members.flatten(0, 1)).unflatten(0, members.shape[:2]),
-            replace(
-                cases,
-                difference=pooled(cases.difference),
-                weight=(pooled(cases.weight) > 0.999).float(),
-            ),
+            Observed(pooled(cases.difference), (pooled(cases.weight) > 0.999).float()),
         )
 
 

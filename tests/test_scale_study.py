@@ -17,7 +17,7 @@ import pytest
 import torch
 from prepare_cases import APART_PX, dated, write, write_manifest
 
-from forecast.evaluation.cases import Cases
+from forecast.evaluation.statistic import Observed
 from forecast.evaluation.values import ValueScores
 from preprocessing.manifest import read_manifest
 from preprocessing.pairs import PairStore
@@ -69,19 +69,9 @@ def test_common_cells_are_those_of_a_coarser_forecast(scale: ModuleType) -> None
     fine_weight = weight.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
     fine_weight[1, 0, 5, 5] = 0  # One part is not observed: the whole cell is not.
     weight[1, 0, 1, 1] = 0
-    low = torch.zeros((2, 3, 32, 32))
-    cases = Cases(
-        past=low,
-        low=low,
-        difference=truth.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3),
-        weight=fine_weight,
-        years=torch.ones(2),
-        gsd_m=torch.ones(2),
-        trend=low,
-        keys=(0, 1),
-    )
-    found = scale.CommonCells(4).sums(members + detail, cases)
-    wanted = ValueScores().sums(coarse, replace(cases, difference=truth, weight=weight))
+    fine_truth = truth.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    found = scale.CommonCells(4).sums(members + detail, Observed(fine_truth, fine_weight))
+    wanted = ValueScores().sums(coarse, Observed(truth, weight))
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
