@@ -58,7 +58,8 @@ def is_picture(path: Path) -> bool:
     Raises:
         RequestError: It cannot be read.
     """
-    if path.suffix.lower() not in PICTURE_FORMATS + _READ_ONLY:
+    suffix = path.suffix.lower()
+    if suffix not in PICTURE_FORMATS + _READ_ONLY:
         return False
     with opened(str(path)) as dataset:
         return bool(
@@ -67,7 +68,8 @@ def is_picture(path: Path) -> bool:
             and not dataset.gcps[0]
             and dataset.count <= 4
             and set(dataset.dtypes) <= {"uint8", "uint16"}
-            and all(value is None for value in dataset.nodatavals)
+            # In a PNG nodata is the transparent colour.
+            and (suffix not in _TIFF or all(value is None for value in dataset.nodatavals))
         )
 
 
@@ -78,19 +80,22 @@ def read_picture(path: Path) -> Picture:
         UnreadableRasterError: It is damaged, animated, or of a kind that is not supported.
     """
     try:
-        with Image.open(path) as image:
-            frames = 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
-            if frames > 1:
-                raise UnreadableRasterError(
-                    f"expected a still picture, {path} has {frames} frames; "
-                    "name a film as result, e.g. --out film.mp4, or extract a frame"
-                )
-            orientation = image.getexif().get(_ORIENTATION, 1)
-            icc = None if image.mode == "CMYK" else image.info.get("icc_profile")
-            with opened(str(path)) as dataset:
-                deep = dataset.dtypes[0] == "uint16"
-                pixels = _deep(dataset) if deep else _shallow(image)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, RasterioIOError) as err:
+        with opened(str(path)) as dataset:
+            deep = dataset.dtypes[0] == "uint16"
+            pixels = _deep(dataset) if deep else None
+            profile = dataset.tags(ns="COLOR_PROFILE").get("SOURCE_ICC_PROFILE")
+        try:
+            with Image.open(path) as image:
+                _check_still(image, path)
+                orientation = image.getexif().get(_ORIENTATION, 1)
+                icc = None if image.mode == "CMYK" else image.info.get("icc_profile")
+                if pixels is None:
+                    pixels = _shallow(image)
+        except UnidentifiedImageError:  # Pillow knows fewer kinds of TIFF than GDAL
+            if pixels is None:
+                raise
+            orientation, icc = 1, base64.b64decode(profile) if profile else None
+    except (OSError, SyntaxError, ValueError, RasterioIOError) as err:
         raise UnreadableRasterError(
             f"expected a whole picture, {path} is damaged or of an unknown kind ({err}); "
             "fetch or export it again"
@@ -165,7 +170,6 @@ def write_picture(
         "bigtiff": "if_safer",
         "photometric": "rgb" if count > 2 else "minisblack",
         **({"alpha": "yes"} if count in (2, 4) else {}),
-        **({"source_icc_profile": base64.b64encode(icc).decode()} if icc else {}),
     }
     try:
         with rasterio.Env(GDAL_PAM_ENABLED="NO"), warnings.catch_warnings():
@@ -174,6 +178,9 @@ def write_picture(
                 for window, stored in blocks:
                     part = RasterioWindow(window.col, window.row, window.width, window.height)
                     dataset.write(stored, window=part)
+                if icc:  # as metadata: rasterio turns the text of options into capitals
+                    profile_text = base64.b64encode(icc).decode()
+                    dataset.update_tags(ns="COLOR_PROFILE", SOURCE_ICC_PROFILE=profile_text)
             _encode(plain, final, icc)
         os.replace(final, path)
     finally:
@@ -194,12 +201,20 @@ def _encode(plain: Path, final: Path, icc: bytes | None) -> None:
         Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1))).save(
             final, quality=_QUALITY, icc_profile=icc or b""
         )
+    elif suffix == ".png":
+        rasterio.shutil.copy(plain, final, driver="PNG")
     else:
-        profile = {"SOURCE_ICC_PROFILE": base64.b64encode(icc).decode()} if icc else {}
-        if suffix == ".png":
-            rasterio.shutil.copy(plain, final, driver="PNG", **profile)
-        else:
-            rasterio.shutil.copy(plain, final, driver="JPEG", QUALITY=_QUALITY, **profile)
+        rasterio.shutil.copy(plain, final, driver="JPEG", QUALITY=_QUALITY)
+
+
+def _check_still(image: Image.Image, path: Path) -> None:
+    # Further images of a TIFF are pages, overviews or masks.
+    frames = 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UnreadableRasterError(
+            f"expected a still picture, {path} has {frames} frames; "
+            "name a film as result, e.g. --out film.mp4, or extract a frame"
+        )
 
 
 def _deep(dataset: Any) -> NDArray[Any]:
