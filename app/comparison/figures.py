@@ -10,16 +10,20 @@ import cv2
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
 
 from app.comparison.images import Image
 from app.comparison.request import SCALE
 from app.comparison.scores import METRICS
 from app.comparison.summary import ALL, Scores, Summary
+from sr.enhance.values import stored_as
 
-__all__ = ["CROP_PX", "Example", "crops_figure", "curves_figure", "liveliest"]
+__all__ = ["CROP_PX", "Example", "crops_sheet", "curves_figure", "liveliest"]
 
 CROP_PX = 96
 _COLUMNS = 6
+_SHOWN_PX, _CAPTION_PX, _GAP_PX, _FONT_PX = 2 * CROP_PX, 24, 8, 13
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -82,27 +86,28 @@ def curves_figure(scores: Scores, summaries: Sequence[Summary]) -> Figure:
     return figure
 
 
-def crops_figure(examples: Sequence[Example]) -> Figure:
-    """The same crop of one image: original, degraded, and every method, a block a level."""
+def crops_sheet(examples: Sequence[Example]) -> Picture.Image:
+    """The same crop of one image, doubled: original, degraded, every method, a block a level."""
     count = 2 + len(examples[0].restored)
     columns = min(_COLUMNS, count)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(2.1 * columns, 2.4 * rows * len(examples)), layout="constrained")
-    blocks = np.atleast_1d(np.asarray(figure.subfigures(len(examples), 1)))
-    for block, example in zip(blocks, examples, strict=True):
-        block.suptitle(f"{example.image}, {example.level}", fontsize=11)
-        pictures = {
-            "original": example.original,
-            "degraded": example.degraded,
-            **example.restored,
-        }
-        panels = list(block.subplots(rows, columns, squeeze=False).flat)
-        for axes in panels:
-            axes.axis("off")
-        for axes, (name, picture) in zip(panels, pictures.items(), strict=False):
-            axes.imshow(picture.clip(0, 1), interpolation="nearest")
-            axes.set_title(name, fontsize=8)
-    return figure
+    step_y, step_x = _SHOWN_PX + _CAPTION_PX, _SHOWN_PX + _GAP_PX
+    block_px = _CAPTION_PX + -(-count // columns) * step_y
+    size = (columns * step_x + _GAP_PX, len(examples) * block_px + _GAP_PX)
+    sheet = Picture.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_FONT_PX)
+    for number, example in enumerate(examples):
+        top = number * block_px
+        draw.text((_GAP_PX, top + 4), f"{example.image}, {example.level}", "black", font)
+        pictures = {"original": example.original, "degraded": example.degraded, **example.restored}
+        for place, (name, picture) in enumerate(pictures.items()):
+            y = top + _CAPTION_PX + place // columns * step_y
+            x = _GAP_PX + place % columns * step_x
+            draw.text((x, y + 4), name, "#68727a", font)
+            pixels = Picture.fromarray(stored_as(picture, np.dtype(np.uint8)))
+            shape = (2 * example.original.shape[1], 2 * example.original.shape[0])
+            sheet.paste(pixels.resize(shape, Picture.Resampling.NEAREST), (x, y + _CAPTION_PX))
+    return sheet
 
 
 def liveliest(image: Image) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -71,16 +72,17 @@ def find_images(names: Sequence[str], request: ComparisonRequest) -> list[StudyI
         source = request.reading.open(path)
         stem = Path(source.name).stem
         taken = {image.name for image in found}
-        name = next(n for n in (stem, *(f"{stem}_{i}" for i in range(2, 10**6))) if n not in taken)
+        others = (f"{stem}_{number}" for number in count(2))
+        name = next(name for name in chain([stem], others) if name not in taken)
         found.append(StudyImage(name, source, _middle(source, request.crop_px)))
     return found
 
 
 def degrade(image: Image, level: Level, request: ComparisonRequest, *, name: str) -> Image:
     """The low-resolution image `(h / 4, w / 4, 3)`; its noise is the same at every level."""
-    generator = torch.Generator().manual_seed(
-        (request.seed << 32 | zlib.crc32(name.encode())) % 2**63
-    )
+    # A generator of the CPU takes 32 bits of a seed and ignores the rest.
+    mixed = zlib.crc32(name.encode(), request.seed % 2**32)
+    generator = torch.Generator().manual_seed(mixed)
     batch = torch.from_numpy(image).permute(2, 0, 1)[None]
     low = request.degradation(level)(batch, generator)
     return np.ascontiguousarray(low[0].permute(1, 2, 0).numpy())

@@ -55,7 +55,7 @@ def comparison_page(
         scores: What was measured.
         summaries: See `summarise`.
         curves: The figure of `curves_figure`, if any.
-        crops: The figures of `crops_figure`.
+        crops: The figures of `crops_sheet`.
         left_out: Methods that were not run, and why.
         settings: Shown at the end.
     """

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image as Pictures
 
-from app.comparison.figures import CROP_PX, Example, crops_figure, curves_figure, liveliest
+from app.comparison.figures import CROP_PX, Example, crops_sheet, curves_figure, liveliest
 from app.comparison.images import Image, StudyImage, degrade, find_images
 from app.comparison.kept import LIST, keep_degraded
 from app.comparison.methods import LUT, Method, bicubic, classical_methods, lut_method, networks
@@ -198,8 +198,14 @@ def _write(
     write_text(out / _RECORD, json.dumps(strict(record), indent=1, allow_nan=False))
     curves = None
     if len(scores.levels) > 1:
-        curves = _draw(out / "curves.png", curves_figure(scores, summaries))
-    crops = [_draw(out / f"crops_{part[0].image}.png", crops_figure(part)) for part in examples]
+        curves_figure(scores, summaries).savefig(
+            out / "curves.png", dpi=_DPI, metadata={"Software": None}
+        )
+        with Pictures.open(out / "curves.png") as picture:
+            curves = picture.convert("RGB")
+    crops = [crops_sheet(part) for part in examples]
+    for part, sheet in zip(examples, crops, strict=True):
+        sheet.save(out / f"crops_{part[0].image}.png")
     page = comparison_page(
         scores, summaries, curves=curves, crops=crops, left_out=left_out, settings=settings
     )
@@ -219,12 +225,6 @@ def _report(scores: Scores, summaries: Sequence[Summary], left_out: dict[str, st
         f"change brightness or colour on purpose: "
         f"{', '.join(m.name for m in scores.methods if m.retones)}.\n\n{missing}"
     )
-
-
-def _draw(path: Path, figure: Any) -> Pictures.Image:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-    with Pictures.open(path) as picture:
-        return picture.convert("RGB")
 
 
 def _settings(
