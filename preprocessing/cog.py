@@ -81,6 +81,8 @@ def write_cog(
             if not grid.transform.is_identity:
                 profile["transform"] = grid.transform
             with rasterio.open(plain, "w", **profile) as dataset:
+                if metadata is not None:  # before the pixels: GDAL fixes what alpha is then
+                    metadata.write_to(dataset)
                 for window, stored, valid in blocks:
                     part = RasterioWindow(window.col, window.row, window.width, window.height)
                     dataset.write(stored, window=part)
@@ -88,8 +90,6 @@ def write_cog(
                         dataset.write_mask(valid, window=part)
                 for index, text in enumerate(descriptions, start=1):
                     dataset.set_band_description(index, text)
-                if metadata is not None:
-                    metadata.write_to(dataset)
                 dataset.update_tags(**(tags or {}))
             rasterio.shutil.copy(
                 plain,

@@ -319,8 +319,8 @@ def test_raster_keeps_grid_nodata_bands(
     cols = ((np.arange(after.shape[2]) + 0.5) / outscale).astype(int)
     there = valid[rows][:, cols]
     assert ((after == 0) == ~there).all()
-    # Nodata did not bleed: the dark zeros would pull edges down by hundreds.
-    assert np.abs(after - before[:, rows][:, :, cols])[:, there].max() < 150
+    # Nodata did not bleed: zeros would pull bright edges down by half of 2000.
+    assert np.abs(after - before[:, rows][:, :, cols])[:, there].max() < 300
 
 
 def test_raster_keeps_masks_alpha_and_not_a_number(

@@ -1,0 +1,162 @@
+"""Upscaling films: times, sound, rotation, continuing, damaged files."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.upscaling import UpscaleRequest, upscale
+from preprocessing.errors import RequestError
+from sr.rrdb import RRDBNet
+from sr.upscale import UpscaleOptions
+from sr.video_segment import SegmentWriter
+
+RATE = Fraction(30000, 1001)
+FRAMES = 30
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("sr-model")
+    network: RRDBNet = RRDBNet(num_blocks=1, num_features=4, growth_channels=4, global_skip=True)
+    network.save_pretrained(folder)
+    return str(folder)
+
+
+def _film(
+    path: Path, *, codec: str | None = "aac", rotation: int = 0, times: Any = range(FRAMES)
+) -> Path:
+    """A green square in the upper left corner of a picture that brightens with time."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.options = {"crf": "10"}
+        if rotation:
+            stream.set_display_rotation(rotation)
+        sound = None if codec is None else film.add_stream(codec, rate=48000)
+        if sound is not None:
+            sound.codec_context.layout = "stereo"
+        for index, time in enumerate(times):
+            pixels = np.full((32, 48, 3), 40 + 5 * index, np.uint8)
+            pixels[:12, :12] = (0, 200, 0)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, 1 / RATE
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+        if sound is not None:
+            for start in range(0, 48000, 1000):
+                tone = np.sin(np.arange(start, start + 1000) / 20).astype(np.float32) / 3
+                audio = av.AudioFrame.from_ndarray(np.stack([tone] * 2), "fltp", "stereo")
+                audio.sample_rate, audio.pts = 48000, start
+                audio.time_base = Fraction(1, 48000)
+                film.mux(sound.encode(audio))
+            film.mux(sound.encode())
+    return path
+
+
+def _seen(path: Path) -> tuple[list[float], list[Any], list[str], int]:
+    """Times and pictures of the frames, codecs and samples of the sound."""
+    with av.open(str(path)) as film:
+        codecs = [stream.codec_context.name for stream in film.streams.audio]
+        frames = list(film.decode(video=0))
+    samples = 0
+    if codecs:
+        with av.open(str(path)) as film:
+            samples = sum(frame.samples for frame in film.decode(audio=0))
+    return (
+        [float(frame.time) for frame in frames],
+        [frame.to_ndarray(format="rgb24") for frame in frames],
+        codecs,
+        samples,
+    )
+
+
+def _request(source: Path, out: Path, model: str, *, resume: bool = False) -> UpscaleRequest:
+    return UpscaleRequest(source, out, UpscaleOptions(outscale=2), model=model, resume=resume)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "kept"),
+    [("a.mp4", "aac", "aac"), ("b.mkv", "flac", "flac"), ("c.avi", "pcm_s16le", "aac")],
+)
+def test_times_and_sound_stay(tmp_path: Path, model: str, name: str, codec: str, kept: str) -> None:
+    gap = [*range(10), *range(14, FRAMES + 4)] if name == "b.mkv" else range(FRAMES)
+    source = _film(tmp_path / name, codec=codec, times=gap)
+    progress: list[tuple[str, int, int]] = []
+    upscale(
+        _request(source, tmp_path / "out.mp4", model), progress=lambda *now: progress.append(now)
+    )
+    times, pictures, codecs, samples = _seen(tmp_path / "out.mp4")
+    expected = [float(time / RATE) for time in gap]
+    assert np.allclose(times, expected, atol=1e-3)  # mkv rounds to milliseconds
+    assert pictures[0].shape == (64, 96, 3)
+    for index in (0, 23, 24, FRAMES - 1):  # on both sides of the joint of two segments
+        assert abs(int(pictures[index][50, 70, 1]) - (40 + 5 * index)) <= 3
+        assert np.abs(pictures[index][6, 6].astype(int) - (0, 200, 0)).max() <= 12
+    assert codecs == [kept]
+    assert abs(samples - 48000) < 2100  # AAC adds up to two packets of 1024 samples
+    assert progress[-1] == ("upscaling", FRAMES, FRAMES)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "out.mp4"])
+
+
+def test_rotated_film_without_sound(tmp_path: Path, model: str) -> None:
+    source = _film(tmp_path / "in.mp4", codec=None, rotation=90)
+    upscale(_request(source, tmp_path / "out.mov", model))
+    _, pictures, codecs, _ = _seen(tmp_path / "out.mov")
+    assert codecs == []
+    assert pictures[0].shape == (96, 64, 3)
+    # Turned by 90 degrees against the clock the upper left corner is the lower left one.
+    assert np.abs(pictures[0][-6, 6].astype(int) - (0, 200, 0)).max() <= 12
+
+
+def test_animated_picture_becomes_a_film(tmp_path: Path, model: str) -> None:
+    frames = [Image.fromarray(np.full((9, 9, 3), 50 * i, np.uint8)) for i in range(1, 4)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=200)
+    upscale(_request(tmp_path / "in.gif", tmp_path / "out.mp4", model))
+    times, pictures, _, _ = _seen(tmp_path / "out.mp4")
+    assert np.allclose(times, [0, 0.2, 0.4], atol=1e-3)
+    assert [abs(int(p[8, 8, 0]) - 50 * i) <= 3 for i, p in enumerate(pictures, 1)] == [True] * 3
+
+
+def test_stopped_film_continues(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = _film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    add, added = SegmentWriter.add, []
+
+    def stopping(self: SegmentWriter, pixels: Any, pts: int) -> None:
+        added.append(pts)
+        if len(added) == 27:
+            raise KeyboardInterrupt
+        add(self, pixels, pts)
+
+    monkeypatch.setattr(SegmentWriter, "add", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        upscale(_request(source, out, model))
+    assert not out.exists()
+    upscale(_request(source, out, model, resume=True))
+    assert len(added) == 27 + FRAMES - 24  # the first segment of 24 frames was kept
+    times, pictures, codecs, _ = _seen(out)
+    assert np.allclose(times, [float(i / RATE) for i in range(FRAMES)], atol=1e-4)
+    assert abs(int(pictures[-1][50, 70, 1]) - (40 + 5 * (FRAMES - 1))) <= 3
+    assert codecs == ["aac"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_films_that_cannot_be_upscaled(tmp_path: Path, model: str) -> None:
+    whole = _film(tmp_path / "in.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[:2000])
+    for name, out, words in (
+        ("cut.mp4", "out.mp4", "damaged"),
+        ("in.mp4", "out.webm", "ending in"),
+        ("none.mp4", "out.mp4", "found no"),
+    ):
+        with pytest.raises(RequestError, match=words):
+            upscale(_request(tmp_path / name, tmp_path / out, model))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.mp4", "in.mp4"]
