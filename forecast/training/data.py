@@ -14,6 +14,7 @@ from forecast.history import History
 from forecast.pair_history import find_chains, history_of
 from forecast.patches import FACTOR, to_low
 from preprocessing.pair_index import PairIndex
+from preprocessing.pairs import Pairs
 
 __all__ = ["Batch", "PairData"]
 
@@ -143,8 +144,9 @@ class PairData:
         """The augmented batch of a training step, differences over `factor` x `factor` means."""
         generator = np.random.default_rng([self._seed, 0, step])
         index = self._draw(generator, size)
-        past, future, valid, years, gsd_m = self._tensors(index)
-        history = self.history(index, factor=factor)
+        pairs = self.index.read(index)
+        past, future, valid, years, gsd_m = _tensors(pairs)
+        history = history_of(pairs, self._chains[index], self.index.read, factor=factor)
         if history.years.shape[1] > 0:
             # Draws of their own: a run without history sees the same batches.
             chance = np.random.default_rng([self._seed, 2, step]).random(history.years.shape)
@@ -166,7 +168,7 @@ class PairData:
 
     def batch_of(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> Batch:
         """The pairs at `index`, as they are, without their history."""
-        return Batch.of(*self._tensors(index), factor=factor)
+        return Batch.of(*_tensors(self.index.read(index)), factor=factor)
 
     def differences(
         self, index: NDArray[np.intp], *, factor: int = FACTOR
@@ -187,11 +189,11 @@ class PairData:
     def _draw(self, generator: np.random.Generator, size: int) -> NDArray[np.intp]:
         return generator.choice(len(self.index), size, p=self._probability)
 
-    def _tensors(self, index: NDArray[np.intp]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        pairs = self.index.read(index)
-        past = torch.from_numpy(pairs.past).float() / 255
-        future = torch.from_numpy(pairs.future).float() / 255
-        valid = torch.from_numpy(pairs.valid).float()[:, None]
-        years = torch.from_numpy(pairs.years).float()
-        gsd_m = torch.from_numpy(np.nan_to_num(pairs.gsd_m)).float()
-        return past, future, valid, years, gsd_m
+
+def _tensors(pairs: Pairs) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    past = torch.from_numpy(pairs.past).float() / 255
+    future = torch.from_numpy(pairs.future).float() / 255
+    valid = torch.from_numpy(pairs.valid).float()[:, None]
+    years = torch.from_numpy(pairs.years).float()
+    gsd_m = torch.from_numpy(np.nan_to_num(pairs.gsd_m)).float()
+    return past, future, valid, years, gsd_m
