@@ -11,13 +11,10 @@ from torch import Tensor
 
 from preprocessing.errors import ModelFolderError
 from sr.checkpoints import interpolate, save_half
-from sr.degradations import area_downsample
 from sr.discriminator import PatchDiscriminator
-from sr.inference import upscale_batch
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
 from sr.pretrained import load_network
 from sr.rrdb import ResidualDenseBlock, RRDBNet, bicubic_upsample, grow
-from sr.tiled import upscale_tiled
 
 
 def _network(num_blocks: int = 1, *, global_skip: bool = False, seed: int = 0) -> RRDBNet:
@@ -171,15 +168,3 @@ def test_discriminator_learns_to_tell_noise_from_flat() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-
-
-@pytest.mark.parametrize(("height", "width"), [(40, 52), (17, 33)])
-def test_tiled_equals_whole(height: int, width: int) -> None:
-    network = _network(1, global_skip=True)
-    image = area_downsample(_image(1, 3, 2 * height, 2 * width), 2)
-    whole = upscale_batch(network, image)
-    tiled = upscale_tiled(network, image, tile=16, pad=16)
-    assert whole.shape == (1, 3, 4 * height, 4 * width)
-    assert (tiled - whole).abs().max() <= 1 / 255
-    bare = upscale_tiled(network, image, tile=16, pad=0)
-    assert (bare - whole).abs().max() > 1 / 255  # the padding is what makes them agree
