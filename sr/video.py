@@ -179,7 +179,7 @@ class _Sound:
         self._path, self._index = path, index
         with av.open(str(path)) as film:
             stream = film.streams[index]
-            context = stream.codec_context
+            context: Any = stream.codec_context
             self._copied = context.codec.canonical_name in _COPIED
             if self._copied:
                 self._stream = out.add_stream_from_template(stream)
@@ -199,7 +199,7 @@ class _Sound:
                         packet.stream = self._stream
                         yield float(packet.dts * packet.time_base), packet
                 return
-            context = source.codec_context
+            context: Any = source.codec_context
             convert = av.AudioResampler("fltp", _layout(context), context.sample_rate)
             frames: Iterator[Any] = itertools.chain(film.decode(source), [None])
             for frame in frames:
