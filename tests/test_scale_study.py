@@ -95,6 +95,7 @@ def made_places(folder: Path) -> Path:
     return write_manifest(folder, lines)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_two_threads_at_most")
 def test_one_run(
     scale: ModuleType,
