@@ -145,7 +145,7 @@ def shown(values: Triple, digits: int) -> str:
 
 def draw(rows: Sequence[dict[str, Any]], alike: Sequence[dict[str, Any]], path: Path) -> None:
     """The figure: CRPS, its ratios, perceptual distance."""
-    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    style: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(12, 3.8), layout="constrained", dpi=110)
         absolute, relative, perceptual = figure.subplots(1, 3)
