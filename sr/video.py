@@ -145,6 +145,8 @@ class VideoJob:
             writer.close()
         if index < 0:
             raise VideoError(f"expected a film, {self.path} has no frames")
+        if progress is not None:  # some containers only estimate how many there are
+            progress("upscaling", index + 1, index + 1)
 
     def _frame(self, frame: Any) -> NDArray[np.uint8]:
         """The upscaled picture of a frame, upright, with even sides as H.264 needs."""
