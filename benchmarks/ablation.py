@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py --real naip.zarr dakota.zarr --simulated worlds.zarr --out out
 
-Trains the recipe `base` and a variant of it for each choice on the same pairs, for the same number
+Trains the recipe `base-32` and a variant of it for each choice on the same pairs, for the same number
 of steps, then scores all of them on the same validation pairs: `OUT/scores/report.html` has every
 score with its interval. Variants that are already there are not trained again. `mean`, `flow`,
 `velocity` and `noise` know no objects: compare them with `no-objects`.
@@ -41,6 +41,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "flow": {**_PASSES, "objective": "flow"},
     "velocity": {**_PASSES, "objective": "velocity"},
     "noise": {**_PASSES, "objective": "noise", "noise_schedule": "linear"},
+    "reference-design": {
+        **_PLAIN,
+        "objective": "noise",
+        "noise_schedule": "linear",
+        "sampler": "ddpm",
+        "sampling_steps": 100,
+        "patch_layout": "contiguous",
+        "scaled_target": False,
+        "attention_levels": 4,
+    },
     "real-only": {},
     # A larger output is looked at through the same windows on the ground, and through its own
     # pixels. Further levels lead to the depth at which `base` begins.
@@ -97,7 +107,7 @@ def train(stores: Sequence[str], out: Path, name: str, steps: int) -> None:
     # Validation along the way would score the pairs that decide in the end. Rollouts take time and
     # are not what the scores are about.
     recipe: TrainingConfig = replace(
-        read_recipe("base"),
+        read_recipe("base-32"),
         **VARIANTS[name],
         rollout_share=0.0,
         steps=steps,

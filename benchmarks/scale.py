@@ -5,7 +5,7 @@
 
 A tile has 128 px, so metres per pixel follow from the extent. Every extent sees the same pairs of
 dates of the same places: those that can be registered at all extents and, for training, that the
-filters of `--config` keep at the largest. Trains the recipe `base` without rollouts on each, for
+filters of `--config` keep at the largest. Trains the recipe `base-32` without rollouts on each, for
 equal steps, and scores the places of the split `val`. What is done is not done again after an
 interruption. `OUT/scale.png`, `scale.md` and `scale.json` have the scores.
 """
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stores = make_stores(study, config, options.out, progress)
         models = [options.out / "models" / store.stem for store in stores]
         for store, model in zip(stores, models, strict=True):
-            train([str(store)], model, "base", study.steps)
+            train([str(store)], model, "base-32", study.steps)
         scored = [
             score(store, model, study.cells(extent), options, progress)
             for store, model, extent in zip(stores, models, study.extents_m, strict=True)

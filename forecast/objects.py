@@ -15,6 +15,8 @@ import torch
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
+from forecast.rims import dissolve_rims
+
 __all__ = ["object_labels", "settle", "share_noise"]
 
 _SMOOTHING = 0.4
@@ -31,7 +33,7 @@ def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Te
         scales: How large the objects are, one segmentation each; the constant k of the paper for
             images in grey levels of 255.
         finer: Pixels of `low` along one pixel that `scales` are meant for. Smoothing and smallest
-            size follow, so that about as many objects are found.
+            size follow, so that about as many objects are found, and rims are dissolved.
 
     Returns:
         `(b, len(scales), h, w)` int64 on the CPU; labels of one segmentation count from 0.
@@ -45,13 +47,14 @@ def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Te
             labels[item] = labels[same]
             continue
         for index, scale in enumerate(scales):
-            labels[item, index] = felzenszwalb(
+            objects = felzenszwalb(
                 image,
                 scale=scale,
                 sigma=_SMOOTHING * finer,
                 min_size=_SMALLEST * finer**2,
                 channel_axis=-1,
             )
+            labels[item, index] = dissolve_rims(objects, image) if finer > 1 else objects
     return torch.from_numpy(labels)
 
 

@@ -116,7 +116,7 @@ def test_one_run(
     command += ["--extents", "1280", "640", "960", "--members", "2", "--steps", "7"]
     scale.main(command)
 
-    assert trained == [(f"{name}m.zarr", "base", 7) for name in (640, 960, 1280)]
+    assert trained == [(f"{name}m.zarr", "base-32", 7) for name in (640, 960, 1280)]
     stores = [PairStore(out / "pairs" / f"{name}m.zarr") for name in (640, 960, 1280)]
     sources = [set(store.column("source").tolist()) for store in stores]
     assert sources[0] == sources[1] == sources[2]
