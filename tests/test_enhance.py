@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import picture
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import median_filter
 
@@ -142,6 +142,7 @@ def test_clahe_of_a_flat_plane_rises_no_more_than_the_limit() -> None:
     assert 0.0 < found[0, 40] - found[0, 0] < 0.01 * 4.1
 
 
+@settings(max_examples=25)
 @given(st.integers(2, 12), st.integers(0, 10**6))
 def test_the_identity_changes_nothing(size: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 65536, (5, 4, 3)).astype(np.uint16)
