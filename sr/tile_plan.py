@@ -51,7 +51,7 @@ def plan_axis(length: int, out_length: int, *, tile: int, pad: int, edge_pad: in
     shortest = min(b - a for a, b in itertools.pairwise(cuts))
     half = min(pad, shortest) / 2
     scale = out_length / length
-    positions = (np.arange(out_length, dtype=np.float64) + 0.5) / scale
+    positions = np.asarray((np.arange(out_length) + 0.5) / scale, dtype=np.float64)
     stretches = []
     for part, (low, high) in enumerate(itertools.pairwise(cuts)):
         is_first, is_last = part == 0, part == parts - 1
