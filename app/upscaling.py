@@ -37,7 +37,9 @@ class UpscaleRequest:
         keep_means: Whether the 4x4 means of the network's output equal the input; where None, for
             rasters, whose values are measurements, and not for pictures and films, whose
             noise and compression would come back.
-        model: Shipped name or model folder; the shipped one where None.
+        model: Shipped name, model folder or file, see `load_network`; the shipped one where None.
+        blend: Share of the adversarial network, 0..1, of a model that is a pair (`--alpha`).
+        allow_pickle: Also read a model from a `.pth` file.
         value_range: Stored values that mean black and white, for rasters.
         sensor: Name of a sensor's profile, for rasters.
         ext: Format of pictures of a folder (`png`, `jpg` ...); their own where None.
@@ -50,6 +52,8 @@ class UpscaleRequest:
     options: UpscaleOptions
     keep_means: bool | None = None
     model: str | None = None
+    blend: float | None = None
+    allow_pickle: bool = False
     value_range: tuple[float, float] | None = None
     sensor: str | None = None
     ext: str | None = None
@@ -95,7 +99,12 @@ class _Upscalers:
     def of(self, *, measured: bool) -> Upscaler:
         """The upscaler for measurements (rasters) or for pictures."""
         if self._loaded is None:
-            self._loaded = Upscaler(load_network(_model_folder(self._request.model)))
+            network = load_network(
+                self._request.model or SHIPPED,
+                alpha=self._request.blend,
+                allow_pickle=self._request.allow_pickle,
+            )
+            self._loaded = Upscaler(network)
         keep = self._request.keep_means
         options = replace(self._request.options, consistent=measured if keep is None else keep)
         return Upscaler(self._loaded.network, options)
@@ -206,11 +215,3 @@ def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
     if not plan:
         raise RequestError(f"expected images or films in {request.source}, found none")
     return [(source, out) for out, source in plan.items()]
-
-
-def _model_folder(model: str | None) -> Path:
-    """A shipped model by its name, else a folder."""
-    if model is None:
-        return SHIPPED
-    shipped = SHIPPED.parent / model
-    return shipped if Path(model).name == model and shipped.is_dir() else Path(model)

@@ -112,7 +112,11 @@ def train_sr(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Train the super-resolution network by a TOML recipe (the shipped one where None)."""
+    """Train the super-resolution network by a TOML recipe into a model folder.
+
+    The recipe is a file or the name of one that ships: `rrdb1`, `rrdb4`, `rrdb16` (where None),
+    `rrdb23`.
+    """
     from sr.recipe import DEFAULT_RECIPE, read_recipe
     from sr.training import train_sr as train
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run, network interpolation, and export of a model folder."""
+"""Checkpoints of a training run, and export of a model folder."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from preprocessing.errors import ModelFolderError
+from sr.interpolation import blend
+from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
 from sr.rrdb import RRDBNet
 
 __all__ = [
     "CHECKPOINT",
-    "PSNR_FOLDER",
     "export",
-    "interpolate",
     "read_checkpoint",
     "save_checkpoint",
 ]
 
 CHECKPOINT = "checkpoint.pt"
-PSNR_FOLDER = "psnr"
 
 
 def save_checkpoint(run: Path, state: Mapping[str, Any]) -> None:
@@ -49,52 +47,38 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     return state
 
 
-def interpolate(
-    state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], alpha: float
-) -> dict[str, Tensor]:
-    """Network interpolation (Wang et al. 2018, section 3.4): `(1 - alpha) a + alpha b`.
-
-    Args:
-        state_a: Weights of the PSNR network.
-        state_b: Weights of the adversarial network of the same shape.
-        alpha: Share of `state_b`, 0..1.
-
-    Raises:
-        ValueError: The networks differ in their parameters, or alpha is out of range.
-    """
-    if state_a.keys() != state_b.keys():
-        raise ValueError(f"networks differ: {sorted(state_a.keys() ^ state_b.keys())[:4]} ...")
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"expected alpha in 0..1, got {alpha}")
-    return {key: torch.lerp(value, state_b[key], alpha) for key, value in state_a.items()}
-
-
 def export(run: str | Path, folder: str | Path, *, alpha: float | None = None) -> RRDBNet:
     """Write the averaged weights of a run as a model folder; possible while it trains.
+
+    Once the adversarial phase runs, the folder holds a pair: the adversarial network, and in
+    `psnr/` the one it started from. `load_network` blends them.
 
     Args:
         run: Output folder of `train_sr`.
         folder: Where config and half-precision safetensors go.
-        alpha: Share of the adversarial network once that phase runs; the recipe's if None.
+        alpha: Share of the adversarial network that the folder advises; the recipe's if None.
 
     Returns:
-        The network, in float32.
+        The network, in float32; of a pair, the blend.
 
     Raises:
         ModelFolderError: The run has no checkpoint.
     """
-    run = Path(run)
+    run, folder = Path(run), Path(folder)
     state = read_checkpoint(run)
     config = SRTrainingConfig(**state["config"])
-    network = config.build(state["num_blocks"])
-    weights: dict[str, Tensor] = state["ema"]
-    if state["step"] > config.psnr_steps:
-        psnr = RRDBNet.from_pretrained(run / PSNR_FOLDER, torch_dtype=torch.float32)
-        share = config.alpha if alpha is None else alpha
-        weights = interpolate(psnr.state_dict(), weights, share)
-    network.load_state_dict(weights)
-    save_half(network, Path(folder))
-    return network
+    adversarial = state["step"] > config.psnr_steps
+    share = config.alpha if alpha is None else alpha
+    network = config.build(state["num_blocks"], alpha=share if adversarial else None)
+    network.load_state_dict(state["ema"])
+    if not adversarial:
+        save_half(network, folder)
+        return network
+    psnr = RRDBNet.from_pretrained(run / PSNR_FOLDER, torch_dtype=torch.float32)
+    if folder.resolve() != run.resolve():
+        save_half(psnr, folder / PSNR_FOLDER)
+    save_half(network, folder)
+    return blend(psnr, network, share)
 
 
 def save_half(network: RRDBNet, folder: Path) -> None:

@@ -38,7 +38,7 @@ def _judge(logits: Tensor, others: Tensor, *, above: bool) -> Tensor:
 def feature_matching_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     """Stand-in for the VGG loss: relative L1 distance of discriminator features.
 
-    The paper compares VGG19 features, whose weights cannot be had offline. This compares the
+    The paper compares VGG19 features (`sr.vgg19`). Without their weights this compares the
     discriminator's own features (Wang et al. 2018, pix2pixHD, equation 4), each layer divided by
     the mean magnitude of its real features, so that all layers count alike.
 

@@ -11,9 +11,10 @@ from preprocessing.errors import RequestError
 from sr.degradations import Degradation
 from sr.rrdb import RRDBNet
 
-__all__ = ["DEFAULT_RECIPE", "SRTrainingConfig", "read_recipe"]
+__all__ = ["DEFAULT_RECIPE", "SRTrainingConfig", "read_recipe", "shipped_recipes"]
 
-DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "rrdb16.toml"
+DEFAULT_RECIPE = "rrdb16"
+_RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,12 @@ class SRTrainingConfig:
         gan_learning_rate: Of generator and discriminator, constant, with warm-up.
         pixel_weight: Weight of the L1 loss in the adversarial phase.
         adversarial_weight: Weight of the relativistic average loss.
-        feature_weight: Weight of the feature-matching loss (stand-in for VGG).
-        alpha: Share of the adversarial network in the final weights (network interpolation).
+        feature_weight: Weight of the perceptual loss: the distance of VGG19 features, or without
+            `vgg_weights` its stand-in, feature matching. The paper has 1 with VGG19, and 0.01 for
+            the pixels.
+        vgg_weights: File with torchvision's weights of VGG19, see `load_vgg19`; empty for none.
+        alpha: Share of the adversarial network that the model folder advises (network
+            interpolation).
         global_skip: See `RRDBNet`.
         blur_px: See `Degradation`.
         noise: See `Degradation`.
@@ -62,6 +67,7 @@ class SRTrainingConfig:
     pixel_weight: float = 1.0
     adversarial_weight: float = 0.005
     feature_weight: float = 0.02
+    vgg_weights: str = ""
     alpha: float = 0.5
     global_skip: bool = True
     blur_px: float = 0.0
@@ -135,18 +141,27 @@ class SRTrainingConfig:
             jpeg_quality=self.jpeg_quality,
         )
 
-    def build(self, num_blocks: int | None = None) -> RRDBNet:
-        """The untrained network, of the final depth unless told otherwise."""
+    def build(self, num_blocks: int | None = None, *, alpha: float | None = None) -> RRDBNet:
+        """The untrained network, of the final depth unless told otherwise; alpha describes it."""
         depth = num_blocks or self.depths[-1]
-        network: RRDBNet = RRDBNet(num_blocks=depth, global_skip=self.global_skip)
+        network: RRDBNet = RRDBNet(num_blocks=depth, global_skip=self.global_skip, alpha=alpha)
         return network
 
 
-def read_recipe(path: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:
-    """Read a recipe from TOML; keys are the fields of `SRTrainingConfig`, missing ones default.
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that ship."""
+    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+
+
+def read_recipe(name: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:
+    """Read a recipe: a TOML file, or the name of one that ships: `rrdb1`, `rrdb4`, ...
+
+    Keys are the fields of `SRTrainingConfig`, missing ones default.
 
     Raises:
-        MissingFileError: No such file.
+        MissingFileError: Neither.
         RequestError: The file is no TOML, has unknown keys, or values out of range.
     """
-    return load_config(SRTrainingConfig, path)
+    if not Path(name).is_file() and str(name) in shipped_recipes():
+        return load_config(SRTrainingConfig, _RECIPES / f"{name}.toml")
+    return load_config(SRTrainingConfig, name)

@@ -82,8 +82,8 @@ class RRDB(nn.Module):
 class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """RRDBNet of ESRGAN (Wang et al. 2018): no batch norm, two nearest-neighbour doublings.
 
-    Parameter names follow the public ESRGAN checkpoints (`conv_first`, `body.0.rdb1.conv1`, ...,
-    `conv_last`), so those load into `RRDBNet(num_blocks=23)` once renamed to safetensors.
+    Parameter names are those of BasicSR (`conv_first`, `body.0.rdb1.conv1`, ..., `conv_last`);
+    `sr.public_checkpoints` reads public weights under these and older names.
 
     Args:
         in_channels: Channels of the low-resolution image.
@@ -96,6 +96,8 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         global_skip: Add the network's output to the bicubically upsampled input. The paper has no
             such skip, and public ESRGAN checkpoints need False. With it an untrained network
             returns bicubic upsampling exactly, which is what a small training budget needs.
+        alpha: Share of these weights in a blend with those of the PSNR network beside them, which
+            is what `load_network` returns (description only); None where they stand alone.
         gsd_m: Metres per pixel of the high-resolution training images (description only).
         training_data: What the weights were trained on (description only).
     """
@@ -113,6 +115,7 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         growth_channels: int = 32,
         residual_scale: float = 0.2,
         global_skip: bool = False,
+        alpha: float | None = None,
         gsd_m: float | None = None,
         training_data: str | None = None,
     ) -> None:

@@ -20,7 +20,6 @@ from preprocessing.precision import autocast
 from preprocessing.prefetch import prefetched
 from sr.checkpoints import (
     CHECKPOINT,
-    PSNR_FOLDER,
     export,
     read_checkpoint,
     save_checkpoint,
@@ -28,10 +27,12 @@ from sr.checkpoints import (
 )
 from sr.discriminator import PatchDiscriminator
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
+from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
 from sr.rrdb import RRDBNet, grow
 from sr.samples import Images, draw_batch, read_images, spread
 from sr.validation import validate
+from sr.vgg19 import VGG19Features, load_vgg19
 
 __all__ = ["LOG", "train_sr"]
 
@@ -57,7 +58,8 @@ def train_sr(
     Args:
         stores: Pair stores; past and future tiles both serve as high-resolution images.
         out: Gets `checkpoint.pt`, `log.jsonl`, `psnr/` (the network before the adversarial
-            phase) and at the end the model itself (`config.json`, safetensors in float16).
+            phase) and at the end the model itself (`config.json`, safetensors in float16), which
+            `load_network` blends with the one in `psnr/`.
         config: The recipe.
         resume: Continue from the checkpoint in `out`, or start if there is none yet.
         progress: Called with (steps done, steps in all) after every step.
@@ -67,7 +69,8 @@ def train_sr(
 
     Raises:
         OutputExistsError: `out` holds a checkpoint and `resume` is False.
-        RequestError: The checkpoint was made with another recipe.
+        RequestError: The checkpoint was made with another recipe, or the recipe's VGG19 weights
+            cannot be read.
         PairStoreError: No tiles to train or validate on.
     """
     out = Path(out)
@@ -113,6 +116,9 @@ class _Run:
         self.config = config
         self.step = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.vgg: VGG19Features | None = None
+        if config.vgg_weights and config.gan_steps:
+            self.vgg = self._place(load_vgg19(config.vgg_weights))
         self._start(config.depths[0])
         self.critic: PatchDiscriminator | None = None
 
@@ -202,7 +208,11 @@ class _Run:
                 real, real_features = critic(high)
         pixel = functional.l1_loss(fake.float(), high)
         adversarial = generator_loss(real, judged)
-        features = feature_matching_loss(real_features, fake_features)
+        if self.vgg is None:
+            features = feature_matching_loss(real_features, fake_features)
+        else:
+            with autocast(self.device):
+                features = self.vgg.distance(high, fake.float())
         total = (
             config.pixel_weight * pixel
             + config.adversarial_weight * adversarial
@@ -215,7 +225,12 @@ class _Run:
             judged, _ = critic(fake.detach())
         loss = discriminator_loss(real, judged)
         self._descend(self.critic_optimizer, critic, loss)
-        terms = {"pixel": pixel, "adversarial": adversarial, "feature": features, "critic": loss}
+        terms = {
+            "pixel": pixel,
+            "adversarial": adversarial,
+            "feature_matching" if self.vgg is None else "vgg19": features,
+            "critic": loss,
+        }
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _descend(self, optimizer: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import ModelFolderError
-from sr.checkpoints import interpolate, save_half
+from sr.checkpoints import save_half
 from sr.discriminator import PatchDiscriminator
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
 from sr.pretrained import load_network
@@ -122,16 +122,6 @@ def test_weights_of_another_depth_are_refused(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace('"num_blocks": 1', '"num_blocks": 2'))
     with pytest.raises(ModelFolderError, match="Missing key"):
         load_network(tmp_path)
-
-
-def test_interpolation_of_networks() -> None:
-    a, b = _network(1, seed=1).state_dict(), _network(1, seed=2).state_dict()
-    assert all(torch.equal(interpolate(a, b, 0.0)[key], a[key]) for key in a)
-    assert all(torch.equal(interpolate(a, b, 1.0)[key], b[key]) for key in a)
-    middle = interpolate(a, b, 0.5)["conv_first.weight"]
-    assert torch.allclose(middle, (a["conv_first.weight"] + b["conv_first.weight"]) / 2)
-    with pytest.raises(ValueError, match="differ"):
-        interpolate(a, _network(2).state_dict(), 0.5)
 
 
 def test_relativistic_losses_mirror_each_other() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import sr.training
 from preprocessing.errors import (
     MissingFileError,
     ModelFolderError,
@@ -22,9 +23,11 @@ from preprocessing.pairs import Pairs, PairStore
 from sr.checkpoints import export
 from sr.degradations import Degradation, area_downsample, gaussian_blur, jpeg
 from sr.pretrained import load_network
-from sr.recipe import SRTrainingConfig, read_recipe
+from sr.recipe import SRTrainingConfig, read_recipe, shipped_recipes
+from sr.rrdb import RRDBNet
 from sr.samples import draw_batch, read_images
 from sr.training import LOG, train_sr
+from sr.vgg19 import VGG19Features
 
 _TINY = SRTrainingConfig(
     depths=(1, 2),
@@ -173,12 +176,17 @@ def test_batches_depend_on_seed_and_step_alone(store: Path) -> None:
         read_images([store], "test")
 
 
-def test_shipped_recipe_ends_at_sixteen_blocks() -> None:
-    recipe = read_recipe()
-    assert recipe.depths[-1] == 16
-    assert recipe.depth_at(0) == recipe.depths[0]
-    assert recipe.depth_at(recipe.total_steps) == 16
-    assert recipe.gan_steps > 0
+def test_recipes_that_ship_are_read_by_name() -> None:
+    names = ["rrdb1", "rrdb16", "rrdb23", "rrdb4"]
+    assert shipped_recipes() == names
+    recipes = [read_recipe(name) for name in names]
+    assert [recipe.depths[-1] for recipe in recipes] == [1, 16, 23, 4]
+    assert len({(recipe.psnr_steps, recipe.gan_steps) for recipe in recipes}) == 1
+    assert read_recipe() == recipes[1]
+    assert recipes[1].depth_at(0) == 4
+    assert recipes[1].depth_at(recipes[1].total_steps) == 16
+    with pytest.raises(MissingFileError, match="rrdb2"):
+        read_recipe("rrdb2")
 
 
 def test_schedule() -> None:
@@ -234,7 +242,21 @@ def test_training_resumes_bit_by_bit_after_a_kill(store: Path, tmp_path: Path) -
     assert all(torch.equal(expected[key], resumed[key]) for key in expected)
     steps = [json.loads(line)["step"] for line in (broken / LOG).read_text().splitlines()]
     assert steps == [3, 6, 9, 12]
+    cpu = torch.device("cpu")
     assert len(load_network(broken).body) == 2
+    # The folder holds a pair, of which a half is advised; alpha 0 is the PSNR network.
+    halfway, faithful = (load_network(broken, alpha=a, device=cpu).state_dict() for a in (None, 0))
+    apart = load_network(broken / "psnr", device=cpu).state_dict()
+    for key, value in expected.items():
+        # Weights are stored with 11 significant bits.
+        assert torch.allclose(halfway[key], value, rtol=1e-3, atol=1e-5)
+        assert torch.equal(faithful[key], apart[key])
+    assert any(not torch.equal(halfway[key], apart[key]) for key in apart)
+    export(broken, tmp_path / "sharper", alpha=0.9)
+    assert RRDBNet.load_config(tmp_path / "sharper")["alpha"] == 0.9
+    sharper = load_network(tmp_path / "sharper", device=cpu).state_dict()
+    given = load_network(broken, alpha=0.9, device=cpu).state_dict()
+    assert all(torch.equal(sharper[key], given[key]) for key in given)
 
 
 def test_training_refuses_to_overwrite_or_mix_recipes(store: Path, tmp_path: Path) -> None:
@@ -263,3 +285,27 @@ def test_training_beats_bicubic(store: Path, tmp_path: Path) -> None:
     tile = torch.from_numpy(read_images([store], "val").read(np.arange(1))).float() / 255
     with torch.no_grad():
         assert network.eval()(area_downsample(tile, 4)).shape == tile.shape
+
+
+def test_training_uses_the_features_where_they_are_at_hand(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def untrained(path: str) -> VGG19Features:
+        asked.append(path)
+        torch.manual_seed(0)
+        return VGG19Features().requires_grad_(False)
+
+    monkeypatch.setattr(sr.training, "load_vgg19", untrained)
+    config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(1,), gan_steps=1)
+    for name, vgg in (("without", ""), ("with", "vgg19.pth")):
+        recipe = dataclasses.replace(config, vgg_weights=vgg)
+        train_sr([store], tmp_path / name, recipe, resume=False)
+    lines = [
+        json.loads((tmp_path / name / LOG).read_text().splitlines()[-1])
+        for name in ("without", "with")
+    ]
+    assert asked == ["vgg19.pth"]
+    assert ["vgg19" in line for line in lines] == [False, True]
+    assert ["feature_matching" in line for line in lines] == [True, False]

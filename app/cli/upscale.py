@@ -30,8 +30,22 @@ def upscale(
     ],
     model: Annotated[
         str | None,
-        typer.Option("--model", "-n", help="Shipped name or model folder; rrdb16 if not given."),
+        typer.Option(
+            "--model", "-n", help="Shipped name, model folder or checkpoint; rrdb16 if not given."
+        ),
     ] = None,
+    blend: Annotated[
+        float | None,
+        typer.Option(
+            "--alpha",
+            min=0,
+            max=1,
+            help="Between the PSNR network (0: faithful) and the adversarial one (1: sharp).",
+        ),
+    ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Also read a model from a .pth file.")
+    ] = False,
     outscale: Annotated[
         float, typer.Option("--outscale", "-s", min=1, max=8, help="Scale, any number.")
     ] = 4.0,
@@ -93,6 +107,8 @@ def upscale(
         options=options,
         keep_means=keep_means,
         model=model,
+        blend=blend,
+        allow_pickle=allow_pickle,
         value_range=limits,
         sensor=sensor,
         ext=ext,

@@ -89,16 +89,15 @@ def networks(names: Sequence[str]) -> list[Method]:
     """Networks, each with the image as it comes and with the noise removed before.
 
     Args:
-        names: Shipped names or model folders; all shipped ones if empty.
+        names: Shipped names, model folders or checkpoints; all shipped ones if empty.
 
     Raises:
         ModelFolderError: See `load_network`.
         RequestError: A network does not enlarge by four, or two have one name.
     """
-    shipped = shipped_models()
     methods: list[Method] = []
-    for name in names or tuple(shipped):
-        network = load_network(name if Path(name).is_dir() else shipped.get(name, name))
+    for name in names or tuple(shipped_models()):
+        network = load_network(name)
         if network.scale != SCALE:
             raise RequestError(
                 f"expected networks that enlarge by {SCALE}, {name} does by {network.scale}"

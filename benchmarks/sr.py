@@ -1,0 +1,143 @@
+"""Speed of the super-resolution network on one core, and its share of the peak of matrix products.
+
+    python benchmarks/sr.py [--blocks 16] [--size 32] [--repeats 7]
+
+Compares a tile through `sr.inference.upscale_batch` with the same network as plain float32 PyTorch,
+and with the plain ESRGAN generator of as many blocks.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402
+import sys
+from pathlib import Path
+
+# Python looks for modules beside a script first, and would take a file here for the package.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from preprocessing.precision import native_bfloat16
+from sr.inference import upscale_batch
+from sr.rrdb import RRDBNet
+
+SIDE = 2048  # Of the matrices that measure the peak.
+FASTER, SHARE = 3.0, 0.65
+PLAIN = "the same network, plain float32"
+
+
+class PlainDenseBlock(nn.Module):
+    """Five convolutions, each of all maps before it (Wang et al. 2018, figure 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.ModuleList(nn.Conv2d(64 + 32 * i, 32, 3, padding=1) for i in range(4))
+        self.last = nn.Conv2d(192, 64, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = x
+        for conv in self.inner:
+            joined = torch.cat([joined, functional.leaky_relu(conv(joined), 0.2)], 1)
+        return x + 0.2 * self.last(joined)
+
+
+class PlainBlock(nn.Module):
+    """Residual in residual."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Sequential(*(PlainDenseBlock() for _ in range(3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.2 * self.dense(x)
+
+
+class PlainGenerator(nn.Module):
+    """The paper's generator as it is mostly written, without anything else."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 64, 3, padding=1)
+        self.trunk = nn.Sequential(
+            *(PlainBlock() for _ in range(blocks)), nn.Conv2d(64, 64, 3, padding=1)
+        )
+        doubling = [nn.Upsample(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1), nn.LeakyReLU(0.2)]
+        again = [nn.Upsample(scale_factor=2), nn.Conv2d(64, 64, 3, padding=1), nn.LeakyReLU(0.2)]
+        ending = [nn.Conv2d(64, 64, 3, padding=1), nn.LeakyReLU(0.2)]
+        self.rest = nn.Sequential(*doubling, *again, *ending, nn.Conv2d(64, 3, 3, padding=1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        first = self.first(image)
+        return self.rest(first + self.trunk(first))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--blocks", type=int, default=16)
+    parser.add_argument("--size", type=int, default=32, help="side of a tile, low resolution")
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    tile = torch.rand(1, 3, options.size, options.size)
+    theirs = PlainGenerator(options.blocks).eval()
+    plain = RRDBNet(num_blocks=options.blocks, global_skip=True).eval()
+    ours = RRDBNet(num_blocks=options.blocks, global_skip=True).eval()
+    half = torch.bfloat16 if native_bfloat16("cpu") else torch.float32
+    matrix = torch.rand(SIDE, SIDE).to(half)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        plain(tile)
+    flop = counter.get_total_flops()
+    seconds = in_turn(
+        {
+            "landcast": lambda: upscale_batch(ours, tile),
+            PLAIN: lambda: plain(tile),
+            "plain ESRGAN generator, float32": lambda: theirs(tile),
+            "matrix product": lambda: matrix @ matrix,
+        },
+        options.repeats,
+    )
+    peak = 2 * SIDE**3 / seconds["matrix product"]
+    best = seconds["landcast"]
+    print(f"tile of {options.size} px, {options.blocks} blocks, {flop / 1e9:.1f} GFLOP, {half}")
+    print("| one thread | ms of the CPU | times landcast's | share of the peak |")
+    print("|---|---|---|---|")
+    for name in list(seconds)[:3]:
+        took = seconds[name]
+        share = flop / took / peak
+        print(f"| {name} | {1e3 * took:.0f} | {took / best:.2f} | {share:.0%} |")
+    print(f"peak: {peak / 1e9:.0f} GFLOP/s in {half}, matrices of {SIDE}")
+    told(f"at least {FASTER} times as fast as plain float32", seconds[PLAIN] / best, FASTER)
+    told(f"at least {SHARE} of the peak", flop / best / peak, SHARE)
+
+
+def told(goal: str, reached: float, limit: float) -> None:
+    print(f"{goal}: {reached:.2f}, {'met' if reached >= limit else 'missed'}")
+
+
+def in_turn(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Least seconds of each, after a run to warm up.
+
+    Seconds of the CPU, of one thread: what else runs on the machine counts less.
+    """
+    best = dict.fromkeys(runs, float("inf"))
+    with torch.inference_mode():
+        for number in range(repeats + 1):
+            for name, run in runs.items():
+                start = time.process_time()
+                run()
+                took = time.process_time() - start
+                if number:
+                    best[name] = min(best[name], took)
+    return best
+
+
+if __name__ == "__main__":
+    main()
