@@ -39,9 +39,12 @@ def compare(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="Name or folder of a network; repeatable. All shipped ones if not given.",
+            help="Name, folder or checkpoint of a network; repeatable. Shipped ones if not given.",
         ),
     ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Also read networks from .pth files.")
+    ] = False,
     jpeg: Annotated[
         str,
         typer.Option("--jpeg", metavar="Q,Q", help="JPEG qualities 5 to 95, or none, by commas."),
@@ -85,6 +88,7 @@ def compare(
         out=out,
         fit=tuple(fit or ()),
         models=tuple(model or ()),
+        allow_pickle=allow_pickle,
         levels=levels,
         noise=noise,
         blur_px=blur,

@@ -85,11 +85,12 @@ def lut_method(lut: Lut3D) -> Method:
     return Method(LUT, _AFTER, lambda low: lut.apply(bicubic(low)))
 
 
-def networks(names: Sequence[str]) -> list[Method]:
+def networks(names: Sequence[str], *, allow_pickle: bool = False) -> list[Method]:
     """Networks, each with the image as it comes and with the noise removed before.
 
     Args:
         names: Shipped names, model folders or checkpoints; all shipped ones if empty.
+        allow_pickle: Also read `.pth` files.
 
     Raises:
         ModelFolderError: See `load_network`.
@@ -97,7 +98,7 @@ def networks(names: Sequence[str]) -> list[Method]:
     """
     methods: list[Method] = []
     for name in names or tuple(shipped_models()):
-        network = load_network(name)
+        network = load_network(name, allow_pickle=allow_pickle)
         if network.scale != SCALE:
             raise RequestError(
                 f"expected networks that enlarge by {SCALE}, {name} does by {network.scale}"

@@ -29,7 +29,9 @@ class ComparisonRequest:
         out: Folder for the results.
         fit: Files or folders the 3D lookup table is fitted on; where empty, for each image the
             others of `images`.
-        models: Shipped names or folders of super-resolution networks; all shipped ones if empty.
+        models: Shipped names, folders or checkpoints of super-resolution networks; all shipped ones
+            if empty.
+        allow_pickle: Also read networks from `.pth` files.
         levels: JPEG qualities of 5 to 95, None for no JPEG, each once.
         noise: Standard deviation of the Gaussian noise, in units of the value range.
         blur_px: Sigma of the blur before sampling, in pixels of the original, 0..1.2.
@@ -48,6 +50,7 @@ class ComparisonRequest:
     out: Path
     fit: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    allow_pickle: bool = False
     levels: tuple[Level, ...] = QUALITIES
     noise: float = 0.02
     blur_px: float = 0.0

@@ -80,7 +80,7 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
         )
     weights = request.perceptual_weights
     distance = FeatureDistance.gabor() if weights is None else FeatureDistance.vgg16(weights)
-    upscalers = networks(request.models)
+    upscalers = networks(request.models, allow_pickle=request.allow_pickle)
     tables = _fit(images, others, request, progress)
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(_new_folder(request.out))
