@@ -45,6 +45,7 @@ def evaluate(
     seed: int = 0,
     perceptual_weights: Path | None = None,
     with_history: bool = False,
+    alpha: float | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Score a forecaster beside its baselines and other models, or an RRDBNet beside bicubic.
@@ -60,6 +61,7 @@ def evaluate(
         seed: Of the choice of pairs, noise, tie-breaking, bootstrap and examples.
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
         with_history: Only pairs for whose past an earlier date of the tile is stored.
+        alpha: Of an upscaler that is a pair of networks: the share of the adversarial one.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -84,7 +86,11 @@ def evaluate(
                     "leave the option out"
                 )
         upscaler = Path(str(model)) if Path(str(model)).is_dir() else SHIPPED
-        return evaluate_upscaler(upscaler, stores, out, split=split, pairs=pairs, seed=seed)
+        return evaluate_upscaler(
+            upscaler, stores, out, split=split, pairs=pairs, seed=seed, alpha=alpha
+        )
+    if alpha is not None:
+        raise RequestError("expected --alpha with an upscaler only; leave the option out")
     methods = _methods(model, against, members=members)
     index = PairIndex.of(stores, split)
     choice = np.arange(len(index))

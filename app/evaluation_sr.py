@@ -34,6 +34,7 @@ def evaluate_upscaler(
     split: str,
     pairs: int,
     seed: int = 0,
+    alpha: float | None = None,
 ) -> Path:
     """Score upscaling by four of the past and future tiles of pairs.
 
@@ -44,11 +45,12 @@ def evaluate_upscaler(
         split: Split that is scored.
         pairs: About so many pairs, evenly over the datasets: twice as many tiles.
         seed: Of their choice.
+        alpha: Share of the adversarial network, see `load_network`.
 
     Returns:
         The path of `report.md`.
     """
-    network = load_network(folder)
+    network = load_network(folder, alpha=alpha)
     images = read_images(stores, split)
     images = images.take(choose_evenly(images.dataset, 2 * pairs, seed=seed))
     scores = validate(network, images)

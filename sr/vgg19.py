@@ -14,7 +14,19 @@ from sr.public_checkpoints import read_state_dict
 __all__ = ["VGG19Features", "load_vgg19"]
 
 # Convolutions by width, "M" halves (Simonyan and Zisserman 2015, configuration E).
-_LAYERS = (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4)
+_LAYERS: tuple[int | str, ...] = (
+    64,
+    64,
+    "M",
+    128,
+    128,
+    "M",
+    *[256] * 4,
+    "M",
+    *[512] * 4,
+    "M",
+    *[512] * 4,
+)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PREFIX = "features."
 

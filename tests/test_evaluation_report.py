@@ -183,6 +183,8 @@ def test_requests_that_make_no_sense_are_refused(
         evaluate("rrdb16", [store], out, against=[model])
     with pytest.raises(RequestError, match="--perceptual-weights"):
         evaluate("rrdb16", [store], out, perceptual_weights=tmp_path / "vgg16.pth")
+    with pytest.raises(RequestError, match="--alpha"):
+        evaluate(model, [store], out, alpha=0.5)
     with pytest.raises(ModelFolderError, match="nowhere"):
         evaluate(model, [store], out, against=["nowhere"])
     (tmp_path / "file").touch()
@@ -199,6 +201,23 @@ def test_pairs_bound_the_tiles_of_an_upscaler(store: Path, tmp_path: Path) -> No
     assert json.loads((tmp_path / "a" / "scores.json").read_text())["tiles"] == 4
     evaluate_upscaler(tmp_path / "upscaler", [store], tmp_path / "b", split="val", pairs=99)
     assert json.loads((tmp_path / "b" / "scores.json").read_text())["tiles"] == 18
+
+
+def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
+    pair = tmp_path / "pair"
+    bicubic = RRDBNet(num_blocks=1, global_skip=True)
+    bicubic.save_pretrained(pair / "psnr")
+    wrong = RRDBNet(num_blocks=1, global_skip=True, alpha=0.5)
+    torch.nn.init.constant_(wrong.conv_last.bias, 0.2)
+    wrong.save_pretrained(pair)
+    loss = []
+    for alpha in (0.0, None, 1.0):
+        evaluate(str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha)
+        scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+        loss.append(scores["bicubic_psnr_db"] - scores["model_psnr_db"])
+    # The untrained PSNR network interpolates; bfloat16 and clipping do little.
+    assert abs(loss[0]) < 0.1
+    assert loss[0] < loss[1] < loss[2]
 
 
 def estimated(value: float, half: float) -> Estimate:

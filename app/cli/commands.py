@@ -218,6 +218,10 @@ def evaluate(
     with_history: Annotated[
         bool, typer.Option("--with-history", help="Score only pairs with an earlier date.")
     ] = False,
+    alpha: Annotated[
+        float | None,
+        typer.Option("--alpha", min=0, max=1, help="Of an upscaler: see `landcast upscale`."),
+    ] = None,
 ) -> None:
     """Score a model on held-out pairs beside its baselines, with intervals and figures."""
     from app.workflows import evaluate as evaluate_model
@@ -233,6 +237,7 @@ def evaluate(
             against=against or [],
             seed=seed,
             perceptual_weights=perceptual_weights,
+            alpha=alpha,
             with_history=with_history,
             progress=progress,
         )
