@@ -2,10 +2,10 @@
 
     python benchmarks/ablation.py --real naip.zarr dakota.zarr --simulated worlds.zarr --out out
 
-Trains the recipe `base-32` and a variant of it for each choice on the same pairs, for the same number
-of steps, then scores all of them on the same validation pairs: `OUT/scores/report.html` has every
-score with its interval. Variants that are already there are not trained again. `mean`, `flow`,
-`velocity` and `noise` know no objects: compare them with `no-objects`.
+Trains the recipe `base-32` and a variant of it for each choice on the same pairs, for the same
+number of steps, then scores all of them on the same validation pairs: `OUT/scores/report.html` has
+every score with its interval. Variants that are already there are not trained again. `mean`,
+`flow`, `velocity`, `noise` and `reference-design` know no objects: compare them with `no-objects`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/sr_depth.py PAIRS... --out DIR [--steps 600] [--blocks 1 4 16]
 
-Trains one after the other with L1 loss from scratch, and draws loss and validation PSNR against steps
-and against seconds into DIR/curves.png. What is done is not done again.
+Trains one after the other with L1 loss from scratch, and draws loss and validation PSNR against
+steps and against seconds into DIR/curves.png. What is done is not done again.
 """
 
 from __future__ import annotations
