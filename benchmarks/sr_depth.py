@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         folder = options.out / f"rrdb{blocks}"
         train_sr(options.stores, folder, recipe, resume=True)
-        curves[blocks] = read_curve(folder / LOG)
+        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        curves[blocks] = [json.loads(line) for line in lines]
     draw(curves, options.out / "curves.png")
     print("| blocks | steps | seconds | PSNR, dB | over bicubic, dB |")
     print("|---|---|---|---|---|")
@@ -62,18 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"| {blocks} | {last['step']} | {last['seconds']:.0f} | {last['model_psnr_db']:.2f} "
             f"| {gain:+.2f} |"
         )
-
-
-def read_curve(log: Path) -> list[dict[str, Any]]:
-    """Records of a run, with seconds that go on where an interrupted run was resumed."""
-    records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    before = previous = 0.0
-    for record in records:
-        if record["seconds"] < previous:
-            before += previous
-        previous = record["seconds"]
-        record["seconds"] += before
-    return records
 
 
 def draw(curves: dict[int, list[dict[str, Any]]], path: Path) -> None:

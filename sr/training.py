@@ -81,7 +81,7 @@ def train_sr(
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
     out.mkdir(parents=True, exist_ok=True)
     run = _Run.load(out, config) if found else _Run(config)
-    _keep_log(out, run.step)
+    before = _keep_log(out, run.step)
     _logger.info("%d training tiles, %d for validation", len(images), len(held_out))
 
     def draw(step: int) -> Tensor:
@@ -100,7 +100,7 @@ def train_sr(
         done = run.step
         last = done in (config.psnr_steps, config.total_steps)
         if done % config.validate_every == 0 or last:
-            seconds = round(time.monotonic() - clock, 2)
+            seconds = round(before + time.monotonic() - clock, 2)
             _report(out, run, losses, held_out, seconds)
         if done % config.checkpoint_every == 0 or last:
             save_checkpoint(out, run.state())
@@ -317,9 +317,12 @@ def _report(
         file.write(json.dumps(record) + "\n")
 
 
-def _keep_log(out: Path, step: int) -> None:
-    """Drop log lines of steps that will be taken again."""
+def _keep_log(out: Path, step: int) -> float:
+    """Drop log lines of steps that will be taken again; return the seconds that led to the rest."""
     path = out / LOG
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        path.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+    if not path.is_file():
+        return 0.0
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    path.write_text("".join(kept))
+    return float(json.loads(kept[-1])["seconds"]) if kept else 0.0

@@ -240,8 +240,10 @@ def test_training_resumes_bit_by_bit_after_a_kill(store: Path, tmp_path: Path) -
     resumed = train_sr([store], broken, _TINY, resume=True).state_dict()
     assert expected.keys() == resumed.keys()
     assert all(torch.equal(expected[key], resumed[key]) for key in expected)
-    steps = [json.loads(line)["step"] for line in (broken / LOG).read_text().splitlines()]
-    assert steps == [3, 6, 9, 12]
+    records = [json.loads(line) for line in (broken / LOG).read_text().splitlines()]
+    assert [record["step"] for record in records] == [3, 6, 9, 12]
+    seconds = [record["seconds"] for record in records]
+    assert seconds == sorted(seconds)
     cpu = torch.device("cpu")
     assert len(load_network(broken).body) == 2
     # The folder holds a pair, of which a half is advised; alpha 0 is the PSNR network.
