@@ -48,12 +48,12 @@ def evaluate(
     alpha: float | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Score a forecaster beside its baselines and other models, or an RRDBNet beside bicubic.
+    """Score a forecaster beside its baselines and other models, or an upscaler and its lift.
 
     Args:
         model: Shipped name (`base`, `rrdb16`) or model folder of either kind.
         stores: Pair stores.
-        out: Folder for `scores.json`, `report.md` and, of a forecaster, `report.html`.
+        out: Folder for `scores.json`, `report.md`, `report.html` and, of an upscaler, `tiles.csv`.
         split: Split that is scored.
         members: Members an ensemble.
         pairs: Score at most about this many pairs, evenly over the datasets.
@@ -75,19 +75,22 @@ def evaluate(
     if split not in SPLITS:
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
     if (model == SHIPPED.name and not Path(model).is_dir()) or is_upscaler(model):
-        for option, given in (
-            ("against", against),
-            ("perceptual-weights", perceptual_weights),
-            ("with-history", with_history),
-        ):
+        for option, given in (("against", against), ("with-history", with_history)):
             if given:
                 raise RequestError(
                     f"expected --{option} with a forecaster only, {model} is an upscaler; "
                     "leave the option out"
                 )
-        upscaler = Path(str(model)) if Path(str(model)).is_dir() else SHIPPED
         return evaluate_upscaler(
-            upscaler, stores, out, split=split, pairs=pairs, seed=seed, alpha=alpha
+            Path(str(model)) if Path(str(model)).is_dir() else SHIPPED,
+            stores,
+            out,
+            split=split,
+            pairs=pairs,
+            seed=seed,
+            alpha=alpha,
+            perceptual_weights=perceptual_weights,
+            progress=progress,
         )
     if alpha is not None:
         raise RequestError("expected --alpha with an upscaler only; leave the option out")

@@ -1,20 +1,43 @@
-"""Scores of an upscaler on tiles of held-out places, beside bicubic interpolation."""
+"""`landcast evaluate` of an upscaler: it and the lift on held-out pairs, beside interpolation."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.outputs import Progress
+from app.upscaling_report import UpscalingExample, as_markdown, upscaling_page
+from app.upscaling_table import ScoredTiles, Section, sections
+from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.change import changed
+from forecast.evaluation.places import resampling_units
+from preprocessing.errors import PairStoreError
 from preprocessing.files import strict, write_text
-from preprocessing.pair_index import choose_evenly
-from sr.pretrained import load_network
+from preprocessing.pair_index import PairIndex, choose_evenly
+from preprocessing.pairs import Pairs
+from preprocessing.quality.features import FeatureSpace
+from preprocessing.store_location import location_of
+from sr.degradations import area_downsample
+from sr.evaluation.correctness import correctness
+from sr.evaluation.restorers import LIFT, NETWORK, restore_all
+from sr.evaluation.tile_scores import SCORES, score_tiles
+from sr.pretrained import load_network, network_sha256
 from sr.rrdb import RRDBNet
-from sr.samples import read_images
-from sr.validation import validate
 
 __all__ = ["evaluate_upscaler", "is_upscaler"]
+
+_BATCH = 8
+_EXAMPLES = 2
 
 
 def is_upscaler(model: str | None) -> bool:
@@ -35,41 +58,150 @@ def evaluate_upscaler(
     pairs: int,
     seed: int = 0,
     alpha: float | None = None,
+    perceptual_weights: Path | None = None,
+    progress: Progress | None = None,
 ) -> Path:
-    """Score upscaling by four of the past and future tiles of pairs.
+    """Restore the later tile of pairs from its 4x4 means in every way, and score that.
 
     Args:
         folder: Model folder.
         stores: Pair stores.
-        out: Folder for `scores.json` and `report.md`.
+        out: Folder for `scores.json`, `tiles.csv`, `report.md` and `report.html`.
         split: Split that is scored.
-        pairs: About so many pairs, evenly over the datasets: twice as many tiles.
-        seed: Of their choice.
+        pairs: About so many pairs, evenly over the datasets. Those with gaps are passed over.
+        seed: Of their choice, of the bootstrap and of the examples.
         alpha: Share of the adversarial network, see `load_network`.
+        perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
+        progress: Called with `("scoring", done, total)`.
 
     Returns:
         The path of `report.md`.
+
+    Raises:
+        PairStoreError: A store cannot be read, or has no pair without gaps.
     """
     network = load_network(folder, alpha=alpha)
-    images = read_images(stores, split)
-    images = images.take(choose_evenly(images.dataset, 2 * pairs, seed=seed))
-    scores = validate(network, images)
+    space = FeatureSpace.gabor()
+    if perceptual_weights is not None:
+        space = FeatureSpace.vgg16(perceptual_weights)
+    index = PairIndex.of(stores, split)
+    units, kinds = resampling_units(index)
+    whole = np.flatnonzero(index.complete())
+    if len(whole) == 0:
+        raise PairStoreError(
+            f"expected a {split} pair without gaps in {', '.join(map(location_of, stores))}, "
+            "found none; name other stores"
+        )
+    chosen = whole[choose_evenly(index.dataset[whole], pairs, seed=seed)]
+    scored, examples = ScoredTiles(), []
+    shown = _to_show(index.dataset[chosen], seed=seed)
+    for start in range(0, len(chosen), _BATCH):
+        part = chosen[start : start + _BATCH]
+        batch = index.read(part)
+        past, truth = (torch.from_numpy(x).float() / 255 for x in (batch.past, batch.future))
+        present, low = (area_downsample(x, network.scale) for x in (past, truth))
+        moved = changed(low - present)
+        restored = restore_all(network, past, present, low)
+        scored.add(
+            index.dataset[part].tolist(),
+            units[part].tolist(),
+            {name: score_tiles(x, truth, low, moved, space) for name, x in restored.items()},
+        )
+        for i in np.flatnonzero(np.isin(np.arange(start, start + len(part)), shown)).tolist():
+            examples.append(_example(batch, i, {n: x[i] for n, x in restored.items()}, truth, low))
+        if progress is not None:
+            progress("scoring", start + len(part), len(chosen))
+    found = sections(scored, seed=seed)
+    settings = {
+        "model": str(folder),
+        "model_sha256": network_sha256(folder),
+        "alpha": alpha,
+        "stores": [location_of(store) for store in stores],
+        "split": split,
+        "tiles": len(chosen),
+        "seed": seed,
+        "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "units": kinds},
+        "perceptual": space.name,
+    }
     out.mkdir(parents=True, exist_ok=True)
-    write_text(
-        out / "scores.json",
-        json.dumps(strict({"split": split, "tiles": len(images), "seed": seed, **asdict(scores)})),
+    record = {**settings, "sections": [_record(section) for section in found]}
+    write_text(out / "scores.json", json.dumps(strict(record), indent=1, allow_nan=False))
+    write_text(out / "tiles.csv", _as_csv(scored, index, chosen))
+    write_text(out / "report.html", upscaling_page(found, examples, kinds, settings))
+    return write_text(out / "report.md", as_markdown(found, settings))
+
+
+def _to_show(dataset: NDArray[np.str_], *, seed: int) -> NDArray[np.intp]:
+    """Positions of two tiles of each dataset, at random and not by score."""
+    generator = np.random.default_rng([seed, 3])
+    return np.concatenate(
+        [
+            np.sort(generator.permutation(np.flatnonzero(dataset == name))[:_EXAMPLES])
+            for name in np.unique(dataset)
+        ]
     )
-    gains = "\n".join(
-        f"| {name} | {int((images.dataset == name).sum())} | {gain:+.2f} |"
-        for name, gain in scores.gain_db.items()
+
+
+def _example(
+    pairs: Pairs, number: int, restored: dict[str, Tensor], truth: Tensor, low: Tensor
+) -> UpscalingExample:
+    one = slice(number, number + 1)
+    maps = {}
+    for name in (NETWORK, LIFT):
+        shares = correctness(restored[name][None], truth[one], low[one])
+        stack = torch.cat([shares.hallucination, shares.improvement, shares.omission])
+        maps[name] = stack.nan_to_num(0.0)
+    return UpscalingExample(
+        source=f"{pairs.source[number]} at {pairs.row[number]}, {pairs.col[number]}",
+        truth=truth[number],
+        restored=restored,
+        correctness=maps,
     )
-    return write_text(
-        out / "report.md",
-        f"# Upscaling by four on the split `{split}`\n\n{len(images)} tiles of 128 px, restored "
-        "from their 4x4 means. Sharpness is gradient energy over that of the truth.\n\n"
-        "| method | PSNR, dB | sharpness |\n|---|---|---|\n"
-        f"| landcast RRDB | {scores.model_psnr_db:.2f} | {scores.model_gradient_ratio:.2f} |\n"
-        f"| bicubic | {scores.bicubic_psnr_db:.2f} | {scores.bicubic_gradient_ratio:.2f} |\n\n"
-        "| dataset | tiles | gain over bicubic, dB |\n|---|---|---|\n"
-        f"{gains}\n",
-    )
+
+
+def _record(section: Section) -> dict[str, Any]:
+    def triple(value: Any) -> list[float]:
+        return [float(f"{x:.6g}") for x in asdict(value).values()]
+
+    return {
+        "dataset": section.dataset,
+        "tiles": section.tiles,
+        "units": section.units,
+        "methods": {
+            method: {name: triple(value) for name, value in found.items()}
+            for method, found in section.scores.items()
+        },
+        "comparisons": [
+            {
+                "method": comparison.ours,
+                "against": comparison.against,
+                "difference": {n: triple(value) for n, value in comparison.difference.items()},
+                "verdict": {n: v for n in SCORES if (v := comparison.verdict(n))},
+            }
+            for comparison in section.comparisons
+        ],
+        "power_excess_db": {
+            method: [float(f"{x:.4g}") for x in excess]
+            for method, excess in section.spectra.items()
+        },
+    }
+
+
+def _as_csv(scored: ScoredTiles, index: PairIndex, chosen: NDArray[np.intp]) -> str:
+    """One line a tile and method; empty where the tile has no pixel of the class."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(["source", "row", "col", "years", "method", *SCORES])
+    columns = {}
+    for method in scored.scores:
+        for name, info in SCORES.items():
+            values, weights = scored.column(method, name)
+            if info.over == "decibel":
+                values = -10 * np.log10(values.clip(1e-10))
+            columns[method, name] = np.where(weights > 0, values, np.nan)
+    for number, at in enumerate(chosen.tolist()):
+        label = [index.source[at], index.row[at], index.col[at], f"{index.years[at]:.2f}"]
+        for method in scored.scores:
+            cells = (float(columns[method, name][number]) for name in SCORES)
+            table.writerow([*label, method, *("" if x != x else f"{x:.6g}" for x in cells)])
+    return buffer.getvalue()

@@ -23,42 +23,58 @@ __all__ = ["ChangeWeight", "ESRGANLift", "consistent", "keep_means", "upsample_c
 _SCALE = 4
 _ITERATIONS = 6
 _ROUNDING = 5e-7
+_WINDOW_PX = 5
+_NO_CONTRAST = 1e-3  # Sum of two variances over three bands: noise of 0.013 a value.
+_ALIKE = 0.98  # Structural similarity from which nothing has changed.
 
 
 @dataclass(frozen=True)
 class ChangeWeight:
     """How much of the ESRGAN's detail a change of the ground calls for.
 
+    Two signs say that the observed detail is out of date: the values change, or their pattern
+    does. A field that turns from green to brown keeps its pattern; a picture of the same ground
+    that lies a pixel off, or at another season, does not, and its detail misleads.
+
     Attributes:
         none_below: Change (root mean square over channels, units of 0..1) up to which the
             observed detail stays untouched.
         full_above: Change from which all detail is new.
+        structure_power: Power of the structural similarity that is left of the detail.
     """
 
-    none_below: float = 0.05
+    none_below: float = 0.02
     full_above: float = 0.15
+    structure_power: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.none_below < self.full_above:
-            raise ValueError(f"expected 0 <= none_below < full_above, got {self}")
+        if not (0 <= self.none_below < self.full_above and self.structure_power >= 0):
+            raise ValueError(
+                f"expected 0 <= none_below < full_above and structure_power >= 0, got {self}"
+            )
 
-    def __call__(self, change: Tensor) -> Tensor:
+    def __call__(self, present: Tensor, future: Tensor) -> Tensor:
         """Weight of the new detail, without edges.
 
         A smoothstep of the locally averaged change, widened by two pixels and then blurred by
         as much: it is 1, to 1 %, on all of a strong change and exactly 0 six pixels away from it.
+        What that leaves to the observed detail is multiplied with a power of the structural
+        similarity of present and future.
 
         Args:
-            change: `(b, c, h, w)`, future minus present.
+            present: `(b, c, h, w)`, 0..1.
+            future: Like `present`.
 
         Returns:
             `(b, 1, 4h, 4w)`, 0..1.
         """
-        local = _box_blur(change)
+        local = _box_blur(future - present)
         size = local.square().mean(dim=1, keepdim=True).sqrt()
         t = ((size - self.none_below) / (self.full_above - self.none_below)).clamp(0, 1)
-        weight = functional.max_pool2d(t * t * (3 - 2 * t), 5, stride=1, padding=2)
-        weight = _box_blur(_box_blur(weight))
+        new = functional.max_pool2d(t * t * (3 - 2 * t), 5, stride=1, padding=2)
+        new = _box_blur(_box_blur(new))
+        alike = _box_blur((_structure(present, future) / _ALIKE).clamp(0, 1))
+        weight = 1 - (1 - new) * alike**self.structure_power
         return functional.interpolate(
             weight, scale_factor=float(_SCALE), mode="bilinear", align_corners=False
         ).clamp(0, 1)
@@ -81,7 +97,14 @@ class ESRGANLift:
         self.halo = halo
 
     @torch.inference_mode()
-    def __call__(self, observed: Tensor, present: Tensor, future: Tensor) -> Tensor:
+    def __call__(
+        self,
+        observed: Tensor,
+        present: Tensor,
+        future: Tensor,
+        *,
+        generated: Tensor | None = None,
+    ) -> Tensor:
         """Lift a batch; each tile's result is independent of the others.
 
         Args:
@@ -89,6 +112,8 @@ class ESRGANLift:
                 or 1, and the sides are multiples of 4.
             present: `(b, 3, h, w)` float32: means of `observed` over f x f blocks.
             future: `(b, 3, h, w)` float32: the forecast.
+            generated: Like `observed`, what the network makes of the 4x4 means of the forecast, if
+                that is known.
 
         Returns:
             `(b, 3, f * h, f * w)` float32 whose f x f block means are `future`, within 0..1 where
@@ -102,15 +127,19 @@ class ESRGANLift:
         factor = _factor(observed, present, future)
         if factor == 1:
             return future.clone()
-        change, blocks = future - present, _SCALE // factor
-        result = observed + upsample_consistently(change, factor)
-        weight = self.weight(area_downsample(change, blocks))
+        blocks = _SCALE // factor
+        coarse = area_downsample(future, blocks)
+        result = observed + upsample_consistently(future - present, factor)
+        weight = self.weight(area_downsample(present, blocks), coarse)
         active = weight.amax(dim=(1, 2, 3)) > 0
         if bool(active.any()):
-            coarse = area_downsample(future[active], blocks)
-            generated = consistent(upscale_batch(self.network, coarse), future[active])
-            mixed = torch.lerp(result[active], generated, weight[active])
-            result[active] = consistent(mixed, future[active])
+            means = future[active]
+            if generated is None:
+                detail = upscale_batch(self.network, coarse[active])
+            else:
+                detail = generated[active]
+            mixed = torch.lerp(result[active], consistent(detail, means), weight[active])
+            result[active] = consistent(mixed, means)
         return _fit_range(_exact(result, future), future)
 
 
@@ -189,6 +218,23 @@ def _ratio(image: Tensor, means: Tensor) -> int:
 def _box_blur(image: Tensor) -> Tensor:
     """Mean over 3x3 neighbours, fewer at the edge."""
     return functional.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def _structure(present: Tensor, future: Tensor) -> Tensor:
+    """Contrast and structure of SSIM (Wang et al. 2004, eqs. 9 and 10 with C3 = C2 / 2).
+
+    Over 5x5 windows, all bands as one vector: `(b, c, h, w)` to `(b, 1, h, w)`, -1..1.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(
+            x, _WINDOW_PX, stride=1, padding=_WINDOW_PX // 2, count_include_pad=False
+        )
+
+    a, b = mean(present), mean(future)
+    shared = (mean(present * future) - a * b).sum(dim=1, keepdim=True)
+    each = (mean(present.square() + future.square()) - a * a - b * b).sum(dim=1, keepdim=True)
+    return (2 * shared + _NO_CONTRAST) / (each + _NO_CONTRAST)
 
 
 def _factor(observed: Tensor, present: Tensor, future: Tensor) -> int:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.statistic import Statistic
+from forecast.history import History
 
 
 def cases(difference: Tensor, weight: Tensor | None = None, *, low: Tensor | None = None) -> Cases:
@@ -20,6 +21,7 @@ def cases(difference: Tensor, weight: Tensor | None = None, *, low: Tensor | Non
         years=torch.full((b,), 2.0),
         gsd_m=torch.ones(b),
         trend=torch.full_like(low, torch.nan),
+        history=History.none(low),
         keys=tuple(range(7, 7 + b)),
     )
 

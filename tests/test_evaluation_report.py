@@ -8,18 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from app.evaluation import evaluate
-from app.evaluation_sr import evaluate_upscaler
 from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.charts import _look, skill_chart
+from forecast.evaluation.charts import look, skill_chart
 from forecast.evaluation.record import bounds, verdicts
 from forecast.evaluation.results import Comparison, MethodScores, Section
-from preprocessing.errors import ModelFolderError, OutputExistsError, RequestError
+from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs import Pairs, PairStore
-from sr.rrdb import RRDBNet
 from tests.conftest import picture
 
 VOID = {"meta", "img", "br"}
@@ -181,7 +178,7 @@ def test_requests_that_make_no_sense_are_refused(
         evaluate(model, [store], out, split="all")
     with pytest.raises(RequestError, match="upscaler"):
         evaluate("rrdb16", [store], out, against=[model])
-    with pytest.raises(RequestError, match="--perceptual-weights"):
+    with pytest.raises(MissingFileError, match="VGG16"):
         evaluate("rrdb16", [store], out, perceptual_weights=tmp_path / "vgg16.pth")
     with pytest.raises(RequestError, match="--alpha"):
         evaluate(model, [store], out, alpha=0.5)
@@ -191,16 +188,6 @@ def test_requests_that_make_no_sense_are_refused(
     with pytest.raises(OutputExistsError, match="file"):
         evaluate(model, [store], tmp_path / "file")
     assert not out.exists()
-
-
-def test_pairs_bound_the_tiles_of_an_upscaler(store: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network: RRDBNet = RRDBNet(num_blocks=1, global_skip=True)
-    network.save_pretrained(tmp_path / "upscaler")
-    evaluate(str(tmp_path / "upscaler"), [store], tmp_path / "a", pairs=2)
-    assert json.loads((tmp_path / "a" / "scores.json").read_text())["tiles"] == 4
-    evaluate_upscaler(tmp_path / "upscaler", [store], tmp_path / "b", split="val", pairs=99)
-    assert json.loads((tmp_path / "b" / "scores.json").read_text())["tiles"] == 18
 
 
 def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
@@ -214,7 +201,8 @@ def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
     for alpha in (0.0, None, 1.0):
         evaluate(str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha)
         scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-        loss.append(scores["bicubic_psnr_db"] - scores["model_psnr_db"])
+        methods = scores["sections"][0]["methods"]
+        loss.append(methods["bicubic"]["psnr_db"][0] - methods["network"]["psnr_db"][0])
     # The untrained PSNR network interpolates; bfloat16 and clipping do little.
     assert abs(loss[0]) < 0.1
     assert loss[0] < loss[1] < loss[2]
@@ -263,7 +251,7 @@ def test_skill_is_drawn_for_each_class_and_method() -> None:
 
 def test_many_methods_are_told_apart() -> None:
     names = [f"variant {number}" for number in range(14)]
-    assert len({_look(names, name) for name in names}) == len(names)
+    assert len({look(names, name) for name in names}) == len(names)
 
 
 def test_a_dataset_without_a_valid_pixel_has_no_verdict() -> None:

@@ -11,10 +11,12 @@ import torch
 from evaluation_cases import cases, noise, score
 from scipy.ndimage import gaussian_filter
 
-from forecast.evaluation.features import FeatureDistance, gabor_features, load_vgg16
+from forecast.evaluation.features import FeatureDistance
 from forecast.evaluation.similarity import StructuralSimilarity
-from forecast.evaluation.spectra import SpectralDistance, radial_log_power
+from forecast.evaluation.spectra import SpectralDistance
 from preprocessing.errors import MissingFileError, ModelFolderError
+from preprocessing.quality.features import gabor_features, load_vgg16
+from preprocessing.quality.spectra import radial_log_power
 
 
 def ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:

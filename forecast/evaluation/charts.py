@@ -19,6 +19,8 @@ from forecast.evaluation.results import ALL, MethodScores, Section
 __all__ = [
     "COLOURS",
     "aggregation_chart",
+    "chart",
+    "look",
     "rank_chart",
     "reliability_chart",
     "skill_chart",
@@ -68,7 +70,7 @@ def skill_chart(sections: Sequence[Section], names: Sequence[str]) -> str:
                 np.array([getattr(skill, part) for _, skill in points])
                 for part in ("value", "low", "high")
             )
-            colour, mark = _look(names, name)
+            colour, mark = look(names, name)
             axes.plot(x, y, mark, color=colour, label=f"against {name}", markersize=5)
             known = np.isfinite(low)
             axes.vlines(x[known], low[known], high[known], color=colour, linewidth=1.5)
@@ -81,7 +83,7 @@ def skill_chart(sections: Sequence[Section], names: Sequence[str]) -> str:
         if against:
             axes.legend(loc="best")
 
-    return _svg(draw, "CRPS skill by horizon")
+    return chart(draw, "CRPS skill by horizon")
 
 
 def rank_chart(section: Section, names: Sequence[str]) -> str:
@@ -92,7 +94,7 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
         for method, share in _curves(section.methods, "rank_share"):
             ranks = len(share)
             edges = np.linspace(0, 1, ranks + 1)
-            colour, _ = _look(names, method.method)
+            colour, _ = look(names, method.method)
             # Relative to flat, so that ensembles of different sizes share an axis.
             axes.stairs(
                 np.asarray(share) * ranks, edges, color=colour, label=method.method, linewidth=1.5
@@ -105,7 +107,7 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
         if ranks:
             axes.legend(loc="upper center")
 
-    return _svg(draw, "Rank histograms")
+    return chart(draw, "Rank histograms")
 
 
 def reliability_chart(section: Section, names: Sequence[str]) -> str:
@@ -123,7 +125,7 @@ def reliability_chart(section: Section, names: Sequence[str]) -> str:
             probability = np.asarray(method.curves["probability"])
             pixels = np.asarray(method.curves["frequency_pixels"])
             seen = pixels > 0
-            colour, mark = _look(names, method.method)
+            colour, mark = look(names, method.method)
             line = np.asarray(frequency, float)[seen]
             axes.plot(probability[seen], line, color=colour, linewidth=1, label=method.method)
             size = 6 + 60 * pixels[seen] / pixels.sum()
@@ -136,7 +138,7 @@ def reliability_chart(section: Section, names: Sequence[str]) -> str:
         if drawn:
             axes.legend(loc="upper left")
 
-    return _svg(draw, "Reliability of the change probability")
+    return chart(draw, "Reliability of the change probability")
 
 
 def spectrum_chart(section: Section, names: Sequence[str]) -> str:
@@ -145,7 +147,7 @@ def spectrum_chart(section: Section, names: Sequence[str]) -> str:
     def draw(axes: Axes) -> None:
         for method, power in _curves(section.methods, "power_db"):
             excess = np.asarray(power) - np.asarray(method.curves["power_truth_db"])
-            colour, mark = _look(names, method.method)
+            colour, mark = look(names, method.method)
             x = np.arange(1, len(excess) + 1)
             axes.plot(x, excess, color=colour, marker=mark, markersize=3, label=method.method)
         axes.axhline(0, color=_INK, linewidth=0.8, linestyle="--")
@@ -155,7 +157,7 @@ def spectrum_chart(section: Section, names: Sequence[str]) -> str:
         axes.set_ylabel("power minus truth, dB")
         axes.legend(loc="best")
 
-    return _svg(draw, "Power spectra")
+    return chart(draw, "Power spectra")
 
 
 def aggregation_chart(section: Section, names: Sequence[str]) -> str:
@@ -163,7 +165,7 @@ def aggregation_chart(section: Section, names: Sequence[str]) -> str:
 
     def draw(axes: Axes) -> None:
         for method, found in _curves(section.methods, "rmse_ratio"):
-            colour, mark = _look(names, method.method)
+            colour, mark = look(names, method.method)
             side = method.curves["block_px"]
             axes.plot(side, found, color=colour, marker=mark, markersize=4, label=method.method)
         axes.axhline(1, color=_INK, linewidth=0.8, linestyle="--")
@@ -175,7 +177,7 @@ def aggregation_chart(section: Section, names: Sequence[str]) -> str:
         axes.set_ylabel("RMSE over persistence")
         axes.legend(loc="best")
 
-    return _svg(draw, "RMSE by aggregation")
+    return chart(draw, "RMSE by aggregation")
 
 
 def _curves(
@@ -191,7 +193,8 @@ def _skill(section: Section, against: str) -> Estimate | None:
     return None
 
 
-def _look(names: Sequence[str], name: str) -> tuple[str, str]:
+def look(names: Sequence[str], name: str) -> tuple[str, str]:
+    """Colour and mark of the method `name` among `names`."""
     number = list(names).index(name)
     return COLOURS[number % len(COLOURS)], _MARKS[number % len(_MARKS)]
 
@@ -201,7 +204,8 @@ def _within(limits: tuple[float, float], lowest: float, highest: float) -> tuple
     return max(limits[0], lowest), min(limits[1], highest)
 
 
-def _svg(draw: Callable[[Axes], None], title: str) -> str:
+def chart(draw: Callable[[Axes], None], title: str) -> str:
+    """An image element that holds a figure as SVG; `draw` fills its axes."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(4.3, 3.0), layout="constrained")
         figure.patch.set_alpha(0)

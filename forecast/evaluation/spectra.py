@@ -10,36 +10,11 @@ from torch import Tensor
 
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.statistic import Array, Statistic, images, ratio
+from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
 
-__all__ = ["SpectralDistance", "radial_log_power"]
+__all__ = ["SpectralDistance"]
 
-# Rounding to 1/255, averaged over 4x4 pixels: below this power there is nothing to be compared.
-_FLOOR = (1 / 255) ** 2 / 12 / 16
-
-
-def radial_log_power(field: Tensor) -> Tensor:
-    """Radially averaged power spectrum in decibels.
-
-    Mean removed, Hann window, mean over bands and over rings one cycle wide. White noise of
-    variance v has the power v in every ring, whatever the window.
-
-    Args:
-        field: `(..., c, n, n)`, n even.
-
-    Returns:
-        `(..., n / 2)`: rings of 1 to n / 2 cycles a tile.
-    """
-    size = field.shape[-1]
-    window = torch.hann_window(size, periodic=False, dtype=torch.float64)
-    taper = window[:, None] * window
-    field = field.double()
-    field = (field - field.mean(dim=(-2, -1), keepdim=True)) * taper
-    power = torch.fft.fft2(field).abs().square().mean(dim=-3) / taper.square().sum()
-    cycles = torch.fft.fftfreq(size, 1 / size)
-    ring = (cycles[:, None].square() + cycles.square()).sqrt().round().long()
-    rings = torch.nn.functional.one_hot(ring.flatten(), int(ring.max()) + 1).double()
-    mean = (power.flatten(-2) @ rings / rings.sum(dim=0))[..., 1 : size // 2 + 1]
-    return 10 * torch.log10(mean + _FLOOR)
+_FLOOR = ROUNDING_POWER / 16  # Means over 4x4 pixels are compared.
 
 
 class SpectralDistance(Statistic):
@@ -55,7 +30,7 @@ class SpectralDistance(Statistic):
     def sums(self, members: Tensor, cases: Cases) -> Array:
         """Log power of the members and of the truth, distance, tiles."""
         forecast, truth = images(members, cases)
-        ours, theirs = radial_log_power(forecast), radial_log_power(truth)
+        ours, theirs = (radial_log_power(x, floor=_FLOOR) for x in (forecast, truth))
         distance = (ours - theirs).square().mean(dim=-1).sqrt().mean(dim=0)
         seen = (cases.weight.flatten(1).sum(dim=1) > 0).double()
         row = torch.cat(

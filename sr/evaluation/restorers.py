@@ -1,0 +1,68 @@
+"""What is compared: ways from a low-resolution tile to the full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sr.inference import upscale_batch
+from sr.lift import ESRGANLift, consistent
+from sr.rrdb import RRDBNet, bicubic_upsample
+
+__all__ = [
+    "BICUBIC",
+    "CONSISTENT",
+    "LANCZOS",
+    "LIFT",
+    "NETWORK",
+    "PERSISTENCE",
+    "lanczos_upsample",
+    "restore_all",
+]
+
+NETWORK, CONSISTENT, LIFT = "network", "network, consistent", "lift"
+BICUBIC, LANCZOS, PERSISTENCE = "bicubic", "Lanczos", "persistence"
+
+_SCALE = 4
+
+
+def restore_all(
+    network: RRDBNet, observed: Tensor, present: Tensor, low: Tensor
+) -> Mapping[str, Tensor]:
+    """Restore the later date of pairs in every way.
+
+    Args:
+        network: In evaluation mode.
+        observed: `(b, 3, 4h, 4w)` float32, 0..1: the earlier date.
+        present: `(b, 3, h, w)`: its means over 4x4 pixels.
+        low: `(b, 3, h, w)`: those of the later date.
+
+    Returns:
+        Pictures `(b, 3, 4h, 4w)` by name, clipped to 0..1. `network`, `bicubic` and `Lanczos` see
+        `low` only; `network, consistent` has its block means; the `lift` carries the detail of
+        `observed`, and `persistence` is `observed`.
+    """
+    upscaled = upscale_batch(network, low)
+    found = {
+        NETWORK: upscaled,
+        CONSISTENT: consistent(upscaled, low),
+        LIFT: ESRGANLift(network)(observed, present, low, generated=upscaled),
+        BICUBIC: bicubic_upsample(low, _SCALE),
+        LANCZOS: lanczos_upsample(low),
+        PERSISTENCE: observed,
+    }
+    return {name: picture.clamp(0, 1) for name, picture in found.items()}
+
+
+def lanczos_upsample(low: Tensor) -> Tensor:
+    """Enlarge `(b, c, h, w)` by four with Pillow's Lanczos kernel (three lobes), unclipped."""
+    size = (_SCALE * low.shape[-1], _SCALE * low.shape[-2])
+    bands = [
+        np.asarray(Image.fromarray(band).resize(size, Image.Resampling.LANCZOS))
+        for band in low.float().flatten(0, 1).numpy()
+    ]
+    return torch.from_numpy(np.stack(bands)).view(*low.shape[:2], size[1], size[0])

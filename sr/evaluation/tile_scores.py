@@ -1,0 +1,185 @@
+"""Scores of single restored tiles: a value and how much it counts, so that means can be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from kornia.metrics import ssim
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from preprocessing.quality.features import FeatureSpace
+from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
+from sr.degradations import area_downsample
+from sr.evaluation.correctness import correctness
+from sr.validation import gradient_ratio
+
+__all__ = ["SCORES", "ScoreInfo", "TileScores", "score_tiles", "shown"]
+
+Array = NDArray[np.float64]
+
+_SCALE = 4
+_BORDER_PX = 4
+_LEVELS = 255.0
+_SSIM_PX = 11
+
+
+@dataclass(frozen=True)
+class ScoreInfo:
+    """How tiles become one score, and how it is shown.
+
+    Attributes:
+        title: Short name.
+        better: `lower` or `higher`; `neither` where it describes.
+        over: `mean` of the tiles by their weight, `decibel` of such a mean of square errors, or
+            `worst`, the largest.
+        factor: What the score is multiplied with where it is shown.
+        digits: Decimals shown.
+    """
+
+    title: str
+    better: Literal["lower", "higher", "neither"] = "lower"
+    over: Literal["mean", "decibel", "worst"] = "mean"
+    factor: float = 1.0
+    digits: int = 2
+
+
+SCORES: dict[str, ScoreInfo] = {
+    "psnr_db": ScoreInfo("PSNR, dB", "higher"),
+    "ssim": ScoreInfo("SSIM", "higher", digits=3),
+    "perceptual": ScoreInfo("perceptual distance", digits=4),
+    "spectral_distance_db": ScoreInfo("spectral distance, dB"),
+    "fine_texture_db": ScoreInfo("fine texture, dB", "neither"),
+    "sharpness": ScoreInfo("sharpness", "neither"),
+    "consistency": ScoreInfo("consistency, grey levels", factor=_LEVELS),
+    "consistency_worst": ScoreInfo("consistency, worst", over="worst", factor=_LEVELS),
+    "spectral_angle_deg": ScoreInfo("consistency, angle, degrees"),
+    "improvement": ScoreInfo("improvement", "higher", digits=3),
+    "omission": ScoreInfo("omission", digits=3),
+    "hallucination": ScoreInfo("hallucination", digits=3),
+    "psnr_changed_db": ScoreInfo("PSNR changed, dB", "higher", "decibel"),
+    "ssim_changed": ScoreInfo("SSIM changed", "higher", digits=3),
+    "perceptual_changed": ScoreInfo("perceptual changed", digits=4),
+    "psnr_unchanged_db": ScoreInfo("PSNR unchanged, dB", "higher", "decibel"),
+    "ssim_unchanged": ScoreInfo("SSIM unchanged", "higher", digits=3),
+    "perceptual_unchanged": ScoreInfo("perceptual unchanged", digits=4),
+}
+
+
+def shown(name: str, value: float, *, sign: bool = False) -> str:
+    """A score as text: its factor, its digits, `-` where not known."""
+    info = SCORES[name]
+    if value != value:
+        return "-"
+    return f"{value * info.factor:{'+' if sign else ''}.{info.digits}f}"
+
+
+@dataclass(frozen=True)
+class TileScores:
+    """Scores of `b` tiles restored in one way.
+
+    Attributes:
+        values: `(b,)` by name; square errors where the score is in decibels of a mean of them,
+            any number where the weight is 0.
+        weights: `(b,)` by name: how much the tile counts, 1 or its pixels of the class.
+        power_db: `(b, n / 2)` log power by cycles a tile.
+        truth_power_db: The same of the truth.
+    """
+
+    values: Mapping[str, Array]
+    weights: Mapping[str, Array]
+    power_db: Array
+    truth_power_db: Array
+
+
+@torch.inference_mode()
+def score_tiles(
+    estimate: Tensor, truth: Tensor, low: Tensor, changed: Tensor, space: FeatureSpace
+) -> TileScores:
+    """Score restored tiles.
+
+    PSNR, SSIM (Wang et al. 2004, Gaussian window of 11 px, range 1), perceptual distance and
+    correctness leave out 4 pixels at the edge, where the input ends. The classes `changed` and
+    `unchanged` are pooled over pixels, everything else is a mean over tiles.
+
+    * `spectral_distance_db`: root mean square over rings of the difference of the log powers.
+    * `fine_texture_db`: estimate minus truth over the upper half of the frequencies.
+    * `sharpness`: gradient energy over the truth's.
+    * `consistency`: mean absolute difference of the 4x4 means and `low` (reflectance distance of
+      opensr-test); `consistency_worst` the largest; `spectral_angle_deg` the angle of their bands.
+    * `improvement`, `omission`, `hallucination`: see `sr.evaluation.correctness`.
+
+    Args:
+        estimate: `(b, 3, n, n)` float32, 0..1.
+        truth: Like `estimate`.
+        low: `(b, 3, n/4, n/4)`, what was restored.
+        changed: `(b, n/4, n/4)` bool, where the ground changed.
+        space: Of the perceptual distance.
+    """
+    inner = torch.zeros_like(truth[:, :1])
+    inner[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = 1
+    moved = functional.interpolate(changed[:, None].float(), scale_factor=float(_SCALE)) * inner
+    masks = {"": inner, "_changed": moved, "_unchanged": inner - moved}
+    error = (estimate - truth).square().mean(dim=1, keepdim=True)
+    likeness = ssim(estimate, truth, _SSIM_PX).mean(dim=1, keepdim=True)
+    ours, theirs = space.unit(estimate), space.unit(truth)
+    values: dict[str, Array] = {}
+    weights: dict[str, Array] = {}
+    for suffix, mask in masks.items():
+        square = _numbers(_mean(error, mask))
+        values[f"psnr{suffix}_db"] = square if suffix else -10 * np.log10(square.clip(1e-10))
+        values[f"ssim{suffix}"] = _numbers(_mean(likeness, mask))
+        values[f"perceptual{suffix}"] = _numbers(space.distance(ours, theirs, mask))
+        pixels = _numbers(mask.sum(dim=(1, 2, 3)))
+        for name in (f"psnr{suffix}_db", f"ssim{suffix}", f"perceptual{suffix}"):
+            weights[name] = pixels if suffix else np.ones_like(pixels)
+    power, truth_power = (radial_log_power(x, floor=ROUNDING_POWER) for x in (estimate, truth))
+    excess = power - truth_power
+    again = area_downsample(estimate, _SCALE)
+    missing = (again - low).abs().double()
+    shares = correctness(estimate, truth, low)
+    found = {
+        "spectral_distance_db": excess.square().mean(dim=1).sqrt(),
+        "fine_texture_db": excess[:, excess.shape[1] // 2 :].mean(dim=1),
+        "sharpness": gradient_ratio(estimate, truth),
+        "consistency": missing.mean(dim=(1, 2, 3)),
+        "consistency_worst": missing.amax(dim=(1, 2, 3)),
+        "spectral_angle_deg": _angle_deg(again, low),
+        **{
+            name: _inside(getattr(shares, name)).nanmean(dim=(1, 2))
+            for name in ("improvement", "omission", "hallucination")
+        },
+    }
+    for name, value in found.items():
+        values[name] = _numbers(value)
+        weights[name] = np.isfinite(values[name]).astype(float)
+    return TileScores(values, weights, _numbers(power), _numbers(truth_power))
+
+
+def _mean(field: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean over the pixels of `(b, 1, h, w)`; NaN where none counts."""
+    total = (field.double() * weight).sum(dim=(1, 2, 3))
+    return total / weight.double().sum(dim=(1, 2, 3))
+
+
+def _inside(field: Tensor) -> Tensor:
+    return field[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].double()
+
+
+def _angle_deg(x: Tensor, y: Tensor) -> Tensor:
+    """Mean angle of band vectors (Kruse et al. 1993); black has none and counts as equal."""
+    x, y = x.double(), y.double()
+    # The half-angle form stays exact for small angles, where the arc cosine does not.
+    x = x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    y = y / y.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    half = torch.atan2((x - y).norm(dim=1), (x + y).norm(dim=1).clamp_min(1e-12))
+    return torch.rad2deg(2 * half).mean(dim=(1, 2))
+
+
+def _numbers(values: Tensor) -> Array:
+    return np.asarray(values.double().cpu().numpy())
