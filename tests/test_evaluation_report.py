@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from app.evaluation import evaluate
 from forecast.evaluation.bootstrap import Estimate
@@ -17,6 +18,7 @@ from forecast.evaluation.record import bounds, verdicts
 from forecast.evaluation.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs import Pairs, PairStore
+from sr.rrdb import RRDBNet
 from tests.conftest import picture
 
 VOID = {"meta", "img", "br"}
