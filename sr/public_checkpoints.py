@@ -16,7 +16,7 @@ from torch import Tensor
 from preprocessing.errors import MissingFileError, ModelFolderError
 from sr.rrdb import RRDBNet
 
-__all__ = ["adapt_keys", "network_of", "read_public_checkpoint", "read_state_dict"]
+__all__ = ["read_public_checkpoint", "read_state_dict"]
 
 _PICKLES = (".pth", ".pt", ".ckpt", ".bin", ".pkl")
 _WRAPPERS = ("params_ema", "params", "state_dict")
@@ -76,7 +76,7 @@ def read_public_checkpoint(path: str | Path, *, allow_pickle: bool = False) -> R
         ModelFolderError: A pickle without `allow_pickle`, a damaged file, or another network.
     """
     path = Path(path)
-    return network_of(read_state_dict(path, allow_pickle=allow_pickle), path)
+    return _network_of(read_state_dict(path, allow_pickle=allow_pickle), path)
 
 
 def read_state_dict(path: Path, *, allow_pickle: bool = False) -> dict[str, Tensor]:
@@ -110,13 +110,13 @@ def read_state_dict(path: Path, *, allow_pickle: bool = False) -> dict[str, Tens
     return _tensors(stored, path)
 
 
-def network_of(state: Mapping[str, Tensor], source: Path) -> RRDBNet:
+def _network_of(state: Mapping[str, Tensor], source: Path) -> RRDBNet:
     """The network of a state dict with any of the known names, see `read_public_checkpoint`.
 
     Raises:
         ModelFolderError: It is another network.
     """
-    named = adapt_keys(state)
+    named = _adapted(state)
     blocks = {int(key.split(".")[1]) for key in named if re.match(r"body\.\d+\.rdb1\.", key)}
     outer = [named.get(f"{name}.weight") for name in ("conv_first", "conv_last")]
     growing = named.get("body.0.rdb1.conv1.weight")
@@ -152,7 +152,7 @@ def network_of(state: Mapping[str, Tensor], source: Path) -> RRDBNet:
     return network
 
 
-def adapt_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of a public checkpoint to ours; unknown names stay as they are."""
     return {_our_name(key.removeprefix("module.")): value for key, value in state.items()}
 
