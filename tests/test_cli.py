@@ -103,7 +103,7 @@ def test_train(workflows, kind):
 def test_evaluate_shows_the_report(workflows, capsys):
     arguments = (
         "evaluate m a.zarr --out o --pairs 9 --members 4 --split test --against x --against y "
-        "--seed 3 --perceptual-weights w.pth"
+        "--seed 3 --perceptual-weights w.pth --alpha 0.5 --with-history"
     )
     assert run(arguments.split()) == 0
     options = {
@@ -113,6 +113,8 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "against": ["x", "y"],
         "seed": 3,
         "perceptual_weights": Path("w.pth"),
+        "alpha": 0.5,
+        "with_history": True,
     }
     assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]
     assert capsys.readouterr().out.startswith("# Scores")
