@@ -85,7 +85,8 @@ def test_evaluate_scores_an_upscaler_beside_bicubic(tmp_path: Path, store: Path)
     report = evaluate(str(tmp_path / "upscaler"), [store], tmp_path / "scores").read_text()
     assert "bicubic" in report
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
-    assert 15 < scores["bicubic_psnr_db"] < 50
+    bicubic = scores["sections"][0]["methods"]["bicubic"]["psnr_db"][0]
+    assert 15 < bicubic < 50
 
 
 def test_evaluate_refuses_a_folder_without_a_model(tmp_path: Path, store: Path) -> None:
