@@ -91,6 +91,8 @@ def test_values_equal_brute_force() -> None:
         totals[f"crps{suffix}"] = crps.mean()
         totals[f"mae{suffix}"] = np.abs(np.median(x, axis=0) - y).mean()
         totals[f"rmse{suffix}"] = math.sqrt(mse)
+        fair = mse - (x.var(axis=0, ddof=1) / m).mean()
+        totals[f"rmse_fair{suffix}"] = math.sqrt(max(fair, 0))
         totals[f"bias{suffix}"] = (x.mean(axis=0) - y).mean()
         totals[f"spread_skill{suffix}"] = spread
     totals["pixels"] = float(seen.sum())
@@ -102,9 +104,18 @@ def test_one_member_is_scored_by_its_error() -> None:
     found = score(ValueScores(), torch.zeros(1, 2, 3, 32, 32), cases(truth))
     assert found["crps"] == pytest.approx(float(truth.abs().mean()), rel=1e-5)
     assert found["mae"] == found["crps"]
+    assert found["rmse_fair"] == found["rmse"]
     assert math.isnan(found["spread_skill"])
     energy = score(EnergyScore(), torch.zeros(1, 2, 3, 32, 32), cases(truth))["energy"]
     assert energy == pytest.approx(float(truth.square().mean(dim=(1, 2, 3)).sqrt().mean()))
+
+
+def test_the_fair_error_of_few_members_is_the_error_of_many() -> None:
+    known = cases(noise(20, 3, 32, 32, seed=1))
+    members = noise(400, 20, 3, 32, 32, seed=2)
+    few, many = (score(ValueScores(), members[:m], known) for m in (3, 400))
+    assert few["rmse_fair"] == pytest.approx(many["rmse"], rel=0.02)
+    assert few["rmse"] > 1.1 * many["rmse"]
 
 
 @pytest.mark.parametrize("m", [3, 8])

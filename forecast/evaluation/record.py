@@ -17,6 +17,7 @@ _COLUMNS = (
     "crps_unchanged",
     "energy",
     "rmse",
+    "rmse_fair",
     "spread_skill",
     "brier",
     "figure_of_merit_matched",
