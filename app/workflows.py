@@ -33,6 +33,7 @@ __all__ = [
     "fetch_imagery",
     "forecast_region",
     "prepare",
+    "train_features",
     "train_forecast",
     "train_sr",
     "upscale",
@@ -121,6 +122,25 @@ def train_sr(
     from sr.training import train_sr as train
 
     recipe = read_recipe(config or DEFAULT_RECIPE)
+    tick = None if progress is None else partial(progress, "training")
+    train(stores, out, recipe, resume=resume, progress=tick)
+    return out
+
+
+def train_features(
+    stores: Sequence[str | Path],
+    out: Path,
+    config: Path | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train the features of the perceptual loss into a model folder; `config` is a TOML file."""
+    from preprocessing.config import load_config
+    from sr.feature_training import FeatureTrainingConfig
+    from sr.feature_training import train_features as train
+
+    recipe = load_config(FeatureTrainingConfig, config) if config else FeatureTrainingConfig()
     tick = None if progress is None else partial(progress, "training")
     train(stores, out, recipe, resume=resume, progress=tick)
     return out

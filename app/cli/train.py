@@ -1,4 +1,4 @@
-"""`landcast train`: the two networks from pair stores."""
+"""`landcast train`: the networks from pair stores."""
 
 from __future__ import annotations
 
@@ -51,4 +51,14 @@ def sr(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = Fa
 
     with progress_bars() as progress:
         train_sr(stores, out, config, resume=resume, progress=progress)
+    typer.echo(str(out))
+
+
+@train.command(name="features")
+def features(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+    """Train the features that the ESRGAN's perceptual loss compares."""
+    from app.workflows import train_features
+
+    with progress_bars() as progress:
+        train_features(stores, out, config, resume=resume, progress=progress)
     typer.echo(str(out))
