@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from forecast.fluctuation import lasting
 from forecast.history import History
 from forecast.lift import Lift
 from forecast.noise import ground_noise
@@ -120,19 +121,29 @@ class RegionStepper:
         *,
         years: float = 1.0,
         history: Sequence[EarlierImage] = (),
+        passing: NDArray[np.float32] | None = None,
         tick: Tick | None = None,
-    ) -> None:
+    ) -> NDArray[np.float32]:
         """Write the image `years` after `state` into `result`; both `(3, height, width)`.
 
         Either may be a memory map: only blocks are held in memory, besides low-resolution planes
         of the difference and of the earlier dates. `history` is the earlier dates, the nearest
-        first; those the model does not take are left out.
+        first; those the model does not take are left out. `passing` is what the step that made
+        `state` returned: it is taken back.
+
+        Returns:
+            `(3, h, w)` the part of the change that is of this step alone (`forecast.fluctuation`),
+            on the model's output grid.
         """
         difference = self._difference(state, key, years, history[: self.history], tick)
+        fluctuation = difference - lasting(difference)
+        if passing is not None:
+            difference = difference - passing
         for block in self._blocks:
             self._lift_block(block, state, result, difference)
             if tick is not None:
                 tick()
+        return fluctuation
 
     def _difference(
         self,

@@ -31,7 +31,8 @@ def rollout(
 
     Images live in `scratch` as memory maps; the last one is kept until its successor is
     complete, so a rollout that was killed goes on from there. An image is valid until the next
-    one is asked for. A model that takes earlier dates sees each image as the nearest one of the
+    one is asked for. Fluctuations of a year (`forecast.fluctuation`) are seen in its image and
+    taken back in the next. A model that takes earlier dates sees each image as the nearest one of the
     year after it, and as many images before the last are kept as it takes.
 
     Args:
@@ -57,9 +58,20 @@ def rollout(
         result = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=start.shape)
         earlier = _earlier(scratch, start, start_year, year - 1, stepper.history)
         earlier += [replace(e, years=e.years + year - 1 - start_year) for e in history]
-        stepper.step(state, result, StepKey(seed, member, year), history=earlier, tick=tick)
+        before = _passing(scratch, year - 1)
+        fluctuation = stepper.step(
+            state,
+            result,
+            StepKey(seed, member, year),
+            history=earlier,
+            passing=np.load(before) if before.exists() else None,
+            tick=tick,
+        )
         result.flush()
+        # A year is done when its image is there, and what belongs to it is there by then.
+        np.save(_passing(scratch, year), fluctuation)
         os.replace(part, _path(scratch, year))
+        before.unlink(missing_ok=True)
         _path(scratch, year - 1 - stepper.history).unlink(missing_ok=True)
         state = result
         yield year, state
@@ -79,3 +91,7 @@ def _earlier(
 
 def _path(scratch: Path, year: int) -> Path:
     return scratch / f"state_{year}.npy"
+
+
+def _passing(scratch: Path, year: int) -> Path:
+    return scratch / f"passing_{year}.npy"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from forecast.fluctuation import lasting
 from forecast.objects import object_labels
 from forecast.patches import from_patches, to_low, to_patches
 from forecast.process import Process
@@ -189,7 +190,23 @@ def test_rollout_feeds_back_and_resumes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first[2021], whole[2021])
     np.testing.assert_array_equal(rest[2023], whole[2023])
     assert not np.array_equal(whole[2022] - whole[2021], whole[2021] - start)
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["state_2023.npy"]
+    left = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert left == ["passing_2023.npy", "state_2023.npy"]
+
+
+def test_fluctuations_of_single_years_do_not_add_up(tmp_path: Path) -> None:
+    start = image(128, 128)
+    images = roll(tmp_path, start, 8, model=FakeModel(noise=0.004))
+    spread = [float(to_low(torch.from_numpy(x - start)[None]).std()) for x in images.values()]
+    assert 0.001 < spread[0] < 0.003
+    # Independent steps would grow by the root of eight.
+    assert max(spread) < 1.2 * spread[0]
+
+
+def test_changes_last() -> None:
+    large = np.full((3, 4, 4), 8 / 255, np.float32)
+    np.testing.assert_allclose(lasting(large), large)
+    assert np.abs(lasting(large / 8)).max() < 0.1 / 255
 
 
 def test_objects_are_those_of_the_region_whatever_the_tiles() -> None:

@@ -19,9 +19,9 @@ class ValueScores(Statistic):
     """Scores of every band and pixel by itself, by change class of the truth.
 
     `crps`: fair CRPS (Ferro 2014), the absolute error for one member. `rmse`, `bias`: of the
-    ensemble mean. `rmse_fair`: what `rmse` would be with ever more such members: the square error of
-    the mean less the variance over m that few members cost it (after Ferro 2014). `mae`: of
-    the ensemble median, which it rewards (Gneiting 2011).
+    ensemble mean. `rmse_fair`: what `rmse` would be with ever more such members: the square error
+    of the mean less the variance over m that few members cost it (after Ferro 2014). `mae`: of the
+    ensemble median, which it rewards (Gneiting 2011).
     `spread_skill`: root of the mean variance times (m + 1) / m, over the RMSE (Fortin et al.
     2014); 1 where the ensemble is calibrated, NaN where it has no spread, as one member has none.
     `pixels`: pixels scored.
