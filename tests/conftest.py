@@ -10,6 +10,7 @@ from affine import Affine
 from hypothesis import settings
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence
 from forecast.unet import ForecastUNet
@@ -91,3 +92,11 @@ def tiny_model_folder(tiny_model: ForecastUNet, tmp_path_factory: pytest.TempPat
     quantiles = np.linspace(-0.1, 0.1, 401).tolist()
     DressedPersistence(({**table, "quantiles": quantiles},)).save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def bicubic_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Model folder of an upscaler that interpolates."""
+    folder = tmp_path_factory.mktemp("bicubic-model")
+    bicubic_network().save_pretrained(folder)
+    return str(folder)
