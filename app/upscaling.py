@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from preprocessing.errors import LandcastError, MissingFileError, RequestError
+from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
 from preprocessing.picture import PICTURE_FORMATS, is_picture
 from preprocessing.unfinished import check_free, unfinished
 from sr.layers import Progress
@@ -19,7 +19,7 @@ from sr.upscale_picture import PictureJob
 from sr.upscale_raster import RasterJob
 from sr.video import VIDEO_FORMATS, VideoJob, is_video
 
-__all__ = ["UpscaleRequest", "upscale"]
+__all__ = ["UpscaleRequest", "maps_path", "upscale"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class UpscaleRequest:
         allow_pickle: Also read a model from a `.pth` file.
         value_range: Stored values that mean black and white, for rasters.
         sensor: Name of a sensor's profile, for rasters.
+        maps: Also write maps of what the result adds to the image, see `maps_path`; not of films.
         ext: Format of pictures of a folder (`png`, `jpg` ...); their own where None.
         resume: Continue an interrupted run; leave finished results as they are.
         overwrite: Replace results.
@@ -56,6 +57,7 @@ class UpscaleRequest:
     allow_pickle: bool = False
     value_range: tuple[float, float] | None = None
     sensor: str | None = None
+    maps: bool = False
     ext: str | None = None
     resume: bool = False
     overwrite: bool = False
@@ -85,7 +87,12 @@ def upscale(request: UpscaleRequest, *, progress: Progress | None = None) -> lis
     if request.source.is_dir():
         return _folder(request, progress)
     upscalers = _Upscalers(request)
-    return [_file(request, request.source, request.out, upscalers, progress)]
+    return _file(request, request.source, request.out, upscalers, progress)
+
+
+def maps_path(out: Path) -> Path:
+    """The maps beside a result; the whole name, as `a.png` and `a.tif` may lie in one folder."""
+    return out.with_name(f"{out.name}.maps.tif")
 
 
 class _Upscalers:
@@ -131,37 +138,56 @@ def _file(
     out: Path,
     upscalers: _Upscalers,
     progress: Progress | None,
-) -> Path:
+) -> list[Path]:
     if out.resolve() == source.resolve():
         raise RequestError(f"expected another name than that of the image for --out, got {out}")
+    maps = maps_path(out) if request.maps else None
+    written = [out] if maps is None else [out, maps]
     if not check_free(out, resume=request.resume, overwrite=request.overwrite):
-        return out
+        if maps is not None and not maps.exists():
+            raise OutputExistsError(
+                f"expected {maps.name} beside the finished {out}, found none: it was made without "
+                "--maps; pass --overwrite to make both"
+            )
+        return written
+    check_free(maps_path(out), resume=request.resume, overwrite=request.overwrite)
     job: PictureJob | RasterJob | VideoJob
     if is_video(source) or out.suffix.lower() in VIDEO_FORMATS:
+        if maps is not None:
+            raise RequestError(f"expected a picture or raster for --maps, got the film {source}")
         upscaler = upscalers.of(measured=False)
         job = VideoJob(source, out, upscaler)
     elif is_picture(source):
         upscaler = upscalers.of(measured=False)
-        job = PictureJob(source, out, upscaler)
+        job = PictureJob(source, out, upscaler, maps=maps)
     else:
         upscaler = upscalers.of(measured=True)
         job = RasterJob(
-            source, out, upscaler, value_range=request.value_range, sensor=request.sensor
+            source,
+            out,
+            upscaler,
+            value_range=request.value_range,
+            sensor=request.sensor,
+            maps=maps,
         )
     identity = upscalers.identity(source, upscaler)
     with unfinished(out, identity, resume=request.resume) as folder:
-        return job.run(folder, progress)
+        job.run(folder, progress)
+    if maps is None:  # those of the result that was replaced
+        maps_path(out).unlink(missing_ok=True)
+    return written
 
 
 def _folder(request: UpscaleRequest, progress: Progress | None) -> list[Path]:
     plan = _plan(request)
     request.out.mkdir(parents=True, exist_ok=True)
     upscalers = _Upscalers(request)
-    written, failed = [], []
+    written: list[Path] = []
+    failed: list[str] = []
     for done, (source, out) in enumerate(plan):
         try:
             each = _of_file(progress, source.name)
-            written.append(_file(request, source, out, upscalers, each))
+            written += _file(request, source, out, upscalers, each)
         except LandcastError as err:
             failed.append(str(err))
             _log.warning("%s: %s", source.name, err)
@@ -169,8 +195,8 @@ def _folder(request: UpscaleRequest, progress: Progress | None) -> list[Path]:
             progress("files", done + 1, len(plan))
     if failed:
         raise RequestError(
-            f"{len(written)} of {len(plan)} files of {request.source} are done, the rest failed: "
-            + "; ".join(failed)
+            f"{len(plan) - len(failed)} of {len(plan)} files of {request.source} are done, the "
+            f"rest failed: {'; '.join(failed)}"
         )
     return written
 

@@ -1,67 +1,104 @@
 """What an upscaled picture adds to its input: maps to lay beside a result, without any truth.
 
 Nobody can tell improvement from hallucination where the truth is not known. Two things can be
-told: whether the result still says what the input says (`inconsistency`), and how much it says
-beyond that (`invention`). The second is neither an error nor a bound on it, since detail that is
-missing does not show in it. It says where the picture rests on what the model saw elsewhere, and
-errors are larger there; see `docs/super-resolution.md` for how much.
+told: whether the result still says what the input says (*consistency*), and how much it says
+beyond what interpolation shows (*added detail*). The second is neither an error nor a bound on it,
+since detail that is missing does not show in it. It says where the picture rests on what the model
+saw elsewhere, and errors are larger there; see `docs/super-resolution.md` for how much.
 """
 
 from __future__ import annotations
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from sr.degradations import area_downsample
+from preprocessing.grid import Window
+from sr.resampling import axis_weights
 from sr.rrdb import bicubic_upsample
+from sr.tile_plan import Stretch
+from sr.tiled import Reader, upscale_tile
 
-__all__ = ["HALO_PX", "inconsistency", "invention"]
+__all__ = ["MAPS", "invention_maps"]
 
-HALO_PX = 2
-"""Input pixels around a window that its maps depend on; inside, windows and whole agree."""
+MAPS = ("consistency", "added detail")
+"""What the two bands are called."""
 
 _SCALE = 4
+_HALO_PX = 8  # bicubic looks 2 px far; beyond the rim of nodata as far again for what fills it
 
 
-def inconsistency(result: Tensor, low: Tensor) -> Tensor:
-    """How far the result, seen again at the input's resolution, is from the input.
-
-    Args:
-        result: `(b, c, 4h, 4w)`, in any unit.
-        low: `(b, c, h, w)`, what was enlarged, in the same unit.
-
-    Returns:
-        `(b, 1, h, w)`: absolute difference of the 4x4 means, mean over bands, on the grid of `low`.
-
-    Raises:
-        ValueError: The shapes do not fit together.
-    """
-    _check(result, low)
-    return (area_downsample(result, _SCALE) - low).abs().mean(dim=1, keepdim=True)
-
-
-def invention(result: Tensor, low: Tensor) -> Tensor:
-    """Detail that interpolation of the input does not show.
+def invention_maps(
+    low: Reader,
+    result: Reader,
+    window: Window,
+    *,
+    height: int,
+    width: int,
+    out_height: int,
+    out_width: int,
+    edge_pad: int = _HALO_PX,
+) -> NDArray[np.float32] | None:
+    """Consistency and added detail of a window, the same as cut from those of the whole.
 
     Args:
-        result: `(b, c, 4h, 4w)`, in any unit.
-        low: `(b, c, h, w)`, what was enlarged, in the same unit.
+        low: What was enlarged, in any unit.
+        result: What it became, in the same unit.
+        window: In pixels of the input.
+        height: Rows of the input.
+        width: Columns of the input.
+        out_height: Rows of the result, at least as many.
+        out_width: Columns of the result.
+        edge_pad: Pixels by which the input was mirrored at its edges.
 
     Returns:
-        `(b, 1, h, w)`: root mean square, over the 16 pixels of each input pixel and all bands, of
-        the result minus bicubic interpolation, on the grid of `low`. Two input pixels next to the
-        edge of a window depend on what lies beyond it, see `HALO_PX`.
-
-    Raises:
-        ValueError: The shapes do not fit together.
+        `(2, h, w)` on the grid of the input, None where there is nothing to see. First the absolute
+        difference of input and result, the result averaged over the ground of each input pixel;
+        mean over bands. Then the root mean square, over the same ground and all bands, of the
+        result minus the bicubic enlargement of the input (Keys, a = -0.5, to four times, then to
+        the scale of the result as the network's output is).
     """
-    _check(result, low)
-    added = (result - bicubic_upsample(low, _SCALE)).square()
-    return torch.sqrt(area_downsample(added, _SCALE).mean(dim=1, keepdim=True))
+    row = _stretch(window.row, window.height, height, out_height, edge_pad)
+    col = _stretch(window.col, window.width, width, out_width, edge_pad)
+    there = low(window)
+    smooth = upscale_tile(
+        _bicubic,
+        low,
+        row,
+        col,
+        height=height,
+        width=width,
+        out_height=out_height,
+        out_width=out_width,
+    )
+    high = result(Window(row.begin, col.begin, row.end - row.begin, col.end - col.begin))
+    if there is None or smooth is None or high is None:
+        return None
+    down = _means(window.row, window.height, out_height / height, row)
+    right = _means(window.col, window.width, out_width / width, col)
+    consistency = np.abs(down @ high @ right.T - there).mean(axis=0)
+    added = down @ np.square(high - smooth).mean(axis=0) @ right.T
+    return np.stack([consistency, np.sqrt(added)])
 
 
-def _check(result: Tensor, low: Tensor) -> None:
-    batch, channels, height, width = low.shape
-    expected = (batch, channels, _SCALE * height, _SCALE * width)
-    if tuple(result.shape) != expected:
-        raise ValueError(f"expected a result of shape {expected}, got {tuple(result.shape)}")
+def _bicubic(low: Tensor) -> Tensor:
+    return bicubic_upsample(low, _SCALE)
+
+
+def _stretch(start: int, count: int, length: int, out_length: int, edge_pad: int) -> Stretch:
+    """Pixels of the result over some pixels of the input, and what interpolates them."""
+    begin = start * out_length // length
+    end = -(-(start + count) * out_length // length)
+    return Stretch(
+        first=max(start - _HALO_PX, -edge_pad),
+        last=min(start + count + _HALO_PX, length + edge_pad),
+        begin=begin,
+        end=end,
+        done=end,
+        weight=np.ones(end - begin, np.float32),
+    )
+
+
+def _means(start: int, count: int, step: float, over: Stretch) -> NDArray[np.float32]:
+    """Weights of the result's pixels for area means over pixels of the input."""
+    return axis_weights(start, start + count, step=step, first=over.begin, last=over.end)

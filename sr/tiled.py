@@ -15,7 +15,7 @@ from preprocessing.grid import Window
 from sr.resampling import axis_weights
 from sr.tile_plan import Stretch
 
-__all__ = ["Block", "Reader", "stream_tiles"]
+__all__ = ["Block", "Reader", "stream_tiles", "upscale_tile"]
 
 Reader = Callable[[Window], NDArray[np.float32] | None]
 """Gives the pixels `(c, h, w)` of a window inside the image, None where there is nothing to see."""
@@ -67,8 +67,8 @@ def stream_tiles(
     Yields:
         Finished blocks, row by row.
     """
-    of_rows = [_axis(stretch, rows, height) for stretch in rows]
-    of_cols = [_axis(stretch, cols, width) for stretch in cols]
+    of_rows = [_axis(stretch, height, rows[-1].end) for stretch in rows]
+    of_cols = [_axis(stretch, width, cols[-1].end) for stretch in cols]
     rim = np.zeros((channels, 0, cols[-1].end), np.float32)
     for index in range(max(0, start_row - 1), len(rows)):
         row = rows[index]
@@ -91,9 +91,38 @@ def stream_tiles(
         rim = next_rim
 
 
-def _axis(stretch: Stretch, plan: Sequence[Stretch], length: int) -> Tensor | slice:
+def upscale_tile(
+    upscale: Callable[[Tensor], Tensor],
+    read: Reader,
+    row: Stretch,
+    col: Stretch,
+    *,
+    height: int,
+    width: int,
+    out_height: int,
+    out_width: int,
+) -> NDArray[np.float32] | None:
+    """Upscale one tile by itself, not blended.
+
+    Args:
+        upscale: See `stream_tiles`.
+        read: The image.
+        row: What the tile sees and gives along its rows.
+        col: The same along its columns.
+        height: Rows of the image.
+        width: Columns of the image.
+        out_height: Rows of the result.
+        out_width: Columns of the result.
+
+    Returns:
+        `(c, row.end - row.begin, col.end - col.begin)`, None where there is nothing to see.
+    """
+    of_row, of_col = _axis(row, height, out_height), _axis(col, width, out_width)
+    return _tile(upscale, read, row, col, of_row, of_col, height, width)
+
+
+def _axis(stretch: Stretch, length: int, out_length: int) -> Tensor | slice:
     """How the network's pixels become the asked ones: a slice at four times, else weights."""
-    out_length = plan[-1].end
     if out_length == _SCALE * length:
         first = _SCALE * stretch.first
         return slice(stretch.begin - first, stretch.end - first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from preprocessing.raw_raster import RawRaster
 from sr.layers import Layer, Progress, upscale_layers
 from sr.tiled import Reader
 from sr.upscale import Method, Upscaler
+from sr.upscale_maps import write_maps
 
 __all__ = ["PictureJob"]
 
@@ -30,13 +32,16 @@ class PictureJob:
         path: The picture.
         out: The result; its ending is its format.
         upscaler: The network.
+        maps: Where maps of what the result adds go, a `.tif`, see `sr.upscale_maps`; none if None.
 
     Raises:
         RequestError: The picture cannot be read, or the format cannot hold the result.
     """
 
-    def __init__(self, path: Path, out: Path, upscaler: Upscaler) -> None:
-        self.out, self.upscaler = out, upscaler
+    def __init__(
+        self, path: Path, out: Path, upscaler: Upscaler, *, maps: Path | None = None
+    ) -> None:
+        self.out, self.upscaler, self.maps = out, upscaler, maps
         self._picture = read_picture(path)
         _, self.height, self.width = self._picture.colours.shape
         size = upscaler.options.out_length
@@ -69,6 +74,15 @@ class PictureJob:
             width=self.width,
             progress=progress,
         )
+        if self.maps is None:
+            return self._write(raw, progress)
+        made = self._write_maps(folder, raw, progress)
+        self._write(raw, progress)
+        os.replace(made, self.maps)
+        return self.out
+
+    def _write(self, raw: RawRaster, progress: Progress | None) -> Path:
+        grid, (count, _, _) = self._grid, raw.shape
         plan = blocks(grid)
 
         def finished() -> Iterator[tuple[Window, NDArray[Any]]]:
@@ -82,9 +96,25 @@ class PictureJob:
             finished(),
             height=grid.height,
             width=grid.width,
-            count=bands,
-            dtype=dtype,
-            icc=picture.icc,
+            count=count,
+            dtype=raw.dtype.name,
+            icc=self._picture.icc,
+        )
+
+    def _write_maps(self, folder: Path, raw: RawRaster, progress: Progress | None) -> Path:
+        colours, alpha = _without_hidden_colours(self._picture), self._picture.alpha
+        seen = np.ones(colours.shape[1:], bool) if alpha is None else alpha > 0
+        encoding = _encoding(colours)
+        return write_maps(
+            folder / "maps.tif",
+            Grid(self.height, self.width, Affine.identity()),
+            raw,
+            _reader(colours, encoding),
+            lambda window: seen[window.slices],
+            encoding,
+            count=len(colours),
+            edge_pad=self.upscaler.options.pre_pad,
+            progress=progress,
         )
 
     def _layers(self) -> list[Layer]:
@@ -99,9 +129,13 @@ class PictureJob:
         return layers
 
     def _layer(self, bands: NDArray[Any], first: int, method: Method) -> Layer:
-        encoding = Encoding(bands.dtype.name, 0, float(np.iinfo(bands.dtype).max))
+        encoding = _encoding(bands)
         exact = bands.dtype != np.uint8
         return Layer(first, len(bands), _reader(bands, encoding), encoding.encode, exact, method)
+
+
+def _encoding(bands: NDArray[Any]) -> Encoding:
+    return Encoding(bands.dtype.name, 0, float(np.iinfo(bands.dtype).max))
 
 
 def _reader(bands: NDArray[Any], encoding: Encoding) -> Reader:

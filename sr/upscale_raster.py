@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from preprocessing.raw_raster import RawRaster
 from sr.layers import Layer, Progress, upscale_layers
 from sr.tiled import Reader
 from sr.upscale import Upscaler
+from sr.upscale_maps import write_maps
 
 __all__ = ["RasterJob"]
 
@@ -41,6 +43,7 @@ class RasterJob:
         upscaler: The network.
         value_range: See `RasterSource.open`.
         sensor: See `RasterSource.open`.
+        maps: Where maps of what the result adds go, a `.tif`, see `sr.upscale_maps`; none if None.
 
     Raises:
         RequestError: The raster cannot be read, or the result has another ending.
@@ -54,12 +57,13 @@ class RasterJob:
         *,
         value_range: tuple[float, float] | None = None,
         sensor: str | None = None,
+        maps: Path | None = None,
     ) -> None:
         if out.suffix.lower() not in _TIFF:
             raise RequestError(
                 f"expected a result ending in .tif for the raster {path.name}, got {out.name}"
             )
-        self.out, self.upscaler = out, upscaler
+        self.out, self.upscaler, self.maps = out, upscaler, maps
         self.source = RasterSource.open(
             path, value_range=value_range, sensor=sensor, every_band=True
         )
@@ -97,7 +101,12 @@ class RasterJob:
                 width=source.grid.width,
                 progress=progress,
             )
-            return self._write(raw, read, progress)
+            if self.maps is None:
+                return self._write(raw, read, progress)
+            made = self._write_maps(folder, raw, read, progress)
+            self._write(raw, read, progress)
+            os.replace(made, self.maps)
+            return self.out
 
     def _layers(self, read: Callable[[Window | None], Raster]) -> list[Layer]:
         encoding = self.source.encoding
@@ -111,6 +120,26 @@ class RasterJob:
             )
             for group in self.upscaler.groups(len(self.source.bands))
         ]
+
+    def _write_maps(
+        self,
+        folder: Path,
+        raw: RawRaster,
+        read: Callable[[Window | None], Raster],
+        progress: Progress | None,
+    ) -> Path:
+        count = len(self.source.bands)
+        return write_maps(
+            folder / "maps.tif",
+            self.source.grid,
+            raw,
+            _reader(read, range(count)),
+            lambda window: read(window).valid,
+            self.source.encoding,
+            count=count,
+            edge_pad=self.upscaler.options.pre_pad,
+            progress=progress,
+        )
 
     def _write(
         self, raw: RawRaster, read: Callable[[Window | None], Raster], progress: Progress | None

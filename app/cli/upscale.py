@@ -81,6 +81,9 @@ def upscale(
     bandwise: Annotated[
         bool, typer.Option("--bandwise", help="One band at a time, not three.")
     ] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Also write maps of what the result adds to INPUT.")
+    ] = False,
     value_range: ValueRange = None,
     sensor: Sensor = None,
     resume: Resume = False,
@@ -111,6 +114,7 @@ def upscale(
         allow_pickle=allow_pickle,
         value_range=limits,
         sensor=sensor,
+        maps=maps,
         ext=ext,
         resume=resume,
         overwrite=overwrite,
