@@ -31,6 +31,7 @@ from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import LIFT, NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles
+from sr.invention import MAPS, whole_maps
 from sr.pretrained import load_network, network_sha256
 from sr.rrdb import RRDBNet
 
@@ -151,11 +152,16 @@ def _example(
         shares = correctness(restored[name][None], truth[one], low[one])
         stack = torch.cat([shares.hallucination, shares.improvement, shares.omission])
         maps[name] = stack.nan_to_num(0.0)
+    result = restored[NETWORK]
+    beside = torch.from_numpy(whole_maps(result.numpy(), low[number].numpy()))
+    square = (result - truth[number])[None].square().mean(dim=1, keepdim=True)
+    error = area_downsample(square, truth.shape[-1] // low.shape[-1])[0].sqrt()
     return UpscalingExample(
         source=f"{pairs.source[number]} at {pairs.row[number]}, {pairs.col[number]}",
         truth=truth[number],
         restored=restored,
         correctness=maps,
+        maps=dict(zip((*MAPS, "error"), (*beside, *error), strict=True)),
     )
 
 
@@ -188,10 +194,14 @@ def _record(section: Section) -> dict[str, Any]:
 
 
 def _as_csv(scored: ScoredTiles, index: PairIndex, chosen: NDArray[np.intp]) -> str:
-    """One line a tile and method; empty where the tile has no pixel of the class."""
+    """One line a tile and method; empty where the tile has no pixel of the class.
+
+    Sources are `dataset/place/earlier/later`.
+    """
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(["source", "row", "col", "years", "method", *SCORES])
+    places = ("source", "dataset", "place", "earlier", "later", "row", "col", "years")
+    table.writerow([*places, "method", *SCORES])
     columns = {}
     for method in scored.scores:
         for name, info in SCORES.items():
@@ -200,7 +210,9 @@ def _as_csv(scored: ScoredTiles, index: PairIndex, chosen: NDArray[np.intp]) -> 
                 values = -10 * np.log10(values.clip(1e-10))
             columns[method, name] = np.where(weights > 0, values, np.nan)
     for number, at in enumerate(chosen.tolist()):
-        label = [index.source[at], index.row[at], index.col[at], f"{index.years[at]:.2f}"]
+        source = str(index.source[at])
+        label = [source, index.dataset[at], index.place[at], *source.split("/")[-2:]]
+        label += [index.row[at], index.col[at], f"{index.years[at]:.2f}"]
         for method in scored.scores:
             cells = (float(columns[method, name][number]) for name in SCORES)
             table.writerow([*label, method, *("" if x != x else f"{x:.6g}" for x in cells)])

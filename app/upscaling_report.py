@@ -37,6 +37,8 @@ _MAIN = (
 )
 _BY_CHANGE = tuple(name for name in SCORES if "changed" in name)
 _REST = tuple(name for name in SCORES if name not in _MAIN and name not in _BY_CHANGE)
+_WHITE = 32 / 255
+_LEVELS = 255
 _TESTED = ("psnr_db", "ssim", "perceptual", "spectral_distance_db", *_BY_CHANGE)
 _STYLE = """
 img.chart{width:100%;height:auto;display:block}
@@ -44,7 +46,8 @@ td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
 b.better{color:#1f7a53;font-weight:600}b.worse{color:#a8323f;font-weight:600}
 th.n{white-space:normal;vertical-align:bottom}td.row{white-space:nowrap}
 table.strip td,table.strip th{padding:3px 6px 3px 0;border:0}
-table.strip{width:auto}table.strip img{width:128px;height:128px;display:block}
+table.strip{width:auto;image-rendering:pixelated}
+table.strip img{width:128px;height:128px;display:block}
 """
 _NOTES = (
     "Tiles are restored from their own means over 4x4 pixels. Real low-resolution pictures are "
@@ -78,12 +81,14 @@ class UpscalingExample:
         restored: Like `truth`, by method.
         correctness: By method `(3, n, n)`: hallucination, improvement and omission as red, green
             and blue; black where there is no detail.
+        maps: `(n/4, n/4)` by name: what the network's result adds (`sr.invention`), and its error.
     """
 
     source: str
     truth: Tensor
     restored: Mapping[str, Tensor]
     correctness: Mapping[str, Tensor]
+    maps: Mapping[str, Tensor]
 
 
 def as_markdown(found: Sequence[Section], settings: Mapping[str, Any]) -> str:
@@ -247,9 +252,14 @@ def _examples(examples: Sequence[UpscalingExample]) -> str:
         return ""
     methods = list(examples[0].restored)
     titles = ["truth", *methods, *(f"detail of the {name}" for name in (NETWORK, LIFT))]
+    titles += [f"{name} of the {NETWORK}" for name in examples[0].maps]
     rows = []
     for example in examples:
         maps = [_image(example.correctness[name], "PNG", "shares") for name in (NETWORK, LIFT)]
+        maps += [
+            _image((found / _WHITE).clamp(0, 1).expand(3, -1, -1), "PNG", name)
+            for name, found in example.maps.items()
+        ]
         pictures = [_image(example.truth, "JPEG", "truth")]
         pictures += [_image(example.restored[name], "JPEG", name) for name in methods]
         rows.append(f"<tr><th colspan={len(titles)}>{html.escape(example.source)}</th></tr>")
@@ -258,7 +268,9 @@ def _examples(examples: Sequence[UpscalingExample]) -> str:
     table = f"<div class=scroll><table class=strip><tr>{head}</tr>{''.join(rows)}</table></div>"
     return (
         "<h2>Examples</h2><p>Drawn at random, not by score. Detail: green improvement, blue "
-        f"omission, red hallucination, black where there is none to judge.</p>{figure(table)}"
+        "omission, red hallucination, black where there is none to judge. Consistency, added "
+        f"detail and error: white is {_WHITE * _LEVELS:.0f} grey levels; without the truth only "
+        f"the first two are known (<code>landcast upscale --maps</code>).</p>{figure(table)}"
     )
 
 

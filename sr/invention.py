@@ -19,7 +19,7 @@ from sr.rrdb import bicubic_upsample
 from sr.tile_plan import Stretch
 from sr.tiled import Reader, upscale_tile
 
-__all__ = ["MAPS", "invention_maps"]
+__all__ = ["MAPS", "whole_maps", "window_maps"]
 
 MAPS = ("consistency", "added detail")
 """What the two bands are called."""
@@ -28,7 +28,32 @@ _SCALE = 4
 _HALO_PX = 8  # bicubic looks 2 px far; beyond the rim of nodata as far again for what fills it
 
 
-def invention_maps(
+def whole_maps(result: NDArray[np.float32], low: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Consistency and added detail of an image in memory, see `window_maps`.
+
+    Args:
+        result: `(c, H, W)`, in any unit.
+        low: `(c, h, w)`, what was enlarged, in the same unit; `h <= H`, `w <= W`.
+
+    Returns:
+        `(2, h, w)`.
+    """
+    _, height, width = low.shape
+    _, out_height, out_width = result.shape
+    maps = window_maps(
+        lambda window: low[(slice(None), *window.slices)],
+        lambda window: result[(slice(None), *window.slices)],
+        Window(0, 0, height, width),
+        height=height,
+        width=width,
+        out_height=out_height,
+        out_width=out_width,
+    )
+    assert maps is not None  # the readers give pixels everywhere
+    return maps
+
+
+def window_maps(
     low: Reader,
     result: Reader,
     window: Window,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import torch
@@ -15,7 +16,8 @@ from sr.interpolation import blend
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet
 
-__all__ = ["PSNR_FOLDER", "SHIPPED", "load_network", "network_sha256", "shipped_models"]
+__all__ = ["PSNR_FOLDER", "SHIPPED", "is_pair", "is_shipped", "load_network", "network_sha256"]
+__all__ += ["shipped_models"]
 
 PSNR_FOLDER = "psnr"
 """In the folder of an adversarial network: the PSNR network that it was trained from."""
@@ -26,6 +28,20 @@ _WEIGHTS = "diffusion_pytorch_model.safetensors"
 def shipped_models() -> dict[str, Path]:
     """Model folders that come with the package, by name."""
     return {path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"rrdb*/{_WEIGHTS}"))}
+
+
+def is_shipped(name: str | Path) -> bool:
+    """Whether a name or folder is the shipped network that is used if none is named."""
+    return _located(name).resolve() == SHIPPED.resolve()
+
+
+def is_pair(name: str | Path) -> bool:
+    """Whether a model is a pair of a PSNR and an adversarial network, see `load_network`."""
+    try:
+        config = json.loads((_located(name) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # what is wrong with it, `load_network` tells
+    return isinstance(config, dict) and config.get("alpha") is not None
 
 
 def load_network(

@@ -14,7 +14,7 @@ from preprocessing.grid import Grid, Window
 from preprocessing.io import blocks, write_cog
 from preprocessing.raster import Encoding
 from preprocessing.raw_raster import RawRaster
-from sr.invention import MAPS, invention_maps
+from sr.invention import MAPS, window_maps
 from sr.layers import Progress
 from sr.tiled import Reader
 
@@ -59,7 +59,7 @@ def write_maps(
 
     def maps() -> Iterator[tuple[Window, NDArray[Any], None]]:
         for done, window in enumerate(plan, start=1):
-            found = invention_maps(
+            found = window_maps(
                 read,
                 result,
                 window,

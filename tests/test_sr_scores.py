@@ -15,7 +15,6 @@ from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import LIFT, NETWORK, PERSISTENCE, lanczos_upsample, restore_all
 from sr.evaluation.tile_scores import TileScores, score_tiles, shown
-from sr.invention import HALO_PX, inconsistency, invention
 from sr.lift import ESRGANLift
 from sr.rrdb import RRDBNet, bicubic_upsample
 
@@ -163,42 +162,3 @@ def test_lanczos_keeps_waves_that_bicubic_weakens() -> None:
     assert lanczos_upsample(wave).shape == (1, 1, 128, 128)
     assert lanczos_upsample(wave)[inner].std() > 1.05 * bicubic_upsample(wave, 4)[inner].std()
     assert lanczos_upsample(torch.full((1, 2, 8, 8), 0.3)).sub(0.3).abs().max() < 1e-6
-
-
-def test_invention_is_the_size_of_what_was_added() -> None:
-    low = area_downsample(_scene(), 4)
-    smooth = bicubic_upsample(low, 4)
-    assert invention(smooth, low).max() == 0
-    checks = 0.05 * (2.0 * ((torch.arange(64)[:, None] + torch.arange(64)) % 2) - 1)
-    smooth[:, 1] += checks  # One band of three.
-    added = invention(smooth, low)
-    assert added.shape == (1, 1, 16, 16)
-    torch.testing.assert_close(added, torch.full_like(added, 0.05 / math.sqrt(3)))
-
-
-def test_inconsistency_is_what_the_input_does_not_say() -> None:
-    truth = _scene()
-    low = area_downsample(truth, 4)
-    result = truth.clone()
-    result[:, 1, 8:12, 20:24] -= 0.3
-    found = inconsistency(result, low)
-    assert float(found[0, 0, 2, 5]) == pytest.approx(0.1, rel=1e-4)
-    found[0, 0, 2, 5] = 0
-    assert found.max() < 1e-6
-
-
-def test_maps_of_a_window_are_those_of_the_whole() -> None:
-    truth = _scene()
-    low = area_downsample(truth, 4)
-    part = (..., slice(3, 15), slice(2, 12))
-    inner = (..., slice(HALO_PX, -HALO_PX), slice(HALO_PX, -HALO_PX))
-    result = (..., slice(12, 60), slice(8, 48))
-    for measure in (inconsistency, invention):
-        whole, window = measure(truth, low)[part], measure(truth[result], low[part])
-        torch.testing.assert_close(window[inner], whole[inner], rtol=0, atol=1e-6)
-
-
-def test_maps_ask_for_shapes_that_fit() -> None:
-    for measure in (inconsistency, invention):
-        with pytest.raises(ValueError, match="result of shape"):
-            measure(torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 16, 16))

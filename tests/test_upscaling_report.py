@@ -127,6 +127,11 @@ def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Pat
         rows = list(csv.DictReader(file))
     assert len(rows) == 8 * len(METHODS)
     assert len({row["source"] for row in rows}) == 8
+    for row in rows:
+        parts = (row["dataset"], row["place"], row["earlier"], row["later"])
+        assert "/".join(parts) == row["source"]
+        assert 0 <= float(row["hallucination"]) <= 1
+    assert {row["later"] for row in rows} == {"2002"}
     for method in METHODS:
         mine = [float(row["psnr_db"]) for row in rows if row["method"] == method]
         value, low, high = section["methods"][method]["psnr_db"]
@@ -140,7 +145,9 @@ def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Pat
     page = (tmp_path / "report.html").read_text()
     assert "<place" not in page
     assert "stand-in" in page
-    assert page.count("<img") > 2 * len(METHODS)
+    # Two examples: the truth, all methods, two maps of correctness, three beside the network.
+    assert page.count("<img") == 2 * (1 + len(METHODS) + 2 + 3)
+    assert f"added detail of the {NETWORK}" in page
     assert f"{LIFT} minus {NETWORK}" in report.read_text()
 
 

@@ -31,7 +31,7 @@ def bicubic_network() -> RRDBNet:
 
 def request(source: Path, out: Path, model: str, **how: Any) -> UpscaleRequest:
     """Of the options of a request and of `UpscaleOptions`."""
-    given = {key: how.pop(key) for key in ("resume", "overwrite", "ext") if key in how}
+    given = {key: how.pop(key) for key in ("resume", "overwrite", "ext", "maps") if key in how}
     keep = how.pop("keep_means", None)
     value_range = how.pop("value_range", None)
     options = UpscaleOptions(**how)

@@ -45,6 +45,13 @@ def compare(
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Also read networks from .pth files.")
     ] = False,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            "--alpha",
+            help="Of models that are a PSNR and an adversarial network, also score this blend.",
+        ),
+    ] = None,
     jpeg: Annotated[
         str,
         typer.Option("--jpeg", metavar="Q,Q", help="JPEG qualities 5 to 95, or none, by commas."),
@@ -89,6 +96,7 @@ def compare(
         fit=tuple(fit or ()),
         models=tuple(model or ()),
         allow_pickle=allow_pickle,
+        alpha=alpha,
         levels=levels,
         noise=noise,
         blur_px=blur,

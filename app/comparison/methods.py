@@ -24,7 +24,7 @@ from sr.enhance import (
     sharpen,
 )
 from sr.inference import upscale_batch
-from sr.pretrained import load_network, shipped_models
+from sr.pretrained import is_pair, is_shipped, load_network, shipped_models
 from sr.rrdb import RRDBNet, bicubic_upsample
 
 __all__ = ["BASELINE", "LUT", "Method", "bicubic", "classical_methods", "lut_method", "networks"]
@@ -85,29 +85,51 @@ def lut_method(lut: Lut3D) -> Method:
     return Method(LUT, _AFTER, lambda low: lut.apply(bicubic(low)))
 
 
-def networks(names: Sequence[str], *, allow_pickle: bool = False) -> list[Method]:
+def networks(
+    names: Sequence[str], *, alpha: float | None = None, allow_pickle: bool = False
+) -> list[Method]:
     """Networks, each with the image as it comes and with the noise removed before.
+
+    A model that is a pair of networks is both of them, see `load_network`.
 
     Args:
         names: Shipped names, model folders or checkpoints; all shipped ones if empty.
+        alpha: Share of the adversarial network of one more network of each pair.
         allow_pickle: Also read `.pth` files.
 
     Raises:
         ModelFolderError: See `load_network`.
-        RequestError: A network does not enlarge by four, or two have one name.
+        RequestError: A network does not enlarge by four, two have one name, or alpha is given and
+            no model is a pair.
     """
+    chosen = names or tuple(shipped_models())
+    if alpha is not None and not any(map(is_pair, chosen)):
+        raise RequestError(
+            f"expected a model that is a pair of networks for --alpha, got {', '.join(chosen)}; "
+            "leave --alpha out, or name a model of a training with an adversarial phase"
+        )
     methods: list[Method] = []
-    for name in names or tuple(shipped_models()):
-        network = load_network(name, allow_pickle=allow_pickle)
-        if network.scale != SCALE:
-            raise RequestError(
-                f"expected networks that enlarge by {SCALE}, {name} does by {network.scale}"
-            )
-        short = Path(name).name
-        if short in {method.name for method in methods}:
-            raise RequestError(f"expected models of different names, got {short} twice")
-        methods += _of_network(short, network)
+    for name in chosen:
+        for short, share in _shares(name, alpha):
+            network = load_network(name, alpha=share, allow_pickle=allow_pickle)
+            if network.scale != SCALE:
+                raise RequestError(
+                    f"expected networks that enlarge by {SCALE}, {name} does by {network.scale}"
+                )
+            if short in {method.name for method in methods}:
+                raise RequestError(f"expected models of different names, got {short} twice")
+            methods += _of_network(short, network)
     return methods
+
+
+def _shares(name: str, alpha: float | None) -> list[tuple[str, float | None]]:
+    """Names of the networks of a model, and each one's share of the adversarial network."""
+    short = Path(name).name
+    if not is_pair(name):
+        return [(short, None)]
+    short = "landcast" if is_shipped(name) else short
+    ends: list[tuple[str, float | None]] = [(f"{short} PSNR", 0.0), (f"{short} GAN", 1.0)]
+    return ends if alpha is None else [*ends, (f"{short} alpha {alpha:g}", alpha)]
 
 
 def _of_network(name: str, network: RRDBNet) -> list[Method]:

@@ -32,6 +32,8 @@ class ComparisonRequest:
         models: Shipped names, folders or checkpoints of super-resolution networks; all shipped ones
             if empty.
         allow_pickle: Also read networks from `.pth` files.
+        alpha: Of models that are pairs, also score the network with this share of the adversarial
+            one, between 0 and 1; those ends are scored anyway.
         levels: JPEG qualities of 5 to 95, None for no JPEG, each once.
         noise: Standard deviation of the Gaussian noise, in units of the value range.
         blur_px: Sigma of the blur before sampling, in pixels of the original, 0..1.2.
@@ -51,6 +53,7 @@ class ComparisonRequest:
     fit: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     allow_pickle: bool = False
+    alpha: float | None = None
     levels: tuple[Level, ...] = QUALITIES
     noise: float = 0.02
     blur_px: float = 0.0
@@ -69,6 +72,11 @@ class ComparisonRequest:
         if not LEAST_PX <= self.crop_px <= MOST_PX:
             raise RequestError(
                 f"expected --crop of {LEAST_PX} to {MOST_PX} pixels, got {self.crop_px}"
+            )
+        if self.alpha is not None and not 0 < self.alpha < 1:
+            raise RequestError(
+                f"expected --alpha between 0 and 1, got {self.alpha}; the networks at 0 and 1 are "
+                "scored anyway"
             )
         kept = self.save_degraded
         if kept is not None and (

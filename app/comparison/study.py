@@ -80,7 +80,7 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
         )
     weights = request.perceptual_weights
     distance = FeatureDistance.gabor() if weights is None else FeatureDistance.vgg16(weights)
-    upscalers = networks(request.models, allow_pickle=request.allow_pickle)
+    upscalers = networks(request.models, alpha=request.alpha, allow_pickle=request.allow_pickle)
     tables = _fit(images, others, request, progress)
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(_new_folder(request.out))
@@ -237,6 +237,7 @@ def _settings(
         "files": [image.source.name for image in images],
         "fit": [image.source.name for image in others],
         "models": list(request.models) or "all shipped ones",
+        "alpha": request.alpha,
         "jpeg": [level_name(level) for level in request.levels],
         "noise": request.noise,
         "blur_px": request.blur_px,
