@@ -145,8 +145,8 @@ def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Pat
     page = (tmp_path / "report.html").read_text()
     assert "<place" not in page
     assert "stand-in" in page
-    # Two examples: the truth, all methods, two maps of correctness, three beside the network.
-    assert page.count("<img") == 2 * (1 + len(METHODS) + 2 + 3)
+    # Two charts; of two tiles the truth, all methods, two maps of correctness and three more.
+    assert page.count("<img") == 2 + 2 * (1 + len(METHODS) + 2 + 3)
     assert f"added detail of the {NETWORK}" in page
     assert f"{LIFT} minus {NETWORK}" in report.read_text()
 
