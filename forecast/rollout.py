@@ -32,8 +32,8 @@ def rollout(
     Images live in `scratch` as memory maps; the last one is kept until its successor is
     complete, so a rollout that was killed goes on from there. An image is valid until the next
     one is asked for. Fluctuations of a year (`forecast.fluctuation`) are seen in its image and
-    taken back in the next. A model that takes earlier dates sees each image as the nearest one of the
-    year after it, and as many images before the last are kept as it takes.
+    taken back in the next. A model that takes earlier dates sees each image as the nearest one of
+    the year after it, and as many images before the last are kept as it takes.
 
     Args:
         stepper: Carries an image one year ahead.
