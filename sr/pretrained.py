@@ -27,7 +27,9 @@ _WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 def shipped_models() -> dict[str, Path]:
     """Model folders that come with the package, by name."""
-    return {path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"rrdb*/{_WEIGHTS}"))}
+    return {
+        path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"rrdb*/{_WEIGHTS}"))
+    }
 
 
 def is_shipped(name: str | Path) -> bool:
