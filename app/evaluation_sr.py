@@ -34,6 +34,7 @@ from sr.evaluation.tile_scores import SCORES, score_tiles
 from sr.invention import MAPS, whole_maps
 from sr.pretrained import load_network, network_sha256
 from sr.rrdb import RRDBNet
+from sr.texture_features import load_texture_features
 
 __all__ = ["evaluate_upscaler", "is_upscaler"]
 
@@ -85,6 +86,7 @@ def evaluate_upscaler(
     space = FeatureSpace.gabor()
     if perceptual_weights is not None:
         space = FeatureSpace.vgg16(perceptual_weights)
+    texture = load_texture_features()
     index = PairIndex.of(stores, split)
     units, kinds = resampling_units(index)
     whole = np.flatnonzero(index.complete())
@@ -106,7 +108,10 @@ def evaluate_upscaler(
         scored.add(
             index.dataset[part].tolist(),
             units[part].tolist(),
-            {name: score_tiles(x, truth, low, moved, space) for name, x in restored.items()},
+            {
+                name: score_tiles(x, truth, low, moved, space, texture)
+                for name, x in restored.items()
+            },
         )
         for i in np.flatnonzero(np.isin(np.arange(start, start + len(part)), shown)).tolist():
             examples.append(_example(batch, i, {n: x[i] for n, x in restored.items()}, truth, low))

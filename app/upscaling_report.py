@@ -27,6 +27,7 @@ _MAIN = (
     "psnr_db",
     "ssim",
     "perceptual",
+    "texture",
     "spectral_distance_db",
     "sharpness",
     "consistency",
@@ -39,7 +40,7 @@ _BY_CHANGE = tuple(name for name in SCORES if "changed" in name)
 _REST = tuple(name for name in SCORES if name not in _MAIN and name not in _BY_CHANGE)
 _WHITE = 32 / 255
 _LEVELS = 255
-_TESTED = ("psnr_db", "ssim", "perceptual", "spectral_distance_db", *_BY_CHANGE)
+_TESTED = ("psnr_db", "ssim", "perceptual", "texture", "spectral_distance_db", *_BY_CHANGE)
 _STYLE = """
 img.chart{width:100%;height:auto;display:block}
 td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
@@ -60,6 +61,8 @@ _NOTES = (
     "Improvement, omission and hallucination add up to 1 (opensr-test, Aybar et al. 2024, pixel "
     "by pixel with the normalised difference): nearer the truth's detail, nearer the blurred "
     "input, near neither. Only pixels with detail count.",
+    "Texture distance: of the features that the adversarial networks were trained by; it judges "
+    "them kindly.",
     "Consistency: mean absolute difference between the 4x4 means of the result and the input.",
     "Square brackets are 95 % bootstrap intervals over places, or over blocks of ground where a "
     "dataset has few places; the latter say nothing about other places. Nothing is corrected for "
@@ -107,7 +110,7 @@ def as_markdown(found: Sequence[Section], settings: Mapping[str, Any]) -> str:
         for method, scores in section.scores.items():
             cells = " | ".join(shown(n, scores[n].value) for n in _MAIN)
             lines.append(f"| {section.dataset} | {section.tiles} | {method} | {cells} |")
-    tested = ("psnr_db", "psnr_changed_db", "psnr_unchanged_db", "perceptual")
+    tested = ("psnr_db", "psnr_changed_db", "psnr_unchanged_db", "perceptual", "texture")
     titles = " | ".join(SCORES[n].title for n in tested)
     lines += ["", f"| dataset | difference | {titles} |", "|---" * (2 + len(tested)) + "|"]
     for section in found:

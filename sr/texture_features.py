@@ -61,6 +61,11 @@ class TextureFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
             target = self(real)
         return feature_matching_loss(target, self(fake))
 
+    def distances(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The distance of each image by itself: `(b, 3, h, w)`, 0..1, twice to `(b,)`."""
+        images = zip(real.split(1), fake.split(1), strict=True)
+        return torch.stack([self.distance(a, b) for a, b in images])
+
 
 def load_texture_features(folder: str | Path = SHIPPED_FEATURES) -> TextureFeatures:
     """The features with the weights of a folder, frozen, in float32.

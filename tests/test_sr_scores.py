@@ -17,6 +17,7 @@ from sr.evaluation.restorers import LIFT, NETWORK, PERSISTENCE, lanczos_upsample
 from sr.evaluation.tile_scores import TileScores, score_tiles, shown
 from sr.lift import ESRGANLift
 from sr.rrdb import RRDBNet, bicubic_upsample
+from sr.texture_features import load_texture_features
 
 # Softmin at temperature 0.25 of distances (0, 1, 1): at one corner, one unit from the others.
 AT_A_CORNER = 1 / (1 + 2 * math.exp(-4))
@@ -33,7 +34,7 @@ def _score(estimate: Tensor, truth: Tensor, changed: Tensor | None = None) -> Ti
     low = area_downsample(truth, 4)
     if changed is None:
         changed = torch.zeros(len(low), *low.shape[2:], dtype=torch.bool)
-    return score_tiles(estimate, truth, low, changed, FeatureSpace.gabor())
+    return score_tiles(estimate, truth, low, changed, FeatureSpace.gabor(), load_texture_features())
 
 
 def test_the_truth_itself_is_perfect() -> None:

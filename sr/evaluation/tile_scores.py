@@ -17,6 +17,7 @@ from preprocessing.quality.features import FeatureSpace
 from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
+from sr.texture_features import TextureFeatures
 from sr.validation import gradient_ratio
 
 __all__ = ["SCORES", "ScoreInfo", "TileScores", "score_tiles", "shown"]
@@ -53,6 +54,7 @@ SCORES: dict[str, ScoreInfo] = {
     "psnr_db": ScoreInfo("PSNR, dB", "higher"),
     "ssim": ScoreInfo("SSIM", "higher", digits=3),
     "perceptual": ScoreInfo("perceptual distance", digits=4),
+    "texture": ScoreInfo("texture distance", digits=3),
     "spectral_distance_db": ScoreInfo("spectral distance, dB"),
     "fine_texture_db": ScoreInfo("fine texture, dB", "neither"),
     "sharpness": ScoreInfo("sharpness", "neither"),
@@ -99,14 +101,20 @@ class TileScores:
 
 @torch.inference_mode()
 def score_tiles(
-    estimate: Tensor, truth: Tensor, low: Tensor, changed: Tensor, space: FeatureSpace
+    estimate: Tensor,
+    truth: Tensor,
+    low: Tensor,
+    changed: Tensor,
+    space: FeatureSpace,
+    texture: TextureFeatures,
 ) -> TileScores:
     """Score restored tiles.
 
-    PSNR, SSIM (Wang et al. 2004, Gaussian window of 11 px, range 1), perceptual distance and
-    correctness leave out 4 pixels at the edge, where the input ends. The classes `changed` and
-    `unchanged` are pooled over pixels, everything else is a mean over tiles.
+    PSNR, SSIM (Wang et al. 2004, Gaussian window of 11 px, range 1), perceptual and texture
+    distance and correctness leave out 4 pixels at the edge, where the input ends. The classes
+    `changed` and `unchanged` are pooled over pixels, everything else is a mean over tiles.
 
+    * `texture`: distance of the features that the adversarial networks are trained by.
     * `spectral_distance_db`: root mean square over rings of the difference of the log powers.
     * `fine_texture_db`: estimate minus truth over the upper half of the frequencies.
     * `sharpness`: gradient energy over the truth's.
@@ -120,6 +128,7 @@ def score_tiles(
         low: `(b, 3, n/4, n/4)`, what was restored.
         changed: `(b, n/4, n/4)` bool, where the ground changed.
         space: Of the perceptual distance.
+        texture: Of the texture distance.
     """
     inner = torch.zeros_like(truth[:, :1])
     inner[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = 1
@@ -144,6 +153,7 @@ def score_tiles(
     missing = (again - low).abs().double()
     shares = correctness(estimate, truth, low)
     found = {
+        "texture": texture.distances(_inner(truth), _inner(estimate)),
         "spectral_distance_db": excess.square().mean(dim=1).sqrt(),
         "fine_texture_db": excess[:, excess.shape[1] // 2 :].mean(dim=1),
         "sharpness": gradient_ratio(estimate, truth),
@@ -165,6 +175,10 @@ def _mean(field: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean over the pixels of `(b, 1, h, w)`; NaN where none counts."""
     total = (field.double() * weight).sum(dim=(1, 2, 3))
     return total / weight.double().sum(dim=(1, 2, 3))
+
+
+def _inner(image: Tensor) -> Tensor:
+    return image[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
 
 
 def _inside(field: Tensor) -> Tensor:
