@@ -63,7 +63,7 @@ class TextureFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def distances(self, real: Tensor, fake: Tensor) -> Tensor:
         """The distance of each image by itself: `(b, 3, h, w)`, 0..1, twice to `(b,)`."""
-        images = zip(real.split(1), fake.split(1), strict=True)
+        images = zip(real[:, None], fake[:, None], strict=True)
         return torch.stack([self.distance(a, b) for a, b in images])
 
 
