@@ -297,7 +297,10 @@ def test_an_evaluation_shows_the_history_and_says_so(
         "2 earlier dates that a model saw." in report.read_text()
     )
     lone = PairStore.create(tmp_path / "lone.zarr")
-    lone.append(pairs_of((2004, 2006)))
+    lone.append(replace(pairs_of((2004, 2006)), source=np.array(["lone/place/2004/2006"])))
+    stores = [tmp_path / "pairs.zarr", tmp_path / "lone.zarr"]
+    report = evaluate(model, stores, tmp_path / "both", **how)  # type: ignore[arg-type]
+    assert "lone" not in report.with_suffix(".html").read_text().split("<h2>Settings")[0]
     with pytest.raises(RequestError, match="three dates"):
         evaluate(model, [tmp_path / "lone.zarr"], tmp_path / "none", **how)  # type: ignore[arg-type]
     index = PairIndex.of([tmp_path / "pairs.zarr"], "train")

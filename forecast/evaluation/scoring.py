@@ -149,7 +149,8 @@ def score_methods(
             examples.append(Example.of(pairs, i, members, float(cases.years[i])))
         if progress is not None:
             progress("scoring", done, len(chosen))
-    return Scored(sums, kinds, tuple(examples), sizes, tuple(with_history.tolist()))
+    found = {name: kinds[name] for name in kinds if name in index.dataset[chosen]}
+    return Scored(sums, found, tuple(examples), sizes, tuple(with_history.tolist()))
 
 
 def _ensemble(method: Method, cases: Cases, seed: int) -> Tensor:
