@@ -83,6 +83,8 @@ def export(run: str | Path, folder: str | Path, *, alpha: float | None = None) -
 
 def save_half(network: RRDBNet, folder: Path) -> None:
     """Save a float16 copy of the network as diffusers does: config.json and safetensors."""
-    half = RRDBNet.from_config(network.config)
+    # Where it was read from is nobody's business: diffusers would write the path down.
+    known = {name: value for name, value in network.config.items() if not name.startswith("_")}
+    half = RRDBNet.from_config(known)
     half.load_state_dict(network.state_dict())
     half.half().save_pretrained(folder)

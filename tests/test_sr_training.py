@@ -256,6 +256,9 @@ def test_training_resumes_bit_by_bit_after_a_kill(store: Path, tmp_path: Path) -
     assert any(not torch.equal(halfway[key], apart[key]) for key in apart)
     export(broken, tmp_path / "sharper", alpha=0.9)
     assert RRDBNet.load_config(tmp_path / "sharper")["alpha"] == 0.9
+    configs = [path.read_text() for path in (tmp_path / "sharper").rglob("config.json")]
+    assert len(configs) == 2
+    assert not any(str(tmp_path) in config for config in configs)
     sharper = load_network(tmp_path / "sharper", device=cpu).state_dict()
     given = load_network(broken, alpha=0.9, device=cpu).state_dict()
     assert all(torch.equal(sharper[key], given[key]) for key in given)
