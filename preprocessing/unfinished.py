@@ -22,7 +22,8 @@ def check_free(out: Path, *, resume: bool, overwrite: bool) -> bool:
     """Whether `out` is still to be made.
 
     Returns:
-        False if it is there and `resume` was asked for: it is only there when complete.
+        False if it is there and `resume` was asked for: it is only there when complete. With an
+        interrupted run beside it, which was to replace it, it is still to be made.
 
     Raises:
         OutputExistsError: It is there, or an interrupted run of it, and nothing says what to do.
@@ -32,14 +33,15 @@ def check_free(out: Path, *, resume: bool, overwrite: bool) -> bool:
         raise RequestError(f"expected an existing folder for {out.name}, found no {out.parent}")
     if out.is_dir():
         raise OutputExistsError(f"expected the name of a file to write, {out} is a folder")
-    if out.exists() and not overwrite:
+    begun = _folder(out).exists()
+    if out.exists() and not overwrite and not (resume and begun):
         if resume:
             _log.info("%s is already there", out)
             return False
         raise OutputExistsError(
             f"expected a new name for --out, {out} exists; choose another, or pass --overwrite"
         )
-    if _folder(out).exists() and not (resume or overwrite):
+    if begun and not (resume or overwrite):
         raise OutputExistsError(
             f"an earlier run for {out} was interrupted; pass --resume to continue it or "
             "--overwrite to start again"

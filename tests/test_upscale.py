@@ -50,6 +50,27 @@ def test_killed_run_continues(
     assert not list(tmp_path.glob(".*"))
 
 
+def test_an_interrupted_replacement_is_continued(
+    tmp_path: Path,
+    make_raster: Callable[..., Path],
+    bicubic_model: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, out = make_raster(height=72, width=40), tmp_path / "out.tif"
+    upscale(request(source, out, bicubic_model, tile=16, outscale=2))
+    marks = RawRaster.mark
+    monkeypatch.setattr(RawRaster, "mark", _stopping_at(3, marks))
+    with pytest.raises(KeyboardInterrupt):
+        upscale(request(source, out, bicubic_model, tile=16, overwrite=True))
+    monkeypatch.setattr(RawRaster, "mark", marks)
+    with rasterio.open(out) as old:
+        assert old.shape == (144, 80)
+    upscale(request(source, out, bicubic_model, tile=16, resume=True))
+    with rasterio.open(out) as new:
+        assert new.shape == (288, 160)
+    assert not list(tmp_path.glob(".*"))
+
+
 def _stopping_at(row: int, mark: Callable[..., None]) -> Callable[..., None]:
     def stop(self: RawRaster, name: str, value: int) -> None:
         if value == row:
