@@ -1,3 +1,5 @@
+"""Training of the forecaster."""
+
 from __future__ import annotations
 
 import json
@@ -6,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing import event_accumulator
@@ -16,60 +17,19 @@ from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
 from forecast.training import loop
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from forecast.training.config import TrainingConfig, read_recipe
-from forecast.training.data import Batch, PairData
+from forecast.training.data import Batch
 from forecast.training.export import export_model
 from forecast.training.journal import Journal
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
 from forecast.unet import ForecastUNet
-from preprocessing.config import ConfigError, load_config
 from preprocessing.errors import (
     DivergedError,
-    MissingFileError,
     ModelFolderError,
     OutputExistsError,
     PairStoreError,
 )
-from preprocessing.pair_index import PairIndex
-from preprocessing.pairs import Pairs, PairStore
-
-TINY = TrainingConfig(
-    block_out_channels=(16, 32),
-    attention_levels=0,
-    steps=8,
-    batch_size=2,
-    warmup_steps=2,
-    validate_every=4,
-    validation_pairs=4,
-    validation_members=2,
-    checkpoint_every=4,
-)
-
-
-def make_store(path: Path, n: int = 12) -> Path:
-    """Past tiles with one bright half; the bright half darkens with the years."""
-    generator = np.random.default_rng(1)
-    past = generator.integers(60, 90, (n, 3, 128, 128)).astype(np.uint8)
-    past[..., 64:] += 100
-    years = np.tile([1.0, 4.0], n // 2).astype(np.float32)
-    future = past.astype(np.float32)
-    future[..., 64:] -= 10 * years[:, None, None, None]
-    store = PairStore.create(path)
-    store.append(
-        Pairs(
-            past=past,
-            future=future.astype(np.uint8),
-            valid=np.ones((n, 128, 128), bool),
-            years=years,
-            gsd_m=np.full(n, 10, np.float32),
-            row=np.zeros(n, np.int32),
-            col=np.zeros(n, np.int32),
-            split=(np.arange(n) >= n - 4).astype(np.uint8),
-            source=np.array([f"toy/{i}/2000/2001" for i in range(n)]),
-        )
-    )
-    return path
+from tests.training_cases import TINY, make_store
 
 
 def event_steps(run: Path) -> list[int]:
@@ -236,77 +196,6 @@ def test_refusals(tmp_path: Path) -> None:
         train_forecast([tmp_path / "nothing.zarr"], tmp_path / "new", TINY)
 
 
-def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
-    index = PairIndex.of([make_store(tmp_path / "pairs.zarr")], "train")
-    first, again = PairData(index, seed=1), PairData(index, seed=1)
-    first.batch(0, 4)
-    assert torch.equal(first.batch(7, 4).past, again.batch(7, 4).past)
-    assert not torch.equal(first.batch(7, 4).past, first.batch(8, 4).past)
-
-
-def test_only_pairs_that_are_drawn_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[int] = []
-    read_some = PairStore.read_some
-
-    def counted(store: PairStore, index: Any) -> Pairs:
-        pairs = read_some(store, index)
-        read.append(len(pairs))
-        return pairs
-
-    monkeypatch.setattr(PairStore, "read_some", counted)
-    data = PairData(PairIndex.of([make_store(tmp_path / "pairs.zarr", 100)], "train"), seed=1)
-    data.fingerprint()
-    assert read == []
-    data.batch(0, 4)
-    assert read == [4]
-    data.target_scale(90)
-    assert read == [4, 64, 26]
-
-
-def test_other_pixels_are_other_pairs(tmp_path: Path) -> None:
-    first = make_store(tmp_path / "first.zarr")
-    second = PairStore.create(tmp_path / "second.zarr")
-    pairs = PairStore(first).read()
-    pairs.past[3, 0, 5, 5] += 1
-    second.append(pairs)
-    found = {
-        PairData(PairIndex.of([s], "train"), seed=1).fingerprint() for s in (first, second.location)
-    }
-    assert len(found) == 2
-
-
-def test_augmentation_moves_past_and_future_together(tmp_path: Path) -> None:
-    index = PairIndex.of([make_store(tmp_path / "pairs.zarr")], "train")
-    data = PairData(index, seed=1, colour_jitter=0.0)
-    for step in range(8):
-        batch = data.batch(step, 1)
-        bright = torch.nn.functional.avg_pool2d(batch.past, 4) > 0.5
-        assert (batch.difference[bright] < -0.03).all()
-        assert (batch.difference[~bright].abs() < 1e-6).all()
-
-
-def test_recipes_are_strict(tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text("stepz = 3\n")
-    with pytest.raises(ConfigError, match="unknown key stepz"):
-        load_config(TrainingConfig, recipe)
-    recipe.write_text('steps = "many"\n')
-    with pytest.raises(ConfigError, match="expected int for steps"):
-        load_config(TrainingConfig, recipe)
-    recipe.write_text('objective = "crsp"\n')
-    with pytest.raises(ConfigError, match="objective to be one of crps, mean, flow"):
-        load_config(TrainingConfig, recipe)
-    recipe.write_text("members = 1\n")
-    with pytest.raises(ConfigError, match="members >= 2"):
-        load_config(TrainingConfig, recipe)
-    recipe.write_text("pool_scales = [1, 4]\nlearning_rate = 1\n")
-    assert load_config(TrainingConfig, recipe) == replace(
-        TrainingConfig(), pool_scales=(1, 4), learning_rate=1.0
-    )
-
-
 def test_a_first_step_moves_only_pairs_that_have_time_for_two() -> None:
     model = TINY.build(target_scale=0.1, horizon_years=(1, 4), gsd_m=(10, 10))
     past = torch.full((2, 3, 128, 128), 0.5)
@@ -348,50 +237,6 @@ def test_a_rollout_is_scored_by_where_it_ends() -> None:
     ]
     # Two steps of one each end at two where there is time for two.
     assert moved[0] != pytest.approx(moved[1])
-
-
-def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
-    names = ("tiny", "base", "base-32", "large", "reference")
-    recipes = [read_recipe(name) for name in names]
-    reference = recipes[-1]
-    assert reference.patch_layout == "contiguous"
-    assert not reference.scaled_target
-    with torch.device("meta"):
-        sizes = [
-            sum(
-                p.numel()
-                for p in recipe.build(
-                    target_scale=0.1, horizon_years=(1, 7), gsd_m=(0.6, 90)
-                ).parameters()
-            )
-            for recipe in recipes
-        ]
-    assert [round(size / 1e6, 1) for size in sizes] == [0.9, 3.8, 3.7, 14.8, 276.2]
-    own = tmp_path / "own.toml"
-    own.write_text("steps = 7\n")
-    assert read_recipe(own).steps == 7
-    with pytest.raises(MissingFileError, match="huge"):
-        read_recipe("huge")
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"objective": "flow", "sampler": "ddim"}, "ddim"),
-        ({"objective": "noise"}, "use 'velocity'"),
-        ({"condition_dropout": 0.1}, "condition_dropout"),
-        ({"ema_decay": 5.0}, "ema_decay"),
-        ({"patience": -1}, "patience"),
-        ({"output_size": 48}, "output_size"),
-        ({"members": 1}, "members"),
-        ({"objective": "mean", "sampling_steps": 2}, "sampling_steps"),
-    ],
-)
-def test_recipes_that_would_fail_late_are_refused_at_once(
-    changed: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ValueError, match=said):
-        replace(TINY, **changed)
 
 
 def test_training_that_diverges_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
