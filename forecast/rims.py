@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage import measure
 
 __all__ = ["dissolve_rims"]
 
 _LARGEST_RESIDUAL = 0.04
 _REACHES = (2, 3)
+_SMALLEST_PIECE = 6
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _SQUARE = np.ones((3, 3), dtype=bool)
 
@@ -22,7 +24,8 @@ def dissolve_rims(labels: NDArray[np.int64], image: NDArray[np.float64]) -> NDAr
     Seen finely enough, an edge is a ramp of one or two pixels, which a segmentation takes for an
     object of its own: it would keep its colour where the objects on both sides change. A pixel of
     a thin object is mixed if its colour lies between those of the pixels on its two sides, 2 or 3
-    pixels away in some direction. Roads and hedges have a colour of their own and stay.
+    pixels away in some direction. Roads and hedges have a colour of their own and stay. Pieces of
+    less than 6 pixels that are left of a thin object go to the nearest other one.
 
     Args:
         labels: `(h, w)` segmentation.
@@ -47,7 +50,17 @@ def dissolve_rims(labels: NDArray[np.int64], image: NDArray[np.float64]) -> NDAr
             nearer = np.where(share < 0.5, _shifted(labels, here), _shifted(labels, back))
             result[mixed] = nearer[mixed]
             best[mixed] = residual[mixed]
-    return result
+    return _without_crumbs(result)
+
+
+def _without_crumbs(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the few pixels that are left of an object here and there to the nearest one."""
+    pieces = measure.label(labels, background=-1, connectivity=1)  # type: ignore[no-untyped-call]
+    crumbs = np.bincount(pieces.ravel())[pieces] < _SMALLEST_PIECE
+    if crumbs.all():
+        return labels
+    nearest = ndimage.distance_transform_edt(crumbs, return_distances=False, return_indices=True)
+    return np.asarray(labels[tuple(nearest)])
 
 
 def _solid(labels: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -35,6 +35,16 @@ def test_a_road_stays() -> None:
     np.testing.assert_array_equal(dissolve_rims(labels, image), labels)
 
 
+def test_crumbs_of_a_thin_object_go_to_their_neighbours() -> None:
+    labels, image = two_fields((0.55, 0.55, 0.6))
+    labels[:, 16], labels[:, 17] = 0, 1
+    labels[4:6, 16:18] = 2  # 4 pixels are left of the road here, 16 there
+    labels[12:20, 16:18] = 2
+    result = dissolve_rims(labels, image)
+    assert set(result[4:6, 16:18].flatten()) == {0, 1}
+    assert (result[12:20, 16:18] == 2).all()
+
+
 def test_wide_objects_stay_whatever_their_colour() -> None:
     labels, image = two_fields(tuple(np.add(LEFT, RIGHT) / 2))
     labels, image = labels.repeat(3, axis=1), image.repeat(3, axis=1)
