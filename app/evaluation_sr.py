@@ -32,7 +32,7 @@ from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import LIFT, NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles
 from sr.invention import MAPS, whole_maps
-from sr.pretrained import load_network, network_sha256
+from sr.pretrained import advised_alpha, load_network, network_sha256
 from sr.rrdb import RRDBNet
 from sr.texture_features import load_texture_features
 
@@ -121,7 +121,7 @@ def evaluate_upscaler(
     settings = {
         "model": str(folder),
         "model_sha256": network_sha256(folder),
-        "alpha": alpha,
+        "alpha": advised_alpha(folder) if alpha is None else alpha,
         "stores": [location_of(store) for store in stores],
         "split": split,
         "tiles": len(chosen),

@@ -96,12 +96,13 @@ class UpscalingExample:
 
 def as_markdown(found: Sequence[Section], settings: Mapping[str, Any]) -> str:
     """Scores and differences as two tables."""
+    share = "" if settings["alpha"] is None else f" with alpha {settings['alpha']:g}"
     lines = [
         f"# Upscaling by four on the split `{settings['split']}`",
         "",
         f"{settings['tiles']} tiles of 128 px, restored from their 4x4 means by "
-        f"`{settings['model']}`. Every score, with intervals: `report.html`, `scores.json`; every "
-        f"tile: `tiles.csv`. Perceptual distance: {settings['perceptual']}.",
+        f"`{settings['model']}`{share}. Every score, with intervals: `report.html`, `scores.json`; "
+        f"every tile: `tiles.csv`. Perceptual distance: {settings['perceptual']}.",
         "",
         f"| dataset | tiles | method | {' | '.join(SCORES[n].title for n in _MAIN)} |",
         "|---" * (3 + len(_MAIN)) + "|",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["sha256", "strict", "write_text"]
+__all__ = ["sha256", "share_weights", "strict", "write_text"]
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -17,6 +18,12 @@ def write_text(path: Path, text: str) -> Path:
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
     return path
+
+
+def share_weights(folder: Path) -> None:
+    """Give safetensors of a model folder, which are written for their owner alone, usual rights."""
+    for weights in folder.glob("*.safetensors"):
+        shutil.copymode(folder / "config.json", weights)
 
 
 def strict(value: Any) -> Any:

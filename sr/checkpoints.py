@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from preprocessing.errors import ModelFolderError
+from preprocessing.files import share_weights
 from sr.interpolation import blend
 from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
@@ -88,3 +89,4 @@ def save_half(network: RRDBNet, folder: Path) -> None:
     half = RRDBNet.from_config(known)
     half.load_state_dict(network.state_dict())
     half.half().save_pretrained(folder)
+    share_weights(folder)

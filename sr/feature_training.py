@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.files import share_weights
 from preprocessing.precision import autocast
 from preprocessing.prefetch import prefetched
 from sr.checkpoints import CHECKPOINT, read_checkpoint, save_checkpoint
@@ -28,6 +29,7 @@ __all__ = ["FeatureTrainingConfig", "contrastive_loss", "train_features"]
 
 _LOG = "log.jsonl"
 _FACTOR = 4
+_TILE_PX = 128
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,19 @@ class FeatureTrainingConfig:
     validation_tiles: int = 128
 
     def __post_init__(self) -> None:
-        if self.crop_px % _FACTOR or self.crop_px < 2 ** len(self.widths):
+        if not self.widths or min(self.widths) < 1:
+            raise RequestError(f"features recipe: expected positive widths, got {self.widths}")
+        smallest = 2 ** len(self.widths)
+        if self.crop_px % _FACTOR or not smallest <= self.crop_px <= _TILE_PX:
             raise RequestError(
-                f"features recipe: expected crop_px to be a multiple of {_FACTOR} and at least "
-                f"{2 ** len(self.widths)}, got {self.crop_px}"
+                f"features recipe: expected crop_px to be a multiple of {_FACTOR} from {smallest} "
+                f"to {_TILE_PX}, got {self.crop_px}"
             )
+        for name in ("learning_rate", "temperature", "warmup_steps", "validation_tiles"):
+            if getattr(self, name) <= 0:
+                raise RequestError(
+                    f"features recipe: expected {name} above 0, got {getattr(self, name)}"
+                )
         if min(self.steps, self.checkpoint_every, self.validate_every) < 1 or self.batch_size < 2:
             raise RequestError("features recipe: expected positive steps and at least two tiles")
 
@@ -145,6 +155,7 @@ def train_features(
     half = TextureFeatures.from_config(run.network.config)
     half.load_state_dict(run.network.state_dict())
     half.half().save_pretrained(out)
+    share_weights(out)
     run.network.eval().requires_grad_(False)
     return run.network
 

@@ -39,11 +39,16 @@ def is_shipped(name: str | Path) -> bool:
 
 def is_pair(name: str | Path) -> bool:
     """Whether a model is a pair of a PSNR and an adversarial network, see `load_network`."""
+    return advised_alpha(name) is not None
+
+
+def advised_alpha(name: str | Path) -> float | None:
+    """The share of the adversarial network that a pair advises, None of what is no pair."""
     try:
         config = json.loads((_located(name) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False  # what is wrong with it, `load_network` tells
-    return isinstance(config, dict) and config.get("alpha") is not None
+        return None  # what is wrong with it, `load_network` tells
+    return config.get("alpha") if isinstance(config, dict) else None
 
 
 def load_network(

@@ -98,6 +98,9 @@ class SRTrainingConfig:
             problems.append("batch_size, learning_rate, ema_decay are out of range")
         if min(self.checkpoint_every, self.validate_every, self.validation_tiles) < 1:
             problems.append("intervals and validation_tiles must be positive")
+        weights = (self.pixel_weight, self.adversarial_weight, self.feature_weight)
+        if min(weights) < 0 or self.gan_learning_rate <= 0:
+            problems.append("weights of losses must not be negative, gan_learning_rate positive")
         if not 0 <= self.alpha <= 1:
             problems.append("alpha must lie in 0..1")
         if problems:

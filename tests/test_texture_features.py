@@ -98,13 +98,22 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(store: Path, tmp_path:
     ):
         assert torch.equal(ours, theirs)
     assert [json.loads(x)["step"] for x in (whole / "log.jsonl").open()] == [3, 6]
+    modes = {path.stat().st_mode for path in whole.glob("*.safetensors")}
+    assert modes == {(whole / "config.json").stat().st_mode}
 
 
 def test_recipes_that_cannot_work_are_refused() -> None:
     with pytest.raises(RequestError, match="multiple of 4"):
         FeatureTrainingConfig(crop_px=50)
+    with pytest.raises(RequestError, match="to 128"):
+        FeatureTrainingConfig(crop_px=132)
     with pytest.raises(RequestError, match="at least two tiles"):
         FeatureTrainingConfig(batch_size=1)
+    with pytest.raises(RequestError, match="widths"):
+        FeatureTrainingConfig(widths=())
+    for name in ("learning_rate", "temperature", "validation_tiles"):
+        with pytest.raises(RequestError, match=name):
+            FeatureTrainingConfig(**{name: 0})  # type: ignore[arg-type]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

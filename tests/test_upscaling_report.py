@@ -16,6 +16,7 @@ from preprocessing.errors import MissingFileError, PairStoreError
 from preprocessing.pairs import Pairs, PairStore
 from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, LIFT, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
+from sr.pretrained import PSNR_FOLDER
 from sr.rrdb import RRDBNet
 from tests.conftest import picture
 
@@ -111,6 +112,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     network.save_pretrained(folder)
     return folder
+
+
+def test_the_report_says_which_share_of_a_pair_was_scored(
+    store: Path, model: Path, tmp_path: Path
+) -> None:
+    pair = tmp_path / "pair"
+    network = RRDBNet.from_pretrained(model)
+    network.save_pretrained(pair / PSNR_FOLDER)
+    network.register_to_config(alpha=0.7)
+    network.save_pretrained(pair)
+    for name, alpha, known in (("advised", None, 0.7), ("given", 0.2, 0.2)):
+        report = evaluate_upscaler(
+            pair, [store], tmp_path / name, split="val", pairs=1, alpha=alpha
+        )
+        assert f"with alpha {known}" in report.read_text()
+        assert json.loads((tmp_path / name / "scores.json").read_text())["alpha"] == known
 
 
 def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Path) -> None:

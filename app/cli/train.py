@@ -55,7 +55,14 @@ def sr(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = Fa
 
 
 @train.command(name="features")
-def features(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+def features(
+    stores: _Stores,
+    out: _Model,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="RECIPE", help="TOML file.")
+    ] = None,
+    resume: Resume = False,
+) -> None:
     """Train the features that the ESRGAN's perceptual loss compares."""
     from app.workflows import train_features
 

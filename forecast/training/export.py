@@ -13,6 +13,7 @@ from diffusers.training_utils import EMAModel
 from forecast.baselines import DressedPersistence
 from forecast.training.checkpoint import load_checkpoint
 from forecast.unet import ForecastUNet
+from preprocessing.files import share_weights
 
 __all__ = ["export_model"]
 
@@ -52,6 +53,7 @@ def export_model(
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as name:
         aside = Path(name)
         model.half().save_pretrained(aside)
+        share_weights(aside)
         dressed.save(aside)
         (aside / "training.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         for path in sorted(aside.iterdir(), key=lambda path: path.name == _LAST):
