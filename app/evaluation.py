@@ -127,11 +127,8 @@ def evaluate(
 def _methods(model: str | None, against: Sequence[str], *, members: int) -> list[Method]:
     """The model, its baselines, other models; a further kind of forecast is one more entry."""
     folder = model_folder(model)
-    dressed = DressedPersistence.load(folder)
-    found = [
-        forecaster(_OURS, load_model(folder), members=members),
-        *baselines(dressed, members=members),
-    ]
+    ours = forecaster(_OURS, load_model(folder), members=members)
+    found = [ours, *baselines(DressedPersistence.load(folder), members=members)]
     for other in against:
         taken = {method.name for method in found}
         short = Path(other).name

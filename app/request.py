@@ -156,6 +156,11 @@ def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
         try:
             found = json.loads((out / SCRATCH / "request.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
+            if (out / "run.json").is_file():
+                raise RequestError(
+                    f"expected an interrupted forecast in {out}, it holds a finished one that was "
+                    "asked for with other arguments; choose another folder, or pass --overwrite"
+                ) from err
             raise RequestError(
                 f"expected an interrupted forecast in {out}, found none; start without --resume"
             ) from err

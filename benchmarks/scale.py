@@ -1,7 +1,7 @@
 """Skill and perceptual distance against the ground a tile covers: one model at several extents.
 
     python benchmarks/scale.py manifest.csv --datasets naip_california \
-        --config forecast/recipes/aerial-pairs.toml --steps 500 --out out
+        --config preprocessing/recipes/aerial-pairs.toml --steps 500 --out out
 
 A tile has 128 px, so metres per pixel follow from the extent. Every extent sees the same pairs of
 dates of the same places: those that can be registered at all extents and, for training, that the

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from preprocessing.errors import MissingFileError, RequestError
 
-__all__ = ["ConfigError", "load_config"]
+__all__ = ["ConfigError", "load_config", "load_recipe"]
 
 Config = TypeVar("Config")
 
@@ -45,6 +45,24 @@ def load_config(cls: type[Config], path: str | Path) -> Config:
         return cls(**fitted)
     except ValueError as err:
         raise ConfigError(f"{path}: {err}") from err
+
+
+def load_recipe(cls: type[Config], name: str | Path, shipped: Path) -> Config:
+    """`load_config` of a file, or of `NAME.toml` in the folder `shipped`.
+
+    Raises:
+        MissingFileError: Neither.
+        ConfigError: See `load_config`.
+    """
+    known = {path.stem: path for path in sorted(shipped.glob("*.toml"))}
+    if not Path(name).is_file():
+        if str(name) not in known:
+            raise MissingFileError(
+                f"expected a TOML file or the name of a recipe that ships ({', '.join(known)}), "
+                f"found nothing at {name}"
+            )
+        name = known[str(name)]
+    return load_config(cls, name)
 
 
 def _fit(value: Any, hint: Any, key: str, path: Path) -> Any:

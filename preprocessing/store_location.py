@@ -43,6 +43,11 @@ def open_group(location: str, storage_options: dict[str, Any] | None) -> tuple[A
             missing.
     """
     remote = is_remote(location)
+    if not remote and os.path.isfile(location):
+        raise PairStoreError(
+            f"expected a pair store at {location}, it is a file; a store is the folder that "
+            "'landcast prepare' makes"
+        )
     read_only = (
         location.split("://")[0].lower() in ("http", "https")
         if remote

@@ -42,7 +42,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     path = run / CHECKPOINT
     if not path.is_file():
         raise ModelFolderError(
-            f"expected a training checkpoint at {path}, found none; start without resume"
+            f"expected a training checkpoint at {path}, found none; start without --resume"
         )
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state

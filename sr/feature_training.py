@@ -122,18 +122,17 @@ def train_features(
 
     Raises:
         OutputExistsError: `out` holds a checkpoint and `resume` is False.
-        RequestError: The checkpoint was made with another recipe.
+        RequestError: There is no checkpoint to resume, or it was made with another recipe.
         PairStoreError: No tiles to train or validate on.
     """
     out = Path(out)
-    found = (out / CHECKPOINT).is_file()
-    if found and not resume:
+    if not resume and (out / CHECKPOINT).is_file():
         raise OutputExistsError(f"{out} already holds a training run; resume it or choose another")
     images = read_images(stores, "train")
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(config)
-    if found:
+    if resume:
         run.restore(read_checkpoint(out), out)
     elif (out / _LOG).exists():
         os.remove(out / _LOG)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from preprocessing.config import load_config
+from preprocessing.config import load_recipe
 from preprocessing.errors import RequestError
 from sr.degradations import Degradation
 from sr.rrdb import RRDBNet
@@ -167,8 +167,6 @@ def read_recipe(name: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:
 
     Raises:
         MissingFileError: Neither.
-        RequestError: The file is no TOML, has unknown keys, or values out of range.
+        ConfigError: The file is no TOML, has unknown keys, or values out of range.
     """
-    if not Path(name).is_file() and str(name) in shipped_recipes():
-        return load_config(SRTrainingConfig, _RECIPES / f"{name}.toml")
-    return load_config(SRTrainingConfig, name)
+    return load_recipe(SRTrainingConfig, name, _RECIPES)

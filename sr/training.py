@@ -62,7 +62,7 @@ def train_sr(
             phase) and at the end the model itself (`config.json`, safetensors in float16), which
             `load_network` blends with the one in `psnr/`.
         config: The recipe.
-        resume: Continue from the checkpoint in `out`, or start if there is none yet.
+        resume: Continue from the checkpoint in `out`.
         progress: Called with (steps done, steps in all) after every step.
 
     Returns:
@@ -70,18 +70,17 @@ def train_sr(
 
     Raises:
         OutputExistsError: `out` holds a checkpoint and `resume` is False.
-        RequestError: The checkpoint was made with another recipe, or the recipe's VGG19 weights
-            cannot be read.
+        RequestError: There is no checkpoint to resume, it was made with another recipe, or the
+            recipe's VGG19 weights cannot be read.
         PairStoreError: No tiles to train or validate on.
     """
     out = Path(out)
-    found = (out / CHECKPOINT).is_file()
-    if found and not resume:
+    if not resume and (out / CHECKPOINT).is_file():
         raise OutputExistsError(f"{out} already holds a training run; resume it or choose another")
     images = read_images(stores, "train")
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run.load(out, config) if found else _Run(config)
+    run = _Run.load(out, config) if resume else _Run(config)
     before = _keep_log(out, run.step)
     _logger.info("%d training tiles, %d for validation", len(images), len(held_out))
 

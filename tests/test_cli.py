@@ -192,6 +192,7 @@ def test_stopping_is_code_130(workflows, monkeypatch, capsys):
         ("forecast r.tif --out o --value-range 9,1", "low < high"),
         ("forecast r.tif --out o --resume --overwrite", "--resume or --overwrite"),
         ("forecast r.tif --out o --colour red", "--colour"),
+        ("compare p.png --jpeg 3 --out o", "--jpeg"),
         ("forecasts r.tif", "forecasts"),
         ("train forecast --out m", "PAIRS"),
         ("prepare a.tif --out p.zarr", "EARLIER and LATER"),

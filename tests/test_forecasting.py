@@ -161,6 +161,8 @@ def test_existing_results_are_kept_unless_replaced(
     assert (request.out / "forecast_2022.tif").stat().st_mtime_ns == stamp
     with pytest.raises(OutputExistsError, match="--overwrite"):
         forecast_region(replace(request, seed=9))
+    with pytest.raises(RequestError, match="finished"):
+        forecast_region(replace(request, years=3, resume=True))
     (request.out / "notes.txt").write_text("mine")
     (request.out / "mean_temperature.tif").write_text("mine too")
     forecast_region(replace(request, seed=9, years=1, overwrite=True))

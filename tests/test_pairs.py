@@ -108,6 +108,9 @@ def test_shapes_are_checked() -> None:
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PairStoreError, match="landcast prepare"):
         PairStore(tmp_path / "missing.zarr")
+    (tmp_path / "picture.png").write_bytes(b"no store")
+    with pytest.raises(PairStoreError, match="it is a file"):
+        PairStore(tmp_path / "picture.png")
     zarr.open_group(str(tmp_path / "other.zarr"), mode="w").attrs["format"] = "other/9"
     with pytest.raises(PairStoreError, match="other/9"):
         PairStore(tmp_path / "other.zarr")

@@ -77,6 +77,8 @@ def test_the_loss_is_the_cross_entropy_of_the_right_answer() -> None:
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(store: Path, tmp_path: Path) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    with pytest.raises(RequestError, match="without --resume"):
+        train_features([store], whole, _TINY, resume=True)
     train_features([store], whole, _TINY, resume=False)
 
     def stop(step: int, _: int) -> None:

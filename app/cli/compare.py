@@ -114,9 +114,12 @@ def compare(
 
 def _parse_levels(text: str) -> tuple[int | None, ...]:
     """`10,50,none` to qualities."""
+    known = {str(quality): quality for quality in range(5, 96)}
     try:
-        return tuple(None if part.strip() == "none" else int(part) for part in text.split(","))
-    except ValueError:
+        parts = [part.strip() for part in text.split(",")]
+        return tuple(None if part == "none" else known[part] for part in parts)
+    except KeyError:
         raise typer.BadParameter(
-            f"expected JPEG qualities such as 10,50,none, got '{text}'", param_hint="--jpeg"
+            f"expected JPEG qualities of 5 to 95 such as 10,50,none, got '{text}'",
+            param_hint="--jpeg",
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from forecast.patches import OUTPUT_SIZES, PatchLayout
 from forecast.process import ONE_PASS, NoiseSchedule, Objective, Process, Sampler
 from forecast.unet import ForecastUNet
-from preprocessing.config import load_config
+from preprocessing.config import load_recipe
 
 __all__ = ["TrainingConfig", "read_recipe"]
 
@@ -174,8 +174,6 @@ def read_recipe(name: str | Path) -> TrainingConfig:
 
     Raises:
         MissingFileError: Neither.
-        ConfigError: See `load_config`.
+        ConfigError: See `load_recipe`.
     """
-    shipped = _RECIPES / f"{name}.toml"
-    by_name = not Path(name).is_file() and Path(name).name == str(name) and shipped.is_file()
-    return load_config(TrainingConfig, shipped if by_name else name)
+    return load_recipe(TrainingConfig, name, _RECIPES)
