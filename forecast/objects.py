@@ -78,23 +78,26 @@ def share_noise(noise: Tensor, labels: Tensor) -> Tensor:
     return torch.cat([noise[:, :-shared], totals / counts.sqrt()], dim=1)
 
 
-def settle(change: Tensor, labels: Tensor) -> Tensor:
-    """Let the finest objects change as a whole: the mean of the change over each of them.
+def settle(output: Tensor, labels: Tensor) -> Tensor:
+    """Make a change of what the network answers: objects change as a whole, pixels beside them.
 
-    Changes then end where objects end, and unsure changes do not blur them.
+    The first three channels are the change of objects: their mean over each of the finest ones is
+    taken, so that changes end where objects end, and unsure changes do not blur them. Three more,
+    where there are any, are added as they are: shadows, edges seen from another angle, texture.
 
     Args:
-        change: `(b, c, h, w)`.
-        labels: `(b, s, h, w)` from `object_labels`, the finest first; s may be 0.
+        output: `(b, 3, h, w)` or `(b, 6, h, w)`.
+        labels: `(b, s, h, w)` from `object_labels`, the finest first. With s = 0 nothing is
+            averaged.
 
     Returns:
-        `(b, c, h, w)`, constant within the objects of the first segmentation; `change` where
-        there is none.
+        `(b, 3, h, w)`.
     """
-    if labels.shape[1] == 0:
-        return change
-    totals, counts = _over_objects(change, labels[:, :1].expand(change.shape))
-    return totals / counts
+    change, pixels = output[:, :3], output[:, 3:]
+    if labels.shape[1]:
+        totals, counts = _over_objects(change, labels[:, :1].expand(change.shape))
+        change = totals / counts
+    return change + pixels if pixels.shape[1] else change
 
 
 def _over_objects(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -160,7 +160,7 @@ class RegionStepper:
         ago = torch.tensor([image.years for image in history])
 
         def fused(canvas: Tensor, time: float) -> Tensor:
-            blend = Blend(3, self._height, self._width)
+            blend = Blend(model.output_channels, self._height, self._width)
             for start in range(0, len(self._tiles), self._batch_size):
                 tiles = self._tiles[start : start + self._batch_size]
                 past = torch.from_numpy(

@@ -47,6 +47,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             output (finer outputs have objects of the same size on the ground), the finest
             first, one noise channel each; the other channels, before them, are white. The finest
             objects change as a whole. None for objectives of several passes.
+        pixel_change: Whether the network also answers a change for each pixel, in three more
+            channels; it is added to that of the objects.
         resolution_condition: Whether the metres per pixel are a condition.
         history: Earlier dates that are a condition, beside the past. A forecast may have fewer.
         target_scale: Standard deviation of the training difference, in units of 0..1.
@@ -68,6 +70,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         sampler: Sampler = "default",
         guidance: float = 1.0,
         object_scales: tuple[float, ...] = (),
+        pixel_change: bool = False,
         resolution_condition: bool = False,
         history: int = 0,
         target_scale: float = 0.1,
@@ -83,12 +86,14 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 f"got {object_scales} for '{objective}'"
             )
         Process(objective, noise_schedule)
+        if pixel_change and not object_scales:
+            raise ValueError("expected object_scales with pixel_change, got none")
         levels = len(block_out_channels)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
             sample_size=output_size,
             in_channels=NOISE_CHANNELS + 3 * self.factor**2 + CHANNELS * history,
-            out_channels=3,
+            out_channels=self.output_channels,
             block_out_channels=tuple(block_out_channels),
             layers_per_block=layers_per_block,
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
@@ -110,6 +115,11 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def factor(self) -> int:
         """Image pixels along one pixel of the output: 4, 2 or 1."""
         return TILE_PX // int(self.config.output_size)
+
+    @property
+    def output_channels(self) -> int:
+        """Of the network: 3, and 3 more for the change of pixels."""
+        return 6 if self.config.pixel_change else 3
 
     def condition(self, past: Tensor, history: History | None = None) -> Tensor:
         """What the network sees of the pictures, on unit scale.
@@ -153,7 +163,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Returns:
             `(b, 3, h, w)` float32: the scaled difference (`crps`, `mean`) or what the process
-            asks for.
+            asks for. With `pixel_change` `(b, 6, h, w)`, see `forecast.objects.settle`.
         """
         stacked = torch.cat([noisy, condition], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)

@@ -111,6 +111,14 @@ def test_objects_settle_on_the_mean_of_the_finest_segmentation() -> None:
     torch.testing.assert_close(settle(settled, labels), settled)
 
 
+def test_the_change_of_pixels_is_added_to_that_of_objects() -> None:
+    generator = torch.Generator().manual_seed(5)
+    output = torch.randn((2, 6, 8, 8), generator=generator)
+    labels = torch.randint(0, 4, (2, 1, 8, 8), generator=generator)
+    added = settle(output, labels) - settle(output[:, :3], labels)
+    torch.testing.assert_close(added, output[:, 3:])
+
+
 def test_without_objects_nothing_is_shared() -> None:
     model = ForecastUNet(block_out_channels=(16, 32), attention_levels=0)
     field = torch.randn(1, 3, 32, 32)

@@ -39,11 +39,13 @@ class FakeModel(nn.Module):
         objective: str = "crps",
         scales: tuple[float, ...] = (),
         factor: int = 4,
+        pixels: float = 0.0,
     ) -> None:
         super().__init__()
         self.scales = scales
         self.anchor = nn.Parameter(torch.zeros(()))
-        self.gain, self.noise = gain, noise
+        self.gain, self.noise, self.pixels = gain, noise, pixels
+        self.output_channels = 6 if pixels else 3
         self.process = Process(objective)
         self.factor = factor
         self.config = SimpleNamespace(
@@ -60,7 +62,10 @@ class FakeModel(nn.Module):
         self, noisy: Tensor, condition: Tensor, time: Tensor, years: Tensor, gsd_m: Tensor
     ) -> Tensor:
         low = to_low(from_patches(condition, factor=self.factor), self.factor)
-        return (self.gain * low * years.view(-1, 1, 1, 1) + self.noise * noisy).float()
+        change = (self.gain * low * years.view(-1, 1, 1, 1) + self.noise * noisy).float()
+        return torch.cat([change, self.pixels * noisy[:, :1].expand_as(noisy)], dim=1)[
+            :, : self.output_channels
+        ]
 
 
 def image(height: int, width: int) -> np.ndarray:
@@ -219,3 +224,17 @@ def test_objects_are_those_of_the_region_whatever_the_tiles() -> None:
     inside = change[26:44, 16:54]
     # One object over nine tiles: one value, up to rounding.
     assert float(inside.std()) < 1e-5 < float(change.std())
+
+
+def test_pixels_change_beside_the_objects() -> None:
+    state = image(256, 256)
+    state[:, 100:180, 60:220] = 0.9
+    parts = [
+        run_step(FakeModel(noise=noise, scales=(60.0,), pixels=pixels), state) - state
+        for noise, pixels in ((0.1, 0.02), (0.1, 0.0), (0.0, 0.02))
+    ]
+    both, objects, pixels = (to_low(torch.from_numpy(part)[None])[0] for part in parts)
+    assert float(pixels[2, 26:44, 16:54].std()) > 0.005
+    # Each part has its own median, and that of both is not their sum.
+    offset = (both - objects - pixels).flatten(1)
+    assert float(offset.std(dim=1).max()) < 1e-5

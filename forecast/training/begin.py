@@ -25,6 +25,7 @@ _KEPT = (
     "attention_levels",
     "patch_layout",
     "output_size",
+    "pixel_change",
 )
 
 
