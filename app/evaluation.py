@@ -26,7 +26,7 @@ from preprocessing.files import strict, write_text
 from preprocessing.pair_index import PairIndex, choose_evenly
 from preprocessing.pairs import SPLITS
 from preprocessing.store_location import location_of
-from sr.pretrained import SHIPPED
+from sr.pretrained import shipped_models
 
 __all__ = ["evaluate"]
 
@@ -74,7 +74,8 @@ def evaluate(
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
     if split not in SPLITS:
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
-    if (model == SHIPPED.name and not Path(model).is_dir()) or is_upscaler(model):
+    upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))
+    if upscaler is not None or is_upscaler(model):
         for option, given in (("against", against), ("with-history", with_history)):
             if given:
                 raise RequestError(
@@ -82,7 +83,7 @@ def evaluate(
                     "leave the option out"
                 )
         return evaluate_upscaler(
-            Path(str(model)) if Path(str(model)).is_dir() else SHIPPED,
+            upscaler or Path(str(model)),
             stores,
             out,
             split=split,

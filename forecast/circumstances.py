@@ -1,4 +1,4 @@
-"""What a forecast is told beside the picture: years ahead and metres per pixel."""
+"""What a forecast is told beside the picture: years ahead, metres per pixel, a regional noise."""
 
 from __future__ import annotations
 
@@ -13,15 +13,30 @@ _OCTAVE_SCALE = 10.0
 """One year, or one halving of the resolution, moves the quickest sinusoid by ten radians."""
 
 
-def circumstances(years: Tensor, gsd_m: Tensor | None = None) -> Tensor:
-    """Labels `(b, 2)`: horizons `(b,)` in years and metres per pixel `(b,)`, 0 where not known."""
+def circumstances(
+    years: Tensor, gsd_m: Tensor | None = None, regional: Tensor | None = None
+) -> Tensor:
+    """Labels of a batch.
+
+    Args:
+        years: `(b,)` horizons.
+        gsd_m: `(b,)` metres per pixel, 0 where not known. Default: not known.
+        regional: `(b, k)` standard normal noise that the whole picture shares. Default: k is 0.
+
+    Returns:
+        `(b, 2 + k)`.
+    """
     unknown = torch.zeros_like(years)
     known = unknown if gsd_m is None else gsd_m.to(years).nan_to_num(0.0)
-    return torch.stack([years, known], dim=1)
+    labels = torch.stack([years, known], dim=1)
+    return labels if regional is None else torch.cat([labels, regional.to(labels)], dim=1)
 
 
 class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships no types
     """Sinusoids of the horizon, to which those of the resolution are added, then two layers.
+
+    Noise that the whole picture shares is added by a layer of its own, as in functional generative
+    networks (Alet et al. 2025).
 
     Takes the place of the class embedding of `UNet2DModel`. An unknown resolution adds nothing.
 
@@ -29,19 +44,23 @@ class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships
         channels: Sinusoids of each.
         embedding: Width of the embedding.
         resolution: Whether metres per pixel count.
+        regional: Values of noise that the whole picture shares.
     """
 
-    def __init__(self, channels: int, embedding: int, *, resolution: bool) -> None:
+    def __init__(
+        self, channels: int, embedding: int, *, resolution: bool, regional: int = 0
+    ) -> None:
         super().__init__(channels, embedding, cond_proj_dim=channels if resolution else None)
         self.sinusoids = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.regional = nn.Linear(regional, embedding, bias=False) if regional else None
         if resolution:
             # At first it says nothing, so that weights without it can be trained on.
             nn.init.zeros_(self.cond_proj.weight)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Embed labels `(b, 2)` from `circumstances`: `(b, embedding)`."""
+        """Embed labels `(b, 2 + k)` from `circumstances`: `(b, embedding)`."""
         dtype = self.linear_1.weight.dtype
-        years, gsd_m = labels.float().unbind(dim=1)
+        years, gsd_m = labels[:, :2].float().unbind(dim=1)
         horizon = self.sinusoids(years * _YEARS_SCALE).to(dtype)
         resolution = None
         if self.cond_proj is not None:
@@ -49,4 +68,6 @@ class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships
             known = (gsd_m > 0).unsqueeze(1)
             resolution = (self.sinusoids(octaves * _OCTAVE_SCALE) * known).to(dtype)
         embedded: Tensor = super().forward(horizon, resolution)
+        if self.regional is not None:
+            embedded = embedded + self.regional(labels[:, 2:].to(dtype))
         return embedded

@@ -56,17 +56,18 @@ def predict_tiles(
         labels = model.objects(to_low(past, model.factor))
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
 
-        def denoise(x: Tensor, time: float) -> Tensor:
-            return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m)
+        def denoise(regional: Tensor, x: Tensor, time: float) -> Tensor:
+            return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m, regional)
 
         def noise(source: torch.Generator, number: int = 0) -> Tensor:
             return share_noise(torch.randn(shape, generator=source).to(device), labels)
 
         outputs = []
         for member in range(members):
+            regional = torch.randn((len(past), config.regional_noise), generator=generator)
             on_the_way = torch.Generator().manual_seed(seed * 1_000_003 + member)
             output = sample(
-                denoise,
+                partial(denoise, regional.to(device)),
                 noise(generator),
                 model.process,
                 steps=steps or config.sampling_steps,

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from preprocessing.grid import Window
 
-__all__ = ["ground_noise"]
+__all__ = ["ground_noise", "regional_noise"]
 
 _CELL = 64
+_REGIONAL = 2**63
+"""First counter word of regional noise, which no plane of ground noise reaches."""
 
 
 def ground_noise(
@@ -50,6 +52,14 @@ def ground_noise(
                 :, r0 - top : r1 - top, c0 - left : c1 - left
             ]
     return noise
+
+
+def regional_noise(*, seed: int, member: int, year: int, count: int) -> NDArray[np.float32]:
+    """Standard normal noise `(count,)` that a whole region shares in a year of a member."""
+    key = np.array([seed, member], dtype=np.uint64)
+    counter = np.array([_REGIONAL, year, 0, 0], dtype=np.uint64)
+    generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return generator.standard_normal(count, dtype=np.float32)
 
 
 def _cell(

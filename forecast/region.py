@@ -13,7 +13,7 @@ from torch import Tensor
 from forecast.fluctuation import lasting
 from forecast.history import History
 from forecast.lift import Lift
-from forecast.noise import ground_noise
+from forecast.noise import ground_noise, regional_noise
 from forecast.objects import settle, share_noise
 from forecast.patches import FACTOR, TILE_PX, to_low
 from forecast.sampling import sample
@@ -159,6 +159,15 @@ class RegionStepper:
             plane.copy_(self._low(image.image))
         ago = torch.tensor([image.years for image in history])
 
+        regional = torch.from_numpy(
+            regional_noise(
+                seed=key.seed,
+                member=key.member,
+                year=key.year,
+                count=model.config.regional_noise,
+            )
+        ).to(device)
+
         def fused(canvas: Tensor, time: float) -> Tensor:
             blend = Blend(model.output_channels, self._height, self._width)
             for start in range(0, len(self._tiles), self._batch_size):
@@ -183,6 +192,7 @@ class RegionStepper:
                         past.new_full((len(tiles),), time),
                         past.new_full((len(tiles),), years),
                         past.new_full((len(tiles),), self._gsd_m),
+                        regional.expand(len(tiles), -1),
                     )
                 for tile, values in zip(tiles, output.cpu().numpy(), strict=True):
                     blend.add(tile, values, self._weight)

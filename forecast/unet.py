@@ -49,6 +49,9 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             objects change as a whole. None for objectives of several passes.
         pixel_change: Whether the network also answers a change for each pixel, in three more
             channels; it is added to that of the objects.
+        regional_noise: Values of noise that a whole region shares in a year, as it shares its
+            weather; they scale and shift the features of every block. None for objectives of
+            several passes.
         resolution_condition: Whether the metres per pixel are a condition.
         history: Earlier dates that are a condition, beside the past. A forecast may have fewer.
         target_scale: Standard deviation of the training difference, in units of 0..1.
@@ -71,6 +74,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         guidance: float = 1.0,
         object_scales: tuple[float, ...] = (),
         pixel_change: bool = False,
+        regional_noise: int = 0,
         resolution_condition: bool = False,
         history: int = 0,
         target_scale: float = 0.1,
@@ -86,6 +90,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 f"got {object_scales} for '{objective}'"
             )
         Process(objective, noise_schedule)
+        if regional_noise and objective != "crps":
+            raise ValueError(f"expected regional_noise = 0 for '{objective}', got {regional_noise}")
         if pixel_change and not object_scales:
             raise ValueError("expected object_scales with pixel_change, got none")
         levels = len(block_out_channels)
@@ -94,6 +100,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             sample_size=output_size,
             in_channels=NOISE_CHANNELS + 3 * self.factor**2 + CHANNELS * history,
             out_channels=self.output_channels,
+            resnet_time_scale_shift="scale_shift" if regional_noise else "default",
             block_out_channels=tuple(block_out_channels),
             layers_per_block=layers_per_block,
             down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
@@ -103,7 +110,10 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             attention_head_dim=32,
         )
         self.unet.class_embedding = Circumstances(
-            block_out_channels[0], 4 * block_out_channels[0], resolution=resolution_condition
+            block_out_channels[0],
+            4 * block_out_channels[0],
+            resolution=resolution_condition,
+            regional=regional_noise,
         )
 
     @property
@@ -151,6 +161,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         time: Tensor,
         years: Tensor,
         gsd_m: Tensor | None = None,
+        regional: Tensor | None = None,
     ) -> Tensor:
         """One pass of the network.
 
@@ -160,6 +171,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             time: `(b,)` position on the noise path, 1 is pure noise and 0 is data.
             years: `(b,)` horizon in years.
             gsd_m: `(b,)` metres per pixel of the past, 0 where not known. Default: not known.
+            regional: `(b, k)` standard normal, k being the `regional_noise` of the model.
 
         Returns:
             `(b, 3, h, w)` float32: the scaled difference (`crps`, `mean`) or what the process
@@ -167,7 +179,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         stacked = torch.cat([noisy, condition], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)
-        output: Any = self.unet(stacked, time * 1000.0, class_labels=circumstances(years, gsd_m))
+        labels = circumstances(years, gsd_m, regional)
+        output: Any = self.unet(stacked, time * 1000.0, class_labels=labels)
         return output.sample.float()  # type: ignore[no-any-return]
 
     def guided(
@@ -177,9 +190,10 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         time: Tensor,
         years: Tensor,
         gsd_m: Tensor | None = None,
+        regional: Tensor | None = None,
     ) -> Tensor:
         """`forward`, with the guidance the model is configured for."""
-        output: Tensor = self(noisy, condition, time, years, gsd_m)
+        output: Tensor = self(noisy, condition, time, years, gsd_m, regional)
         weight = float(self.config.guidance)
         if weight == 1.0:
             return output

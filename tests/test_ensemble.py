@@ -33,6 +33,20 @@ def test_members_are_4x4_means_of_the_output(output_size: int, channels: int) ->
     torch.testing.assert_close(members[0], expected)
 
 
+def test_members_differ_by_regional_noise_alone() -> None:
+    torch.manual_seed(0)
+    model = ForecastUNet((16, 32), attention_levels=0, regional_noise=4).eval()
+    past = torch.rand(2, 3, 128, 128)
+    ones = torch.ones(2)
+    noise, condition = torch.zeros(2, 3, 32, 32), model.condition(past)
+    weather = torch.randn(2, 2, 4)
+    with torch.inference_mode():
+        first, second = (model(noise, condition, ones, ones, None, w) for w in weather)
+        again = model(noise, condition, ones, ones, None, weather[0])
+    assert torch.equal(first, again)
+    assert float((first - second).abs().max()) > 1e-3
+
+
 def test_models_that_do_not_say_their_size_answer_32_px(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.noise import ground_noise
+from forecast.noise import ground_noise, regional_noise
 from preprocessing.grid import Window
 
 
@@ -44,3 +44,19 @@ def test_seed_member_year_and_number_change_everything() -> None:
     ):
         other = ground_noise(window, seed=seed, member=member, year=year, number=number)
         assert abs(np.corrcoef(base.ravel(), other.ravel())[0, 1]) < 0.05
+
+
+def test_regional_noise_is_of_seed_member_and_year() -> None:
+    first = regional_noise(seed=1, member=0, year=2020, count=8)
+    assert first.shape == (8,)
+    np.testing.assert_array_equal(first, regional_noise(seed=1, member=0, year=2020, count=8))
+    for seed, member, year in ((2, 0, 2020), (1, 1, 2020), (1, 0, 2021)):
+        other = regional_noise(seed=seed, member=member, year=year, count=8)
+        assert np.abs(other - first).min() > 1e-4
+    cell = ground_noise(Window(0, 0, 64, 64), seed=1, member=0, year=2020)
+    assert not np.isin(first, cell).any()
+    many = np.concatenate(
+        [regional_noise(seed=1, member=m, year=2020, count=8) for m in range(500)]
+    )
+    assert abs(many.mean()) < 5 / np.sqrt(many.size)
+    assert abs(many.std() - 1) < 5 / np.sqrt(2 * many.size)

@@ -49,8 +49,9 @@ class FakeModel(nn.Module):
         self.process = Process(objective)
         self.factor = factor
         self.config = SimpleNamespace(
-            sampling_steps=1, sampler="default", target_scale=0.5, history=0
+            sampling_steps=1, sampler="default", target_scale=0.5, history=0, regional_noise=1
         )
+        self.weather = 0.0
 
     def objects(self, low: Tensor) -> Tensor:
         return object_labels(low, self.scales)
@@ -59,10 +60,17 @@ class FakeModel(nn.Module):
         return to_patches(past, factor=self.factor)
 
     def guided(
-        self, noisy: Tensor, condition: Tensor, time: Tensor, years: Tensor, gsd_m: Tensor
+        self,
+        noisy: Tensor,
+        condition: Tensor,
+        time: Tensor,
+        years: Tensor,
+        gsd_m: Tensor,
+        regional: Tensor,
     ) -> Tensor:
         low = to_low(from_patches(condition, factor=self.factor), self.factor)
-        change = (self.gain * low * years.view(-1, 1, 1, 1) + self.noise * noisy).float()
+        gain = self.gain * years.view(-1, 1, 1, 1) + self.weather * regional.view(-1, 1, 1, 1)
+        change = (gain * low + self.noise * noisy).float()
         return torch.cat([change, self.pixels * noisy[:, :1].expand_as(noisy)], dim=1)[
             :, : self.output_channels
         ]
@@ -238,3 +246,24 @@ def test_pixels_change_beside_the_objects() -> None:
     # Each part has its own median, and that of both is not their sum.
     offset = (both - objects - pixels).flatten(1)
     assert float(offset.std(dim=1).max()) < 1e-5
+
+
+def test_a_region_shares_its_weather() -> None:
+    state = image(260, 196)
+    model = FakeModel()
+    model.weather = 0.05
+    changes = []
+    for member, year in ((0, 2030), (0, 2031), (1, 2030)):
+        stepper = RegionStepper(model, BlockLift(), height=260, width=196, batch_size=3)
+        result = np.empty_like(state)
+        stepper.step(state, result, StepKey(seed=1, member=member, year=year))
+        changes.append(result - state)
+    low = to_low(torch.from_numpy(state)[None])[0, 0].flatten()
+    gains = []
+    for change in changes:
+        moved = to_low(torch.from_numpy(change)[None])[0, 0].flatten()
+        gain = float(torch.cov(torch.stack([low, moved]))[0, 1] / low.var())
+        # One gain for all tiles: the change is that of the brightness, but for the median.
+        assert float((moved - gain * low).std()) < 1e-5
+        gains.append(gain)
+    assert len({round(gain, 4) for gain in gains}) == 3

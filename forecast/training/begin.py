@@ -26,6 +26,7 @@ _KEPT = (
     "patch_layout",
     "output_size",
     "pixel_change",
+    "regional_noise",
 )
 
 

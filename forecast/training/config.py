@@ -35,6 +35,7 @@ class TrainingConfig:
         object_scales: Sizes of objects that change as a whole, for 32 px of output, see
             `forecast.objects`.
         pixel_change: Forecast a change of each pixel beside that of the objects.
+        regional_noise: Values of noise that a whole region shares.
         resolution_condition: Tell the network the metres per pixel.
         gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
             also serves images without georeference.
@@ -81,6 +82,7 @@ class TrainingConfig:
     scaled_target: bool = True
     object_scales: tuple[float, ...] = ()
     pixel_change: bool = False
+    regional_noise: int = 0
     resolution_condition: bool = False
     gsd_dropout: float = 0.1
     history: int = 0
@@ -123,7 +125,9 @@ class TrainingConfig:
         process = Process(self.objective, self.noise_schedule)
         if self.objective not in ONE_PASS:
             process.solver(self.sampler, self.sampling_steps)
-        for name in ("patience", "warmup_steps", "weight_decay", "history"):
+        if self.regional_noise and self.objective != "crps":
+            raise ValueError(f"objective '{self.objective}' needs regional_noise = 0")
+        for name in ("patience", "warmup_steps", "weight_decay", "history", "regional_noise"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in (
@@ -165,6 +169,7 @@ class TrainingConfig:
             sampler=self.sampler,
             object_scales=self.object_scales,
             pixel_change=self.pixel_change,
+            regional_noise=self.regional_noise,
             resolution_condition=self.resolution_condition,
             history=self.history,
             target_scale=target_scale if self.scaled_target else 1.0,

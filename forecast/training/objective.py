@@ -94,6 +94,7 @@ def _members(
     """One member for each past: scaled differences `(n, 3, h, w)`."""
     low = to_low(past, model.factor)
     noise = torch.randn((len(past), NOISE_CHANNELS, *low.shape[-2:]), generator=generator)
+    regional = torch.randn((len(past), model.config.regional_noise), generator=generator)
     labels = model.objects(low)
     output = model(
         share_noise(noise.to(past.device), labels),
@@ -101,6 +102,7 @@ def _members(
         past.new_ones(len(past)),
         years,
         gsd_m,
+        regional.to(past.device),
     )
     return settle(output, labels)
 
