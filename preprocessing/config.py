@@ -54,7 +54,7 @@ def load_recipe(cls: type[Config], name: str | Path, shipped: Path) -> Config:
         MissingFileError: Neither.
         ConfigError: See `load_config`.
     """
-    known = {path.stem: path for path in sorted(shipped.glob("*.toml"))}
+    known = dict(sorted((path.stem, path) for path in shipped.glob("*.toml")))
     if not Path(name).is_file():
         if str(name) not in known:
             raise MissingFileError(

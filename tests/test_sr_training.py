@@ -178,14 +178,15 @@ def test_batches_depend_on_seed_and_step_alone(store: Path) -> None:
 
 def test_recipes_that_ship_are_read_by_name() -> None:
     names = ["rrdb1", "rrdb16", "rrdb23", "rrdb4"]
-    assert shipped_recipes() == names
+    assert shipped_recipes() == [*names, "rrdb4-jpeg"]
+    assert read_recipe("rrdb4-jpeg").jpeg_share > 0
     recipes = [read_recipe(name) for name in names]
     assert [recipe.depths[-1] for recipe in recipes] == [1, 16, 23, 4]
     assert len({(recipe.psnr_steps, recipe.gan_steps) for recipe in recipes}) == 1
     assert read_recipe() == recipes[1]
     assert recipes[1].depth_at(0) == 4
     assert recipes[1].depth_at(recipes[1].total_steps) == 16
-    with pytest.raises(MissingFileError, match=r"rrdb1, rrdb16, rrdb23, rrdb4.*rrdb2"):
+    with pytest.raises(MissingFileError, match=r"rrdb1, rrdb16, rrdb23, rrdb4, rrdb4-jpeg.*rrdb2"):
         read_recipe("rrdb2")
 
 
