@@ -53,14 +53,14 @@ def predict_tiles(
     with autocast(device):
         condition = model.condition(past, history)
         generator = torch.Generator().manual_seed(seed)
-        labels = model.objects(to_low(past, model.factor))
+        segments = model.segments(to_low(past, model.factor))
         shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
 
         def denoise(regional: Tensor, x: Tensor, time: float) -> Tensor:
             return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m, regional)
 
         def noise(source: torch.Generator, number: int = 0) -> Tensor:
-            return share_noise(torch.randn(shape, generator=source).to(device), labels)
+            return share_noise(torch.randn(shape, generator=source).to(device), segments)
 
         outputs = []
         for member in range(members):
@@ -74,6 +74,7 @@ def predict_tiles(
                 sampler=sampler or config.sampler,
                 further=partial(noise, on_the_way),
             )
-            outputs.append(to_low(settle(output, labels), FACTOR // model.factor))
+            whole, within = settle(output, segments)
+            outputs.append(to_low(whole + within, FACTOR // model.factor))
     scaled = torch.stack(outputs).float()
     return scaled * float(config.target_scale)

@@ -3,12 +3,15 @@
 Land changes object by object: a field is ploughed as a whole, a roof is new as a whole. Noise that
 differs from pixel to pixel leaves it to the network to find out what belongs together, and a small
 network answers with soft blobs. So noise is shared within objects seen in the picture, and so is
-the change that is made of it; the network is left to decide what an object becomes.
+the change that is made of it; the network is left to decide what an object becomes. What differs
+within an object (a stand in a wood, a shadow, a wet corner) differs by its parts, seen in the
+picture as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,13 +20,33 @@ from torch import Tensor
 
 from forecast.rims import dissolve_rims
 
-__all__ = ["object_labels", "settle", "share_noise"]
+__all__ = ["Segments", "segment", "settle", "share_noise"]
 
 _SMOOTHING = 0.4
 _SMALLEST = 3
 
 
-def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Tensor:
+@dataclass(frozen=True)
+class Segments:
+    """What images are made of, on the CPU; labels of one segmentation count from 0.
+
+    Attributes:
+        objects: `(b, s, h, w)` int64, one segmentation for each scale.
+        parts: `(b, p, h, w)` int64, the parts of objects; p is 1, or 0 where there are none.
+    """
+
+    objects: Tensor
+    parts: Tensor
+
+    @property
+    def all(self) -> Tensor:
+        """`(b, s + p, h, w)`."""
+        return torch.cat([self.objects, self.parts], dim=1)
+
+
+def segment(
+    low: Tensor, scales: Sequence[float], *, part_scale: float = 0.0, finer: int = 1
+) -> Segments:
     """Segment images into objects of similar colour (Felzenszwalb and Huttenlocher 2004).
 
     Images that are equal, as the members of an ensemble start from, are segmented once.
@@ -32,45 +55,47 @@ def object_labels(low: Tensor, scales: Sequence[float], *, finer: int = 1) -> Te
         low: `(b, 3, h, w)`, 0..1.
         scales: How large the objects are, one segmentation each; the constant k of the paper for
             images in grey levels of 255.
+        part_scale: Likewise of the parts, which are as small as the output can show; none if 0.
         finer: Pixels of `low` along one pixel that `scales` are meant for. Smoothing and smallest
-            size follow, so that about as many objects are found, and rims are dissolved.
-
-    Returns:
-        `(b, len(scales), h, w)` int64 on the CPU; labels of one segmentation count from 0.
+            size of objects follow, so that about as many are found, and rims are dissolved.
     """
     images = low.detach().float().cpu().permute(0, 2, 3, 1).numpy().astype(np.float64)
-    labels = np.empty((len(low), len(scales), *low.shape[-2:]), dtype=np.int64)
+    ks = [*scales, *([part_scale] if part_scale else [])]
+    labels = np.empty((len(low), len(ks), *low.shape[-2:]), dtype=np.int64)
     first: dict[bytes, int] = {}
     for item, image in enumerate(images):
         same = first.setdefault(image.tobytes(), item)
         if same < item:
             labels[item] = labels[same]
             continue
-        for index, scale in enumerate(scales):
-            objects = felzenszwalb(
+        for index, k in enumerate(ks):
+            whole = index < len(scales)
+            found = felzenszwalb(
                 image,
-                scale=scale,
-                sigma=_SMOOTHING * finer,
-                min_size=_SMALLEST * finer**2,
+                scale=k,
+                sigma=_SMOOTHING * (finer if whole else 1),
+                min_size=_SMALLEST * (finer**2 if whole else 1),
                 channel_axis=-1,
             )
-            labels[item, index] = dissolve_rims(objects, image) if finer > 1 else objects
-    return torch.from_numpy(labels)
+            labels[item, index] = dissolve_rims(found, image) if whole and finer > 1 else found
+    cut = torch.from_numpy(labels)
+    return Segments(cut[:, : len(scales)], cut[:, len(scales) :])
 
 
-def share_noise(noise: Tensor, labels: Tensor) -> Tensor:
-    """Give the last channels of white noise one value for each object.
+def share_noise(noise: Tensor, segments: Segments) -> Tensor:
+    """Give the last channels of white noise one value for each object, and for each part.
 
     The value is the sum over the object divided by the root of its size, so every pixel is
     standard normal still, and objects are independent of each other.
 
     Args:
         noise: `(b, c, h, w)` standard normal.
-        labels: `(b, s, h, w)` from `object_labels`, s <= c.
+        segments: With s + p <= c segmentations.
 
     Returns:
-        `(b, c, h, w)`: the first c - s channels as they were, the others shared.
+        `(b, c, h, w)`: the first c - s - p channels as they were, the others shared.
     """
+    labels = segments.all
     shared = labels.shape[1]
     if shared == 0:
         return noise
@@ -78,26 +103,30 @@ def share_noise(noise: Tensor, labels: Tensor) -> Tensor:
     return torch.cat([noise[:, :-shared], totals / counts.sqrt()], dim=1)
 
 
-def settle(output: Tensor, labels: Tensor) -> Tensor:
-    """Make a change of what the network answers: objects change as a whole, pixels beside them.
+def settle(output: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+    """Let the finest objects change as a whole, and their parts beside them.
 
-    The first three channels are the change of objects: their mean over each of the finest ones is
-    taken, so that changes end where objects end, and unsure changes do not blur them. Three more,
-    where there are any, are added as they are: shadows, edges seen from another angle, texture.
+    What the network answers is replaced by its mean over each object. Changes then end where
+    objects end, and unsure changes do not blur them.
 
     Args:
-        output: `(b, 3, h, w)` or `(b, 6, h, w)`.
-        labels: `(b, s, h, w)` from `object_labels`, the finest first. With s = 0 nothing is
-            averaged.
+        output: `(b, 3, h, w)`, or `(b, 6, h, w)` where there are parts.
+        segments: Of the images. Without objects nothing is averaged.
 
     Returns:
-        `(b, 3, h, w)`.
+        Two fields `(b, 3, h, w)` that add up to the change: that of objects, constant within the
+        finest of them, and that of parts, zero where there are none.
     """
-    change, pixels = output[:, :3], output[:, 3:]
-    if labels.shape[1]:
-        totals, counts = _over_objects(change, labels[:, :1].expand(change.shape))
-        change = totals / counts
-    return change + pixels if pixels.shape[1] else change
+    change, within = output[:, :3], output[:, 3:]
+    if segments.objects.shape[1] == 0:
+        return change, torch.zeros_like(change)
+    whole = _means(change, segments.objects[:, :1])
+    return whole, _means(within, segments.parts) if within.shape[1] else torch.zeros_like(whole)
+
+
+def _means(values: Tensor, labels: Tensor) -> Tensor:
+    totals, counts = _over_objects(values, labels.expand(values.shape))
+    return totals / counts
 
 
 def _over_objects(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -135,8 +135,8 @@ class RegionStepper:
             `(3, h, w)` the part of the change that is of this step alone (`forecast.fluctuation`),
             on the model's output grid.
         """
-        difference = self._difference(state, key, years, history[: self.history], tick)
-        fluctuation = difference - lasting(difference)
+        whole, difference = self._difference(state, key, years, history[: self.history], tick)
+        fluctuation = difference - lasting(whole)
         if passing is not None:
             difference = difference - passing
         for block in self._blocks:
@@ -152,7 +152,8 @@ class RegionStepper:
         years: float,
         history: Sequence[EarlierImage],
         tick: Tick | None,
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The change of whole objects, and all of the change: `(3, h, w)`, output grid."""
         model, device = self._model, next(self._model.parameters()).device
         earlier = torch.empty(len(history), 3, self._height, self._width)
         for plane, image in zip(earlier, history, strict=True):
@@ -201,13 +202,13 @@ class RegionStepper:
             return torch.from_numpy(blend.image())
 
         everything = Window(0, 0, self._height, self._width)
-        labels = model.objects(self._low(state)[None])
+        segments = model.segments(self._low(state)[None])
 
         def noise(number: int) -> Tensor:
             plane = ground_noise(
                 everything, seed=key.seed, member=key.member, year=key.year, number=number
             )
-            return share_noise(torch.from_numpy(plane)[None], labels)[0]
+            return share_noise(torch.from_numpy(plane)[None], segments)[0]
 
         scaled = sample(
             fused,
@@ -217,9 +218,11 @@ class RegionStepper:
             sampler=model.config.sampler,
             further=noise,
         )
-        return anchored(
-            settle(scaled[None], labels)[0].numpy() * np.float32(model.config.target_scale)
+        whole, within = (
+            part[0].numpy() * np.float32(model.config.target_scale)
+            for part in settle(scaled[None], segments)
         )
+        return anchored(whole), anchored(whole + within)
 
     def _low(self, state: NDArray[np.float32]) -> Tensor:
         """Block means of the whole state on the output grid, `(3, h, w)`, read block by block."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from forecast.circumstances import Circumstances, circumstances
 from forecast.history import CHANNELS, History
-from forecast.objects import object_labels
+from forecast.objects import Segments, segment
 from forecast.patches import FACTOR, OUTPUT_SIZES, TILE_PX, PatchLayout, to_low, to_patches
 from forecast.process import NoiseSchedule, Objective, Process, Sampler
 
@@ -47,8 +47,9 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             output (finer outputs have objects of the same size on the ground), the finest
             first, one noise channel each; the other channels, before them, are white. The finest
             objects change as a whole. None for objectives of several passes.
-        pixel_change: Whether the network also answers a change for each pixel, in three more
-            channels; it is added to that of the objects.
+        part_scale: Likewise the size of the parts of objects, but in pixels of the output: they
+            have a noise channel of their own, after those of the objects, and change beside
+            them, by three more output channels. None if 0.
         regional_noise: Values of noise that a whole region shares in a year, as it shares its
             weather; they scale and shift the features of every block. None for objectives of
             several passes.
@@ -73,7 +74,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         sampler: Sampler = "default",
         guidance: float = 1.0,
         object_scales: tuple[float, ...] = (),
-        pixel_change: bool = False,
+        part_scale: float = 0.0,
         regional_noise: int = 0,
         resolution_condition: bool = False,
         history: int = 0,
@@ -92,8 +93,11 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Process(objective, noise_schedule)
         if regional_noise and objective != "crps":
             raise ValueError(f"expected regional_noise = 0 for '{objective}', got {regional_noise}")
-        if pixel_change and not object_scales:
-            raise ValueError("expected object_scales with pixel_change, got none")
+        if part_scale and not 1 <= len(object_scales) < NOISE_CHANNELS:
+            raise ValueError(
+                f"expected 1 to {NOISE_CHANNELS - 1} object scales with a part_scale, "
+                f"got {object_scales}"
+            )
         levels = len(block_out_channels)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
@@ -128,8 +132,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def output_channels(self) -> int:
-        """Of the network: 3, and 3 more for the change of pixels."""
-        return 6 if self.config.pixel_change else 3
+        """Of the network: 3, and 3 more for the parts of objects."""
+        return 6 if self.config.part_scale else 3
 
     def condition(self, past: Tensor, history: History | None = None) -> Tensor:
         """What the network sees of the pictures, on unit scale.
@@ -150,9 +154,14 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         scale = float(self.config.target_scale)
         return torch.cat([patches, known.channels(low, self.config.history, scale=scale)], dim=1)
 
-    def objects(self, low: Tensor) -> Tensor:
-        """Objects of images `(b, 3, h, w)` in 0..1: labels `(b, s, h, w)`, see `object_labels`."""
-        return object_labels(low, self.config.object_scales, finer=FACTOR // self.factor)
+    def segments(self, low: Tensor) -> Segments:
+        """Objects of images `(b, 3, h, w)` in 0..1, and their parts."""
+        return segment(
+            low,
+            self.config.object_scales,
+            part_scale=self.config.part_scale,
+            finer=FACTOR // self.factor,
+        )
 
     def forward(
         self,
@@ -175,7 +184,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Returns:
             `(b, 3, h, w)` float32: the scaled difference (`crps`, `mean`) or what the process
-            asks for. With `pixel_change` `(b, 6, h, w)`, see `forecast.objects.settle`.
+            asks for. With a `part_scale` `(b, 6, h, w)`, see `forecast.objects.settle`.
         """
         stacked = torch.cat([noisy, condition], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)

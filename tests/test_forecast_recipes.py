@@ -71,7 +71,7 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
         ({"patience": -1}, "patience"),
         ({"output_size": 48}, "output_size"),
         ({"members": 1}, "members"),
-        ({"pixel_change": True}, "object_scales"),
+        ({"part_scale": 6.0}, "object_scales"),
         ({"objective": "flow", "regional_noise": 4}, "regional_noise"),
         ({"regional_noise": -1}, "regional_noise"),
         ({"objective": "mean", "sampling_steps": 2}, "sampling_steps"),

@@ -8,7 +8,7 @@ import torch
 from skimage.segmentation import felzenszwalb
 
 from forecast import objects
-from forecast.objects import object_labels, settle, share_noise
+from forecast.objects import Segments, segment, settle, share_noise
 from forecast.unet import ForecastUNet
 
 
@@ -22,7 +22,7 @@ def fields() -> torch.Tensor:
 
 
 def test_flat_fields_are_the_objects() -> None:
-    labels = object_labels(fields(), (60.0,))[0, 0]
+    labels = segment(fields(), (60.0,)).objects[0, 0]
     # The smoothing makes slivers of two pixels where fields meet.
     inside = [
         labels[rows, cols].unique().tolist()
@@ -36,14 +36,14 @@ def test_flat_fields_are_the_objects() -> None:
 def test_larger_scales_give_larger_objects() -> None:
     generator = torch.Generator().manual_seed(0)
     low = (fields() + 0.03 * torch.randn((1, 3, 32, 32), generator=generator)).clamp(0, 1)
-    small, large = object_labels(low, (2.0, 100.0))[0]
+    small, large = segment(low, (2.0, 100.0)).objects[0]
     assert len(small.unique()) > 3 * len(large.unique())
 
 
 def test_equal_images_are_segmented_once(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(1)
     low = torch.rand((2, 3, 32, 32), generator=generator)
-    apart = torch.cat([object_labels(image[None], (10.0, 60.0)) for image in low])
+    apart = torch.cat([segment(image[None], (10.0, 60.0)).objects for image in low])
     asked = []
 
     def counted(image: np.ndarray, **options: object) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_equal_images_are_segmented_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(objects, "felzenszwalb", counted)
     assert torch.equal(
-        object_labels(low.repeat(3, 1, 1, 1), (10.0, 60.0)), apart.repeat(3, 1, 1, 1)
+        segment(low.repeat(3, 1, 1, 1), (10.0, 60.0)).objects, apart.repeat(3, 1, 1, 1)
     )
     assert len(asked) == 4
 
@@ -64,7 +64,7 @@ def test_a_finer_picture_has_as_many_objects() -> None:
     counts = []
     for finer in (1, 2, 4):
         low = torch.nn.functional.avg_pool2d(picture, 4 // finer)
-        counts.append(len(object_labels(low, (2.0,), finer=finer)[0, 0].unique()))
+        counts.append(len(segment(low, (2.0,), finer=finer).objects[0, 0].unique()))
     assert max(counts) < 2 * min(counts), counts
 
 
@@ -72,7 +72,7 @@ def test_shared_noise_is_the_normalised_sum_over_each_object() -> None:
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn((2, 3, 8, 8), generator=generator)
     labels = torch.randint(0, 5, (2, 2, 8, 8), generator=generator)
-    shared = share_noise(noise, labels)
+    shared = share_noise(noise, Segments(labels[:, :1], labels[:, 1:]))
     assert torch.equal(shared[:, 0], noise[:, 0])
     for item in range(2):
         for channel in range(2):
@@ -87,9 +87,9 @@ def test_shared_noise_is_the_normalised_sum_over_each_object() -> None:
 
 def test_shared_noise_stays_standard_normal_and_objects_independent() -> None:
     draws = 4000
-    labels = object_labels(fields(), (60.0,)).repeat(draws, 1, 1, 1)
+    labels = segment(fields(), (60.0,)).objects.repeat(draws, 1, 1, 1)
     noise = torch.randn((draws, 1, 32, 32), generator=torch.Generator().manual_seed(2))
-    values = share_noise(noise, labels)[:, 0, (0, 0, 31), (0, 31, 31)]
+    values = share_noise(noise, Segments(labels, labels[:, :0]))[:, 0, (0, 0, 31), (0, 31, 31)]
     # Standard errors at 4000 draws: 0.011 of a deviation, 0.016 of a correlation.
     torch.testing.assert_close(values.std(dim=0), torch.ones(3), atol=0.05, rtol=0)
     correlation = torch.corrcoef(values.T) - torch.eye(3)
@@ -100,7 +100,8 @@ def test_objects_settle_on_the_mean_of_the_finest_segmentation() -> None:
     generator = torch.Generator().manual_seed(4)
     change = torch.randn((2, 3, 8, 8), generator=generator)
     labels = torch.randint(0, 4, (2, 2, 8, 8), generator=generator)
-    settled = settle(change, labels)
+    settled, within = settle(change, Segments(labels, labels[:, :0]))
+    assert not within.any()
     for item in range(2):
         for label in range(4):
             inside = labels[item, 0] == label
@@ -108,24 +109,35 @@ def test_objects_settle_on_the_mean_of_the_finest_segmentation() -> None:
             torch.testing.assert_close(
                 settled[item][:, inside], expected.expand(3, int(inside.sum()))
             )
-    torch.testing.assert_close(settle(settled, labels), settled)
 
 
-def test_the_change_of_pixels_is_added_to_that_of_objects() -> None:
+def test_parts_change_beside_their_objects() -> None:
     generator = torch.Generator().manual_seed(5)
     output = torch.randn((2, 6, 8, 8), generator=generator)
-    labels = torch.randint(0, 4, (2, 1, 8, 8), generator=generator)
-    added = settle(output, labels) - settle(output[:, :3], labels)
-    torch.testing.assert_close(added, output[:, 3:])
+    labels = torch.randint(0, 4, (2, 3, 8, 8), generator=generator)
+    whole, within = settle(output, Segments(labels[:, :2], labels[:, 2:]))
+    none = labels[:, :0]
+    torch.testing.assert_close(whole, settle(output[:, :3], Segments(labels[:, :2], none))[0])
+    torch.testing.assert_close(within, settle(output[:, 3:], Segments(labels[:, 2:], none))[0])
+
+
+def test_parts_are_finer_than_objects() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.02 * torch.randn((1, 3, 64, 64), generator=generator)
+    low = fields().repeat_interleave(2, 2).repeat_interleave(2, 3) + noise
+    found = segment(low, (60.0,), part_scale=2.0, finer=2)
+    assert found.objects.shape == found.parts.shape == (1, 1, 64, 64)
+    assert len(found.parts.unique()) > 10 * len(found.objects.unique())
+    assert segment(low, (60.0,), finer=2).parts.shape == (1, 0, 64, 64)
 
 
 def test_without_objects_nothing_is_shared() -> None:
     model = ForecastUNet(block_out_channels=(16, 32), attention_levels=0)
     field = torch.randn(1, 3, 32, 32)
-    labels = model.objects(fields())
-    assert labels.shape == (1, 0, 32, 32)
-    assert torch.equal(share_noise(field, labels), field)
-    assert torch.equal(settle(field, labels), field)
+    segments = model.segments(fields())
+    assert segments.all.shape == (1, 0, 32, 32)
+    assert torch.equal(share_noise(field, segments), field)
+    assert torch.equal(settle(field, segments)[0], field)
 
 
 @pytest.mark.parametrize(

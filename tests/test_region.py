@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.fluctuation import lasting
-from forecast.objects import object_labels
+from forecast.objects import Segments, segment
 from forecast.patches import from_patches, to_low, to_patches
 from forecast.process import Process
 from forecast.region import RegionStepper, StepKey, padded_shape
@@ -39,13 +39,13 @@ class FakeModel(nn.Module):
         objective: str = "crps",
         scales: tuple[float, ...] = (),
         factor: int = 4,
-        pixels: float = 0.0,
+        parts: float = 0.0,
     ) -> None:
         super().__init__()
         self.scales = scales
         self.anchor = nn.Parameter(torch.zeros(()))
-        self.gain, self.noise, self.pixels = gain, noise, pixels
-        self.output_channels = 6 if pixels else 3
+        self.gain, self.noise, self.parts = gain, noise, parts
+        self.output_channels = 6 if parts else 3
         self.process = Process(objective)
         self.factor = factor
         self.config = SimpleNamespace(
@@ -53,8 +53,8 @@ class FakeModel(nn.Module):
         )
         self.weather = 0.0
 
-    def objects(self, low: Tensor) -> Tensor:
-        return object_labels(low, self.scales)
+    def segments(self, low: Tensor) -> Segments:
+        return segment(low, self.scales, part_scale=2.0 if self.parts else 0.0)
 
     def condition(self, past: Tensor, history: object) -> Tensor:
         return to_patches(past, factor=self.factor)
@@ -71,9 +71,7 @@ class FakeModel(nn.Module):
         low = to_low(from_patches(condition, factor=self.factor), self.factor)
         gain = self.gain * years.view(-1, 1, 1, 1) + self.weather * regional.view(-1, 1, 1, 1)
         change = (gain * low + self.noise * noisy).float()
-        return torch.cat([change, self.pixels * noisy[:, :1].expand_as(noisy)], dim=1)[
-            :, : self.output_channels
-        ]
+        return torch.cat([change, self.parts * noisy], dim=1)[:, : self.output_channels]
 
 
 def image(height: int, width: int) -> np.ndarray:
@@ -234,18 +232,18 @@ def test_objects_are_those_of_the_region_whatever_the_tiles() -> None:
     assert float(inside.std()) < 1e-5 < float(change.std())
 
 
-def test_pixels_change_beside_the_objects() -> None:
-    state = image(256, 256)
-    state[:, 100:180, 60:220] = 0.9
-    parts = [
-        run_step(FakeModel(noise=noise, scales=(60.0,), pixels=pixels), state) - state
-        for noise, pixels in ((0.1, 0.02), (0.1, 0.0), (0.0, 0.02))
-    ]
-    both, objects, pixels = (to_low(torch.from_numpy(part)[None])[0] for part in parts)
-    assert float(pixels[2, 26:44, 16:54].std()) > 0.005
-    # Each part has its own median, and that of both is not their sum.
-    offset = (both - objects - pixels).flatten(1)
-    assert float(offset.std(dim=1).max()) < 1e-5
+def test_the_change_of_parts_is_taken_back_a_year_later() -> None:
+    state = image(128, 128)
+    state[:, 40:80, 20:100] = 0.9
+    model = FakeModel(scales=(60.0,), parts=0.05)
+    stepper = RegionStepper(model, BlockLift(), height=128, width=128)
+    results = [np.empty_like(state) for _ in range(2)]
+    passing = stepper.step(state, results[0], StepKey(seed=1, member=0, year=2030))
+    moved = np.abs(results[0] - state).mean()
+    assert moved > 4 / 255  # A change of whole objects of this size would last.
+    model.parts = 1e-9
+    stepper.step(results[0], results[1], StepKey(seed=1, member=0, year=2031), passing=passing)
+    assert np.abs(results[1] - state).mean() < 0.02 * moved
 
 
 def test_a_region_shares_its_weather() -> None:

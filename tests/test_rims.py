@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from forecast.objects import object_labels
+from forecast.objects import segment
 from forecast.rims import dissolve_rims
 
 LEFT, RIGHT = (0.6, 0.55, 0.4), (0.3, 0.4, 0.2)
@@ -59,7 +59,7 @@ def test_a_fine_picture_of_a_field_has_two_objects(monkeypatch: pytest.MonkeyPat
     low = torch.from_numpy(seen).permute(2, 0, 1)[None].float()
 
     def share_of_two() -> float:
-        labels = object_labels(low, (60.0,), finer=2)[0, 0]
+        labels = segment(low, (60.0,), finer=2).objects[0, 0]
         return float(np.sort(np.bincount(labels.flatten()))[-2:].sum() / labels.numel())
 
     assert share_of_two() > 0.98

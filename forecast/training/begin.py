@@ -25,7 +25,7 @@ _KEPT = (
     "attention_levels",
     "patch_layout",
     "output_size",
-    "pixel_change",
+    "part_scale",
     "regional_noise",
 )
 

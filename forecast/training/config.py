@@ -34,7 +34,7 @@ class TrainingConfig:
         scaled_target: Divide the difference by its standard deviation over the training pairs.
         object_scales: Sizes of objects that change as a whole, for 32 px of output, see
             `forecast.objects`.
-        pixel_change: Forecast a change of each pixel beside that of the objects.
+        part_scale: Size of their parts, which change beside them, in output pixels; 0 for none.
         regional_noise: Values of noise that a whole region shares.
         resolution_condition: Tell the network the metres per pixel.
         gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
@@ -81,7 +81,7 @@ class TrainingConfig:
     condition_dropout: float = 0.0
     scaled_target: bool = True
     object_scales: tuple[float, ...] = ()
-    pixel_change: bool = False
+    part_scale: float = 0.0
     regional_noise: int = 0
     resolution_condition: bool = False
     gsd_dropout: float = 0.1
@@ -120,8 +120,8 @@ class TrainingConfig:
             raise ValueError(f"objective '{self.objective}' needs condition_dropout = 0")
         if self.output_size not in OUTPUT_SIZES:
             raise ValueError(f"output_size must be one of {OUTPUT_SIZES}, got {self.output_size}")
-        if self.pixel_change and not self.object_scales:
-            raise ValueError("expected object_scales with pixel_change = true, got none")
+        if self.part_scale and not self.object_scales:
+            raise ValueError("expected object_scales with a part_scale, got none")
         process = Process(self.objective, self.noise_schedule)
         if self.objective not in ONE_PASS:
             process.solver(self.sampler, self.sampling_steps)
@@ -168,7 +168,7 @@ class TrainingConfig:
             noise_schedule=self.noise_schedule,
             sampler=self.sampler,
             object_scales=self.object_scales,
-            pixel_change=self.pixel_change,
+            part_scale=self.part_scale,
             regional_noise=self.regional_noise,
             resolution_condition=self.resolution_condition,
             history=self.history,

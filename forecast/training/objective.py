@@ -48,14 +48,15 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
             past = batch.past.repeat(config.members, 1, 1, 1)
             years, gsd_m = (v.repeat(config.members) for v in (batch.years, batch.gsd_m))
             history = batch.history.repeat(config.members)
-            moved = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
+            lasting = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
             if float(torch.rand((), generator=generator)) < config.rollout_share:
                 first = (years / 2).floor()
                 observed = to_low(past, model.factor)
-                moved, past = first_step(model, past, first, gsd_m, generator, history)
+                lasting, past = first_step(model, past, first, gsd_m, generator, history)
                 history = history.after(observed, first)
                 years = years - first
-            members = moved + _members(model, past, years, gsd_m, generator, history)
+            whole, within = _members(model, past, years, gsd_m, generator, history)
+            members = lasting + whole + within
             return multiscale_crps(
                 members.reshape(config.members, *target.shape),
                 target,
@@ -90,21 +91,21 @@ def _members(
     gsd_m: Tensor,
     generator: torch.Generator,
     history: History | None,
-) -> Tensor:
-    """One member for each past: scaled differences `(n, 3, h, w)`."""
+) -> tuple[Tensor, Tensor]:
+    """One member for each past: scaled differences `(n, 3, h, w)` of objects and of parts."""
     low = to_low(past, model.factor)
     noise = torch.randn((len(past), NOISE_CHANNELS, *low.shape[-2:]), generator=generator)
     regional = torch.randn((len(past), model.config.regional_noise), generator=generator)
-    labels = model.objects(low)
+    segments = model.segments(low)
     output = model(
-        share_noise(noise.to(past.device), labels),
+        share_noise(noise.to(past.device), segments),
         model.condition(past, history),
         past.new_ones(len(past)),
         years,
         gsd_m,
         regional.to(past.device),
     )
-    return settle(output, labels)
+    return settle(output, segments)
 
 
 @torch.no_grad()
@@ -119,10 +120,13 @@ def first_step(
     """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
 
     Returns:
-        Scaled differences `(n, 3, h, w)` and full-resolution pictures: the observed detail on
+        Scaled differences `(n, 3, h, w)` of whole objects, which the next step goes on from, and
+        full-resolution pictures, in which their parts have changed too: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
-    moved = _members(model, past, years.clamp_min(1), gsd_m, generator, history)
-    moved = moved * (years > 0).view(-1, 1, 1, 1)
-    smooth = F.interpolate(moved, scale_factor=float(model.factor), mode="bilinear")
-    return moved, (past + smooth * model.config.target_scale).clamp(0, 1)
+    whole, within = _members(model, past, years.clamp_min(1), gsd_m, generator, history)
+    moves = (years > 0).view(-1, 1, 1, 1)
+    smooth = F.interpolate(
+        (whole + within) * moves, scale_factor=float(model.factor), mode="bilinear"
+    )
+    return whole * moves, (past + smooth * model.config.target_scale).clamp(0, 1)
