@@ -24,6 +24,8 @@ __all__ = ["Segments", "segment", "settle", "share_noise"]
 
 _SMOOTHING = 0.4
 _SMALLEST = 3
+_MOST = 1.0
+"""How far a part may differ from its object, in standard deviations of the training differences."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def settle(output: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     """Let the finest objects change as a whole, and their parts beside them.
 
     What the network answers is replaced by its mean over each object. Changes then end where
-    objects end, and unsure changes do not blur them.
+    objects end, and unsure changes do not blur them. Parts differ from their object a little
+    only, or the objects would dissolve into them.
 
     Args:
         output: `(b, 3, h, w)`, or `(b, 6, h, w)` where there are parts.
@@ -121,7 +124,9 @@ def settle(output: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     if segments.objects.shape[1] == 0:
         return change, torch.zeros_like(change)
     whole = _means(change, segments.objects[:, :1])
-    return whole, _means(within, segments.parts) if within.shape[1] else torch.zeros_like(whole)
+    if within.shape[1] == 0:
+        return whole, torch.zeros_like(whole)
+    return whole, _MOST * torch.tanh(_means(within, segments.parts) / _MOST)
 
 
 def _means(values: Tensor, labels: Tensor) -> Tensor:
