@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import ModelFolderError
+from preprocessing.simulator import WorldConfig, simulate_world
 from sr.checkpoints import save_half
+from sr.degradations import Degradation
 from sr.discriminator import PatchDiscriminator
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
 from sr.pretrained import load_network
@@ -101,6 +103,21 @@ def test_saved_in_half_precision_and_loaded(tmp_path: Path) -> None:
         with torch.no_grad():
             # Weights are rounded to 11 significant bits.
             assert (loaded(image) - network(image)).abs().max() < 5e-3
+
+
+@pytest.mark.parametrize("quality", [15, 60])
+def test_compressed_pictures_are_restored_by_their_own_network(quality: int) -> None:
+    world = simulate_world(WorldConfig(height=256, width=256, years=1, seed=90_300))
+    truth = torch.from_numpy(world.rasters[0].data).float()[None].clamp(0, 1)
+    degrade = Degradation(jpeg_share=1.0, jpeg_quality=(quality, quality))
+    low = degrade(truth, torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        errors = {
+            name: float((load_network(name)(low) - truth).square().mean())
+            for name in ("rrdb4-jpeg", "rrdb16")
+        }
+    bicubic = float((bicubic_upsample(low, 4) - truth).square().mean())
+    assert errors["rrdb4-jpeg"] < 0.93 * min(bicubic, errors["rrdb16"])
 
 
 def test_missing_and_damaged_models_are_refused(tmp_path: Path) -> None:
