@@ -9,8 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from forecast.pretrained import DEFAULT_MODEL, weights_sha256
+from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.files import sha256
 from preprocessing.io import RasterSource
 from sr.pretrained import SHIPPED, network_sha256
 
@@ -110,6 +111,7 @@ def identity_of(
         "model": {
             "name": str(request.model or DEFAULT_MODEL),
             "sha256": weights_sha256(request.model),
+            "config_sha256": sha256(model_folder(request.model) / "config.json"),
         },
         "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
         "landcast": version("landcast"),

@@ -14,6 +14,7 @@ from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
+from preprocessing.errors import OutputExistsError
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 
 if TYPE_CHECKING:
@@ -103,6 +104,45 @@ def train_forecast(
     return train(
         stores, out, read_recipe(config or "base"), init=init, resume=resume, progress=progress
     )
+
+
+def calibrate_forecast(
+    model: str,
+    stores: Sequence[str | Path],
+    out: Path,
+    *,
+    pairs: int = 240,
+    members: int = 8,
+    progress: Progress | None = None,
+) -> str:
+    """Copy a forecaster to `out` with the noise that suits the `val` pairs of stores.
+
+    Returns:
+        A table of what the factors are worth on datasets they were not fitted to.
+
+    Raises:
+        OutputExistsError: `out` is there already.
+    """
+    from forecast.baselines import DressedPersistence
+    from forecast.pretrained import load_model, model_folder
+    from forecast.training.calibration import calibrate
+    from forecast.training.data import PairData
+    from forecast.training.export import export_calibrated
+    from preprocessing.pair_index import PairIndex
+
+    if out.exists():
+        raise OutputExistsError(f"expected a new folder for --out, {out} is there; name another")
+    folder = model_folder(model)
+    calibration = calibrate(
+        load_model(folder),
+        PairData(PairIndex.of(stores, "val", side_px=None), seed=0),
+        DressedPersistence.load(folder),
+        pairs=pairs,
+        members=members,
+        progress=progress,
+    )
+    export_calibrated(folder, out, calibration)
+    return calibration.table()
 
 
 def train_sr(

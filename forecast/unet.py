@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
@@ -55,6 +56,9 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             several passes.
         resolution_condition: Whether the metres per pixel are a condition.
         history: Earlier dates that are a condition, beside the past. A forecast may have fewer.
+        noise_scale: Calibration: factors on the noise of a forecast in one pass, as (years,
+            factor), linear between these horizons and constant beyond. None: 1. Training does
+            not see it.
         target_scale: Standard deviation of the training difference, in units of 0..1.
         horizon_years: Shortest and longest horizon seen in training.
         gsd_m: Smallest and largest metres per pixel seen in training.
@@ -78,6 +82,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         regional_noise: int = 0,
         resolution_condition: bool = False,
         history: int = 0,
+        noise_scale: tuple[tuple[float, float], ...] = (),
         target_scale: float = 0.1,
         horizon_years: tuple[float, float] = (1.0, 10.0),
         gsd_m: tuple[float, float] = (0.6, 90.0),
@@ -91,6 +96,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 f"got {object_scales} for '{objective}'"
             )
         Process(objective, noise_schedule)
+        if noise_scale and objective != "crps":
+            raise ValueError(f"expected no noise_scale for '{objective}', got {noise_scale}")
         if regional_noise and objective != "crps":
             raise ValueError(f"expected regional_noise = 0 for '{objective}', got {regional_noise}")
         if part_scale and not 1 <= len(object_scales) < NOISE_CHANNELS:
@@ -201,7 +208,12 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         gsd_m: Tensor | None = None,
         regional: Tensor | None = None,
     ) -> Tensor:
-        """`forward`, with the guidance the model is configured for."""
+        """`forward`, with the guidance and the calibration the model is configured for."""
+        if self.config.noise_scale:
+            known, factors = np.transpose(self.config.noise_scale)
+            factor = torch.from_numpy(np.interp(years.cpu(), known, factors)).to(noisy)
+            noisy = noisy * factor.view(-1, 1, 1, 1)
+            regional = None if regional is None else regional * factor.view(-1, 1)
         output: Tensor = self(noisy, condition, time, years, gsd_m, regional)
         weight = float(self.config.guidance)
         if weight == 1.0:

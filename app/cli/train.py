@@ -44,6 +44,24 @@ def forecast(
     typer.echo(str(out))
 
 
+@train.command(name="calibrate")
+def calibrate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Shipped name or model folder.")],
+    stores: _Stores,
+    out: _Model,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Pairs, evenly by dataset.")] = 240,
+    members: Annotated[int, typer.Option("--members", min=2, help="Members of each.")] = 8,
+) -> None:
+    """Set the spread of a forecaster on the `val` pairs of stores."""
+    from app.workflows import calibrate_forecast
+
+    with progress_bars() as progress:
+        table = calibrate_forecast(
+            model, stores, out, pairs=pairs, members=members, progress=progress
+        )
+    typer.echo(f"{table}\n\n{out}")
+
+
 @train.command(name="sr")
 def sr(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
     """Train the ESRGAN that lifts forecasts to full resolution."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import torch
 from diffusers.training_utils import EMAModel
 
 from forecast.baselines import DressedPersistence
-from forecast.training.checkpoint import load_checkpoint
+from forecast.training.calibration import Calibration
+from forecast.training.checkpoint import CHECKPOINT, load_checkpoint
 from forecast.unet import ForecastUNet
 from preprocessing.files import share_weights
 
@@ -58,4 +60,18 @@ def export_model(
         (aside / "training.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         for path in sorted(aside.iterdir(), key=lambda path: path.name == _LAST):
             os.replace(path, out / path.name)
+    return out
+
+
+def export_calibrated(folder: Path, out: Path, calibration: Calibration) -> Path:
+    """Copy a model folder to the new folder `out`, with a calibration and `calibration.json`."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
+        aside = Path(name) / out.name
+        shutil.copytree(folder, aside, ignore=shutil.ignore_patterns(CHECKPOINT, "tensorboard"))
+        config = json.loads((aside / _LAST).read_text(encoding="utf-8"))
+        config["noise_scale"] = calibration.noise_scale
+        (aside / _LAST).write_text(f"{json.dumps(config, indent=2, sort_keys=True)}\n")
+        (aside / "calibration.json").write_text(json.dumps(calibration.record(), indent=1))
+        os.replace(aside, out)
     return out
