@@ -99,8 +99,7 @@ def yearly(
             stepper, start, Path(scratch), seed=1, member=member, start_year=2000, years=YEARS
         ):
             image = np.array(state)
-            passing = torch.from_numpy(np.load(Path(scratch) / f"passing_{year}.npy"))[None]
-            carried = low(image) - to_low(passing, 4 * passing.shape[-1] // start.shape[-1])
+            carried = low(np.load(Path(scratch) / f"state_{year}.npy"))
             touched |= ((carried - before).abs().mean(dim=1)[0] > TOUCHED).numpy()
             images.append(image)
             before = carried

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from forecast.rims import dissolve_rims
 
@@ -24,8 +25,9 @@ __all__ = ["Segments", "segment", "settle", "share_noise"]
 
 _SMOOTHING = 0.4
 _SMALLEST = 3
-_MOST = 1.0
-"""How far a part may differ from its object, in standard deviations of the training differences."""
+_PART, _PIXEL = 1.0, 0.5
+"""How far parts and pixels may differ, in standard deviations of the training differences."""
+_AROUND = 5
 
 
 @dataclass(frozen=True)
@@ -106,27 +108,33 @@ def share_noise(noise: Tensor, segments: Segments) -> Tensor:
 
 
 def settle(output: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-    """Let the finest objects change as a whole, and their parts beside them.
+    """Let the finest objects change as a whole, and what they are made of beside them.
 
     What the network answers is replaced by its mean over each object. Changes then end where
-    objects end, and unsure changes do not blur them. Parts differ from their object a little
-    only, or the objects would dissolve into them.
+    objects end, and unsure changes do not blur them. Parts of objects change likewise, and single
+    pixels (edges seen from another angle, texture), less their mean over 5 x 5 pixels. Parts and
+    pixels change little, or the objects would dissolve into them.
 
     Args:
-        output: `(b, 3, h, w)`, or `(b, 6, h, w)` where there are parts.
+        output: `(b, 3, h, w)`, or `(b, 9, h, w)` where there are parts: objects, parts, pixels.
         segments: Of the images. Without objects nothing is averaged.
 
     Returns:
         Two fields `(b, 3, h, w)` that add up to the change: that of objects, constant within the
-        finest of them, and that of parts, zero where there are none.
+        finest of them, and that within objects, zero where there are no parts.
     """
-    change, within = output[:, :3], output[:, 3:]
+    change, parts, pixels = output[:, :3], output[:, 3:6], output[:, 6:]
     if segments.objects.shape[1] == 0:
         return change, torch.zeros_like(change)
     whole = _means(change, segments.objects[:, :1])
-    if within.shape[1] == 0:
+    if parts.shape[1] == 0:
         return whole, torch.zeros_like(whole)
-    return whole, _MOST * torch.tanh(_means(within, segments.parts) / _MOST)
+    around = avg_pool2d(pixels, _AROUND, stride=1, padding=_AROUND // 2, count_include_pad=False)
+    return whole, _limited(_means(parts, segments.parts), _PART) + _limited(pixels - around, _PIXEL)
+
+
+def _limited(values: Tensor, most: float) -> Tensor:
+    return most * torch.tanh(values / most)
 
 
 def _means(values: Tensor, labels: Tensor) -> Tensor:

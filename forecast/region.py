@@ -26,6 +26,8 @@ from preprocessing.tiling import plan_tiles
 __all__ = ["EarlierImage", "RegionStepper", "StepKey", "padded_shape"]
 
 _LIFT_BLOCK = 64
+_NOTHING = 0.25 / 255
+"""A state is copied where nothing that lasts changes by more than this."""
 Tick = Callable[[], None]
 
 
@@ -121,29 +123,24 @@ class RegionStepper:
         *,
         years: float = 1.0,
         history: Sequence[EarlierImage] = (),
-        passing: NDArray[np.float32] | None = None,
+        carried: NDArray[np.float32] | None = None,
         tick: Tick | None = None,
-    ) -> NDArray[np.float32]:
+    ) -> None:
         """Write the image `years` after `state` into `result`; both `(3, height, width)`.
 
         Either may be a memory map: only blocks are held in memory, besides low-resolution planes
         of the difference and of the earlier dates. `history` is the earlier dates, the nearest
-        first; those the model does not take are left out. `passing` is what the step that made
-        `state` returned: it is taken back.
-
-        Returns:
-            `(3, h, w)` the part of the change that is of this step alone (`forecast.fluctuation`),
-            on the model's output grid.
+        first; those the model does not take are left out. `carried` gets the state that later
+        years go on from: what is of this year alone (`forecast.fluctuation`) is not in it.
         """
         whole, difference = self._difference(state, key, years, history[: self.history], tick)
-        fluctuation = difference - lasting(whole)
-        if passing is not None:
-            difference = difference - passing
+        lasts = lasting(whole)
         for block in self._blocks:
             self._lift_block(block, state, result, difference)
+            if carried is not None:
+                self._lift_block(block, state, carried, lasts, least=_NOTHING)
             if tick is not None:
                 tick()
-        return fluctuation
 
     def _difference(
         self,
@@ -239,15 +236,21 @@ class RegionStepper:
         state: NDArray[np.float32],
         result: NDArray[np.float32],
         difference: NDArray[np.float32],
+        least: float = 0.0,
     ) -> None:
+        """Write a block of `result`: a copy where nothing around changes by more than `least`."""
         halo = self._lift.halo
         top, left = max(0, block.row - halo), max(0, block.col - halo)
         bottom = min(state.shape[1] // FACTOR, block.row + block.height + halo)
         right = min(state.shape[2] // FACTOR, block.col + block.width + halo)
         around = Window(top, left, bottom - top, right - left)
+        change = difference[(slice(None), *_scaled(around, FACTOR // self._factor).slices)]
+        if np.abs(change).max() <= least:
+            at = (slice(None), *_scaled(block).slices)
+            result[at] = state[at]
+            return
         observed = torch.from_numpy(np.array(state[(slice(None), *_scaled(around).slices)]))[None]
         present = to_low(observed, self._factor)
-        change = difference[(slice(None), *_scaled(around, FACTOR // self._factor).slices)]
         moved = torch.from_numpy(change)[None]
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = present.clamp_max(0.0), present.clamp_min(1.0)

@@ -29,11 +29,12 @@ def rollout(
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield `(calendar year, image)` for one member, from the first year not yet done.
 
-    Images live in `scratch` as memory maps; the last one is kept until its successor is
-    complete, so a rollout that was killed goes on from there. An image is valid until the next
-    one is asked for. Fluctuations of a year (`forecast.fluctuation`) are seen in its image and
-    taken back in the next. A model that takes earlier dates sees each image as the nearest one of
-    the year after it, and as many images before the last are kept as it takes.
+    Each year is made from a state, in which only what lasts has changed (`forecast.fluctuation`),
+    so fluctuations of single years neither add up nor wear detail down. Images and states live
+    in `scratch` as memory maps; the last ones are kept until their successors are complete, so a
+    rollout that was killed goes on from there. An image is valid until the next one is asked for.
+    A model that takes earlier dates sees each state as the nearest one of the year after it, and
+    as many states before the last are kept as it takes.
 
     Args:
         stepper: Carries an image one year ahead.
@@ -49,49 +50,48 @@ def rollout(
     scratch.mkdir(parents=True, exist_ok=True)
     state, first = start, start_year + 1
     for year in range(start_year + years, start_year, -1):
-        if _path(scratch, year).exists():
-            state, first = np.load(_path(scratch, year), mmap_mode="r"), year + 1
-            yield year, state
+        if _image(scratch, year).exists():
+            state, first = np.load(_state(scratch, year), mmap_mode="r"), year + 1
+            yield year, np.load(_image(scratch, year), mmap_mode="r")
             break
     for year in range(first, start_year + years + 1):
-        part = scratch / f".{year}.part.npy"
-        result = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=start.shape)
+        parts = [scratch / f".{year}.{name}.part.npy" for name in ("image", "state")]
+        image, carried = (
+            np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=start.shape)
+            for part in parts
+        )
         earlier = _earlier(scratch, start, start_year, year - 1, stepper.history)
         earlier += [replace(e, years=e.years + year - 1 - start_year) for e in history]
-        before = _passing(scratch, year - 1)
-        fluctuation = stepper.step(
-            state,
-            result,
-            StepKey(seed, member, year),
-            history=earlier,
-            passing=np.load(before) if before.exists() else None,
-            tick=tick,
+        stepper.step(
+            state, image, StepKey(seed, member, year), history=earlier, carried=carried, tick=tick
         )
-        result.flush()
-        # A year is done when its image is there, and what belongs to it is there by then.
-        np.save(_passing(scratch, year), fluctuation)
-        os.replace(part, _path(scratch, year))
-        before.unlink(missing_ok=True)
-        _path(scratch, year - 1 - stepper.history).unlink(missing_ok=True)
-        state = result
-        yield year, state
+        image.flush()
+        carried.flush()
+        # A year is done when its image is there, and its state is there by then.
+        os.replace(parts[1], _state(scratch, year))
+        os.replace(parts[0], _image(scratch, year))
+        _image(scratch, year - 1).unlink(missing_ok=True)
+        _state(scratch, year - 1 - stepper.history).unlink(missing_ok=True)
+        state = carried
+        yield year, image
 
 
 def _earlier(
     scratch: Path, start: NDArray[np.float32], start_year: int, year: int, count: int
 ) -> list[EarlierImage]:
-    """The images of at most `count` years of this rollout before `year`, the nearest first."""
+    """The states of at most `count` years of this rollout before `year`, the nearest first."""
     return [
         EarlierImage(
-            start if y == start_year else np.load(_path(scratch, y), mmap_mode="r"), float(year - y)
+            start if y == start_year else np.load(_state(scratch, y), mmap_mode="r"),
+            float(year - y),
         )
         for y in range(year - 1, max(start_year, year - count) - 1, -1)
     ]
 
 
-def _path(scratch: Path, year: int) -> Path:
+def _image(scratch: Path, year: int) -> Path:
+    return scratch / f"image_{year}.npy"
+
+
+def _state(scratch: Path, year: int) -> Path:
     return scratch / f"state_{year}.npy"
-
-
-def _passing(scratch: Path, year: int) -> Path:
-    return scratch / f"passing_{year}.npy"

@@ -50,7 +50,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             objects change as a whole. None for objectives of several passes.
         part_scale: Likewise the size of the parts of objects, but in pixels of the output: they
             have a noise channel of their own, after those of the objects, and change beside
-            them, by three more output channels. None if 0.
+            them, as single pixels do, by six more output channels. None if 0.
         regional_noise: Values of noise that a whole region shares in a year, as it shares its
             weather; they scale and shift the features of every block. None for objectives of
             several passes.
@@ -139,8 +139,8 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def output_channels(self) -> int:
-        """Of the network: 3, and 3 more for the parts of objects."""
-        return 6 if self.config.part_scale else 3
+        """Of the network: 3, and 6 more for parts of objects and for pixels."""
+        return 9 if self.config.part_scale else 3
 
     def condition(self, past: Tensor, history: History | None = None) -> Tensor:
         """What the network sees of the pictures, on unit scale.
@@ -191,7 +191,7 @@ class ForecastUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         Returns:
             `(b, 3, h, w)` float32: the scaled difference (`crps`, `mean`) or what the process
-            asks for. With a `part_scale` `(b, 6, h, w)`, see `forecast.objects.settle`.
+            asks for. With a `part_scale` `(b, 9, h, w)`, see `forecast.objects.settle`.
         """
         stacked = torch.cat([noisy, condition], dim=1)
         stacked = stacked.contiguous(memory_format=torch.channels_last)

@@ -111,15 +111,24 @@ def test_objects_settle_on_the_mean_of_the_finest_segmentation() -> None:
             )
 
 
-def test_parts_change_beside_their_objects() -> None:
+def test_parts_and_pixels_change_beside_their_objects() -> None:
     generator = torch.Generator().manual_seed(5)
-    output = torch.randn((2, 6, 8, 8), generator=generator)
+    output = torch.randn((2, 9, 8, 8), generator=generator)
     labels = torch.randint(0, 4, (2, 3, 8, 8), generator=generator)
-    whole, within = settle(output, Segments(labels[:, :2], labels[:, 2:]))
+    segments = Segments(labels[:, :2], labels[:, 2:])
     none = labels[:, :0]
+    whole, within = settle(output, segments)
     torch.testing.assert_close(whole, settle(output[:, :3], Segments(labels[:, :2], none))[0])
-    parts = settle(output[:, 3:], Segments(labels[:, 2:], none))[0]
-    torch.testing.assert_close(within, parts.tanh())
+    parts = settle(output[:, 3:6], Segments(labels[:, 2:], none))[0].tanh()
+    assert float((within - parts).abs().max()) <= 0.5
+    # Pixels that are alike do not change, an odd one out does.
+    output[:, 6:] = 3.0
+    torch.testing.assert_close(settle(output, segments)[1], parts)
+    output[:, 6:, 4, 4] += 1.0
+    pixels = settle(output, segments)[1] - parts
+    torch.testing.assert_close(pixels[:, :, 4, 4], 0.5 * torch.full((2, 3), 2 * 0.96).tanh())
+    assert float(pixels[:, :, 4, 4].min()) > 10 * float(pixels[:, :, 3, 3].abs().max())
+    assert not pixels[:, :, :2].any()
 
 
 def test_parts_are_finer_than_objects() -> None:

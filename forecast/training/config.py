@@ -34,7 +34,7 @@ class TrainingConfig:
         scaled_target: Divide the difference by its standard deviation over the training pairs.
         object_scales: Sizes of objects that change as a whole, for 32 px of output, see
             `forecast.objects`.
-        part_scale: Size of their parts, which change beside them, in output pixels; 0 for none.
+        part_scale: Size of their parts, which change beside them as single pixels do; 0 for none.
         regional_noise: Values of noise that a whole region shares.
         resolution_condition: Tell the network the metres per pixel.
         gsd_dropout: Share of the items whose metres per pixel are withheld, so that the network
