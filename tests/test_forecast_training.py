@@ -56,6 +56,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
         {
             "objective": "crps",
             "object_scales": (20.0,),
+            "part_scale": 6.0,
+            "regional_noise": 4,
             "rollout_share": 0.5,
             "output_size": 64,
         },
