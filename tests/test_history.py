@@ -170,10 +170,10 @@ def test_a_rollout_sees_its_own_years_then_the_given_dates(tmp_path: Path) -> No
     class Recorder:
         history = 2
 
-        def step(self, state, result, key, *, history, **_):  # type: ignore[no-untyped-def]
-            result[:] = state + 1
+        def step(self, state, result, key, *, history, carried, **_):  # type: ignore[no-untyped-def]
+            result[:] = state + 9  # A year of its own, which is not seen again.
+            carried[:] = state + 1
             seen[key.year] = [(float(earlier.image.mean()), earlier.years) for earlier in history]
-            return np.zeros_like(state)
 
     start = np.zeros((3, 4, 4), np.float32)
     given = [EarlierImage(start - 5, 3.0)]
