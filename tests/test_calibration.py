@@ -76,6 +76,7 @@ def test_a_spread_that_is_half_is_doubled_and_one_that_is_right_stays(
     assert early.left_out == {"a": 2.0, "b": 2.0}
     assert early.spread_skill["a"][-1] == pytest.approx(1.0, abs=0.1)
     assert early.spread_skill["a"][3] == pytest.approx(0.5, abs=0.1)
+    assert found.table().startswith("Factors on the noise: 2 at 1 years, 1 at 4 years.")
     assert "| a | 1.0 | 2 |" in found.table()
 
 
@@ -101,7 +102,7 @@ def test_a_calibrated_copy_forecasts_with_its_factors(
     out = tmp_path / "calibrated"
     stores = [tmp_path / "noisy.zarr"]
     table = calibrate_forecast(str(tiny_model_folder), stores, out, pairs=4, members=2)
-    assert table.startswith("| dataset |")
+    assert table.startswith("Factors on the noise: ")
     record = json.loads((out / "calibration.json").read_text())
     scale = load_model(out, device=torch.device("cpu")).config.noise_scale
     assert [list(pair) for pair in scale] == [[f["years"], f["factor"]] for f in record["fits"]]

@@ -100,6 +100,19 @@ def test_train(workflows, kind):
     ]
 
 
+def test_calibrate_shows_the_table(workflows, capsys):
+    def calibrate(model, stores, out, **options):
+        workflows.calls.append((model, stores, out, options.pop("progress") is None, options))
+        return "a table"
+
+    workflows.module.calibrate_forecast = calibrate
+    arguments = ["calibrate", "base", "a.zarr", "b.zarr", "--out", "m", "--pairs", "9"]
+    assert run(["train", *arguments]) == 0
+    options = {"pairs": 9, "members": 8}
+    assert workflows.calls == [("base", ["a.zarr", "b.zarr"], Path("m"), False, options)]
+    assert capsys.readouterr().out == "a table\n\nm\n"
+
+
 def test_evaluate_shows_the_report(workflows, capsys):
     arguments = (
         "evaluate m a.zarr --out o --pairs 9 --members 4 --split test --against x --against y "

@@ -56,8 +56,11 @@ class Calibration:
         return {"factors": list(FACTORS), "fits": [asdict(fit) for fit in self.fits]}
 
     def table(self) -> str:
-        """Markdown: each dataset with its own model as it was, and with factors of the others."""
+        """Markdown: the factors, and each dataset before and with the factor of the others."""
+        found = ", ".join(f"{fit.factor:g} at {fit.years:g} years" for fit in self.fits)
         lines = [
+            f"Factors on the noise: {found}.",
+            "",
             "| dataset | years, mean | factor of the others | CRPS before | CRPS then "
             "| spread-skill before | then |",
             "|---|---|---|---|---|---|---|",
