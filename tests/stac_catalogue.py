@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +61,8 @@ class MadeCatalogue:
         troubles: What goes wrong.
         asked: Addresses of all requests, in order.
         page: Items a page.
+        files: Path of the files, another one each time: GDAL remembers what it read from an
+            address for the life of the process, and ports come again.
     """
 
     folder: Path
@@ -68,6 +71,7 @@ class MadeCatalogue:
     troubles: Troubles = field(default_factory=Troubles)
     asked: list[str] = field(default_factory=list)
     page: int = 3
+    files: str = field(default_factory=lambda: f"/files/{uuid.uuid4().hex}/")
 
     def add(
         self,
@@ -111,7 +115,7 @@ class MadeCatalogue:
                 nodata=nodata,
             )
             listed[key] = {
-                "href": f"{self.url}/files/{file}",
+                "href": f"{self.url}{self.files}{file}",
                 "type": "image/tiff; application=geotiff; profile=cloud-optimized",
                 "roles": ["data"],
                 **(extra or {}).get(key, {}),
@@ -169,8 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        if parts.path.startswith("/files/"):
-            self._file(parts.path.removeprefix("/files/"), parse_qs(parts.query))
+        if parts.path.startswith(self.made.files):
+            self._file(parts.path.removeprefix(self.made.files), parse_qs(parts.query))
         elif parts.path == "/search":
             query: dict[str, Any] = {k: v[0] for k, v in parse_qs(parts.query).items()}
             query["collections"] = query["collections"].split(",")
