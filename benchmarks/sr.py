@@ -1,8 +1,8 @@
-"""Speed of the super-resolution network on one core, and its share of the peak of matrix products.
+"""Speed of the super-resolution network, and its share of the peak of matrix products.
 
-    python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7]
+    python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7] [--device cpu] [--batch 1]
 
-Compares a tile through `sr.inference.upscale_batch` with the same network as plain float32 PyTorch,
+On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.inference.upscale_batch` with the same network as plain float32 PyTorch,
 and with the plain ESRGAN generator of as many blocks.
 """
 
@@ -28,7 +28,7 @@ from preprocessing.precision import native_bfloat16
 from sr.inference import upscale_batch
 from sr.rrdb import RRDBNet
 
-SIDE = 2048  # Of the matrices that measure the peak.
+SIDE = {"cpu": 2048, "cuda": 8192}  # Of the matrices that measure the peak.
 FASTER, SHARE = 3.0, 0.65
 OURS = "landcast"
 PLAIN = "the same network, plain float32"
@@ -86,22 +86,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--blocks", type=int, default=16)
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64], help="sides of a tile")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--batch", type=int, default=1, help="tiles at a time")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    theirs = PlainGenerator(options.blocks).eval()
-    network = RRDBNet(num_blocks=options.blocks, global_skip=True).eval()
+    theirs = PlainGenerator(options.blocks).eval().to(options.device)
+    network = RRDBNet(num_blocks=options.blocks, global_skip=True).eval().to(options.device)
     for size in options.sizes:
-        compare(network, theirs, torch.rand(1, 3, size, size), options.repeats)
+        tiles = torch.rand(options.batch, 3, size, size, device=options.device)
+        compare(network, theirs, tiles, options.repeats)
 
 
 def compare(network: RRDBNet, theirs: PlainGenerator, tile: Tensor, repeats: int) -> None:
-    half = torch.bfloat16 if native_bfloat16("cpu") else torch.float32
-    matrix = torch.rand(SIDE, SIDE).to(half)
+    device = tile.device
+    half = torch.bfloat16 if native_bfloat16(device.type) else torch.float32
+    side = SIDE[device.type]
+    matrix = torch.rand(side, side, device=device).to(half)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(tile)
     flop = counter.get_total_flops()
-    seconds = in_turn(
+    seconds = (in_turn if device.type == "cpu" else in_turn_on_gpu)(
         {
             OURS: lambda: upscale_batch(network, tile),
             PLAIN: lambda: network(tile),
@@ -110,11 +115,12 @@ def compare(network: RRDBNet, theirs: PlainGenerator, tile: Tensor, repeats: int
         },
         repeats,
     )
-    peak = 2 * SIDE**3 / seconds[MATRICES]
+    peak = 2 * side**3 / seconds[MATRICES]
     best = seconds[OURS]
-    print(f"\ntile of {tile.shape[-1]} px, {len(network.body)} blocks, {flop / 1e9:.1f} GFLOP")
-    print(f"peak: {peak / 1e9:.0f} GFLOP/s in {half}, matrices of {SIDE}")
-    print("| one thread | time, landcast's = 1 | share of the peak |")
+    what = f"{len(tile)} tiles" if len(tile) > 1 else "tile"
+    print(f"\n{what} of {tile.shape[-1]} px, {len(network.body)} blocks, {flop / 1e9:.1f} GFLOP")
+    print(f"peak: {peak / 1e9:.0f} GFLOP/s in {half}, matrices of {side}")
+    print(f"| {'one thread' if device.type == 'cpu' else 'GPU'} | time, landcast's = 1 | share of the peak |")
     print("|---|---|---|")
     for name in (OURS, PLAIN, THEIRS):
         took = seconds[name]
@@ -141,6 +147,22 @@ def in_turn(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
                 took = time.process_time() - start
                 if number:
                     best[name] = min(best[name], took)
+    return best
+
+
+def in_turn_on_gpu(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Least seconds of each on the GPU, of ten runs in a row, after as many to warm up."""
+    best = dict.fromkeys(runs, float("inf"))
+    with torch.inference_mode():
+        for number in range(repeats + 1):
+            for name, run in runs.items():
+                torch.cuda.synchronize()
+                start = time.perf_counter()
+                for _ in range(10):
+                    run()
+                torch.cuda.synchronize()
+                if number:
+                    best[name] = min(best[name], (time.perf_counter() - start) / 10)
     return best
 
 

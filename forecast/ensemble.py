@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -26,7 +27,7 @@ def predict_tiles(
     gsd_m: Tensor | None = None,
     *,
     members: int,
-    seed: int,
+    seed: int | Sequence[int],
     steps: int | None = None,
     sampler: Sampler | None = None,
     history: History | None = None,
@@ -39,7 +40,8 @@ def predict_tiles(
         years: `(b,)` horizons.
         gsd_m: `(b,)` metres per pixel, 0 where not known. Default: not known.
         members: Members, m.
-        seed: Of the noise.
+        seed: Of the noise. Several are those of equal parts of the batch: a part has the noise
+            it has alone.
         steps: Network passes; the model's own default where None.
         sampler: Solver, likewise.
         history: Earlier dates. Default: none.
@@ -52,23 +54,27 @@ def predict_tiles(
     device = past.device
     with autocast(device):
         condition = model.condition(past, history)
-        generator = torch.Generator().manual_seed(seed)
-        segments = model.segments(to_low(past, model.factor))
-        shape = (len(past), NOISE_CHANNELS, *condition.shape[-2:])
+        seeds = [seed] if isinstance(seed, int) else list(seed)
+        generators = [torch.Generator().manual_seed(one) for one in seeds]
+        segments = model.segments(to_low(past, model.factor)).to(device)
+
+        def drawn(sources: Sequence[torch.Generator], *shape: int) -> Tensor:
+            part = len(past) // len(sources)
+            return torch.cat([torch.randn((part, *shape), generator=s) for s in sources]).to(device)
 
         def denoise(regional: Tensor, x: Tensor, time: float) -> Tensor:
             return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m, regional)
 
-        def noise(source: torch.Generator, number: int = 0) -> Tensor:
-            return share_noise(torch.randn(shape, generator=source).to(device), segments)
+        def noise(sources: Sequence[torch.Generator], number: int = 0) -> Tensor:
+            return share_noise(drawn(sources, NOISE_CHANNELS, *condition.shape[-2:]), segments)
 
         outputs = []
         for member in range(members):
-            regional = torch.randn((len(past), config.regional_noise), generator=generator)
-            on_the_way = torch.Generator().manual_seed(seed * 1_000_003 + member)
+            regional = drawn(generators, config.regional_noise)
+            on_the_way = [torch.Generator().manual_seed(s * 1_000_003 + member) for s in seeds]
             output = sample(
-                partial(denoise, regional.to(device)),
-                noise(generator),
+                partial(denoise, regional),
+                noise(generators),
                 model.process,
                 steps=steps or config.sampling_steps,
                 sampler=sampler or config.sampler,

@@ -32,7 +32,7 @@ _AROUND = 5
 
 @dataclass(frozen=True)
 class Segments:
-    """What images are made of, on the CPU; labels of one segmentation count from 0.
+    """What images are made of; labels of one segmentation count from 0.
 
     Attributes:
         objects: `(b, s, h, w)` int64, one segmentation for each scale.
@@ -46,6 +46,18 @@ class Segments:
     def all(self) -> Tensor:
         """`(b, s + p, h, w)`."""
         return torch.cat([self.objects, self.parts], dim=1)
+
+    def __getitem__(self, items: slice) -> Segments:
+        """Those of some of the images."""
+        return Segments(self.objects[items], self.parts[items])
+
+    def to(self, device: torch.device) -> Segments:
+        """The same on a device."""
+        return Segments(self.objects.to(device), self.parts.to(device))
+
+    def repeat(self, times: int) -> Segments:
+        """For the images, repeated as `Tensor.repeat` does along the first axis."""
+        return Segments(self.objects.repeat(times, 1, 1, 1), self.parts.repeat(times, 1, 1, 1))
 
 
 def segment(

@@ -18,7 +18,7 @@ from torch.nn import functional
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import share_weights
 from preprocessing.precision import autocast
-from preprocessing.prefetch import prefetched
+from preprocessing.prefetch import prefetched, processes_for
 from sr.checkpoints import CHECKPOINT, read_checkpoint, save_checkpoint
 from sr.degradations import area_downsample
 from sr.rrdb import bicubic_upsample
@@ -140,7 +140,9 @@ def train_features(
     def draw(step: int) -> tuple[Tensor, Tensor]:
         return _views(images, config, np.random.default_rng((config.seed, step)))
 
-    for views, others in prefetched(draw, range(run.step, config.steps)):
+    for views, others in prefetched(
+        draw, range(run.step, config.steps), processes=processes_for(run.device)
+    ):
         loss = run.advance(views, others)
         last = run.step == config.steps
         if run.step % config.validate_every == 0 or last:

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.precision import autocast
-from preprocessing.prefetch import prefetched
+from preprocessing.prefetch import prefetched, processes_for
 from sr.checkpoints import (
     CHECKPOINT,
     export,
@@ -94,7 +94,9 @@ def train_sr(
         )
 
     clock = time.monotonic()
-    for batch in prefetched(draw, range(run.step, config.total_steps)):
+    for batch in prefetched(
+        draw, range(run.step, config.total_steps), processes=processes_for(run.device)
+    ):
         run.prepare(out)
         losses = run.advance(batch)
         done = run.step

@@ -16,6 +16,8 @@ from preprocessing.errors import ModelFolderError
 
 __all__ = ["Method", "baselines", "forecaster"]
 
+_GPU_BATCH = 256
+
 
 @dataclass(frozen=True)
 class Method:
@@ -43,22 +45,23 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
     """
     device = next(model.parameters()).device
     count = 1 if model.config.objective == "mean" else members
+    # The members of one tile are a batch: a tile's forecast is the same among any others. A GPU
+    # would idle.
+    together = max(1, _GPU_BATCH // count) if device.type == "cuda" else 1
 
     def predict(cases: Cases, seed: int) -> Tensor:
         fields = []
-        for i, key in enumerate(cases.keys):
-            # The members of one tile are the batch: a tile's forecast is the same in any batch.
-            past, years, gsd_m = (
-                x[i : i + 1].expand(count, *x.shape[1:]).to(device)
-                for x in (cases.past, cases.years, cases.gsd_m)
-            )
-            history = cases.history[i : i + 1].repeat(count).to(device)
-            fields.append(
-                predict_tiles(
-                    model, past, years, gsd_m, members=1, seed=_seed(seed, key), history=history
-                )[0]
-            )
-        ensemble = torch.stack(fields, dim=1).float().cpu()
+        for start in range(0, len(cases), together):
+            rows = torch.arange(len(cases))[start : start + together].repeat_interleave(count)
+            field = predict_tiles(
+                model,
+                *(x[rows].to(device) for x in (cases.past, cases.years, cases.gsd_m)),
+                members=1,
+                seed=[_seed(seed, key) for key in cases.keys[start : start + together]],
+                history=cases.history[rows].to(device),
+            )[0]
+            fields.append(field.unflatten(0, (-1, count)).transpose(0, 1).float().cpu())
+        ensemble = torch.cat(fields, dim=1)
         if not bool(ensemble.isfinite().all()):
             raise ModelFolderError(
                 f"expected finite forecasts of the model {name}, got NaN or infinity; its weights "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.history import History
+from forecast.objects import Segments, segment
 from forecast.pair_history import find_chains, history_of
 from forecast.patches import FACTOR, to_low
 from preprocessing.pair_index import PairIndex
@@ -33,6 +34,7 @@ class Batch:
         years: `(b,)` horizon.
         gsd_m: `(b,)` metres per pixel of the past, 0 where not known.
         history: Earlier dates.
+        segments: Objects of the past, for models that ask for them.
     """
 
     past: Tensor
@@ -41,6 +43,7 @@ class Batch:
     years: Tensor
     gsd_m: Tensor
     history: History
+    segments: Segments
 
     def part(self, items: slice) -> Batch:
         """Some of the items."""
@@ -71,6 +74,7 @@ class Batch:
             years,
             gsd_m,
             History.none(low) if history is None else history,
+            segment(low, ()),
         )
 
 

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from diffusers.training_utils import EMAModel
 
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
+from forecast.patches import to_low
 from forecast.pretrained import weights_sha256
 from forecast.training.begin import first_model
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
@@ -28,7 +29,7 @@ from forecast.training.journal import Journal
 from forecast.training.objective import TrainingLoss
 from preprocessing.errors import DivergedError, ModelFolderError, OutputExistsError, PairStoreError
 from preprocessing.pair_index import PairIndex
-from preprocessing.prefetch import prefetched
+from preprocessing.prefetch import prefetched, processes_for
 
 __all__ = ["train_forecast"]
 
@@ -165,8 +166,9 @@ class _Run:
         self.model.train()
         losses: list[float] = []
         batches = prefetched(
-            lambda step: self.data.batch(step, config.batch_size, factor=self.model.factor),
+            self._batch,
             range(self.step, config.steps),
+            processes=processes_for(self.accelerator.device),
         )
         while self.step < config.steps and not self._stale():
             losses.append(self._advance(next(batches)))
@@ -188,6 +190,11 @@ class _Run:
                     journal.write(entry)
             if self.step % config.checkpoint_every == 0 or last or self._stale():
                 self._save()
+
+    def _batch(self, step: int) -> Batch:
+        """The batch of a step; images are cut into objects here, off the device."""
+        batch = self.data.batch(step, self.config.batch_size, factor=self.model.factor)
+        return replace(batch, segments=self.model.segments(to_low(batch.past, self.model.factor)))
 
     def _advance(self, batch: Batch) -> float:
         config, accelerator = self.config, self.accelerator

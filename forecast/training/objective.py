@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from forecast.history import History
-from forecast.objects import settle, share_noise
+from forecast.objects import Segments, settle, share_noise
 from forecast.patches import to_low
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch
@@ -48,14 +48,17 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
             past = batch.past.repeat(config.members, 1, 1, 1)
             years, gsd_m = (v.repeat(config.members) for v in (batch.years, batch.gsd_m))
             history = batch.history.repeat(config.members)
+            segments: Segments | None = batch.segments.repeat(config.members)
             lasting = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
             if float(torch.rand((), generator=generator)) < config.rollout_share:
                 first = (years / 2).floor()
                 observed = to_low(past, model.factor)
-                lasting, past = first_step(model, past, first, gsd_m, generator, history)
-                history = history.after(observed, first)
+                lasting, past = first_step(
+                    model, past, first, gsd_m, generator, history, segments
+                )
+                history, segments = history.after(observed, first), None
                 years = years - first
-            whole, within = _members(model, past, years, gsd_m, generator, history)
+            whole, within = _members(model, past, years, gsd_m, generator, history, segments)
             members = lasting + whole + within
             return multiscale_crps(
                 members.reshape(config.members, *target.shape),
@@ -91,12 +94,13 @@ def _members(
     gsd_m: Tensor,
     generator: torch.Generator,
     history: History | None,
+    segments: Segments | None,
 ) -> tuple[Tensor, Tensor]:
     """One member for each past: scaled differences `(n, 3, h, w)` of objects and of parts."""
     low = to_low(past, model.factor)
     noise = torch.randn((len(past), NOISE_CHANNELS, *low.shape[-2:]), generator=generator)
     regional = torch.randn((len(past), model.config.regional_noise), generator=generator)
-    segments = model.segments(low)
+    segments = model.segments(low) if segments is None else segments
     output = model(
         share_noise(noise.to(past.device), segments),
         model.condition(past, history),
@@ -116,15 +120,27 @@ def first_step(
     gsd_m: Tensor,
     generator: torch.Generator,
     history: History | None = None,
+    segments: Segments | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A forecast to go on from, without gradients (the push-forward of Brandstetter et al. 2022).
+
+    Args:
+        model: In training mode.
+        past: `(n, 3, 128, 128)`, 0..1.
+        years: `(n,)` horizons of the step.
+        gsd_m: `(n,)` metres per pixel, 0 where not known.
+        generator: Source of the noise.
+        history: Earlier dates. Default: none.
+        segments: Objects of the past, where they are known already.
 
     Returns:
         Scaled differences `(n, 3, h, w)` of whole objects, which the next step goes on from, and
         full-resolution pictures, in which their parts have changed too: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
-    whole, within = _members(model, past, years.clamp_min(1), gsd_m, generator, history)
+    whole, within = _members(
+        model, past, years.clamp_min(1), gsd_m, generator, history, segments
+    )
     moves = (years > 0).view(-1, 1, 1, 1)
     smooth = F.interpolate(
         (whole + within) * moves, scale_factor=float(model.factor), mode="bilinear"
