@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from forecast.colours import LandColours
 from forecast.earlier_images import earlier_path
 from forecast.pretrained import load_model
 from forecast.region import EarlierImage, RegionStepper
@@ -67,6 +68,7 @@ def stepper_of(task: MemberTask) -> RegionStepper:
         width=shape[2],
         gsd_m=task.grid.gsd_m,
         steps=task.steps,
+        land=LandColours.load(task.model),
     )
 
 

@@ -26,10 +26,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
+from forecast.colours import LandColours
 from forecast.evaluation.statistic import Observed
 from forecast.evaluation.tally import Tally
 from forecast.patches import to_low
-from forecast.pretrained import load_model
+from forecast.pretrained import load_model, model_folder
 from forecast.region import RegionStepper, StepKey
 from forecast.rollout import rollout
 from preprocessing.histogram import match_histogram
@@ -61,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         truth = [np.asarray(raster.data, np.float32) for raster in simulate_world(config).rasters]
         truth = [truth[0], *(match_histogram(image, truth[0]) for image in truth[1:])]
         stepper = RegionStepper(
-            model, lift, height=options.side, width=options.side, gsd_m=config.gsd_m
+            model,
+            lift,
+            height=options.side,
+            width=options.side,
+            gsd_m=config.gsd_m,
+            land=LandColours.load(model_folder(options.model)),
         )
         rolled = [yearly(stepper, truth[0], m, detail) for m in range(options.members)]
         direct = [at_once(stepper, truth[0], m) for m in range(options.members)]
@@ -118,7 +124,13 @@ def at_once(stepper: RegionStepper, start: Image, member: int) -> list[Image]:
     images = []
     for year in range(1, YEARS + 1):
         image = np.empty_like(start)
-        stepper.step(start, image, StepKey(seed=1, member=member, year=2000 + year), years=year)
+        stepper.step(
+            start,
+            image,
+            StepKey(seed=1, member=member, year=2000 + year),
+            years=year,
+            colours=stepper.colours(start),
+        )
         images.append(image)
     return images
 

@@ -2,8 +2,9 @@
 
     python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7] [--device cpu] [--batch 1]
 
-On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.inference.upscale_batch` with the same network as plain float32 PyTorch,
-and with the plain ESRGAN generator of as many blocks.
+On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.inference.upscale_batch`
+with the same network as plain float32 PyTorch, and with the plain ESRGAN generator of as many
+blocks.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def compare(network: RRDBNet, theirs: PlainGenerator, tile: Tensor, repeats: int
     what = f"{len(tile)} tiles" if len(tile) > 1 else "tile"
     print(f"\n{what} of {tile.shape[-1]} px, {len(network.body)} blocks, {flop / 1e9:.1f} GFLOP")
     print(f"peak: {peak / 1e9:.0f} GFLOP/s in {half}, matrices of {side}")
-    print(f"| {'one thread' if device.type == 'cpu' else 'GPU'} | time, landcast's = 1 | share of the peak |")
+    where = "one thread" if device.type == "cpu" else "GPU"
+    print(f"| {where} | time, landcast's = 1 | share of the peak |")
     print("|---|---|---|")
     for name in (OURS, PLAIN, THEIRS):
         took = seconds[name]

@@ -21,7 +21,7 @@ from torch.nn.functional import avg_pool2d
 
 from forecast.rims import dissolve_rims
 
-__all__ = ["Segments", "segment", "settle", "share_noise"]
+__all__ = ["Segments", "over_objects", "segment", "settle", "share_noise"]
 
 _SMOOTHING = 0.4
 _SMALLEST = 3
@@ -115,7 +115,7 @@ def share_noise(noise: Tensor, segments: Segments) -> Tensor:
     shared = labels.shape[1]
     if shared == 0:
         return noise
-    totals, counts = _over_objects(noise[:, -shared:], labels)
+    totals, counts = _sums(noise[:, -shared:], labels)
     return torch.cat([noise[:, :-shared], totals / counts.sqrt()], dim=1)
 
 
@@ -138,23 +138,26 @@ def settle(output: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     change, parts, pixels = output[:, :3], output[:, 3:6], output[:, 6:]
     if segments.objects.shape[1] == 0:
         return change, torch.zeros_like(change)
-    whole = _means(change, segments.objects[:, :1])
+    whole = over_objects(change, segments.objects[:, :1])
     if parts.shape[1] == 0:
         return whole, torch.zeros_like(whole)
     around = avg_pool2d(pixels, _AROUND, stride=1, padding=_AROUND // 2, count_include_pad=False)
-    return whole, _limited(_means(parts, segments.parts), _PART) + _limited(pixels - around, _PIXEL)
+    return whole, _limited(over_objects(parts, segments.parts), _PART) + _limited(
+        pixels - around, _PIXEL
+    )
 
 
 def _limited(values: Tensor, most: float) -> Tensor:
     return most * torch.tanh(values / most)
 
 
-def _means(values: Tensor, labels: Tensor) -> Tensor:
-    totals, counts = _over_objects(values, labels.expand(values.shape))
+def over_objects(values: Tensor, labels: Tensor) -> Tensor:
+    """Means of `(b, c, h, w)` over the objects `(b, 1, h, w)`, at each of their pixels."""
+    totals, counts = _sums(values, labels.expand(values.shape))
     return totals / counts
 
 
-def _over_objects(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _sums(values: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Sums and pixel counts over the object each pixel lies in; all `(b, c, h, w)`."""
     index = labels.to(values.device).flatten(2)
     size = int(index.max()) + 1

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from forecast.colours import Colours, LandColours, kept_to
 from forecast.fluctuation import lasting
 from forecast.history import History
 from forecast.lift import Lift
@@ -75,6 +76,7 @@ class RegionStepper:
             where None: four tiles then cover each pixel.
         batch_size: Tiles a pass.
         steps: Network passes; the model's own default where None.
+        land: Colours that land has, beside those of the region; None leaves colours free.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class RegionStepper:
         stride: int | None = None,
         batch_size: int = 16,
         steps: int | None = None,
+        land: LandColours | None = None,
     ) -> None:
         if (height, width) != padded_shape(height, width):
             raise ValueError(f"expected a padded shape, got {height} x {width}")
@@ -99,6 +102,7 @@ class RegionStepper:
         self._tiles = plan_tiles(self._height, self._width, size=size, stride=stride)
         self._weight = tile_weight(size, size - stride)
         self._gsd_m = gsd_m or 0.0
+        self._land = None if land is None else land.at(self._gsd_m)
         self._batch_size = batch_size
         self._steps = steps or int(model.config.sampling_steps)
         self._blocks = _blocks(height // FACTOR, width // FACTOR, _LIFT_BLOCK)
@@ -114,6 +118,10 @@ class RegionStepper:
         batches = -(-len(self._tiles) // self._batch_size)
         return batches * self._steps + len(self._blocks)
 
+    def colours(self, start: NDArray[np.float32]) -> Colours | None:
+        """What changed ground may look like: as the region at the start, or as land elsewhere."""
+        return None if self._land is None else self._land | Colours.of(self._low(start))
+
     @torch.inference_mode()
     def step(
         self,
@@ -124,6 +132,7 @@ class RegionStepper:
         years: float = 1.0,
         history: Sequence[EarlierImage] = (),
         carried: NDArray[np.float32] | None = None,
+        colours: Colours | None = None,
         tick: Tick | None = None,
     ) -> None:
         """Write the image `years` after `state` into `result`; both `(3, height, width)`.
@@ -132,8 +141,11 @@ class RegionStepper:
         of the difference and of the earlier dates. `history` is the earlier dates, the nearest
         first; those the model does not take are left out. `carried` gets the state that later
         years go on from: what is of this year alone (`forecast.fluctuation`) is not in it.
+        Changed ground is kept to `colours`.
         """
-        whole, difference = self._difference(state, key, years, history[: self.history], tick)
+        whole, difference = self._difference(
+            state, key, years, history[: self.history], colours, tick
+        )
         lasts = lasting(whole)
         for block in self._blocks:
             self._lift_block(block, state, result, difference)
@@ -148,6 +160,7 @@ class RegionStepper:
         key: StepKey,
         years: float,
         history: Sequence[EarlierImage],
+        colours: Colours | None,
         tick: Tick | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The change of whole objects, and all of the change: `(3, h, w)`, output grid."""
@@ -199,7 +212,8 @@ class RegionStepper:
             return torch.from_numpy(blend.image())
 
         everything = Window(0, 0, self._height, self._width)
-        segments = model.segments(self._low(state)[None])
+        present = self._low(state)
+        segments = model.segments(present[None])
 
         def noise(number: int) -> Tensor:
             plane = ground_noise(
@@ -216,10 +230,13 @@ class RegionStepper:
             further=noise,
         )
         whole, within = (
-            part[0].numpy() * np.float32(model.config.target_scale)
-            for part in settle(scaled[None], segments)
+            part[0] * float(model.config.target_scale) for part in settle(scaled[None], segments)
         )
-        return anchored(whole), anchored(whole + within)
+        lasts, change = anchored(whole), anchored(whole + within)
+        if colours is not None:
+            lasts = kept_to(colours, lasts, present, segments.objects[0, :1])
+            change = kept_to(colours, change, present, segments.all[0, -1:])
+        return lasts.numpy(), change.numpy()
 
     def _low(self, state: NDArray[np.float32]) -> Tensor:
         """Block means of the whole state on the output grid, `(3, h, w)`, read block by block."""
@@ -262,15 +279,15 @@ class RegionStepper:
         ]
 
 
-def anchored(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+def anchored(difference: Tensor) -> Tensor:
     """Remove the median change of each band over the region, `(3, h, w)`.
 
     In one step most of the ground stays, so the median is what the network says of ground that
     does not change: a bias, which would add up to a drift of colour over a rollout. The mean would
     not do: where forest is cleared, everything else would darken.
     """
-    median = np.median(difference, axis=(1, 2), keepdims=True)
-    return np.asarray(difference - median.astype(np.float32))
+    median = np.median(difference.numpy(), axis=(1, 2), keepdims=True)
+    return difference - torch.from_numpy(median)
 
 
 def _scaled(window: Window, by: int = FACTOR) -> Window:

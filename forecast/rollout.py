@@ -54,6 +54,7 @@ def rollout(
             state, first = np.load(_state(scratch, year), mmap_mode="r"), year + 1
             yield year, np.load(_image(scratch, year), mmap_mode="r")
             break
+    colours = stepper.colours(start)
     for year in range(first, start_year + years + 1):
         parts = [scratch / f".{year}.{name}.part.npy" for name in ("image", "state")]
         image, carried = (
@@ -63,7 +64,13 @@ def rollout(
         earlier = _earlier(scratch, start, start_year, year - 1, stepper.history)
         earlier += [replace(e, years=e.years + year - 1 - start_year) for e in history]
         stepper.step(
-            state, image, StepKey(seed, member, year), history=earlier, carried=carried, tick=tick
+            state,
+            image,
+            StepKey(seed, member, year),
+            history=earlier,
+            carried=carried,
+            colours=colours,
+            tick=tick,
         )
         image.flush()
         carried.flush()

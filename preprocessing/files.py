@@ -9,7 +9,26 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["sha256", "share_weights", "strict", "write_text"]
+from preprocessing.errors import OutputExistsError
+
+__all__ = ["refuse_occupied", "sha256", "share_weights", "strict", "write_text"]
+
+
+def refuse_occupied(folder: Path, instead: str) -> None:
+    """Raise where a new folder is to be written and something is there already.
+
+    Args:
+        folder: May be an empty folder.
+        instead: What else to do.
+
+    Raises:
+        OutputExistsError: `folder` is a file, or a folder that holds anything.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        kind = "a folder that holds files" if folder.is_dir() else "a file"
+        raise OutputExistsError(
+            f"expected a new or empty folder, {folder} is {kind}; {instead} or name another folder"
+        )
 
 
 def write_text(path: Path, text: str) -> Path:

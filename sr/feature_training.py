@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.files import share_weights
+from preprocessing.errors import RequestError
+from preprocessing.files import refuse_occupied, share_weights
 from preprocessing.precision import autocast
 from preprocessing.prefetch import prefetched, processes_for
-from sr.checkpoints import CHECKPOINT, read_checkpoint, save_checkpoint
+from sr.checkpoints import read_checkpoint, save_checkpoint
 from sr.degradations import area_downsample
 from sr.rrdb import bicubic_upsample
 from sr.samples import Images, draw_views, read_images, spread
@@ -121,13 +121,13 @@ def train_features(
         progress: Called with (steps done, steps in all) after every step.
 
     Raises:
-        OutputExistsError: `out` holds a checkpoint and `resume` is False.
+        OutputExistsError: `out` holds anything and `resume` is False.
         RequestError: There is no checkpoint to resume, or it was made with another recipe.
         PairStoreError: No tiles to train or validate on.
     """
     out = Path(out)
-    if not resume and (out / CHECKPOINT).is_file():
-        raise OutputExistsError(f"{out} already holds a training run; resume it or choose another")
+    if not resume:
+        refuse_occupied(out, "continue a training run with --resume")
     images = read_images(stores, "train")
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
     out.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def train_features(
         return _views(images, config, np.random.default_rng((config.seed, step)))
 
     for views, others in prefetched(
-        draw, range(run.step, config.steps), processes=processes_for(run.device)
+        draw, range(run.step, config.steps), processes=processes_for(run.network.device)
     ):
         loss = run.advance(views, others)
         last = run.step == config.steps

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.errors import RequestError
+from preprocessing.files import refuse_occupied
 from preprocessing.precision import autocast
 from preprocessing.prefetch import prefetched, processes_for
 from sr.checkpoints import (
-    CHECKPOINT,
     export,
     read_checkpoint,
     save_checkpoint,
@@ -69,14 +69,14 @@ def train_sr(
         The final network in float32.
 
     Raises:
-        OutputExistsError: `out` holds a checkpoint and `resume` is False.
+        OutputExistsError: `out` holds anything and `resume` is False.
         RequestError: There is no checkpoint to resume, it was made with another recipe, or the
             recipe's VGG19 weights cannot be read.
         PairStoreError: No tiles to train or validate on.
     """
     out = Path(out)
-    if not resume and (out / CHECKPOINT).is_file():
-        raise OutputExistsError(f"{out} already holds a training run; resume it or choose another")
+    if not resume:
+        refuse_occupied(out, "continue a training run with --resume")
     images = read_images(stores, "train")
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
     out.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +16,12 @@ import torch
 from tensorboard.backend.event_processing import event_accumulator
 
 from forecast.baselines import DressedPersistence
+from forecast.colours import LandColours
 from forecast.patches import to_low
 from forecast.pretrained import load_model, weights_sha256
 from forecast.training import loop
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch
 from forecast.training.export import export_model
 from forecast.training.journal import Journal
@@ -38,41 +43,59 @@ def event_steps(run: Path) -> list[int]:
     return [event.step for event in events.Scalars("loss")]
 
 
+def losses(run: Path) -> list[dict[str, float]]:
+    """The journal's entries, but for how long they took."""
+    entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [{key: entry[key] for key in entry if key != "seconds"} for entry in entries]
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_model(folder, device=torch.device("cpu")).state_dict())
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("killed_at", "options"),
     [
-        {
-            "objective": "crps",
-            "object_scales": (20.0, 60.0),
-            "rollout_share": 0.5,
-            "resolution_condition": True,
-        },
-        {"objective": "velocity", "sampling_steps": 3, "condition_dropout": 0.5, "patience": 9},
-        {"objective": "mean"},
-        {
-            "objective": "crps",
-            "object_scales": (20.0,),
-            "part_scale": 6.0,
-            "regional_noise": 4,
-            "rollout_share": 0.5,
-            "output_size": 64,
-        },
+        (
+            6,
+            {
+                "objective": "crps",
+                "object_scales": (20.0, 60.0),
+                "rollout_share": 0.5,
+                "resolution_condition": True,
+            },
+        ),
+        (
+            7,
+            {"objective": "velocity", "sampling_steps": 3, "condition_dropout": 0.5, "patience": 9},
+        ),
+        (4, {"objective": "mean"}),
+        (
+            5,
+            {
+                "objective": "crps",
+                "object_scales": (20.0,),
+                "part_scale": 6.0,
+                "regional_noise": 4,
+                "rollout_share": 0.5,
+                "output_size": 64,
+            },
+        ),
     ],
 )
-def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_stopped_run_resumes_to_the_same_weights_and_losses(
+    tmp_path: Path, killed_at: int, options: dict[str, Any]
+) -> None:
     store = make_store(tmp_path / "pairs.zarr")
-    config = replace(TINY, **options, seed=5)
+    # Checkpoints fall between entries of the journal.
+    config = replace(TINY, **options, seed=5, log_every=2, checkpoint_every=3)
     train_forecast([store], tmp_path / "whole", config)
 
     class KilledError(Exception):
         pass
 
     def kill(stage: str, done: int, total: int) -> None:
-        if done == 6:
+        if done == killed_at:
             raise KilledError
 
     with pytest.raises(KilledError):
@@ -80,10 +103,44 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path: Path, options: dict[st
     train_forecast([store], tmp_path / "parts", config, resume=True)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    assert event_steps(tmp_path / "parts") == [4, 8]
-    log = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
-    assert [entry["step"] for entry in log] == [4, 8]
-    assert {"landcast", "persistence", "dressed persistence"} == set(log[0]["validation"]["toy"])
+    assert event_steps(tmp_path / "parts") == [2, 4, 6, 8]
+    log = losses(tmp_path / "whole")
+    assert log == losses(tmp_path / "parts")
+    assert [entry["step"] for entry in log] == [2, 4, 6, 8]
+    assert [entry["step"] for entry in log if "validation" in entry] == [4, 8]
+    assert {"loss", "gradient_norm", "learning_rate"} < set(log[0])
+    assert {"landcast", "persistence", "dressed persistence"} == set(log[1]["validation"]["toy"])
+
+
+def run_to_be_killed(store: Path, out: Path, config: TrainingConfig) -> None:
+    train_forecast([store], out, config)
+
+
+def test_a_process_killed_at_any_moment_goes_on_with_the_same_losses(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    config = replace(TINY, steps=40, log_every=1, validate_every=40, checkpoint_every=3)
+    process = multiprocessing.get_context("spawn").Process(
+        target=run_to_be_killed, args=(store, tmp_path / "parts", config)
+    )
+    process.start()
+    log, deadline = tmp_path / "parts/log.jsonl", time.monotonic() + 120
+    while not (log.is_file() and len(log.read_bytes().splitlines()) > 5):
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+    before = [json.loads(line)["step"] for line in log.read_text().splitlines()[:5]]
+    assert process.exitcode == -signal.SIGKILL
+    assert before == [1, 2, 3, 4, 5]
+    train_forecast([store], tmp_path / "parts", config, resume=True)
+    train_forecast([store], tmp_path / "whole", config)
+    whole, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
+    assert [entry["step"] for entry in whole] == list(range(1, 41))
+    # The other process may have had another number of threads.
+    assert [entry["loss"] for entry in parts] == pytest.approx([e["loss"] for e in whole], rel=1e-3)
+    after = [entry["loss"] for entry in parts[:2]]
+    assert after[0] != after[1]
 
 
 def test_training_learns_a_simple_change(tmp_path: Path) -> None:
@@ -163,7 +220,8 @@ def test_an_export_that_fails_leaves_the_model_that_was_there(
     state = load_checkpoint(run)
     state["ema"]["shadow_params"] = [value + 1 for value in state["ema"]["shadow_params"]]
     save_checkpoint(run, state)
-    dressed = DressedPersistence.load(run)
+    dressed, colours = DressedPersistence.load(run), LandColours.load(run)
+    assert colours is not None
 
     def fail(self: DressedPersistence, folder: Path) -> None:
         raise OSError("disk full")
@@ -171,11 +229,11 @@ def test_an_export_that_fails_leaves_the_model_that_was_there(
     with monkeypatch.context() as patch:
         patch.setattr(DressedPersistence, "save", fail)
         with pytest.raises(OSError, match="disk full"):
-            export_model(run, run, dressed=dressed, pairs={})
+            export_model(run, run, dressed=dressed, colours=colours, pairs={})
     after = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     assert {name for name in before if before[name] != after[name]} == {CHECKPOINT}
     assert not list(run.glob(".export*"))
-    export_model(run, run, dressed=dressed, pairs={"toy": 8})
+    export_model(run, run, dressed=dressed, colours=colours, pairs={"toy": 8})
     assert (run / "diffusion_pytorch_model.safetensors").read_bytes() != before[
         "diffusion_pytorch_model.safetensors"
     ]
@@ -186,6 +244,14 @@ def test_refusals(tmp_path: Path) -> None:
     train_forecast([store], tmp_path / "run", TINY)
     with pytest.raises(OutputExistsError, match="--resume"):
         train_forecast([store], tmp_path / "run", TINY)
+    other_files = tmp_path / "model"
+    other_files.mkdir()
+    (other_files / "calibration.json").write_text("{}")
+    with pytest.raises(OutputExistsError, match="a folder that holds files"):
+        train_forecast([store], other_files, TINY)
+    with pytest.raises(OutputExistsError, match=r"calibration\.json is a file"):
+        train_forecast([store], other_files / "calibration.json", TINY)
+    assert [path.name for path in other_files.iterdir()] == ["calibration.json"]
     with pytest.raises(ModelFolderError, match="another configuration"):
         train_forecast([store], tmp_path / "run", replace(TINY, seed=9), resume=True)
     with pytest.raises(ModelFolderError, match="without --resume"):

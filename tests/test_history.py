@@ -170,6 +170,9 @@ def test_a_rollout_sees_its_own_years_then_the_given_dates(tmp_path: Path) -> No
     class Recorder:
         history = 2
 
+        def colours(self, start):  # type: ignore[no-untyped-def]
+            return None
+
         def step(self, state, result, key, *, history, carried, **_):  # type: ignore[no-untyped-def]
             result[:] = state + 9  # A year of its own, which is not seen again.
             carried[:] = state + 1

@@ -92,3 +92,14 @@ def test_bands_that_change_together_are_preferred() -> None:
     weight = torch.ones(400, 1, 8, 8)
     good = multiscale_crps(grey[:2], grey[2], weight, pool_scales=(1,))
     assert good < 0.9 * multiscale_crps(coloured, grey[2], weight, pool_scales=(1,))
+
+
+def test_all_views_of_the_bands_count_alike() -> None:
+    """Closed form: two equal members that err by (1, -2, 1), too little green for red and blue."""
+    error = torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    truth = torch.zeros(1, 3, 8, 8)
+    score = multiscale_crps(
+        torch.stack([error, error]), truth, torch.ones(1, 1, 8, 8), pool_scales=(1,)
+    )
+    bands, mean, between, to_the_others = 1 + 2 + 1, 0, 0 + 3 + 3, 3 + 6 + 3
+    assert float(score) == pytest.approx((bands + mean + between + to_the_others) / 10)

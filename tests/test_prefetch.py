@@ -42,7 +42,7 @@ def test_an_error_is_raised_where_its_item_is_due(processes: int) -> None:
 
     items = prefetched(make, range(4), processes=processes)
     assert [next(items), next(items)] == [0.5, 1.0]
-    with pytest.raises(ZeroDivisionError, match="^division by zero$"):
+    with pytest.raises(ZeroDivisionError, match=r"^division by zero$"):
         next(items)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from forecast.colours import Colours, LandColours
 from forecast.fluctuation import lasting
 from forecast.objects import Segments, segment
 from forecast.patches import from_patches, to_low, to_patches
@@ -263,3 +264,25 @@ def test_a_region_shares_its_weather() -> None:
         assert float((moved - gain * low).std()) < 1e-5
         gains.append(gain)
     assert len({round(gain, 4) for gain in gains}) == 3
+
+
+def test_changed_ground_has_colours_of_the_start_or_of_land() -> None:
+    state = np.full((3, 128, 128), 0.3, np.float32)
+    state[:, :40] = np.float32([0.5, 0.45, 0.3])[:, None, None]
+    model = FakeModel(gain=0.8)  # A third of the ground would turn brighter.
+    free = run_step(model, state)
+    land = LandColours((10.0,), (Colours.of(torch.full((3, 1, 1), 0.3)),))
+    stepper = RegionStepper(model, BlockLift(), height=128, width=128, gsd_m=10.0, land=land)
+    kept = np.empty_like(state)
+    stepper.step(state, kept, StepKey(seed=1, member=0, year=2030), colours=stepper.colours(state))
+    # One of the two colours of the start, up to the width of a cell and its neighbours.
+    colours = np.stack([state[:, 0, 0], state[:, -1, -1]])
+
+    def away(image: np.ndarray) -> float:
+        return float(
+            np.abs(image.reshape(3, -1).T[:, None] - colours).max(axis=2).min(axis=1).max()
+        )
+
+    assert away(kept) < 2 * 4 / 255 + 1e-6 < 0.04 < away(free)
+    unbound = RegionStepper(model, BlockLift(), height=128, width=128)
+    assert unbound.colours(state) is None

@@ -60,7 +60,7 @@ def forecaster(name: str, model: ForecastUNet, *, members: int) -> Method:
                 seed=[_seed(seed, key) for key in cases.keys[start : start + together]],
                 history=cases.history[rows].to(device),
             )[0]
-            fields.append(field.unflatten(0, (-1, count)).transpose(0, 1).float().cpu())
+            fields.append(field.reshape(-1, count, *field.shape[1:]).transpose(0, 1).float().cpu())
         ensemble = torch.cat(fields, dim=1)
         if not bool(ensemble.isfinite().all()):
             raise ModelFolderError(

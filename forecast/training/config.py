@@ -29,6 +29,8 @@ class TrainingConfig:
         sampling_steps: Passes of a forecast.
         noise_schedule: Of `noise` and `velocity`: `linear` or `cosine`.
         sampler: Solver of a forecast of several passes.
+        guidance: Weight of the picture in forecasts of several passes, see `ForecastUNet`; needs
+            `condition_dropout` unless 1.
         condition_dropout: Share of the items that are learnt without their picture, so that a
             model of several passes can be guided.
         scaled_target: Divide the difference by its standard deviation over the training pairs.
@@ -55,10 +57,12 @@ class TrainingConfig:
         gradient_clip: Largest norm of the gradient.
         ema_decay: Of the weights that are kept.
         colour_jitter: Largest shared change of gain and offset of past and future.
-        mixing_power: Datasets are drawn in proportion to their number of pairs to this power.
+        mixing_power: Datasets are drawn in proportion to their number of pairs to this power,
+        dataset_weights: times these weights, as (dataset, weight); 1 for those not named.
         horizon_power: Pairs of a dataset are drawn in proportion to their years to minus this
             power; 1 favours the short steps that a yearly rollout takes.
         seed: Of weights, order, augmentation and noise.
+        log_every: Steps between entries of the journal: loss, norm of the gradient, learning rate.
         validate_every: Steps between validations.
         validation_pairs: Pairs of the val split that are scored each time, evenly by dataset.
         validation_members: Members of the validation ensembles.
@@ -79,6 +83,7 @@ class TrainingConfig:
     noise_schedule: NoiseSchedule = "cosine"
     sampler: Sampler = "default"
     condition_dropout: float = 0.0
+    guidance: float = 1.0
     scaled_target: bool = True
     object_scales: tuple[float, ...] = ()
     part_scale: float = 0.0
@@ -100,8 +105,10 @@ class TrainingConfig:
     ema_decay: float = 0.998
     colour_jitter: float = 0.1
     mixing_power: float = 0.5
+    dataset_weights: tuple[tuple[str, float], ...] = ()
     horizon_power: float = 1.0
     seed: int = 0
+    log_every: int = 10
     validate_every: int = 500
     validation_pairs: int = 192
     validation_members: int = 8
@@ -120,13 +127,30 @@ class TrainingConfig:
             raise ValueError(f"objective '{self.objective}' needs condition_dropout = 0")
         if self.output_size not in OUTPUT_SIZES:
             raise ValueError(f"output_size must be one of {OUTPUT_SIZES}, got {self.output_size}")
-        if self.part_scale and not self.object_scales:
-            raise ValueError("expected object_scales with a part_scale, got none")
+        if self.guidance != 1.0 and not self.condition_dropout:
+            raise ValueError(f"expected condition_dropout with guidance = {self.guidance}, got 0")
+        if self.object_scales and self.objective != "crps":
+            raise ValueError(
+                f"objective '{self.objective}' needs object_scales = [] and part_scale = 0, got "
+                f"{list(self.object_scales)}"
+            )
+        most = 2 if self.part_scale else 3
+        if len(self.object_scales) > most or (self.part_scale and not self.object_scales):
+            raise ValueError(
+                f"expected at most 3 object_scales, or 1 or 2 with a part_scale, got "
+                f"{list(self.object_scales)}"
+            )
+        self._check_sizes()
         process = Process(self.objective, self.noise_schedule)
         if self.objective not in ONE_PASS:
             process.solver(self.sampler, self.sampling_steps)
         if self.regional_noise and self.objective != "crps":
             raise ValueError(f"objective '{self.objective}' needs regional_noise = 0")
+        for name in ("learning_rate", "gradient_clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if any(weight < 0 for _, weight in self.dataset_weights):
+            raise ValueError(f"dataset_weights must not be negative, got {self.dataset_weights}")
         for name in ("patience", "warmup_steps", "weight_decay", "history", "regional_noise"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -143,11 +167,32 @@ class TrainingConfig:
             "steps",
             "batch_size",
             "sampling_steps",
+            "log_every",
             "validate_every",
             "checkpoint_every",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def _check_sizes(self) -> None:
+        widths, side = self.block_out_channels, self.output_size
+        attending = widths[len(widths) - self.attention_levels :] if self.attention_levels else ()
+        if not widths or any(w < 1 or w % 16 for w in widths) or any(w % 32 for w in attending):
+            raise ValueError(
+                "block_out_channels must be multiples of 16, of levels that attend multiples of "
+                f"32, got {list(widths)} with attention_levels = {self.attention_levels}"
+            )
+        if not 0 <= self.attention_levels <= len(widths) or 2 ** (len(widths) - 1) > side:
+            raise ValueError(
+                f"expected levels that halve {side} px, and as many or fewer attention_levels, got "
+                f"{len(widths)} and {self.attention_levels}"
+            )
+        if not self.pool_scales or any(not 1 <= scale <= side for scale in self.pool_scales):
+            raise ValueError(f"pool_scales must be 1 to {side}, got {list(self.pool_scales)}")
+        if any(not 1 <= lag < side for lag in self.increment_lags):
+            raise ValueError(
+                f"increment_lags must be 1 to {side - 1}, got {list(self.increment_lags)}"
+            )
 
     def build(
         self,
@@ -167,6 +212,7 @@ class TrainingConfig:
             sampling_steps=self.sampling_steps,
             noise_schedule=self.noise_schedule,
             sampler=self.sampler,
+            guidance=self.guidance,
             object_scales=self.object_scales,
             part_scale=self.part_scale,
             regional_noise=self.regional_noise,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.history import History
-from forecast.objects import Segments, segment
+from forecast.objects import Segments
 from forecast.pair_history import find_chains, history_of
 from forecast.patches import FACTOR, to_low
+from preprocessing.errors import PairStoreError
 from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs
 
@@ -34,7 +37,7 @@ class Batch:
         years: `(b,)` horizon.
         gsd_m: `(b,)` metres per pixel of the past, 0 where not known.
         history: Earlier dates.
-        segments: Objects of the past, for models that ask for them.
+        segments: Objects of the past, where they are known already.
     """
 
     past: Tensor
@@ -43,15 +46,22 @@ class Batch:
     years: Tensor
     gsd_m: Tensor
     history: History
-    segments: Segments
+    segments: Segments | None = None
 
     def part(self, items: slice) -> Batch:
         """Some of the items."""
-        return Batch(*(getattr(self, name)[items] for name in Batch.__dataclass_fields__))
+        return self._each(lambda value: value[items])
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(getattr(self, name).to(device) for name in Batch.__dataclass_fields__))
+        return self._each(lambda value: value.to(device))
+
+    def _each(self, change: Callable[[Any], Any]) -> Batch:
+        values: dict[str, Any] = {}
+        for name in Batch.__dataclass_fields__:
+            value = getattr(self, name)
+            values[name] = None if value is None else change(value)
+        return Batch(**values)
 
     @classmethod
     def of(
@@ -74,7 +84,6 @@ class Batch:
             years,
             gsd_m,
             History.none(low) if history is None else history,
-            segment(low, ()),
         )
 
 
@@ -86,6 +95,7 @@ class PairData:
         seed: Of order and augmentation.
         mixing_power: Datasets (the first part of `source`) are drawn in proportion to their
             number of pairs to this power; 1 draws pairs evenly, 0 datasets evenly.
+        dataset_weights: Factors on that, by dataset; 1 for those not named.
         horizon_power: Within a dataset pairs are drawn in proportion to `years ** -horizon_power`.
         colour_jitter: Largest shared relative change of gain and absolute change of offset.
         gsd_dropout: Share of the items of a training batch whose metres per pixel are withheld.
@@ -99,6 +109,7 @@ class PairData:
         *,
         seed: int,
         mixing_power: float = 1.0,
+        dataset_weights: Mapping[str, float] | None = None,
         horizon_power: float = 0.0,
         colour_jitter: float = 0.0,
         gsd_dropout: float = 0.0,
@@ -115,7 +126,16 @@ class PairData:
         )
         names, inverse, counts = np.unique(index.dataset, return_inverse=True, return_counts=True)
         favour = index.years.astype(float) ** -horizon_power
-        share = counts**mixing_power / np.bincount(inverse, favour)
+        weights = dict(dataset_weights or {})
+        if unknown := sorted(set(weights) - set(names.tolist())):
+            raise PairStoreError(
+                f"expected dataset_weights for {', '.join(names.tolist())}, got also "
+                f"{', '.join(unknown)}; correct the recipe or name the stores that hold them"
+            )
+        weight = np.array([weights.get(name, 1.0) for name in names.tolist()])
+        if not weight.any():
+            raise PairStoreError("expected a dataset with a weight above 0, got none")
+        share = weight * counts**mixing_power / np.bincount(inverse, favour)
         probability = favour * share[inverse]
         self._probability = probability / probability.sum()
         self.counts = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -184,6 +204,17 @@ class PairData:
             found.append((batch.difference, batch.weight))
         difference, weight = zip(*found, strict=True)
         return torch.cat(difference), torch.cat(weight)
+
+    def colours(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> Tensor:
+        """Block means of many pairs, past and future, where valid: `(3, n)`."""
+        found = []
+        for start in range(0, len(index), _BLOCK):
+            batch = self.batch_of(index[start : start + _BLOCK], factor=factor)
+            past = to_low(batch.past, factor)
+            seen = batch.weight[:, 0] > 0
+            for image in (past, past + batch.difference):
+                found.append(image.transpose(0, 1)[:, seen])
+        return torch.cat(found, dim=1)
 
     def history(self, index: NDArray[np.intp], *, factor: int = FACTOR) -> History:
         """The earlier dates of the pairs at `index`."""

@@ -12,6 +12,7 @@ import torch
 from diffusers.training_utils import EMAModel
 
 from forecast.baselines import DressedPersistence
+from forecast.colours import LandColours
 from forecast.training.calibration import Calibration
 from forecast.training.checkpoint import CHECKPOINT, load_checkpoint
 from forecast.unet import ForecastUNet
@@ -23,7 +24,12 @@ _LAST = "config.json"  # Without it a folder is no model.
 
 
 def export_model(
-    run: Path, out: Path, *, dressed: DressedPersistence, pairs: dict[str, int]
+    run: Path,
+    out: Path,
+    *,
+    dressed: DressedPersistence,
+    colours: LandColours,
+    pairs: dict[str, int],
 ) -> Path:
     """Write the averaged weights of a run's checkpoint as a model folder, in float16.
 
@@ -34,6 +40,7 @@ def export_model(
         run: Folder with the checkpoint.
         out: Model folder.
         dressed: The baseline, fitted to the training pairs.
+        colours: Of the training pairs.
         pairs: Training pairs by dataset.
     """
     state = load_checkpoint(run)
@@ -57,6 +64,7 @@ def export_model(
         model.half().save_pretrained(aside)
         share_weights(aside)
         dressed.save(aside)
+        colours.save(aside)
         (aside / "training.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         for path in sorted(aside.iterdir(), key=lambda path: path.name == _LAST):
             os.replace(path, out / path.name)

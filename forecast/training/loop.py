@@ -17,17 +17,19 @@ from accelerate.utils import broadcast_object_list
 from diffusers.training_utils import EMAModel
 
 from forecast.baselines import DressedPersistence
+from forecast.colours import LandColours
 from forecast.evaluation.tiles import evenly_by_dataset, score_table, score_tiles
 from forecast.patches import to_low
 from forecast.pretrained import weights_sha256
 from forecast.training.begin import first_model
-from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch, PairData
 from forecast.training.export import export_model
 from forecast.training.journal import Journal
 from forecast.training.objective import TrainingLoss
-from preprocessing.errors import DivergedError, ModelFolderError, OutputExistsError, PairStoreError
+from preprocessing.errors import DivergedError, ModelFolderError, PairStoreError
+from preprocessing.files import refuse_occupied
 from preprocessing.pair_index import PairIndex
 from preprocessing.prefetch import prefetched, processes_for
 
@@ -64,22 +66,21 @@ def train_forecast(
         The model folder.
 
     Raises:
-        OutputExistsError: `out` holds a run and `resume` is False.
+        OutputExistsError: `out` holds anything and `resume` is False.
         ModelFolderError: `resume` is asked for but there is no checkpoint, or one of another
             recipe.
         PairStoreError: The stores hold no training pairs.
         DivergedError: Fifty steps on end had no finite gradient.
     """
-    if not resume and (out / CHECKPOINT).exists():
-        raise OutputExistsError(
-            f"{out} already holds a training run; continue it with --resume or name another folder"
-        )
+    if not resume:
+        refuse_occupied(out, "continue a training run with --resume")
     run = _Run(stores, out, config, init)
     if resume:
         run.load()
     run.train(progress)
     if run.accelerator.is_main_process:
-        export_model(out, out, dressed=run.dressed, pairs=run.data.counts)
+        colours = LandColours.fit(run.data, factor=run.model.factor)
+        export_model(out, out, dressed=run.dressed, colours=colours, pairs=run.data.counts)
     run.accelerator.wait_for_everyone()
     return out
 
@@ -105,6 +106,7 @@ class _Run:
             PairIndex.of(stores, "train", side_px=None),
             seed=config.seed,
             mixing_power=config.mixing_power,
+            dataset_weights=dict(config.dataset_weights),
             horizon_power=config.horizon_power,
             colour_jitter=config.colour_jitter,
             gsd_dropout=config.gsd_dropout,
@@ -138,6 +140,9 @@ class _Run:
             {"config": asdict(config), "pairs": self.data.fingerprint(), "init": parent}
         )
         self.step, self.seconds = 0, 0.0
+        # Of the steps since the last entry of the journal.
+        self.losses: list[float] = []
+        self.norms: list[float] = []
         self.best: dict[str, Any] | None = None
         self.skipped = 0
 
@@ -154,6 +159,7 @@ class _Run:
         self.ema.load_state_dict(state["ema"])
         self.ema.to(self.accelerator.device)
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self.losses, self.norms = state["losses"], state["norms"]
 
     def train(self, progress: Progress | None) -> None:
         """Take the steps that are left, or stop early."""
@@ -164,39 +170,47 @@ class _Run:
             journal = Journal(self.out, self.step)
         started = time.monotonic() - self.seconds
         self.model.train()
-        losses: list[float] = []
         batches = prefetched(
             self._batch,
             range(self.step, config.steps),
             processes=processes_for(self.accelerator.device),
         )
         while self.step < config.steps and not self._stale():
-            losses.append(self._advance(next(batches)))
+            self._advance(next(batches))
             self.step += 1
             self.seconds = time.monotonic() - started
             if progress is not None:
                 progress("training", self.step, config.steps)
             last = self.step == config.steps
-            if self.step % config.validate_every == 0 or last:
-                entry = {
-                    "step": self.step,
-                    "seconds": round(self.seconds, 1),
-                    "loss": sum(losses) / len(losses),
-                }
-                losses.clear()
-                if self.validation is not None:
+            judged = self.step % config.validate_every == 0 or last
+            if self.step % config.log_every == 0 or judged:
+                entry = self._entry()
+                if judged and self.validation is not None:
                     entry |= self._validate(self.validation)
                 if journal is not None:
                     journal.write(entry)
             if self.step % config.checkpoint_every == 0 or last or self._stale():
                 self._save()
 
+    def _entry(self) -> dict[str, Any]:
+        """What the journal says of the steps since its last entry."""
+        entry = {
+            "step": self.step,
+            "seconds": round(self.seconds, 1),
+            "loss": sum(self.losses) / len(self.losses),
+            "gradient_norm": sum(self.norms) / len(self.norms),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+        self.losses.clear()
+        self.norms.clear()
+        return entry
+
     def _batch(self, step: int) -> Batch:
         """The batch of a step; images are cut into objects here, off the device."""
         batch = self.data.batch(step, self.config.batch_size, factor=self.model.factor)
         return replace(batch, segments=self.model.segments(to_low(batch.past, self.model.factor)))
 
-    def _advance(self, batch: Batch) -> float:
+    def _advance(self, batch: Batch) -> None:
         config, accelerator = self.config, self.accelerator
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(self.step, config)
@@ -221,7 +235,8 @@ class _Run:
                     f"and go on with --resume or anew"
                 )
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        self.losses.append(float(loss.detach()))
+        self.norms.append(float(norm))
 
     def _validate(self, validation: PairData) -> dict[str, Any]:
         """Score the averaged weights; remember them if they are the best so far."""
@@ -272,6 +287,8 @@ class _Run:
                     "best": self.best,
                     "step": self.step,
                     "seconds": self.seconds,
+                    "losses": self.losses,
+                    "norms": self.norms,
                 },
             )
 

@@ -48,14 +48,12 @@ def training_loss(model: ForecastUNet, batch: Batch, config: TrainingConfig, ste
             past = batch.past.repeat(config.members, 1, 1, 1)
             years, gsd_m = (v.repeat(config.members) for v in (batch.years, batch.gsd_m))
             history = batch.history.repeat(config.members)
-            segments: Segments | None = batch.segments.repeat(config.members)
+            segments = None if batch.segments is None else batch.segments.repeat(config.members)
             lasting = torch.zeros_like(target).repeat(config.members, 1, 1, 1)
             if float(torch.rand((), generator=generator)) < config.rollout_share:
                 first = (years / 2).floor()
                 observed = to_low(past, model.factor)
-                lasting, past = first_step(
-                    model, past, first, gsd_m, generator, history, segments
-                )
+                lasting, past = first_step(model, past, first, gsd_m, generator, history, segments)
                 history, segments = history.after(observed, first), None
                 years = years - first
             whole, within = _members(model, past, years, gsd_m, generator, history, segments)
@@ -138,9 +136,7 @@ def first_step(
         full-resolution pictures, in which their parts have changed too: the observed detail on
         the moved block means. Items with `years` of zero stay as they are.
     """
-    whole, within = _members(
-        model, past, years.clamp_min(1), gsd_m, generator, history, segments
-    )
+    whole, within = _members(model, past, years.clamp_min(1), gsd_m, generator, history, segments)
     moves = (years > 0).view(-1, 1, 1, 1)
     smooth = F.interpolate(
         (whole + within) * moves, scale_factor=float(model.factor), mode="bilinear"
