@@ -46,6 +46,7 @@ def evaluate(
     perceptual_weights: Path | None = None,
     with_history: bool = False,
     alpha: float | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Score a forecaster beside its baselines and other models, or an upscaler and its lift.
@@ -62,16 +63,23 @@ def evaluate(
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
         with_history: Only pairs for whose past an earlier date of the tile is stored.
         alpha: Of an upscaler that is a pair of networks: the share of the adversarial one.
+        overwrite: Replace earlier scores in `out`.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
         The path of `report.md`.
 
     Raises:
+        OutputExistsError: `out` is a file, or holds scores and `overwrite` is False.
         RequestError: A model, a store or the weights cannot be read, or the request is wrong.
     """
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
+    if (out / "scores.json").exists() and not overwrite:
+        raise OutputExistsError(
+            f"expected a folder without scores for --out, {out} holds scores.json; choose another, "
+            "or pass --overwrite"
+        )
     if split not in SPLITS:
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
     upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))

@@ -18,6 +18,7 @@ from app.results import ForecastFolder
 from app.stac import write_stac
 from forecast.earlier_images import earlier_path, open_earlier, read_earlier
 from forecast.pretrained import load_model, model_folder
+from forecast.process import ONE_PASS
 from forecast.start import read_start
 from preprocessing.errors import DateError, RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
@@ -62,8 +63,8 @@ def forecast_region(
         return ForecastFolder.open(request.out)
     check_output(request, identity)
     model = load_model(folder)
-    objective, passes = model.config.objective, request.steps or model.config.sampling_steps
-    if passes < 1 or (objective == "crps" and passes != 1):
+    passes = request.steps or model.config.sampling_steps
+    if passes < 1 or (model.config.objective in ONE_PASS and passes != 1):
         raise RequestError(
             f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
             f"one pass, got {passes}"

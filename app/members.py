@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.colours import LandColours
+from forecast.direct import direct_forecasts
 from forecast.earlier_images import earlier_path
 from forecast.pretrained import load_model
 from forecast.region import EarlierImage, RegionStepper
@@ -39,6 +41,7 @@ class MemberTask:
         years: Years to forecast.
         steps: Network passes; the model's own default where None.
         history: Years before the start of the earlier images in `scratch`, see `read_earlier`.
+        direct: Forecast each year from the start, not from the year before.
     """
 
     scratch: Path
@@ -51,6 +54,7 @@ class MemberTask:
     years: int
     steps: int | None
     history: tuple[float, ...] = ()
+    direct: bool = False
 
 
 def member_path(scratch: Path, member: int, year: int) -> Path:
@@ -90,22 +94,9 @@ def roll_member(
     """
     years = range(task.start_year + 1, task.start_year + task.years + 1)
     states = task.scratch / f"states_{task.member:03}"
-    if not all(member_path(task.scratch, task.member, year).exists() for year in years):
-        start = np.load(task.scratch / "start.npy", mmap_mode="r")
-        for year, state in rollout(
-            stepper or stepper_of(task),
-            start,
-            states,
-            seed=task.seed,
-            member=task.member,
-            start_year=task.start_year,
-            years=task.years,
-            history=[
-                EarlierImage(np.load(earlier_path(task.scratch, number), mmap_mode="r"), years)
-                for number, years in enumerate(task.history)
-            ],
-            tick=tick,
-        ):
+    missing = [y for y in years if not member_path(task.scratch, task.member, y).exists()]
+    if missing:
+        for year, state in _images(task, stepper or stepper_of(task), states, missing, tick):
             part = task.scratch / f".member_{task.member:03}.part.npy"
             stored = np.lib.format.open_memmap(
                 part,
@@ -120,3 +111,23 @@ def roll_member(
             os.replace(part, member_path(task.scratch, task.member, year))
     shutil.rmtree(states, ignore_errors=True)
     return task.member
+
+
+def _images(
+    task: MemberTask,
+    stepper: RegionStepper,
+    states: Path,
+    missing: list[int],
+    tick: Callable[[], None] | None,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    start = np.load(task.scratch / "start.npy", mmap_mode="r")
+    history = [
+        EarlierImage(np.load(earlier_path(task.scratch, number), mmap_mode="r"), years)
+        for number, years in enumerate(task.history)
+    ]
+    whose = {"seed": task.seed, "member": task.member, "start_year": task.start_year}
+    if task.direct:
+        return direct_forecasts(
+            stepper, start, states, **whose, years=missing, history=history, tick=tick
+        )
+    return rollout(stepper, start, states, **whose, years=task.years, history=history, tick=tick)

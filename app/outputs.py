@@ -71,6 +71,7 @@ class RegionRun:
                 years=request.years,
                 steps=request.steps,
                 history=self.history,
+                direct=request.direct,
             )
             for member in range(request.members)
         ]

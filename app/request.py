@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from forecast.colours import colours_sha256
 from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import sha256
@@ -42,6 +43,7 @@ class ForecastRequest:
         value_range: Stored values that mean black and white.
         history: The region at earlier dates, for models that take some; read with the same bands
             and value range.
+        direct: Forecast each year in one step from the region, not from the year before.
     """
 
     region: Path
@@ -60,6 +62,7 @@ class ForecastRequest:
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
     history: tuple[Path, ...] = ()
+    direct: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
@@ -105,6 +108,7 @@ def identity_of(
         "members": request.members,
         "seed": request.seed,
         "steps": request.steps,
+        "direct": request.direct,
         "save_members": request.save_members,
         "bands": list(source.bands),
         "value_range": [source.encoding.low, source.encoding.high],
@@ -112,6 +116,7 @@ def identity_of(
             "name": str(request.model or DEFAULT_MODEL),
             "sha256": weights_sha256(request.model),
             "config_sha256": sha256(model_folder(request.model) / "config.json"),
+            "colours_sha256": colours_sha256(model_folder(request.model)),
         },
         "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
         "landcast": version("landcast"),

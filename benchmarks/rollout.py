@@ -27,11 +27,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from forecast.colours import LandColours
+from forecast.direct import direct_forecasts
 from forecast.evaluation.statistic import Observed
 from forecast.evaluation.tally import Tally
 from forecast.patches import to_low
 from forecast.pretrained import load_model, model_folder
-from forecast.region import RegionStepper, StepKey
+from forecast.region import RegionStepper
 from forecast.rollout import rollout
 from preprocessing.histogram import match_histogram
 from preprocessing.simulator import WorldConfig, simulate_world
@@ -121,18 +122,12 @@ def yearly(
 
 def at_once(stepper: RegionStepper, start: Image, member: int) -> list[Image]:
     """One step to each horizon."""
-    images = []
-    for year in range(1, YEARS + 1):
-        image = np.empty_like(start)
-        stepper.step(
-            start,
-            image,
-            StepKey(seed=1, member=member, year=2000 + year),
-            years=year,
-            colours=stepper.colours(start),
+    years = range(2001, 2001 + YEARS)
+    with tempfile.TemporaryDirectory() as scratch:
+        forecasts = direct_forecasts(
+            stepper, start, Path(scratch), seed=1, member=member, start_year=2000, years=years
         )
-        images.append(image)
-    return images
+        return [np.array(image) for _, image in forecasts]
 
 
 def low(image: Image) -> torch.Tensor:

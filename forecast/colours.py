@@ -18,12 +18,12 @@ from torch import Tensor
 
 from forecast.objects import over_objects
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import share_weights
+from preprocessing.files import sha256, share_weights
 
 if TYPE_CHECKING:
     from forecast.training.data import PairData
 
-__all__ = ["Colours", "LandColours", "kept_to"]
+__all__ = ["Colours", "LandColours", "colours_sha256", "kept_to"]
 
 _FILE = "colours.safetensors"
 _LEVELS = 64
@@ -164,6 +164,12 @@ class LandColours:
                 "again with 'landcast train'"
             ) from err
         return cls(tuple(stored["gsd_m"].tolist()), tuple(Colours(cells) for cells in sets))
+
+
+def colours_sha256(folder: Path) -> str | None:
+    """Hexadecimal SHA-256 of a model folder's colours; None where it has none."""
+    path = folder / _FILE
+    return sha256(path) if path.is_file() else None
 
 
 def _cell(values: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -128,6 +128,7 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "perceptual_weights": Path("w.pth"),
         "alpha": 0.5,
         "with_history": True,
+        "overwrite": False,
     }
     assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]
     assert capsys.readouterr().out.startswith("# Scores")

@@ -168,7 +168,9 @@ def test_a_run_again_gives_the_same_files(
     evaluate(same[0], [store], tmp_path, members=3, against=same)
     for name in ("scores.json", "report.md", "report.html"):
         assert (tmp_path / name).read_text() == (scores[0] / name).read_text()
-    evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1)
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1)
+    evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1, overwrite=True)
     assert json.loads((tmp_path / "scores.json").read_text())["pairs"] == 4
 
 
@@ -201,7 +203,7 @@ def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
     wrong.save_pretrained(pair)
     loss = []
     for alpha in (0.0, None, 1.0):
-        evaluate(str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha)
+        evaluate(str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha, overwrite=True)
         scores = json.loads((tmp_path / "out" / "scores.json").read_text())
         methods = scores["sections"][0]["methods"]
         loss.append(methods["bicubic"]["psnr_db"][0] - methods["network"]["psnr_db"][0])

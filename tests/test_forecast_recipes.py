@@ -75,6 +75,18 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
         ({"objective": "flow", "regional_noise": 4}, "regional_noise"),
         ({"regional_noise": -1}, "regional_noise"),
         ({"objective": "mean", "sampling_steps": 2}, "sampling_steps"),
+        ({"objective": "flow", "object_scales": (20.0,)}, "object_scales"),
+        ({"object_scales": (20.0, 30.0, 40.0), "part_scale": 6.0}, "part_scale"),
+        ({"guidance": 2.0, "objective": "flow"}, "condition_dropout"),
+        ({"block_out_channels": (20, 32)}, "multiples of 16"),
+        ({"block_out_channels": (32, 48), "attention_levels": 1}, "multiples of 32"),
+        ({"attention_levels": 3}, "attention_levels"),
+        ({"block_out_channels": (16,) * 7}, "halve 32 px"),
+        ({"pool_scales": (1, 64)}, "pool_scales"),
+        ({"pool_scales": ()}, "pool_scales"),
+        ({"increment_lags": (32,)}, "increment_lags"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"dataset_weights": (("a", -1.0),)}, "dataset_weights"),
     ],
 )
 def test_recipes_that_would_fail_late_are_refused_at_once(

@@ -123,11 +123,24 @@ def test_same_request_same_pixels_and_members_are_a_prefix(
     assert not np.array_equal(other["members/00_2021.tif"], first["members/00_2021.tif"])
 
 
-def test_killed_forecast_resumes_to_the_same_pixels(
+def test_a_direct_forecast_differs_from_one_that_is_fed_back(
     make_raster: Make, request_of: Callable[..., ForecastRequest]
 ) -> None:
     region = make_raster("region_2020.tif")
-    whole = pixels(forecast_region(request_of(region, "whole")).folder)
+    fed_back, direct = (
+        pixels(forecast_region(request_of(region, str(direct), direct=direct)).folder)
+        for direct in (False, True)
+    )
+    np.testing.assert_array_equal(direct["present_2020.tif"], fed_back["present_2020.tif"])
+    assert not np.array_equal(direct["mean_2022.tif"], fed_back["mean_2022.tif"])
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_killed_forecast_resumes_to_the_same_pixels(
+    make_raster: Make, request_of: Callable[..., ForecastRequest], direct: bool
+) -> None:
+    region = make_raster("region_2020.tif")
+    whole = pixels(forecast_region(request_of(region, "whole", direct=direct)).folder)
 
     class KilledError(Exception):
         pass
@@ -136,7 +149,7 @@ def test_killed_forecast_resumes_to_the_same_pixels(
         if stage == "forecasting" and done > 0.7 * total:
             raise KilledError
 
-    request = request_of(region, "parts")
+    request = request_of(region, "parts", direct=direct)
     with pytest.raises(KilledError):
         forecast_region(request, progress=kill)
     assert not list(request.out.glob("*.tif"))

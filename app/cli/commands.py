@@ -109,6 +109,10 @@ def forecast(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year.")
     ] = None,
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Each year in one step from REGION, not from the last."),
+    ] = False,
     save_members: Annotated[
         bool, typer.Option("--save-members", help="Keep every member's rasters.")
     ] = False,
@@ -124,7 +128,7 @@ def forecast(
     bands: Bands = None,
     value_range: ValueRange = None,
 ) -> None:
-    """Forecast a region year by year: rasters, uncertainty, film, STAC."""
+    """Forecast a region for each year ahead: rasters, uncertainty, film, STAC."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
@@ -147,6 +151,7 @@ def forecast(
         bands=chosen,
         value_range=limits,
         history=tuple(history or ()),
+        direct=direct,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -222,6 +227,7 @@ def evaluate(
         float | None,
         typer.Option("--alpha", min=0, max=1, help="Of an upscaler: see `landcast upscale`."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score a model on held-out pairs beside its baselines, with intervals and figures."""
     from app.workflows import evaluate as evaluate_model
@@ -239,6 +245,7 @@ def evaluate(
             perceptual_weights=perceptual_weights,
             alpha=alpha,
             with_history=with_history,
+            overwrite=overwrite,
             progress=progress,
         )
     typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")
