@@ -142,17 +142,32 @@ def test_a_calibrated_ensemble_has_flat_ranks_and_spread_skill_one(m: int) -> No
     assert score(ValueScores(), centre + 0.3 * (members - centre), known)["spread_skill"] < 0.5
 
 
+def test_ranks_of_changed_and_unchanged_ground_are_counted_apart() -> None:
+    truth = torch.zeros(1, 3, 32, 32)
+    truth[..., :8, :] = 0.5  # A quarter changed, and every member says otherwise.
+    members = 0.01 * noise(4, 1, 3, 32, 32)
+    ranks = RankHistogram(seed=0)
+    sums = ranks.sums(members, cases(truth))
+    whole, moved, still = np.split(sums[0], 3)
+    np.testing.assert_array_equal(whole, moved + still)
+    np.testing.assert_array_equal(moved, [0, 0, 0, 0, 3 * 8 * 32])
+    found = ranks.scores(sums[0])
+    assert found["rank_deviation_changed"] == pytest.approx(4 / 5 + 4 * 1 / 5)
+    assert found["outlier_excess_changed"] == pytest.approx(1 - 2 / 5)
+    assert found["rank_deviation_unchanged"] < found["rank_deviation"]
+
+
 def test_ties_are_broken_at_random_and_repeatably() -> None:
     truth = torch.zeros(3, 3, 32, 32)
     members = torch.zeros(4, 3, 3, 32, 32)
     members[3] = 1.0  # Ranks 0 to 3 are open, 4 is not.
-    sums = RankHistogram(seed=1).sums(members, cases(truth))
+    sums = RankHistogram(seed=1).sums(members, cases(truth))[:, :5]  # Of all ground.
     total = sums.sum(axis=0) / sums.sum()
     assert total[4] == 0
     n = truth.numel()
     assert np.abs(total[:4] - 0.25).max() < 5 * math.sqrt(0.25 * 0.75 / n)
-    np.testing.assert_array_equal(RankHistogram(seed=1).sums(members, cases(truth)), sums)
-    assert (RankHistogram(seed=2).sums(members, cases(truth)) != sums).any()
+    np.testing.assert_array_equal(RankHistogram(seed=1).sums(members, cases(truth))[:, :5], sums)
+    assert (RankHistogram(seed=2).sums(members, cases(truth))[:, :5] != sums).any()
 
 
 def test_energy_score_equals_brute_force() -> None:

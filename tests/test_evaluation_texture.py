@@ -11,6 +11,7 @@ import torch
 from evaluation_cases import cases, noise, score
 from scipy.ndimage import gaussian_filter
 
+from forecast.evaluation.change import changed
 from forecast.evaluation.features import FeatureDistance
 from forecast.evaluation.similarity import StructuralSimilarity
 from forecast.evaluation.spectra import SpectralDistance
@@ -36,7 +37,12 @@ def test_ssim_equals_its_formula() -> None:
     members = truth + 0.5 * members
     weight = torch.ones(2, 1, 32, 32)
     weight[0, :, :10] = 0
-    found = score(StructuralSimilarity(), members, cases(truth, weight))["ssim"]
+    scores = score(StructuralSimilarity(), members, cases(truth, weight))
+    found = scores["ssim"]
+    moved = (changed(truth)[:, None] * weight).mean() / weight.mean()
+    assert 0.1 < moved < 0.9
+    parts = moved * scores["ssim_changed"] + (1 - moved) * scores["ssim_unchanged"]
+    assert found == pytest.approx(float(parts), rel=1e-4)
     total, count = 0.0, 0
     for m, i, c in itertools.product(range(2), range(2), range(3)):
         seen = weight[i, 0].numpy()

@@ -47,21 +47,32 @@ def test_members_differ_and_stay_moderate(past: Tensor) -> None:
     assert members.abs().mean() < 0.06
 
 
-def test_without_its_own_picture_a_forecast_is_worse() -> None:
-    """Pictures that were shuffled among the tiles cost skill against what really happened."""
+@pytest.fixture(scope="module")
+def four_years() -> tuple[Tensor, Tensor]:
+    """Nine tiles of another such world, and what becomes of them within four years."""
     world = simulate_world(WorldConfig(height=384, width=384, years=5, seed=90_200))
     first, last = (torch.from_numpy(world.rasters[i].data)[None] for i in (0, -1))
     cut = torch.nn.functional.unfold
     past, future = (
         cut(image, 128, stride=128)[0].T.reshape(-1, 3, 128, 128) for image in (first, last)
     )
-    truth = to_low(future) - to_low(past)
+    return past, to_low(future) - to_low(past)
+
+
+def test_without_its_own_picture_a_forecast_is_worse(four_years: tuple[Tensor, Tensor]) -> None:
+    """Pictures that were shuffled among the tiles cost skill against what really happened."""
+    past, truth = four_years
     own, other = forecast(past, 4.0), forecast(past.roll(1, dims=0), 4.0)
     still = fair_crps(torch.zeros_like(own), truth).mean()
     assert fair_crps(own, truth).mean() < 0.95 * still
     assert fair_crps(own, truth).mean() < 0.95 * fair_crps(other, truth).mean()
 
 
-def test_metres_per_pixel_change_the_forecast(past: Tensor) -> None:
-    fine, coarse = forecast(past, 4.0, gsd_m=0.6), forecast(past, 4.0, gsd_m=10.0)
-    assert not torch.allclose(fine, coarse, atol=1e-3)
+def test_the_right_metres_per_pixel_make_a_better_forecast(
+    four_years: tuple[Tensor, Tensor],
+) -> None:
+    """Told that fields of 10 m a pixel were gardens of 0.6 m, it lets too much of them change."""
+    past, truth = four_years
+    right, wrong = forecast(past, 4.0, gsd_m=10.0), forecast(past, 4.0, gsd_m=0.6)
+    assert wrong.std(dim=0).mean() > 1.1 * right.std(dim=0).mean()
+    assert fair_crps(wrong, truth).mean() > fair_crps(right, truth).mean()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from forecast.evaluation.cases import Cases
+from forecast.evaluation.change import CLASSES, class_weights
 from forecast.evaluation.statistic import Array, Statistic, ratio
 
 __all__ = ["RankHistogram"]
@@ -22,7 +23,8 @@ class RankHistogram(Statistic):
     `rank_deviation`: sum over the ranks of the absolute difference of their share from
     1 / (m + 1), the reliability index of Delle Monache et al. 2006; 0 is flat.
     `outlier_excess`: share of truths outside the ensemble, less the 2 / (m + 1) of a calibrated
-    one. Both are NaN for one member.
+    one. Both are NaN for one member. Also by change class of the pixel: as a member is judged by
+    what the truth did, a calibrated ensemble is not flat on either class by itself.
 
     Args:
         seed: Of the tie-breaking.
@@ -34,7 +36,7 @@ class RankHistogram(Statistic):
         self._seed = seed
 
     def sums(self, members: Tensor, cases: Cases) -> Array:
-        """Values of each pair by rank 0 to m."""
+        """Per class: values of each pair by rank 0 to m."""
         m = len(members)
         truth = cases.difference
         below = (members < truth).sum(dim=0)
@@ -47,28 +49,32 @@ class RankHistogram(Statistic):
         )
         # Float32 draws are below 1, but times a whole number may round up to it.
         rank = below + torch.minimum((draw * (ties + 1)).long(), ties)
-        seen = cases.weight.expand_as(truth) > 0
-        return np.stack(
-            [
-                np.bincount(r[s].numpy(), minlength=m + 1).astype(float)
-                for r, s in zip(rank, seen, strict=True)
-            ]
-        )
+        counts = []
+        for share in class_weights(cases):
+            seen = share.expand_as(truth) > 0
+            counts.append(
+                [
+                    np.bincount(r[s].numpy(), minlength=m + 1).astype(float)
+                    for r, s in zip(rank, seen, strict=True)
+                ]
+            )
+        return np.concatenate(counts, axis=1)
 
     def scores(self, sums: Array) -> dict[str, Array]:
         """See the class."""
-        ranks = sums.shape[-1]
-        share = ratio(sums, sums.sum(axis=-1, keepdims=True))
-        if ranks == 2:
-            unknown = np.full(sums.shape[:-1], np.nan)
-            return {"rank_deviation": unknown, "outlier_excess": unknown}
-        return {
-            "rank_deviation": np.abs(share - 1 / ranks).sum(axis=-1),
-            "outlier_excess": share[..., 0] + share[..., -1] - 2 / ranks,
-        }
+        ranks = sums.shape[-1] // len(CLASSES)
+        found: dict[str, Array] = {}
+        for suffix, part in zip(CLASSES, np.split(sums, len(CLASSES), axis=-1), strict=True):
+            share = ratio(part, part.sum(axis=-1, keepdims=True))
+            if ranks == 2:
+                share = np.full_like(share, np.nan)
+            found[f"rank_deviation{suffix}"] = np.abs(share - 1 / ranks).sum(axis=-1)
+            found[f"outlier_excess{suffix}"] = share[..., 0] + share[..., -1] - 2 / ranks
+        return found
 
     def curves(self, sums: Array) -> dict[str, Any]:
         """`rank_share`: share of values by rank."""
-        if len(sums) == 2:
+        whole = np.split(sums, len(CLASSES))[0]
+        if len(whole) == 2:
             return {}
-        return {"rank_share": ratio(sums, sums.sum(keepdims=True)).tolist()}
+        return {"rank_share": ratio(whole, whole.sum(keepdims=True)).tolist()}

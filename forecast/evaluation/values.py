@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.evaluation.change import changed
+from forecast.evaluation.change import CLASSES, class_weights
 from forecast.evaluation.statistic import Array, Statistic, Truth, per_pair, ratio
 from forecast.training.losses import fair_crps
 
 __all__ = ["ValueScores"]
-
-_CLASSES = ("", "_changed", "_unchanged")
 
 
 class ValueScores(Statistic):
@@ -45,15 +43,15 @@ class ValueScores(Statistic):
             variance * (m + 1) / m,
             torch.ones_like(mean),
         )
-        moved = changed(truth)[:, None].float()
-        shares = (cases.weight, cases.weight * moved, cases.weight * (1 - moved))
-        return np.stack([per_pair(term * share) for share in shares for term in terms], axis=1)
+        return np.stack(
+            [per_pair(term * share) for share in class_weights(cases) for term in terms], axis=1
+        )
 
     def scores(self, sums: Array) -> dict[str, Array]:
         """See the class."""
         found: dict[str, Array] = {}
-        by_class = sums.reshape(*sums.shape[:-1], len(_CLASSES), -1)
-        for number, suffix in enumerate(_CLASSES):
+        by_class = sums.reshape(*sums.shape[:-1], len(CLASSES), -1)
+        for number, suffix in enumerate(CLASSES):
             part = by_class[..., number, :]
             crps, absolute, square, signed, fair, variance = (
                 ratio(part[..., i], part[..., -1]) for i in range(6)
