@@ -94,8 +94,8 @@ def train_forecast(
 ) -> Path:
     """Train a forecaster by a TOML recipe into a model folder.
 
-    The recipe is a file or the name of one that ships: `tiny`, `base` (where None), `large`,
-    `reference`.
+    The recipe is a file or the name of one that ships: `tiny`, `base` (where None), `base-32`,
+    `large`, `mean`, `reference`.
     With `init` it starts from the weights of that model.
     """
     from forecast.training.config import read_recipe

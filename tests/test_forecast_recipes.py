@@ -38,7 +38,7 @@ def test_recipes_are_strict(tmp_path: Path) -> None:
 
 
 def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
-    names = ("tiny", "base", "base-32", "large", "reference")
+    names = ("tiny", "base", "base-32", "large", "mean", "reference")
     recipes = [read_recipe(name) for name in names]
     reference = recipes[-1]
     assert reference.patch_layout == "contiguous"
@@ -53,7 +53,7 @@ def test_recipes_that_ship_are_read_by_name(tmp_path: Path) -> None:
             )
             for recipe in recipes
         ]
-    assert [round(size / 1e6, 1) for size in sizes] == [0.9, 4.0, 3.7, 14.8, 276.2]
+    assert [round(size / 1e6, 1) for size in sizes] == [0.9, 4.0, 3.7, 14.8, 3.8, 276.2]
     own = tmp_path / "own.toml"
     own.write_text("steps = 7\n")
     assert read_recipe(own).steps == 7
