@@ -101,5 +101,5 @@ def test_all_views_of_the_bands_count_alike() -> None:
     score = multiscale_crps(
         torch.stack([error, error]), truth, torch.ones(1, 1, 8, 8), pool_scales=(1,)
     )
-    bands, mean, between, to_the_others = 1 + 2 + 1, 0, 0 + 3 + 3, 1.5 + 3 + 1.5
-    assert float(score) == pytest.approx((bands + mean + between + to_the_others) / 10)
+    bands, mean, between = 1 + 2 + 1, 0, 0 + 3 + 3
+    assert float(score) == pytest.approx((bands + mean + between) / 7)

@@ -49,8 +49,7 @@ def multiscale_crps(
     """Mean over several linear views of the fields of their fair CRPS.
 
     Scores of single values do not see whether neighbours or bands change together. Bands are
-    therefore joined by their mean, their differences, and the difference of each to the two
-    others (green less the mean of red and blue, and so on), so that a member whose bands change
+    therefore joined by their mean and their differences, so that a member whose bands change
     apart (purple and green blobs) is scored worse than one that changes as the ground does. For
     neighbours there are two families of views: means over blocks, and increments between pixels
     some lags apart, the same idea as the variogram score (Scheuerer and Hamill 2015). Inside a
@@ -86,10 +85,9 @@ def multiscale_crps(
 
 
 def _bands(field: Tensor) -> Tensor:
-    """`(..., 3, h, w)` to `(..., 10, h, w)`: the bands, their mean, their differences."""
+    """`(..., 3, h, w)` to `(..., 7, h, w)`: the bands, their mean, their differences."""
     mean = field.mean(dim=-3, keepdim=True)
-    between = field - field.roll(1, dims=-3)
-    return torch.cat([field, mean, between, 1.5 * (field - mean)], dim=-3)
+    return torch.cat([field, mean, field - field.roll(1, dims=-3)], dim=-3)
 
 
 def _increment(field: Tensor, lag: int, axis: int) -> Tensor:
