@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +20,8 @@ from preprocessing.errors import LandcastError, MissingFileError, RequestError
 from preprocessing.raster import Encoding
 from sr.layers import Progress
 from sr.upscale import Upscaler
-from sr.video_segment import SegmentWriter
+from sr.video_segment import SegmentWriter, read_times
+from sr.video_sound import Sound
 
 __all__ = ["VIDEO_FORMATS", "VideoError", "VideoJob", "is_video"]
 
@@ -30,8 +30,9 @@ _READ_ONLY = (".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".ts")
 _SEGMENT = 24
 _HDR = {16: "PQ", 18: "HLG"}
 _UNSPECIFIED = 2
+_CUT_SHARE, _CUT_FRAMES = 0.05, 3
+"""More than both may be missing at the end of a film only if it is cut off."""
 _HIGH_DEFINITION = 720
-_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
 _METADATA = ("title", "artist", "date", "comment", "creation_time")
 _BYTES = Encoding()
 
@@ -72,6 +73,7 @@ class VideoJob:
                     raise VideoError(f"expected a film, {path} has no pictures")
                 stream = film.streams.video[0]
                 self._frames = stream.frames or _estimated_frames(film, stream)
+                self._seconds = _stated_seconds(stream)
                 transfer = stream.codec_context.color_trc
         except FFmpegError as err:
             raise VideoError(
@@ -97,18 +99,24 @@ class VideoJob:
         part = folder / f"film{self.out.suffix.lower()}"
         try:
             self._upscale(folder, progress)
+        except FFmpegError as err:
+            raise LandcastError(
+                f"expected readable frames in {self.path}, FFmpeg says: {err}; "
+                "repair the film and run again with --resume"
+            ) from err
+        try:
             self._join(sorted(folder.glob("segment_*.mp4")), part)
         except FFmpegError as err:
             raise LandcastError(
-                f"expected readable frames and sound in {self.path}, FFmpeg says: {err}; "
-                "repair the film and run again with --resume"
+                f"expected sound in {self.path} that goes into {self.out.name} with the pictures, "
+                f"FFmpeg says: {err}; repair the film, or choose another ending for --out"
             ) from err
         os.replace(part, self.out)
         return self.out
 
     def _upscale(self, folder: Path, progress: Progress | None) -> None:
         """Make the segments that are missing; a segment is under its name when complete."""
-        done = {path.name.split("_")[1] for path in folder.glob("segment_*.mp4")}
+        done = {path.stem.split("_")[1] for path in folder.glob("segment_*.mp4")}
         index, last = -1, None
         writer: SegmentWriter | None = None
         with av.open(str(self.path)) as film:
@@ -117,10 +125,13 @@ class VideoJob:
             rate = stream.average_rate or Fraction(25)
             base = stream.time_base or 1 / rate
             untimed = film.format.name == "avi"  # which knows no time but that of decoding
+            first, shown = None, 0.0
             for index, frame in enumerate(film.decode(stream)):
                 usual = 0 if last is None else last + max(1, round(1 / (rate * base)))
                 pts = usual if frame.pts is None or untimed else int(frame.pts)
                 last = pts = pts if last is None else max(pts, last + 1)
+                first = pts if first is None else first
+                shown = float((pts - first) * base) + _duration(frame, rate)
                 name = f"{index // _SEGMENT:06}"
                 if name not in done:
                     pixels = self._frame(frame)
@@ -130,7 +141,6 @@ class VideoJob:
                             name,
                             height=pixels.shape[0],
                             width=pixels.shape[1],
-                            start=pts,
                             base=base,
                             rate=rate,
                             aspect=_aspect(stream, frame),
@@ -145,8 +155,18 @@ class VideoJob:
             writer.close()
         if index < 0:
             raise VideoError(f"expected a film, {self.path} has no frames")
+        self._refuse_cut(shown, float(rate))
         if progress is not None:  # some containers only estimate how many there are
             progress("upscaling", index + 1, index + 1)
+
+    def _refuse_cut(self, shown: float, rate: float) -> None:
+        """Raise where the pictures end long before the film says they do."""
+        if self._seconds - shown > max(_CUT_SHARE * self._seconds, _CUT_FRAMES / rate):
+            raise LandcastError(
+                f"expected {self._seconds:.1f} seconds of pictures in {self.path}, those that can "
+                f"be read last {shown:.1f}: the film is cut off or damaged; fetch it again, or "
+                "save what is whole as a film of its own (ffmpeg -i FILM -c copy PART)"
+            )
 
     def _frame(self, frame: Any) -> NDArray[np.uint8]:
         """The upscaled picture of a frame, upright, with even sides as H.264 needs."""
@@ -168,71 +188,41 @@ class VideoJob:
             out.metadata.update({k: v for k, v in film.metadata.items() if k in _METADATA})
             with av.open(str(segments[0])) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
-            sound = [_Sound(self.path, stream.index, out) for stream in film.streams.audio]
+            sound = [Sound(self.path, stream.index, out) for stream in film.streams.audio]
             packets = [_pictures(segments, pictures), *(one.packets() for one in sound)]
             for _, packet in heapq.merge(*packets, key=lambda item: item[0]):
                 out.mux(packet)
 
 
-class _Sound:
-    """One track of sound: copied where all formats hold its codec, else made AAC."""
-
-    def __init__(self, path: Path, index: int, out: Any) -> None:
-        self._path, self._index = path, index
-        with av.open(str(path)) as film:
-            stream = film.streams[index]
-            context: Any = stream.codec_context
-            self._copied = context.codec.canonical_name in _COPIED
-            if self._copied:
-                self._stream = out.add_stream_from_template(stream)
-            else:
-                self._stream = out.add_stream("aac", rate=context.sample_rate)
-                self._stream.codec_context.layout = _layout(context)
-            if stream.language:
-                self._stream.metadata["language"] = stream.language
-
-    def packets(self) -> Iterator[tuple[float, Any]]:
-        """Packets with their times in seconds."""
-        with av.open(str(self._path)) as film:
-            source = film.streams[self._index]
-            if self._copied:
-                for packet in film.demux(source):
-                    if packet.dts is not None:
-                        packet.stream = self._stream
-                        yield float(packet.dts * packet.time_base), packet
-                return
-            context: Any = source.codec_context
-            convert = av.AudioResampler("fltp", _layout(context), context.sample_rate)
-            frames: Iterator[Any] = itertools.chain(film.decode(source), [None])
-            for frame in frames:
-                for converted in [*convert.resample(frame), *([None] if frame is None else [])]:
-                    for packet in self._stream.encode(converted):
-                        yield float(packet.dts * packet.time_base), packet
-
-
-def _layout(context: Any) -> str:
-    return "mono" if context.channels == 1 else "stereo"
-
-
 def _pictures(segments: list[Path], out: Any) -> Iterator[tuple[float, Any]]:
     for path in segments:
-        _, _, start, numerator, denominator = path.stem.split("_")
-        base = Fraction(int(numerator), int(denominator))
+        base, times = read_times(path)
         with av.open(str(path)) as part:
-            for packet in part.demux(part.streams.video[0]):
-                if packet.pts is None:
-                    continue
-                step = packet.time_base / base
-                pts = round(packet.pts * step) + int(start)
-                packet.duration = round((packet.duration or 0) * step)
+            packets = (p for p in part.demux(part.streams.video[0]) if p.pts is not None)
+            for packet, time in zip(packets, times, strict=True):
+                packet.duration = round((packet.duration or 0) * packet.time_base / base)
                 packet.stream, packet.time_base = out, base
-                packet.pts = packet.dts = pts
-                yield float(pts * base), packet
+                packet.pts = packet.dts = time
+                yield float(time * base), packet
 
 
 def _estimated_frames(film: Any, stream: Any) -> int:
     seconds = (film.duration or 0) / av.time_base
     return round(seconds * float(stream.average_rate or 0))
+
+
+def _stated_seconds(stream: Any) -> float:
+    """How long the pictures last by the film's own word; 0 where it says nothing."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    hours, minutes, seconds = (stream.metadata.get("DURATION") or "0:0:0").split(":")
+    return 3600 * float(hours) + 60 * float(minutes) + float(seconds)
+
+
+def _duration(frame: Any, rate: Fraction) -> float:
+    """Seconds a frame is shown."""
+    known = getattr(frame, "duration", 0) or 0
+    return float(known * frame.time_base) if known else float(1 / rate)
 
 
 def _aspect(stream: Any, frame: Any) -> Fraction:

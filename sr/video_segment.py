@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -12,23 +13,25 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-__all__ = ["SegmentWriter"]
+from preprocessing.files import write_text
+
+__all__ = ["SegmentWriter", "read_times", "times_of"]
 
 
 class SegmentWriter:
     """Encodes frames to H.264, 4:2:0, BT.709, without frames that look ahead.
 
-    So each packet has the time of its frame, and segments can be laid end to end. The file is
-    `segment_{name}_{time of the first frame}_{time base}.mp4` when complete.
+    So packets come in the order of their frames, and segments can be laid end to end. In the file,
+    `segment_{name}.mp4` when complete, frames follow each other at `rate`, which the encoder writes
+    into the stream; the times they have in the film are in `segment_{name}.json`.
 
     Args:
         folder: Where to write.
         name: Number of the segment; names sort in the order of the film.
         height: Rows, even.
         width: Columns, even.
-        start: Time of the first frame in units of `base`.
         base: Time base of the film in seconds.
-        rate: Frames a second, for the encoder's rate control.
+        rate: Frames a second.
         aspect: Width of a pixel over its height.
     """
 
@@ -39,39 +42,52 @@ class SegmentWriter:
         *,
         height: int,
         width: int,
-        start: int,
         base: Fraction,
         rate: Fraction,
         aspect: Fraction,
     ) -> None:
-        stem = f"segment_{name}_{start}_{base.numerator}_{base.denominator}"
-        self._final = folder / f"{stem}.mp4"
-        self._part = folder / f".{stem}.mp4"
-        self._start, self._base = start, base
+        self._final = folder / f"segment_{name}.mp4"
+        self._part = folder / f".segment_{name}.mp4"
+        self._base, self._rate = base, rate
+        self._times: list[int] = []
         self._container = av.open(str(self._part), "w")
         self._stream = self._container.add_stream("libx264", rate=rate)
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "16", "preset": "medium", "bf": "0"}
         context: Any = self._stream.codec_context
-        context.time_base = base
+        context.time_base = 1 / rate
         context.sample_aspect_ratio = aspect
         context.colorspace, context.color_range = 1, 1
         context.color_primaries, context.color_trc = 1, 1
 
     def add(self, pixels: NDArray[np.uint8], pts: int) -> None:
-        """Encode a frame `(height, width, 3)`, shown at `pts`."""
+        """Encode a frame `(height, width, 3)`, shown at `pts` in units of the film's time base."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24").reformat(
             format="yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             dst_colorspace=Colorspace.ITU709,
         )
-        frame.pts, frame.time_base = pts - self._start, self._base
+        frame.pts, frame.time_base = len(self._times), 1 / self._rate
+        self._times.append(pts)
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the files."""
         self._container.mux(self._stream.encode())
         self._container.close()
+        base = [self._base.numerator, self._base.denominator]
+        write_text(times_of(self._final), json.dumps({"base": base, "times": self._times}))
         os.replace(self._part, self._final)
+
+
+def times_of(segment: Path) -> Path:
+    """The file that holds the times of a segment's frames."""
+    return segment.with_suffix(".json")
+
+
+def read_times(segment: Path) -> tuple[Fraction, list[int]]:
+    """Time base of the film and the times of a segment's frames, in its units."""
+    stored = json.loads(times_of(segment).read_text(encoding="utf-8"))
+    return Fraction(*stored["base"]), stored["times"]

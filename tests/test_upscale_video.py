@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from app.upscaling import UpscaleRequest, upscale
-from preprocessing.errors import RequestError
+from preprocessing.errors import LandcastError, RequestError
 from sr.rrdb import RRDBNet
 from sr.upscale import UpscaleOptions
 from sr.video_segment import SegmentWriter
@@ -30,10 +30,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def _film(
-    path: Path, *, codec: str | None = "aac", rotation: int = 0, times: Any = range(FRAMES)
+    path: Path,
+    *,
+    codec: str | None = "aac",
+    layout: str = "stereo",
+    rotation: int = 0,
+    times: Any = range(FRAMES),
 ) -> Path:
     """A green square in the upper left corner of a picture that brightens with time."""
-    with av.open(str(path), "w") as film:
+    options = {"movflags": "+faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=options) as film:
         stream = film.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
         stream.options = {"crf": "10"}
@@ -41,7 +47,7 @@ def _film(
             stream.set_display_rotation(rotation)
         sound = None if codec is None else film.add_stream(codec, rate=48000)
         if sound is not None:
-            sound.codec_context.layout = "stereo"
+            sound.codec_context.layout = layout
         for index, time in enumerate(times):
             pixels = np.full((32, 48, 3), 40 + 5 * index, np.uint8)
             pixels[:12, :12] = (0, 200, 0)
@@ -52,7 +58,8 @@ def _film(
         if sound is not None:
             for start in range(0, 48000, 1000):
                 tone = np.sin(np.arange(start, start + 1000) / 20).astype(np.float32) / 3
-                audio = av.AudioFrame.from_ndarray(np.stack([tone] * 2), "fltp", "stereo")
+                channels = av.AudioLayout(layout).nb_channels
+                audio = av.AudioFrame.from_ndarray(np.stack([tone] * channels), "fltp", layout)
                 audio.sample_rate, audio.pts = 48000, start
                 audio.time_base = Fraction(1, 48000)
                 film.mux(sound.encode(audio))
@@ -103,6 +110,55 @@ def test_times_and_sound_stay(tmp_path: Path, model: str, name: str, codec: str,
     assert abs(samples - 48000) < 2100  # AAC adds up to two packets of 1024 samples
     assert progress[-1] == ("upscaling", FRAMES, FRAMES)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([name, "out.mp4"])
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".m4v", ".mov", ".mkv"])
+@pytest.mark.parametrize("codec", ["aac", "libopus", "flac", "mp3", "pcm_s16le"])
+def test_every_ending_takes_every_sound(
+    tmp_path: Path, model: str, ending: str, codec: str
+) -> None:
+    source = _film(tmp_path / "in.mkv", codec=codec, times=range(4))
+    out = tmp_path / f"out{ending}"
+    upscale(_request(source, out, model))
+    times, _, codecs, samples = _seen(out)
+    assert len(times) == 4
+    kept = {"libopus": "opus", "mp3": "mp3float"}.get(codec, codec)
+    assert codecs in (["aac"], [kept])
+    if ending == ".mkv" and codec != "pcm_s16le":
+        assert codecs == [kept]
+    assert abs(samples - 48000) < 3000
+
+
+def test_surround_sound_stays_surround(tmp_path: Path, model: str) -> None:
+    source = _film(tmp_path / "in.mov", codec="pcm_s16le", layout="5.1", times=range(4))
+    upscale(_request(source, tmp_path / "out.mp4", model))
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.audio[0].codec_context.channels == 6
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_the_frame_rate_stays(tmp_path: Path, model: str, ending: str) -> None:
+    source = _film(tmp_path / f"in{ending}", codec=None)
+    out = tmp_path / f"out{ending}"
+    upscale(_request(source, out, model))
+    with av.open(str(out)) as film:
+        stream = film.streams.video[0]
+        assert float(stream.average_rate) == pytest.approx(float(RATE), rel=0.01)
+        # What the encoder wrote into the pictures themselves.
+        assert float(stream.codec_context.framerate) == pytest.approx(float(RATE), rel=1e-3)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_film_that_is_cut_off_is_not_taken_for_a_short_one(
+    tmp_path: Path, model: str, ending: str
+) -> None:
+    source = _film(tmp_path / f"whole{ending}", codec=None)
+    content = source.read_bytes()
+    cut = tmp_path / f"cut{ending}"
+    cut.write_bytes(content[: int(0.6 * len(content))])
+    with pytest.raises(LandcastError, match="cut off or damaged|readable frames"):
+        upscale(_request(cut, tmp_path / "out.mp4", model))
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_rotated_film_without_sound(tmp_path: Path, model: str) -> None:
