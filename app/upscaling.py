@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
-from preprocessing.picture import PICTURE_FORMATS, is_picture
+from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.unfinished import check_free, unfinished
 from sr.layers import Progress
 from sr.pretrained import SHIPPED, load_network
@@ -210,7 +210,7 @@ def _of_file(progress: Progress | None, name: str) -> Progress | None:
 
 
 def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
-    """Files of a folder and their results; nothing is opened.
+    """Files of a folder and their results.
 
     Raises:
         RequestError: The results lie in the folder itself, two would share a name, or there are no
@@ -225,11 +225,15 @@ def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
             continue
         if suffix in _RASTERS:
             ending = ".tif"
-        elif suffix in PICTURE_FORMATS or suffix == ".bmp":
-            ending = f".{request.ext}" if request.ext else suffix.replace(".bmp", ".png")
+        elif suffix == ".gif" and is_animated(source):
+            ending = ".mp4"
+        elif suffix in (*PICTURE_FORMATS, ".bmp", ".gif"):
+            still = ".png" if suffix in (".bmp", ".gif") else suffix
+            ending = f".{request.ext}" if request.ext else still
         elif is_video(source):
             ending = suffix if suffix in VIDEO_FORMATS else ".mp4"
         else:
+            _log.warning("%s is no picture, raster or film: left out", source.name)
             continue
         out = request.out / f"{source.stem}{ending}"
         if out in plan:

@@ -16,7 +16,7 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
@@ -24,11 +24,11 @@ from preprocessing.errors import RequestError, UnreadableRasterError
 from preprocessing.grid import Window
 from preprocessing.opening import opened
 
-__all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_picture", "read_picture"]
-__all__ += ["write_picture"]
+__all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_animated", "is_picture"]
+__all__ += ["read_picture", "write_picture"]
 
 PICTURE_FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-_READ_ONLY = (".bmp",)
+_READ_ONLY = (".bmp", ".gif")
 _TIFF = (".tif", ".tiff")
 _QUALITY = 95
 _ORIENTATION = 0x0112
@@ -53,7 +53,7 @@ class Picture:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture rather than a raster: no georeference, 8 or 16 bit, no nodata.
+    """Whether a file is a picture, not a raster: 8 or 16 bit, no georeference, nodata or mask.
 
     Raises:
         RequestError: It cannot be read.
@@ -70,7 +70,17 @@ def is_picture(path: Path) -> bool:
             and set(dataset.dtypes) <= {"uint8", "uint16"}
             # In a PNG nodata is the transparent colour.
             and (suffix not in _TIFF or all(value is None for value in dataset.nodatavals))
+            and not any(flags == [MaskFlags.per_dataset] for flags in dataset.mask_flag_enums)
         )
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a picture has several frames; False where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return image.format != "TIFF" and getattr(image, "n_frames", 1) > 1
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def read_picture(path: Path) -> Picture:
@@ -81,6 +91,11 @@ def read_picture(path: Path) -> Picture:
     """
     try:
         with opened(str(path)) as dataset:
+            if len(dataset.subdatasets) > 1:
+                raise UnreadableRasterError(
+                    f"expected one picture, {path} has {len(dataset.subdatasets)} pages; save each "
+                    "as a file of its own"
+                )
             deep = dataset.dtypes[0] == "uint16"
             pixels = _deep(dataset) if deep else None
             profile = dataset.tags(ns="COLOR_PROFILE").get("SOURCE_ICC_PROFILE")
@@ -211,9 +226,9 @@ def _check_still(image: Image.Image, path: Path) -> None:
     # Further images of a TIFF are pages, overviews or masks.
     frames = 1 if image.format == "TIFF" else getattr(image, "n_frames", 1)
     if frames > 1:
+        film = "" if image.format == "WEBP" else "name a film as result, e.g. --out film.mp4, or "
         raise UnreadableRasterError(
-            f"expected a still picture, {path} has {frames} frames; "
-            "name a film as result, e.g. --out film.mp4, or extract a frame"
+            f"expected a still picture, {path} has {frames} frames; {film}extract a frame"
         )
 
 

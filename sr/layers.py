@@ -29,6 +29,8 @@ class Layer:
         store: From values to stored values.
         exact: Compute in float32.
         method: The network, or cubic interpolation.
+        bounded: Keep results between the smallest and largest value of the pixels around, as alpha
+            has to be: an echo beside its edges would show as a dark line.
     """
 
     first: int
@@ -37,6 +39,7 @@ class Layer:
     store: Callable[[NDArray[np.float32]], NDArray[Any]]
     exact: bool
     method: Method = "network"
+    bounded: bool = False
 
 
 def upscale_layers(
@@ -73,6 +76,7 @@ def upscale_layers(
             width=width,
             method=layer.method,
             exact=layer.exact,
+            bounded=layer.bounded,
             start_row=start,
         )
         bands = slice(layer.first, layer.first + layer.count)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from preprocessing.errors import RequestError
 from preprocessing.grid import Window
@@ -132,6 +133,7 @@ class Upscaler:
         width: int,
         method: Method = "network",
         exact: bool = False,
+        bounded: bool = False,
         start_row: int = 0,
     ) -> Iterator[Block]:
         """Upscale a group of bands, see `stream_tiles`.
@@ -143,16 +145,20 @@ class Upscaler:
             width: Columns.
             method: The network, or cubic interpolation in its place.
             exact: Compute in float32, for values of more than 8 bits.
+            bounded: Keep results within the values of the 3 x 3 pixels around.
             start_row: First row of tiles to yield.
         """
         rows, cols = self.plan(height, width)
         half = not (exact or self.options.fp32)
 
-        def enlarge(low: Tensor) -> Tensor:
+        def free(low: Tensor) -> Tensor:
             if method == "bicubic":
                 return bicubic_upsample(low, _SCALE)
             high = self._network(low, half)
             return keep_means(high, low) if self.options.consistent else high
+
+        def enlarge(low: Tensor) -> Tensor:
+            return _within_neighbours(free(low), low) if bounded else free(low)
 
         return stream_tiles(
             enlarge,
@@ -205,6 +211,17 @@ class Upscaler:
             return upscale_batch(self.network, low, half=half)
         grey = low.expand(-1, self.channels, -1, -1)
         return upscale_batch(self.network, grey, half=half).mean(dim=1, keepdim=True)
+
+
+def _within_neighbours(high: Tensor, low: Tensor) -> Tensor:
+    """Clip `(b, c, 4h, 4w)` to the values of the 3 x 3 pixels of `(b, c, h, w)` around."""
+    most = functional.max_pool2d(low, 3, stride=1, padding=1)
+    least = -functional.max_pool2d(-low, 3, stride=1, padding=1)
+    lowest, highest = (
+        functional.interpolate(bound, scale_factor=_SCALE, mode="nearest")
+        for bound in (least, most)
+    )
+    return torch.minimum(torch.maximum(high, lowest), highest)
 
 
 def band_groups(count: int, size: int) -> list[tuple[int, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ class PictureJob:
             for group in self.upscaler.groups(len(colours))
         ]
         if picture.alpha is not None:
-            layers.append(self._layer(picture.alpha[None], len(colours), options.alpha_upsampler))
+            alpha = self._layer(picture.alpha[None], len(colours), options.alpha_upsampler)
+            layers.append(replace(alpha, bounded=True))
         return layers
 
     def _layer(self, bands: NDArray[Any], first: int, method: Method) -> Layer:

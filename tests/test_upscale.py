@@ -101,6 +101,42 @@ def test_folders(tmp_path: Path, make_raster: Callable[..., Path], bicubic_model
         upscale(request(folder, out, bicubic_model, overwrite=True))
 
 
+def test_gif_in_folders_and_files_of_no_kind(
+    tmp_path: Path, bicubic_model: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    frames = [Image.fromarray(np.full((16, 16, 3), v, np.uint8)) for v in (10, 200)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[1].save(folder / "still.gif")
+    (folder / "notes.txt").write_text("no picture")
+    written = upscale(request(folder, tmp_path / "out", bicubic_model))
+    assert [path.name for path in written] == ["moving.mp4", "still.png"]
+    assert "notes.txt is no picture, raster or film: left out" in caplog.text
+    with Image.open(tmp_path / "out" / "still.png") as image:
+        assert image.size == (64, 64)
+        assert abs(int(np.asarray(image.convert("L")).mean()) - 200) <= 1
+
+
+def test_a_tiff_of_several_pages_and_one_with_a_mask(tmp_path: Path, bicubic_model: str) -> None:
+    pages = [Image.fromarray(np.full((16, 16, 3), v, np.uint8)) for v in (10, 200)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(RequestError, match="2 pages"):
+        upscale(request(tmp_path / "pages.tif", tmp_path / "out.tif", bicubic_model))
+    seen = np.full((16, 16), True)
+    seen[:, :8] = False
+    profile = {"driver": "GTiff", "width": 16, "height": 16, "count": 3, "dtype": "uint8"}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(tmp_path / "masked.tif", "w", **profile) as dataset,
+    ):
+        dataset.write(np.full((3, 16, 16), 90, np.uint8))
+        dataset.write_mask(seen)
+    upscale(request(tmp_path / "masked.tif", tmp_path / "out.tif", bicubic_model))
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        np.testing.assert_array_equal(dataset.dataset_mask() > 0, np.kron(seen, np.ones((4, 4))))
+
+
 def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")

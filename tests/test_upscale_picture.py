@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from scipy.ndimage import binary_dilation, binary_erosion
 from upscale_cases import request
 
 from app.upscaling import upscale
@@ -88,6 +89,24 @@ def test_alpha_shows_no_fringe(tmp_path: Path, bicubic_model: str, way: Any) -> 
     assert np.abs(result.colours[:, visible].T.astype(int) - (40, 120, 60)).max() <= 1
     assert (result.alpha[:, :36] == 255).all()
     assert (result.alpha[:, 44:] < 8).all()
+
+
+def test_alpha_has_no_echo_beside_its_edges(tmp_path: Path) -> None:
+    """The shipped networks ring at hard edges; inside a disc alpha stays opaque all the same."""
+    rows, cols = np.indices((48, 48))
+    disc = np.hypot(rows - 23.5, cols - 23.5) < 16
+    rgba = np.full((48, 48, 4), 128, np.uint8)
+    rgba[..., 3] = np.where(disc, 255, 0)
+    Image.fromarray(rgba).save(tmp_path / "in.png")
+    upscale(request(tmp_path / "in.png", tmp_path / "out.png", "rrdb4-jpeg"))
+    result = read_picture(tmp_path / "out.png")
+    assert result.alpha is not None
+    outside = ~binary_dilation(disc, np.ones((3, 3)))
+    each = np.ones((4, 4), bool)
+    inside = np.kron(binary_erosion(disc, np.ones((3, 3))), each)
+    assert (result.alpha[inside] == 255).all()
+    assert (result.alpha[np.kron(outside, each)] == 0).all()
+    assert 0 < result.alpha[~inside].mean() < 255
 
 
 def test_palettes_become_colours(tmp_path: Path, bicubic_model: str) -> None:

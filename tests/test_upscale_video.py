@@ -156,7 +156,7 @@ def test_a_film_that_is_cut_off_is_not_taken_for_a_short_one(
     content = source.read_bytes()
     cut = tmp_path / f"cut{ending}"
     cut.write_bytes(content[: int(0.6 * len(content))])
-    with pytest.raises(LandcastError, match="cut off or damaged|readable frames"):
+    with pytest.raises(LandcastError, match=r"cut off or damaged|readable frames"):
         upscale(_request(cut, tmp_path / "out.mp4", model))
     assert not (tmp_path / "out.mp4").exists()
 
