@@ -150,20 +150,22 @@ def train_sr(
     out: Path,
     config: Path | None = None,
     *,
+    init: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Train the super-resolution network by a TOML recipe into a model folder.
 
     The recipe is a file or the name of one that ships: `rrdb1`, `rrdb4`, `rrdb16` (where None),
-    `rrdb23`.
+    `rrdb23`, `rrdb4-jpeg`.
+    With `init` it starts from the PSNR network of that model.
     """
     from sr.recipe import DEFAULT_RECIPE, read_recipe
     from sr.training import train_sr as train
 
     recipe = read_recipe(config or DEFAULT_RECIPE)
     tick = None if progress is None else partial(progress, "training")
-    train(stores, out, recipe, resume=resume, progress=tick)
+    train(stores, out, recipe, resume=resume, init=init, progress=tick)
     return out
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from sr.checkpoints import CHECKPOINT
 from sr.recipe import read_recipe
 from sr.training import LOG, train_sr
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             checkpoint_every=every,
         )
         folder = options.out / f"rrdb{blocks}"
-        train_sr(options.stores, folder, recipe, resume=True)
+        train_sr(options.stores, folder, recipe, resume=(folder / CHECKPOINT).is_file())
         lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
         curves[blocks] = [json.loads(line) for line in lines]
     draw(curves, options.out / "curves.png")

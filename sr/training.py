@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from preprocessing.errors import RequestError
+from preprocessing.errors import DivergedError, ModelFolderError, RequestError
 from preprocessing.files import refuse_occupied
+from preprocessing.journal import LOG, Journal
 from preprocessing.precision import autocast
 from preprocessing.prefetch import prefetched, processes_for
 from sr.checkpoints import (
@@ -27,7 +28,7 @@ from sr.checkpoints import (
 )
 from sr.discriminator import PatchDiscriminator
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
-from sr.pretrained import PSNR_FOLDER
+from sr.pretrained import PSNR_FOLDER, load_network
 from sr.recipe import SRTrainingConfig
 from sr.rrdb import RRDBNet, grow
 from sr.samples import Images, draw_batch, read_images, spread
@@ -37,7 +38,7 @@ from sr.vgg19 import VGG19Features, load_vgg19
 
 __all__ = ["LOG", "train_sr"]
 
-LOG = "log.jsonl"
+_MOST_SKIPPED = 50
 _logger = logging.getLogger(__name__)
 _BETAS = (0.9, 0.99)
 _M = TypeVar("_M", bound=nn.Module)
@@ -49,6 +50,7 @@ def train_sr(
     config: SRTrainingConfig,
     *,
     resume: bool,
+    init: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RRDBNet:
     """Train a network on pair stores and write a model folder.
@@ -63,6 +65,8 @@ def train_sr(
             `load_network` blends with the one in `psnr/`.
         config: The recipe.
         resume: Continue from the checkpoint in `out`.
+        init: Start from the PSNR network of this model, which has as many blocks as the recipe ends
+            with; the stages before the last are left out.
         progress: Called with (steps done, steps in all) after every step.
 
     Returns:
@@ -70,18 +74,28 @@ def train_sr(
 
     Raises:
         OutputExistsError: `out` holds anything and `resume` is False.
-        RequestError: There is no checkpoint to resume, it was made with another recipe, or the
-            recipe's VGG19 weights cannot be read.
+        RequestError: There is no checkpoint to resume, it was made with another recipe, other
+            pairs or another `init`, the recipe's VGG19 weights cannot be read, or `init` does not
+            fit.
         PairStoreError: No tiles to train or validate on.
+        DivergedError: Fifty steps on end had no finite gradient.
     """
     out = Path(out)
     if not resume:
         refuse_occupied(out, "continue a training run with --resume")
     images = read_images(stores, "train")
     held_out = spread(read_images(stores, "val"), config.validation_tiles)
+    parent = None if init is None else _parent(init, config)
+    if parent is not None:
+        config = dataclasses.replace(
+            config, depths=config.depths[-1:], depth_steps=config.depth_steps[-1:]
+        )
+    identity = _identity(images, parent)
+    run = _Run.load(out, config, identity) if resume else _Run(config, identity)
+    if parent is not None and not resume:
+        run.begin(parent)
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run.load(out, config) if resume else _Run(config)
-    before = _keep_log(out, run.step)
+    journal = Journal(out, run.step)
     _logger.info("%d training tiles, %d for validation", len(images), len(held_out))
 
     def draw(step: int) -> Tensor:
@@ -93,17 +107,16 @@ def train_sr(
             step=step,
         )
 
-    clock = time.monotonic()
+    started = time.monotonic() - run.seconds
     for batch in prefetched(
         draw, range(run.step, config.total_steps), processes=processes_for(run.device)
     ):
         run.prepare(out)
         losses = run.advance(batch)
-        done = run.step
+        done, run.seconds = run.step, time.monotonic() - started
         last = done in (config.psnr_steps, config.total_steps)
         if done % config.validate_every == 0 or last:
-            seconds = round(before + time.monotonic() - clock, 2)
-            _report(out, run, losses, held_out, seconds)
+            journal.write(_report(run, losses, held_out))
         if done % config.checkpoint_every == 0 or last:
             save_checkpoint(out, run.state())
         if progress is not None:
@@ -114,9 +127,9 @@ def train_sr(
 class _Run:
     """The changing state of one training run."""
 
-    def __init__(self, config: SRTrainingConfig) -> None:
-        self.config = config
-        self.step = 0
+    def __init__(self, config: SRTrainingConfig, identity: str) -> None:
+        self.config, self.identity = config, identity
+        self.step, self.seconds, self.skipped = 0, 0.0, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.judge: VGG19Features | TextureFeatures | None = None
         if config.vgg_weights and config.gan_steps:
@@ -133,6 +146,11 @@ class _Run:
         self.ema = self._place(self.config.build(num_blocks)).requires_grad_(False).eval()
         self.ema.load_state_dict(self.network.state_dict())
         self.optimizer = self._adam(self.network)
+
+    def begin(self, parent: RRDBNet) -> None:
+        """Take over the weights of a network of as many blocks."""
+        for network in (self.network, self.ema):
+            network.load_state_dict(parent.state_dict())
 
     def _place(self, module: _M) -> _M:
         module.to(self.device)
@@ -243,8 +261,15 @@ class _Run:
         norm = nn.utils.clip_grad_norm_(module.parameters(), self.config.clip_norm)
         if torch.isfinite(norm):
             optimizer.step()
-        else:
-            _logger.warning("step %d: gradient is not finite, update skipped", self.step)
+            self.skipped = 0
+            return
+        self.skipped += 1
+        _logger.warning("step %d: gradient is not finite, update skipped", self.step)
+        if self.skipped == _MOST_SKIPPED:
+            raise DivergedError(
+                f"expected finite gradients, had none in {_MOST_SKIPPED} updates up to step "
+                f"{self.step}; lower the learning rate and start anew"
+            )
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -256,7 +281,9 @@ class _Run:
         """Everything needed to continue; batches need no state, they depend on the step alone."""
         return {
             "config": dataclasses.asdict(self.config),
+            "identity": self.identity,
             "step": self.step,
+            "seconds": self.seconds,
             "num_blocks": len(self.network.body),
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
@@ -266,7 +293,7 @@ class _Run:
         }
 
     @classmethod
-    def load(cls, out: Path, config: SRTrainingConfig) -> _Run:
+    def load(cls, out: Path, config: SRTrainingConfig, identity: str) -> _Run:
         """The run as its checkpoint left it."""
         state = read_checkpoint(out)
         made_with = SRTrainingConfig(**state["config"])
@@ -280,8 +307,13 @@ class _Run:
                 f"the checkpoint in {out} was made with another recipe ({', '.join(changed)} "
                 "differ); resume with the same recipe or choose another output"
             )
-        run = cls(config)
-        run.step = state["step"]
+        if state["identity"] != identity:
+            raise RequestError(
+                f"the checkpoint in {out} was made from other pairs or another --init; resume with "
+                "the same ones or choose another output"
+            )
+        run = cls(config, identity)
+        run.step, run.seconds = state["step"], state["seconds"]
         run._start(state["num_blocks"])
         run.network.load_state_dict(state["network"])
         run.ema.load_state_dict(state["ema"])
@@ -294,11 +326,41 @@ class _Run:
         return run
 
 
-def _report(
-    out: Path, run: _Run, losses: dict[str, float], held_out: Images, seconds: float
-) -> None:
-    """Validate the averaged network, log the scores and append them to the log."""
-    scores = validate(run.ema, held_out)
+def _parent(init: str | Path, config: SRTrainingConfig) -> RRDBNet:
+    """The PSNR network of a model, or the model itself where it is no pair."""
+    cpu = torch.device("cpu")
+    try:
+        network = load_network(init, alpha=0.0, device=cpu)
+    except ModelFolderError:  # It is no pair, or cannot be read at all.
+        network = load_network(init, device=cpu)
+    wanted = config.build().state_dict()
+    given = network.state_dict()
+    if {k: v.shape for k, v in given.items()} != {k: v.shape for k, v in wanted.items()}:
+        raise RequestError(
+            f"expected a model of {config.depths[-1]} blocks for --init, as the recipe ends with, "
+            f"got {len(network.body)} in {init}; name another model or recipe"
+        )
+    return network
+
+
+def _identity(images: Images, parent: RRDBNet | None) -> str:
+    """SHA-256 of what besides the recipe decides the weights: pairs and start."""
+    digest = hashlib.sha256("\n".join(images.index.source.tolist()).encode())
+    digest.update(images.index.checksums().tobytes())
+    for name, value in () if parent is None else sorted(parent.state_dict().items()):
+        digest.update(name.encode() + value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _report(run: _Run, losses: dict[str, float], held_out: Images) -> dict[str, Any]:
+    """Validate the averaged network on what the recipe makes of tiles; log the scores."""
+    scores = validate(
+        run.ema,
+        held_out,
+        run.config.degradation(),
+        seed=run.config.seed,
+        judge=None if run.critic is None else run.judge,
+    )
     _logger.info(
         "step %d, %d blocks: model %.3f dB, bicubic %.3f dB, sharpness %.2f (bicubic %.2f), %s",
         run.step,
@@ -309,24 +371,11 @@ def _report(
         scores.bicubic_gradient_ratio,
         ", ".join(f"{name} {value:.4f}" for name, value in losses.items()),
     )
-    record = {
+    return {
         "step": run.step,
         "phase": "psnr" if run.critic is None else "gan",
         "num_blocks": len(run.network.body),
-        "seconds": seconds,
+        "seconds": round(run.seconds, 2),
         **losses,
         **dataclasses.asdict(scores),
     }
-    with (out / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def _keep_log(out: Path, step: int) -> float:
-    """Drop log lines of steps that will be taken again; return the seconds that led to the rest."""
-    path = out / LOG
-    if not path.is_file():
-        return 0.0
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
-    path.write_text("".join(kept))
-    return float(json.loads(kept[-1])["seconds"]) if kept else 0.0

@@ -38,7 +38,7 @@ def workflows(monkeypatch, tmp_path):
 
     def trainer(kind):
         def train(stores, out, config, *, resume, init=None, progress=None):
-            calls.append((kind, stores, out, config, resume))
+            calls.append((kind, stores, out, config, resume, init))
             return out
 
         return train
@@ -94,9 +94,10 @@ def test_forecast_defaults_are_the_workflows_own(workflows):
 
 @pytest.mark.parametrize("kind", ["forecast", "sr"])
 def test_train(workflows, kind):
-    assert run(f"train {kind} a.zarr b.zarr --out m --config c.toml --resume".split()) == 0
+    arguments = f"train {kind} a.zarr b.zarr --out m --config c.toml --resume --init x"
+    assert run(arguments.split()) == 0
     assert workflows.calls == [
-        (f"train {kind}", ["a.zarr", "b.zarr"], Path("m"), Path("c.toml"), True)
+        (f"train {kind}", ["a.zarr", "b.zarr"], Path("m"), Path("c.toml"), True, "x")
     ]
 
 

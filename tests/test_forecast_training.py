@@ -24,7 +24,6 @@ from forecast.training.checkpoint import CHECKPOINT, load_checkpoint, save_check
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch
 from forecast.training.export import export_model
-from forecast.training.journal import Journal
 from forecast.training.loop import train_forecast
 from forecast.training.objective import first_step, training_loss
 from forecast.unet import ForecastUNet
@@ -34,6 +33,7 @@ from preprocessing.errors import (
     OutputExistsError,
     PairStoreError,
 )
+from preprocessing.journal import Journal
 from tests.training_cases import TINY, make_store
 
 

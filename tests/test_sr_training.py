@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 import sr.training
 from preprocessing.errors import (
+    DivergedError,
     MissingFileError,
     ModelFolderError,
     OutputExistsError,
@@ -26,7 +28,9 @@ from sr.pretrained import load_network
 from sr.recipe import SRTrainingConfig, read_recipe, shipped_recipes
 from sr.rrdb import RRDBNet
 from sr.samples import draw_batch, read_images
+from sr.texture_features import load_texture_features
 from sr.training import LOG, train_sr
+from sr.validation import validate
 from sr.vgg19 import VGG19Features
 
 _TINY = SRTrainingConfig(
@@ -275,6 +279,56 @@ def test_training_refuses_to_overwrite_or_mix_recipes(store: Path, tmp_path: Pat
     other = dataclasses.replace(config, learning_rate=5e-4)
     with pytest.raises(RequestError, match="learning_rate"):
         train_sr([store], tmp_path, other, resume=True)
+
+
+def test_training_resumes_with_the_same_pairs_alone(store: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(2,), gan_steps=0)
+    train_sr([store], tmp_path / "run", config, resume=False)
+    with pytest.raises(RequestError, match="other pairs"):
+        train_sr([store, store], tmp_path / "run", config, resume=True)
+
+
+def test_training_starts_from_a_model(store: Path, tmp_path: Path) -> None:
+    first = dataclasses.replace(_TINY, gan_steps=3)
+    train_sr([store], tmp_path / "first", first, resume=False)
+    parent = load_network(tmp_path / "first", alpha=0.0, device=torch.device("cpu"))
+    still = dataclasses.replace(_TINY, learning_rate=1e-12, gan_steps=0)
+    child = train_sr([store], tmp_path / "child", still, resume=False, init=tmp_path / "first")
+    for name, value in parent.state_dict().items():
+        torch.testing.assert_close(child.state_dict()[name], value, rtol=1e-5, atol=1e-7)
+    # The stages before the last are left out.
+    record = json.loads((tmp_path / "child" / LOG).read_text().splitlines()[-1])
+    assert (record["step"], record["num_blocks"]) == (3, 2)
+    with pytest.raises(RequestError, match="another --init"):
+        train_sr([store], tmp_path / "child", still, resume=True, init=tmp_path / "child")
+    deeper = dataclasses.replace(_TINY, depths=(3,), depth_steps=(1,))
+    with pytest.raises(RequestError, match="of 3 blocks for --init"):
+        train_sr([store], tmp_path / "deeper", deeper, resume=False, init=tmp_path / "first")
+    assert not (tmp_path / "deeper").exists()
+
+
+def test_training_that_diverges_says_so(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sr.training, "_MOST_SKIPPED", 3)
+    config = dataclasses.replace(_TINY, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
+    with pytest.raises(DivergedError, match="lower the learning rate"):
+        train_sr([store], tmp_path, config, resume=False)
+
+
+def test_validation_scores_what_the_recipe_degrades(store: Path) -> None:
+    images = read_images([store], "val")
+    network = RRDBNet(num_blocks=1, global_skip=True).eval()
+    plain, noisy, again = (
+        validate(network, images, sensor, seed=1, judge=load_texture_features())
+        for sensor in (Degradation(), Degradation(noise=0.2, least_noise=0.2), Degradation())
+    )
+    assert plain == again
+    assert noisy.bicubic_psnr_db < plain.bicubic_psnr_db - 3
+    assert noisy.bicubic_distance > plain.bicubic_distance > 0
+    # An untrained network with a global skip interpolates.
+    assert plain.model_distance == pytest.approx(plain.bicubic_distance, rel=0.2)
+    assert math.isnan(validate(network, images, Degradation()).model_distance)
 
 
 def test_training_beats_bicubic(store: Path, tmp_path: Path) -> None:

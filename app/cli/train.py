@@ -63,12 +63,21 @@ def calibrate(
 
 
 @train.command(name="sr")
-def sr(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+def sr(
+    stores: _Stores,
+    out: _Model,
+    config: _Config = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="MODEL", help="Start from its weights, e.g. rrdb16."),
+    ] = None,
+    resume: Resume = False,
+) -> None:
     """Train the ESRGAN that lifts forecasts to full resolution."""
     from app.workflows import train_sr
 
     with progress_bars() as progress:
-        train_sr(stores, out, config, resume=resume, progress=progress)
+        train_sr(stores, out, config, init=init, resume=resume, progress=progress)
     typer.echo(str(out))
 
 

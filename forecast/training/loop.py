@@ -26,10 +26,10 @@ from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.config import TrainingConfig
 from forecast.training.data import Batch, PairData
 from forecast.training.export import export_model
-from forecast.training.journal import Journal
 from forecast.training.objective import TrainingLoss
 from preprocessing.errors import DivergedError, ModelFolderError, PairStoreError
 from preprocessing.files import refuse_occupied
+from preprocessing.journal import Journal
 from preprocessing.pair_index import PairIndex
 from preprocessing.prefetch import prefetched, processes_for
 
