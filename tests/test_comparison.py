@@ -285,7 +285,7 @@ def test_what_cannot_be_read_is_refused(
     small = make_raster("small.tif", height=60, width=90)
     cases = [
         (tmp_path / "none.png", MissingFileError, "none.png"),
-        (empty, MissingFileError, "rasters in the folder"),
+        (empty, MissingFileError, "images in the folder"),
         (torn, UnreadableRasterError, "torn.png"),
         (make_raster("gap.tif", valid=valid, nodata=0), NoValidPixelsError, "gap.tif"),
         (small, RequestError, "90 x 60"),
@@ -329,3 +329,34 @@ def test_command_line(
     assert run(["compare", *arguments, "--jpeg", "best", "--overwrite"]) == 2
     assert "10,50,none" in capsys.readouterr().err
     assert (out / "report.html").is_file()
+
+
+def test_pictures_of_every_depth_are_read_and_unfit_ones_of_folders_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (64, 64, 4), np.uint8)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a_grey.png"), values[..., 0])
+    cv2.imwrite(str(folder / "b_deep.png"), values[..., :3].astype(np.uint16) * 257)
+    cv2.imwrite(str(folder / "c_clear.png"), values)
+    cv2.imwrite(str(folder / "d_small.png"), values[:20])
+    (folder / "e_damaged.png").write_bytes(b"no picture")
+    asked = request(folder, out=tmp_path / "out")
+    images = find_images([str(folder)], asked)
+    assert [image.name for image in images] == ["a_grey", "b_deep"]
+    assert [image.eight_bit for image in images] == [True, False]
+    assert "left out: expected an image without gaps" in caplog.text
+    assert "d_small.png has 64 x 20; leave it out" in caplog.text
+    assert "e_damaged.png" in caplog.text
+    grey, deep = (image.read() for image in images[:2])
+    np.testing.assert_allclose(grey, values[..., :1].repeat(3, axis=2) / 255, atol=1e-6)
+    np.testing.assert_allclose(deep, values[..., 2::-1] / 255, atol=1e-6)
+    with pytest.raises(NoValidPixelsError, match="without gaps"):
+        find_images([str(folder / "c_clear.png")], asked)
+    with pytest.raises(RequestError, match="at least 64"):
+        find_images([str(folder / "d_small.png")], asked)
+    for name in ("a_grey", "b_deep"):
+        (folder / f"{name}.png").unlink()
+    with pytest.raises(RequestError, match="none fits"):
+        find_images([str(folder)], asked)

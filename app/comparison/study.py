@@ -73,7 +73,7 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
         _check_output(request.save_degraded, LIST, overwrite=request.overwrite)
     images = find_images(request.images, request)
     others = find_images(request.fit, request) if request.fit else []
-    common = {x.source.path for x in images} & {x.source.path for x in others}
+    common = {x.path for x in images} & {x.path for x in others}
     if common:
         raise RequestError(
             f"expected other images for --fit than those scored, got {min(common)} in both"
@@ -164,7 +164,7 @@ def _restore(
         if found:
             examples.append(found)
         if kept is not None:
-            eight_bit = image.source.encoding.dtype == "uint8"
+            eight_bit = image.eight_bit
             keep_degraded(kept, image.name, original, lows, request, eight_bit=eight_bit)
         if progress is not None:
             progress("restoring", number + 1, len(images))
@@ -234,8 +234,8 @@ def _settings(
     distance: str,
 ) -> dict[str, Any]:
     return {
-        "files": [image.source.name for image in images],
-        "fit": [image.source.name for image in others],
+        "files": [Path(image.path).name for image in images],
+        "fit": [Path(image.path).name for image in others],
         "models": list(request.models) or "all shipped ones",
         "alpha": request.alpha,
         "jpeg": [level_name(level) for level in request.levels],
