@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ _LEVELS = 64
 _LEAST_SHARE = 1e-5
 """Of the training pixels of a dataset: rarer colours are noise, cars, broken pixels."""
 _PAIRS = 256
+_AT_ONCE = 2**18
 _NEIGHBOUR = math.sqrt(3) + 0.01
 """Distance, in cells, of cells that touch at a corner."""
 
@@ -48,9 +50,13 @@ class Colours:
     @classmethod
     def of(cls, image: Tensor, *, least_share: float = 0.0) -> Colours:
         """The colours of an image `(3, ...)` in 0..1, those of at least a share of its pixels."""
-        index = np.ravel_multi_index(tuple(_cell(image.flatten(1).numpy())), (_LEVELS,) * 3)
-        counts = np.bincount(index, minlength=_LEVELS**3).reshape((_LEVELS,) * 3)
-        return cls(counts > max(0.0, least_share * index.size - 0.5))
+        values = image.flatten(1).numpy()
+        counts = np.zeros(_LEVELS**3, np.int64)
+        for part in _parts(values.shape[1]):
+            index = np.ravel_multi_index(tuple(_cell(values[:, part])), (_LEVELS,) * 3)
+            counts += np.bincount(index, minlength=_LEVELS**3)
+        least = max(0.0, least_share * values.shape[1] - 0.5)
+        return cls((counts > least).reshape((_LEVELS,) * 3))
 
     def __or__(self, other: Colours) -> Colours:
         return Colours(self.cells | other.cells)
@@ -60,12 +66,12 @@ class Colours:
 
         A colour in a neighbour of a cell of the set is near enough and stays.
         """
-        values = image.flatten(1).numpy()
+        moved = image.flatten(1).numpy().copy()
         distance, nearest = self._search
-        at = tuple(_cell(values))
-        middle = (nearest[(slice(None), *at)] + 0.5) / _LEVELS
-        away = distance[at] > _NEIGHBOUR
-        moved = np.where(away, middle, values).astype(np.float32)
+        for part in _parts(moved.shape[1]):
+            at = tuple(_cell(moved[:, part]))
+            middle = (nearest[(slice(None), *at)] + 0.5) / _LEVELS
+            moved[:, part] = np.where(distance[at] > _NEIGHBOUR, middle, moved[:, part])
         return torch.from_numpy(moved).view_as(image)
 
     @cached_property
@@ -170,6 +176,11 @@ def colours_sha256(folder: Path) -> str | None:
     """Hexadecimal SHA-256 of a model folder's colours; None where it has none."""
     path = folder / _FILE
     return sha256(path) if path.is_file() else None
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Pixels a few at a time: the indices of a cell take many times the memory of a pixel."""
+    return (slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE))
 
 
 def _cell(values: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from training_cases import make_store
 
+from forecast import colours
 from forecast.colours import Colours, LandColours, kept_to
 from forecast.training.data import PairData
 from preprocessing.errors import ModelFolderError
@@ -39,6 +40,15 @@ def test_values_beyond_the_range_count_as_its_ends() -> None:
         white.nearest(torch.full((3, 1, 1), 1.2)), torch.full((3, 1, 1), 1.2)
     )
     assert white.nearest(torch.full((3, 1, 1), -0.1)).min() > 0.98
+
+
+def test_pixels_are_looked_up_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(3, 20, 7, generator=torch.Generator().manual_seed(0))
+    whole, near = Colours.of(image[:, :10]), land().nearest(image)
+    monkeypatch.setattr(colours, "_AT_ONCE", 9)
+    np.testing.assert_array_equal(Colours.of(image[:, :10]).cells, whole.cells)
+    assert torch.equal(land().nearest(image), near)
+    assert not torch.equal(near, image)
 
 
 def test_rare_colours_are_left_out_if_asked() -> None:
