@@ -46,6 +46,7 @@ def evaluate(
     perceptual_weights: Path | None = None,
     with_history: bool = False,
     alpha: float | None = None,
+    rasters: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -63,6 +64,7 @@ def evaluate(
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
         with_history: Only pairs for whose past an earlier date of the tile is stored.
         alpha: Of an upscaler that is a pair of networks: the share of the adversarial one.
+        rasters: Of an upscaler, also write every tile it restored, with maps.
         overwrite: Replace earlier scores in `out`.
         progress: Called with `("scoring", done, total)`.
 
@@ -99,10 +101,12 @@ def evaluate(
             seed=seed,
             alpha=alpha,
             perceptual_weights=perceptual_weights,
+            rasters=rasters,
             progress=progress,
         )
-    if alpha is not None:
-        raise RequestError("expected --alpha with an upscaler only; leave the option out")
+    for option, set_ in (("alpha", alpha is not None), ("rasters", rasters)):
+        if set_:
+            raise RequestError(f"expected --{option} with an upscaler only; leave the option out")
     methods = _methods(model, against, members=members)
     index = PairIndex.of(stores, split)
     choice = np.arange(len(index))

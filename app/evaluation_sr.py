@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.outputs import Progress
+from app.tile_rasters import write_tile_rasters
 from app.upscaling_report import UpscalingExample, as_markdown, upscaling_page
 from app.upscaling_table import ScoredTiles, Section, sections
 from forecast.evaluation.bootstrap import RESAMPLES
@@ -61,6 +62,7 @@ def evaluate_upscaler(
     seed: int = 0,
     alpha: float | None = None,
     perceptual_weights: Path | None = None,
+    rasters: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Restore the later tile of pairs from its 4x4 means in every way, and score that.
@@ -74,6 +76,7 @@ def evaluate_upscaler(
         seed: Of their choice, of the bootstrap and of the examples.
         alpha: Share of the adversarial network, see `load_network`.
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
+        rasters: Also write restored tiles and maps, see `write_tile_rasters`, into `tiles/`.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -113,6 +116,8 @@ def evaluate_upscaler(
                 for name, x in restored.items()
             },
         )
+        if rasters:
+            write_tile_rasters(out / "tiles", batch, restored, truth, low)
         for i in np.flatnonzero(np.isin(np.arange(start, start + len(part)), shown)).tolist():
             examples.append(_example(batch, i, {n: x[i] for n, x in restored.items()}, truth, low))
         if progress is not None:

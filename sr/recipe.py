@@ -41,7 +41,8 @@ class SRTrainingConfig:
             pixels.
         stand_in: Whose features stand in for VGG19: `texture`, trained on aerial images
             (`sr.texture_features`), or `critic`, the discriminator's own.
-        vgg_weights: File with torchvision's weights of VGG19, see `load_vgg19`; empty for none.
+        vgg_weights: File with torchvision's weights of VGG19, or `download`, see `load_vgg19`;
+            empty for none.
         alpha: Share of the adversarial network that the model folder advises (network
             interpolation).
         global_skip: See `RRDBNet`.

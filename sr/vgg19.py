@@ -11,7 +11,10 @@ from torch.nn import functional
 from preprocessing.errors import ModelFolderError
 from sr.public_checkpoints import read_state_dict
 
-__all__ = ["VGG19Features", "load_vgg19"]
+__all__ = ["DOWNLOAD", "VGG19Features", "load_vgg19"]
+
+DOWNLOAD = "download"
+_ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 # Convolutions by width, "M" halves (Simonyan and Zisserman 2015, configuration E).
 _LAYERS: tuple[int | str, ...] = (
@@ -77,13 +80,25 @@ def load_vgg19(path: str | Path) -> VGG19Features:
     Args:
         path: A state dict with torchvision's names (`features.0.weight` ...): its public
             `vgg19-dcbb9e9d.pth`, or safetensors. Weights of the classifier are ignored.
+            `download`: fetch the former, once, into the cache of `torch.hub`; its hash is checked.
 
     Raises:
         MissingFileError: There is no such file.
-        ModelFolderError: It holds other weights.
+        ModelFolderError: It holds other weights, or cannot be fetched.
     """
-    path = Path(path)
-    state = read_state_dict(path, allow_pickle=True)
+    if str(path) == DOWNLOAD:
+        try:
+            state = torch.hub.load_state_dict_from_url(
+                _ADDRESS, map_location="cpu", check_hash=True, weights_only=True
+            )
+        except (OSError, RuntimeError) as err:
+            raise ModelFolderError(
+                f"expected the weights of VGG19 at {_ADDRESS}, they cannot be fetched ({err}); "
+                "name a local file as vgg_weights, or leave it empty for the stand-in"
+            ) from err
+    else:
+        path = Path(path)
+        state = read_state_dict(path, allow_pickle=True)
     network = VGG19Features()
     try:
         network.load_state_dict({k: v for k, v in state.items() if k.startswith(_PREFIX)})

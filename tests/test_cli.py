@@ -129,6 +129,7 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "perceptual_weights": Path("w.pth"),
         "alpha": 0.5,
         "with_history": True,
+        "rasters": False,
         "overwrite": False,
     }
     assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]

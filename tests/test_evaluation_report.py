@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 
 from app.evaluation import evaluate
+from app.tile_rasters import TILE_MAPS
 from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.catalogue import SCORES, shown
 from forecast.evaluation.charts import look, skill_chart
@@ -210,6 +212,30 @@ def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
     # The untrained PSNR network interpolates; bfloat16 and clipping do little.
     assert abs(loss[0]) < 0.1
     assert loss[0] < loss[1] < loss[2]
+
+
+def test_restored_tiles_are_kept_with_maps(store: Path, tmp_path: Path) -> None:
+    network = RRDBNet(num_blocks=1, global_skip=True)
+    network.save_pretrained(tmp_path / "model")
+    with pytest.raises(RequestError, match="--rasters"):
+        evaluate("base", [store], tmp_path / "out", rasters=True)
+    evaluate(str(tmp_path / "model"), [store], tmp_path / "out", pairs=2, rasters=True)
+    found = sorted(path.name for path in (tmp_path / "out" / "tiles").iterdir())
+    assert len(found) % 4 == 0
+    assert found
+    assert [name.split("_")[-1] for name in found[:2]] == ["lift.maps.tif", "lift.tif"]
+    for name in found:
+        with rasterio.open(tmp_path / "out" / "tiles" / name) as dataset:
+            pixels = dataset.read()
+            if not name.endswith(".maps.tif"):
+                assert pixels.shape == (3, 128, 128)
+                continue
+            assert dataset.descriptions == TILE_MAPS
+        shares, off = pixels[:3], pixels[3]
+        judged = np.isfinite(shares).all(axis=0)
+        np.testing.assert_allclose(shares[:, judged].sum(axis=0), 1, atol=1e-5)
+        # The lift has the means of the input, the network alone has not.
+        assert (off.max() < 0.01) == name.endswith("lift.maps.tif")
 
 
 def estimated(value: float, half: float) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import MissingFileError, ModelFolderError
-from sr.vgg19 import load_vgg19
+from sr.vgg19 import VGG19Features, load_vgg19
 
 # Numbers of the convolutions in torchvision's vgg19().features; the network is halved before some.
 _CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
@@ -69,3 +70,25 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "vgg19.pth")
     with pytest.raises(ModelFolderError, match=r"names in .*vgg19"):
         load_vgg19(tmp_path / "vgg19.pth")
+
+
+def test_weights_are_fetched_if_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = VGG19Features().state_dict()
+    asked: list[dict[str, Any]] = []
+
+    def fetch(address: str, **options: Any) -> dict[str, torch.Tensor]:
+        asked.append({"address": address, **options})
+        return {**state, "classifier.0.weight": torch.zeros(1)}
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fetch)
+    network = load_vgg19("download")
+    assert torch.equal(network.features[0].weight, state["features.0.weight"])
+    assert asked[0]["address"].endswith("vgg19-dcbb9e9d.pth")
+    assert asked[0]["check_hash"] is asked[0]["weights_only"] is True
+
+    def offline(address: str, **_: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
+    with pytest.raises(ModelFolderError, match="name a local file"):
+        load_vgg19("download")

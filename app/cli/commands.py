@@ -227,6 +227,9 @@ def evaluate(
         float | None,
         typer.Option("--alpha", min=0, max=1, help="Of an upscaler: see `landcast upscale`."),
     ] = None,
+    rasters: Annotated[
+        bool, typer.Option("--rasters", help="Of an upscaler: keep restored tiles, with maps.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Score a model on held-out pairs beside its baselines, with intervals and figures."""
@@ -245,6 +248,7 @@ def evaluate(
             perceptual_weights=perceptual_weights,
             alpha=alpha,
             with_history=with_history,
+            rasters=rasters,
             overwrite=overwrite,
             progress=progress,
         )
