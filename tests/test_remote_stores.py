@@ -48,7 +48,7 @@ def test_training_and_scores_of_a_store_behind_a_web_server(
         score = ["--out", str(scores), "--pairs", "4", "--members", "2"]
         assert run(["evaluate", str(model), url, *score]) == 0
         assert sum(size for _, size in sent) > learnt > 0
-        assert run(["evaluate", str(model), f"{address}/none.zarr", "--out", str(scores)]) == 2
+        assert run(["evaluate", str(model), f"{address}/none.zarr", "--out", f"{scores}-2"]) == 2
     assert f"{address}/none.zarr" in capsys.readouterr().err
     assert json.loads((scores / "scores.json").read_text())["pairs"] == 4
     assert list(model.glob("*.safetensors"))
