@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,15 +81,15 @@ class ColourMap:
             error = np.sqrt(((target - basis @ fitted) ** 2).mean(axis=1))
             reach = _TUKEY * max(_LEAST_SPREAD, 1.48 * float(np.median(error)))
             weights = np.where(error < reach, (1 - (error / reach) ** 2) ** 2, 0) + _LEAST_WEIGHT
-        return cls(fitted)
+        return cls(np.asarray(fitted, dtype=np.float64))
 
-    def apply(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
+    def apply(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Map an image `(3, h, w)` in grey levels; the result may leave 0..255 a little."""
         flat = image.reshape(3, -1).astype(np.float64)
         return (_basis(flat) @ self.coefficients).T.reshape(image.shape).astype(np.float32)
 
 
-def _basis(colours: NDArray[np.generic]) -> NDArray[np.float64]:
+def _basis(colours: NDArray[Any]) -> NDArray[np.float64]:
     """`(3, n)` grey levels to `(n, 10)` terms."""
     r, g, b = colours.astype(np.float64) / 128 - 1
     one = np.ones_like(r)
