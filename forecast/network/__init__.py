@@ -1,0 +1,1 @@
+"""The network: what it is told, and what it answers."""

@@ -1,0 +1,135 @@
+"""The conditioned UNet: where ground changes lastingly, what it then looks like, how it is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import ConfigMixin, ModelMixin, UNet2DModel
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor
+
+from forecast.circumstances import Circumstances, circumstances
+from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
+from forecast.patches import FACTOR, to_low, to_patches
+
+__all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet"]
+
+NOISE_CHANNELS = 3
+PATCH_CHANNELS = 3 * FACTOR**2
+_OUTPUTS = 7
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of b pictures, on the grid of cells.
+
+    Attributes:
+        change: `(b, 1, h, w)` log odds that the ground has lastingly changed by the horizon.
+        look: `(b, 3, h, w)` difference to the present if it has, 0..1 units, drawn from the noise.
+        seen: `(b, 3, h, w)` difference of an observation to the state of the land (light, season,
+            crops, sensor), 0..1 units, drawn from the noise.
+    """
+
+    change: Tensor
+    look: Tensor
+    seen: Tensor
+
+
+class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers ships no types
+    """Occurrence, then appearance, in one pass.
+
+    51 input channels as in the reference (3 of noise, 48 patch channels of the past) and the
+    channels of the earlier dates (`forecast.network.conditions`) beside them; 32 x 32 cells out.
+    Occurrence and appearance are the two parts of a hurdle model (Mullahy 1986; of rain: Wilks
+    1990). Horizon, metres per pixel and the noise that a region shares enter through the class
+    embedding of `UNet2DModel`.
+
+    Args:
+        block_out_channels: Width of each level.
+        layers_per_block: Residual blocks a level.
+        attention_levels: How many of the deepest levels attend.
+        regional_noise: Values of noise that a whole region shares in a year, as it shares its
+            weather.
+        horizon_years: Shortest and longest horizon seen in training.
+        gsd_m: Smallest and largest metres per pixel seen in training.
+    """
+
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers ships no types
+    def __init__(
+        self,
+        block_out_channels: tuple[int, ...] = (64, 96, 128, 192),
+        layers_per_block: int = 1,
+        attention_levels: int = 1,
+        regional_noise: int = 8,
+        horizon_years: tuple[float, float] = (1.0, 10.0),
+        gsd_m: tuple[float, float] = (0.6, 210.0),
+    ) -> None:
+        super().__init__()
+        levels = len(block_out_channels)
+        attends = [level >= levels - attention_levels for level in range(levels)]
+        self.unet = UNet2DModel(
+            sample_size=32,
+            in_channels=NOISE_CHANNELS + PATCH_CHANNELS + CONDITIONS,
+            out_channels=_OUTPUTS,
+            resnet_time_scale_shift="scale_shift",
+            block_out_channels=tuple(block_out_channels),
+            layers_per_block=layers_per_block,
+            down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
+            up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
+            class_embed_type="identity",
+            norm_num_groups=16,
+            attention_head_dim=32,
+        )
+        self.unet.class_embedding = Circumstances(
+            block_out_channels[0],
+            4 * block_out_channels[0],
+            resolution=True,
+            regional=regional_noise,
+        )
+
+    def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
+        """What the network sees of the pictures.
+
+        Args:
+            past: `(b, 3, 4 * h, 4 * w)`, 0..1.
+            tone: Of the regions they are cut from.
+            earlier: Earlier dates of the same ground. Default: none.
+
+        Returns:
+            `(b, 48 + CONDITIONS, h, w)`.
+        """
+        cells = to_low(past)
+        known = Earlier.none(cells) if earlier is None else earlier
+        patches = to_patches(tone.units(past) / 2)
+        return torch.cat([patches, conditions(cells, known, tone)], dim=1)
+
+    def forward(
+        self,
+        noise: Tensor,
+        condition: Tensor,
+        tone: Tone,
+        years: Tensor,
+        gsd_m: Tensor | None = None,
+        regional: Tensor | None = None,
+    ) -> Answer:
+        """One pass of the network.
+
+        Args:
+            noise: `(b, 3, h, w)` standard normal.
+            condition: From `condition`.
+            tone: As there.
+            years: `(b,)` horizon in years.
+            gsd_m: `(b,)` metres per pixel of the past, 0 where not known. Default: not known.
+            regional: `(b, k)` standard normal, k being `regional_noise`. Default: zeros.
+        """
+        stacked = torch.cat([noise, condition], dim=1)
+        stacked = stacked.contiguous(memory_format=torch.channels_last)
+        if regional is None:
+            regional = noise.new_zeros((len(noise), int(self.config.regional_noise)))
+        labels = circumstances(years, gsd_m, regional)
+        output: Any = self.unet(stacked, torch.zeros_like(years), class_labels=labels)
+        values = output.sample.float()
+        contrast = tone.contrast.view(-1, 1, 1, 1)
+        return Answer(values[:, :1], values[:, 1:4] * contrast, values[:, 4:] * contrast)
