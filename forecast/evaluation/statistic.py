@@ -12,7 +12,7 @@ from torch import Tensor
 
 from forecast.evaluation.cases import Cases
 
-__all__ = ["Array", "Observed", "Statistic", "Truth", "images", "per_pair", "ratio"]
+__all__ = ["Array", "Observed", "Statistic", "SumScores", "Truth", "images", "per_pair", "ratio"]
 
 Array = NDArray[np.float64]
 
@@ -37,10 +37,10 @@ class Observed:
     weight: Tensor
 
 
-class Statistic(ABC):
-    """Scores of ensembles that come from sums over pairs.
+class SumScores(ABC):
+    """Scores that come from sums over what is scored.
 
-    The sums of a set of pairs are the sum of theirs: order, batch size and machine do not
+    The sums of a set are the sum of those of its parts: order, batch size and machine do not
     matter, and a bootstrap resample is one matrix product.
 
     Attributes:
@@ -48,6 +48,18 @@ class Statistic(ABC):
     """
 
     name: str
+
+    @abstractmethod
+    def scores(self, sums: Array) -> dict[str, Array]:
+        """Scores of added sums `(..., k)`: arrays `(...)` by name, NaN where nothing was added."""
+
+    def curves(self, sums: Array) -> dict[str, Any]:
+        """What figures show of added sums `(k,)`: lists by name."""
+        return {}
+
+
+class Statistic(SumScores):
+    """Scores of ensembles of tiles, from sums over pairs."""
 
     @abstractmethod
     def sums(self, members: Tensor, cases: Cases) -> Array:
@@ -60,14 +72,6 @@ class Statistic(ABC):
         Returns:
             `(b, k)`; k may depend on m.
         """
-
-    @abstractmethod
-    def scores(self, sums: Array) -> dict[str, Array]:
-        """Scores of added sums `(..., k)`: arrays `(...)` by name, NaN where nothing was added."""
-
-    def curves(self, sums: Array) -> dict[str, Any]:
-        """What figures show of added sums `(k,)`: lists by name."""
-        return {}
 
 
 def ratio(total: Array, weight: Array) -> Array:
