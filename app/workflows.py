@@ -36,6 +36,7 @@ __all__ = [
     "prepare",
     "train_features",
     "train_forecast",
+    "train_lift",
     "train_sr",
     "upscale",
 ]
@@ -166,6 +167,30 @@ def train_sr(
     recipe = read_recipe(config or DEFAULT_RECIPE)
     tick = None if progress is None else partial(progress, "training")
     train(stores, out, recipe, resume=resume, init=init, progress=tick)
+    return out
+
+
+def train_lift(
+    stores: Sequence[str | Path],
+    out: Path,
+    config: Path | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Train the network that lifts forecasts, by a TOML recipe, into a model folder.
+
+    The recipe is a file or the name of one that ships: `guided16` (where None), `guided1`.
+    """
+    from sr.guided_pairs import read_pair_tiles
+    from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
+    from sr.guided_training import train_guided
+
+    recipe = read_guided_recipe(config or DEFAULT_GUIDED_RECIPE)
+    tiles = read_pair_tiles(stores, "train", complete=False)
+    held_out = read_pair_tiles(stores, "val", complete=True, most=recipe.validation_tiles)
+    tick = None if progress is None else partial(progress, "training")
+    train_guided(tiles, held_out, out, recipe, resume=resume, progress=tick)
     return out
 
 

@@ -14,15 +14,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sr.block_means import (
+    consistent,
+    fit_range,
+    keep_block_means,
+    lift_factor,
+    upsample_consistently,
+)
 from sr.degradations import area_downsample
 from sr.inference import upscale_batch
-from sr.rrdb import RRDBNet, bicubic_upsample
+from sr.rrdb import RRDBNet
 
-__all__ = ["ChangeWeight", "ESRGANLift", "consistent", "keep_means", "upsample_consistently"]
+__all__ = ["ChangeWeight", "ESRGANLift"]
 
 _SCALE = 4
-_ITERATIONS = 6
-_ROUNDING = 5e-7
 _WINDOW_PX = 5
 _NO_CONTRAST = 1e-3  # Sum of two variances over three bands: noise of 0.013 a value.
 _ALIKE = 0.98  # Structural similarity from which nothing has changed.
@@ -124,7 +129,7 @@ class ESRGANLift:
             ValueError: The shapes do not fit together.
             LandcastError: The network fails.
         """
-        factor = _factor(observed, present, future)
+        factor = lift_factor(observed, present, future)
         if factor == 1:
             return future.clone()
         blocks = _SCALE // factor
@@ -140,79 +145,7 @@ class ESRGANLift:
                 detail = generated[active]
             mixed = torch.lerp(result[active], consistent(detail, means), weight[active])
             result[active] = consistent(mixed, means)
-        return _fit_range(_exact(result, future), future)
-
-
-def consistent(image: Tensor, means: Tensor) -> Tensor:
-    """Iterative back-projection (Irani & Peleg 1991): give `image` the block means `means`.
-
-    Args:
-        image: `(b, c, f * h, f * w)`.
-        means: `(b, c, h, w)`.
-
-    Returns:
-        `image` plus a smooth correction; block means are right to about 1 % of the correction.
-    """
-    factor = _ratio(image, means)
-    return image + upsample_consistently(means - area_downsample(image, factor), factor)
-
-
-def keep_means(image: Tensor, means: Tensor) -> Tensor:
-    """`consistent`, then exact: block means are `means` up to rounding.
-
-    Args:
-        image: `(b, c, 4h, 4w)`.
-        means: `(b, c, h, w)`.
-
-    Returns:
-        `(b, c, 4h, 4w)`, within 0..1 in blocks whose mean is.
-    """
-    return _fit_range(_exact(consistent(image, means), means), means)
-
-
-def upsample_consistently(low: Tensor, factor: int = _SCALE) -> Tensor:
-    """Smooth upsampling of `(b, c, h, w)` whose block means come close to `low` again.
-
-    Cubic interpolation, repeated on what its block means still miss. Linear in `low`.
-    """
-    target = low
-    for _ in range(_ITERATIONS - 1):
-        target = target + (low - area_downsample(bicubic_upsample(target, factor), factor))
-    return bicubic_upsample(target, factor)
-
-
-def _exact(image: Tensor, means: Tensor) -> Tensor:
-    """Remove the last differences of block means; what rounding explains is left alone."""
-    factor = _ratio(image, means)
-    missing = means - area_downsample(image, factor)
-    missing = torch.where(missing.abs() > _ROUNDING, missing, torch.zeros_like(missing))
-    return image + _repeat(missing, factor)
-
-
-def _fit_range(image: Tensor, means: Tensor) -> Tensor:
-    """Reduce the contrast of blocks that leave 0..1, around their mean, until they fit."""
-    factor = _ratio(image, means)
-    highest = functional.max_pool2d(image, factor)
-    lowest = -functional.max_pool2d(-image, factor)
-    outside = (highest > 1) | (lowest < 0)
-    if not bool(outside.any()):
-        return image
-    tiny = torch.finfo(image.dtype).tiny
-    above = (1 - means) / (highest - means).clamp_min(tiny)
-    below = means / (means - lowest).clamp_min(tiny)
-    contrast = torch.minimum(above, below).clamp(0, 1)
-    centre = _repeat(means, factor)
-    fitted = centre + (image - centre) * _repeat(contrast, factor)
-    fitted = fitted.maximum(centre.clamp_max(0)).minimum(centre.clamp_min(1))
-    return torch.where(_repeat(outside, factor), fitted, image)
-
-
-def _repeat(low: Tensor, factor: int) -> Tensor:
-    return low.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
-
-
-def _ratio(image: Tensor, means: Tensor) -> int:
-    return image.shape[-1] // means.shape[-1]
+        return fit_range(keep_block_means(result, future), future)
 
 
 def _box_blur(image: Tensor) -> Tensor:
@@ -235,18 +168,3 @@ def _structure(present: Tensor, future: Tensor) -> Tensor:
     shared = (mean(present * future) - a * b).sum(dim=1, keepdim=True)
     each = (mean(present.square() + future.square()) - a * a - b * b).sum(dim=1, keepdim=True)
     return (2 * shared + _NO_CONTRAST) / (each + _NO_CONTRAST)
-
-
-def _factor(observed: Tensor, present: Tensor, future: Tensor) -> int:
-    """Of the lift, from shapes that fit together."""
-    batch, channels, height, width = future.shape
-    if present.shape != future.shape:
-        raise ValueError(f"expected equal shapes, got {present.shape} and {future.shape}")
-    factor = _ratio(observed, future)
-    expected = (batch, channels, factor * height, factor * width)
-    if factor not in (1, 2, 4) or tuple(observed.shape) != expected:
-        raise ValueError(
-            f"expected `observed` to be {tuple(future.shape)} or 2 or 4 times that size, "
-            f"got {tuple(observed.shape)}"
-        )
-    return factor

@@ -10,7 +10,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["RRDB", "RRDBNet", "ResidualDenseBlock", "bicubic_upsample", "grow"]
+__all__ = ["RRDB", "RRDBNet", "ResidualDenseBlock", "bicubic_upsample", "grow", "initialise"]
 
 _SLOPE = 0.2
 _INIT_SCALE = 0.1
@@ -79,6 +79,21 @@ class RRDB(nn.Module):
         return 1 + self.residual_scale
 
 
+def initialise(network: nn.Module) -> None:
+    """Kaiming initialisation; convolutions of dense blocks scaled by 0.1 as in the paper."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=_SLOPE)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+    with torch.no_grad():
+        for block in network.modules():
+            if isinstance(block, ResidualDenseBlock):
+                for module in block.modules():
+                    if isinstance(module, nn.Conv2d):
+                        module.weight.mul_(_INIT_SCALE)
+
+
 class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """RRDBNet of ESRGAN (Wang et al. 2018): no batch norm, two nearest-neighbour doublings.
 
@@ -133,21 +148,9 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.conv_up2 = nn.Conv2d(num_features, num_features, 3, padding=1)
         self.conv_hr = nn.Conv2d(num_features, num_features, 3, padding=1)
         self.conv_last = nn.Conv2d(num_features, out_channels, 3, padding=1)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """Kaiming initialisation; dense blocks scaled by 0.1 as in the paper."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=_SLOPE)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
-        with torch.no_grad():
-            for module in self.body.modules():
-                if isinstance(module, nn.Conv2d):
-                    module.weight.mul_(_INIT_SCALE)
-            if self.config.global_skip:
-                self.conv_last.weight.zero_()
+        initialise(self)
+        if global_skip:
+            nn.init.zeros_(self.conv_last.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale by four.

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from preprocessing.errors import RequestError
 from preprocessing.grid import Window
+from sr.block_means import keep_means
 from sr.inference import upscale_batch
-from sr.lift import keep_means
 from sr.rrdb import RRDBNet, bicubic_upsample
 from sr.tile_plan import Stretch, plan_axis
 from sr.tiled import Block, Reader, stream_tiles

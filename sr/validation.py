@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from preprocessing.precision import autocast
 from sr.degradations import Degradation
+from sr.fidelity import gradient_ratio, psnr_db
 from sr.rrdb import RRDBNet, bicubic_upsample
 from sr.samples import Images
 from sr.texture_features import TextureFeatures
 from sr.vgg19 import VGG19Features
 
-__all__ = ["Scores", "gradient_ratio", "psnr_db", "validate"]
+__all__ = ["Scores", "validate"]
 
-_BORDER_PX = 4
 _BATCH = 8
 
 
@@ -44,23 +43,6 @@ class Scores:
     bicubic_distance: float
     model_distance: float
     gain_db: dict[str, float]
-
-
-def psnr_db(estimate: Tensor, truth: Tensor) -> Tensor:
-    """PSNR over all channels, `(b, c, h, w)` in 0..1 to `(b,)`, borders of 4 pixels left out."""
-    inner = (..., slice(_BORDER_PX, -_BORDER_PX), slice(_BORDER_PX, -_BORDER_PX))
-    error = (estimate.clamp(0, 1) - truth)[inner].double().square().mean(dim=(1, 2, 3))
-    return -10 * torch.log10(error.clamp_min(1e-10))
-
-
-def gradient_ratio(estimate: Tensor, truth: Tensor) -> Tensor:
-    """Sum of squared differences of neighbours over the truth's; `(b, c, h, w)` to `(b,)`."""
-    return _gradient_energy(estimate) / _gradient_energy(truth).clamp_min(1e-12)
-
-
-def _gradient_energy(image: Tensor) -> Tensor:
-    x = image.double()
-    return x.diff(dim=-1).square().sum(dim=(1, 2, 3)) + x.diff(dim=-2).square().sum(dim=(1, 2, 3))
 
 
 @torch.no_grad()

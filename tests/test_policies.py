@@ -48,7 +48,10 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
             assert path.name in allowed or path.parent.name == "simulator", path
 
 
-@pytest.mark.parametrize("module", ["forecast.training.loop", "sr.training", "sr.lift"])
+@pytest.mark.parametrize(
+    "module",
+    ["forecast.training.loop", "sr.training", "sr.lift", "sr.guided_training", "sr.guided_lift"],
+)
 def test_training_needs_no_gdal(module: str) -> None:
     code = f"import {module}, sys; sys.exit('rasterio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

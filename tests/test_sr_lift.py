@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import LandcastError
+from sr.block_means import upsample_consistently
 from sr.degradations import area_downsample
 from sr.inference import upscale_batch
-from sr.lift import ChangeWeight, ESRGANLift, upsample_consistently
+from sr.lift import ChangeWeight, ESRGANLift
 from sr.rrdb import RRDBNet
 
 

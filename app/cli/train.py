@@ -73,11 +73,21 @@ def sr(
     ] = None,
     resume: Resume = False,
 ) -> None:
-    """Train the ESRGAN that lifts forecasts to full resolution."""
+    """Train the ESRGAN that upscales pictures."""
     from app.workflows import train_sr
 
     with progress_bars() as progress:
         train_sr(stores, out, config, init=init, resume=resume, progress=progress)
+    typer.echo(str(out))
+
+
+@train.command(name="lift")
+def lift(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+    """Train the network that lifts forecasts to full resolution, guided by the picture of today."""
+    from app.workflows import train_lift
+
+    with progress_bars() as progress:
+        train_lift(stores, out, config, resume=resume, progress=progress)
     typer.echo(str(out))
 
 

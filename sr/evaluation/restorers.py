@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sr.block_means import consistent
 from sr.inference import upscale_batch
-from sr.lift import ESRGANLift, consistent
+from sr.lift import ESRGANLift
 from sr.rrdb import RRDBNet, bicubic_upsample
 
 __all__ = [

@@ -17,8 +17,8 @@ from preprocessing.quality.features import FeatureSpace
 from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
+from sr.fidelity import gradient_ratio
 from sr.texture_features import TextureFeatures
-from sr.validation import gradient_ratio
 
 __all__ = ["SCORES", "ScoreInfo", "TileScores", "score_tiles", "shown"]
 
