@@ -11,7 +11,13 @@ from typing import Any
 
 from preprocessing.errors import DateError
 
-__all__ = ["date_from_creation", "date_from_name", "date_from_stac", "date_from_tags"]
+__all__ = [
+    "date_from_creation",
+    "date_from_name",
+    "date_from_stac",
+    "date_from_tags",
+    "decimal_year",
+]
 
 _FULL = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?=\D|$|T\d)"
@@ -93,6 +99,13 @@ def date_from_creation(tags: Mapping[str, str]) -> dt.date | None:
     A file is often made years after its pixels were seen: ask metadata and name first.
     """
     return _first_date(tags, _CREATED)
+
+
+def decimal_year(date: dt.date) -> float:
+    """A date as a number of years: the first of July 2015 is 2015.496."""
+    first = dt.date(date.year, 1, 1)
+    length = (dt.date(date.year + 1, 1, 1) - first).days if date.year < dt.MAXYEAR else 365
+    return date.year + (date - first).days / length
 
 
 def _first_date(tags: Mapping[str, str], names: Iterable[str]) -> dt.date | None:

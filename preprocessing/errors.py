@@ -24,6 +24,8 @@ __all__ = [
     "PairStoreError",
     "RegistrationError",
     "RequestError",
+    "SeriesStoreError",
+    "UnknownRangeError",
     "UnreadableRasterError",
     "ValueRangeError",
 ]
@@ -57,6 +59,10 @@ class ValueRangeError(RequestError):
     """The range of pixel values is not stated and must not be guessed."""
 
 
+class UnknownRangeError(ValueRangeError):
+    """Nothing states the range of pixel values: neither the file, nor the caller, nor a sensor."""
+
+
 class NoValidPixelsError(RequestError):
     """All pixels are nodata or masked, or too few are left to work with."""
 
@@ -75,6 +81,10 @@ class RegistrationError(RequestError):
 
 class PairStoreError(RequestError):
     """A pair store is missing, damaged or of another kind."""
+
+
+class SeriesStoreError(RequestError):
+    """A series store is missing, damaged or of another kind."""
 
 
 class ModelFolderError(RequestError):

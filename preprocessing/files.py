@@ -6,12 +6,13 @@ import hashlib
 import math
 import os
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import OutputExistsError
 
-__all__ = ["refuse_occupied", "sha256", "share_weights", "strict", "write_text"]
+__all__ = ["refuse_occupied", "replace_folder", "sha256", "share_weights", "strict", "write_text"]
 
 
 def refuse_occupied(folder: Path, instead: str) -> None:
@@ -37,6 +38,17 @@ def write_text(path: Path, text: str) -> Path:
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
     return path
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Move a folder over another one."""
+    if target.exists():
+        old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
+        os.replace(target, old)
+        os.replace(source, target)
+        shutil.rmtree(old)
+    else:
+        os.replace(source, target)
 
 
 def share_weights(folder: Path) -> None:

@@ -7,8 +7,8 @@ the image.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +27,7 @@ __all__ = [
     "ImageSource",
     "MaskedImage",
     "Reading",
+    "Readings",
     "average_blocks",
     "hold",
     "inside",
@@ -119,6 +120,23 @@ class Reading:
             sensor=self.sensor,
             year=year,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """How the files of each data set are to be understood.
+
+    Attributes:
+        every: Of those that are not named.
+        of_dataset: By name of the data set.
+    """
+
+    every: Reading = Reading()
+    of_dataset: Mapping[str, Reading] = field(default_factory=dict)
+
+    def of(self, dataset: str) -> Reading:
+        """How the files of a data set are to be understood."""
+        return self.of_dataset.get(dataset, self.every)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocessing.dates import date_from_name
+from preprocessing.dates import date_from_name, decimal_year
 from preprocessing.errors import DateError, MissingFileError, RequestError
 from preprocessing.opening import is_local
 from preprocessing.pairs import SPLITS
@@ -132,15 +132,9 @@ def pair_source(first: ManifestImage, second: ManifestImage) -> str:
 
 def years_between(earlier: dt.date, later: dt.date) -> float:
     """Calendar years from one date to another: whole where day and month agree."""
-
-    def position(date: dt.date) -> float:
-        first = dt.date(date.year, 1, 1)
-        length = (dt.date(date.year + 1, 1, 1) - first).days if date.year < dt.MAXYEAR else 365
-        return date.year + (date - first).days / length
-
     if (earlier.month, earlier.day) == (later.month, later.day):
         return float(later.year - earlier.year)
-    return position(later) - position(earlier)
+    return decimal_year(later) - decimal_year(earlier)
 
 
 def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from preprocessing.cloud_detection import DETECTION_HALO_PX, detect_clouds
 from preprocessing.clouds import CloudSource
+from preprocessing.errors import RequestError
 from preprocessing.image_source import (
     AveragedImage,
     FileImage,
     ImageSource,
     MaskedImage,
     Reading,
+    Readings,
     hold,
 )
 from preprocessing.io import RasterSource
@@ -27,8 +29,8 @@ __all__ = ["ListedImages", "without_clouds"]
 
 def without_clouds(
     image: ImageSource,
-    config: PrepareConfig,
     *,
+    detect: bool = False,
     mask: str | Path | None = None,
     mask_kind: str = "mask",
 ) -> ImageSource:
@@ -36,7 +38,7 @@ def without_clouds(
 
     Args:
         image: Any image.
-        config: Says whether clouds are looked for.
+        detect: Look for clouds, see `detect_clouds`.
         mask: Its cloud mask.
         mask_kind: See `CloudSource`.
 
@@ -46,7 +48,7 @@ def without_clouds(
     if mask is not None:
         clouds = CloudSource.open(mask, mask_kind)
         image = MaskedImage(image, lambda raster: clouds.clear(raster.grid))
-    if config.detect_clouds:
+    if detect:
         image = MaskedImage(image, lambda raster: ~detect_clouds(raster), DETECTION_HALO_PX)
     return image
 
@@ -56,40 +58,79 @@ class ListedImages:
     """The images of a manifest, opened when needed; the last two are kept.
 
     Attributes:
-        reading: How to understand the files.
-        config: Settings.
+        readings: How to understand the files.
         averages: See `prepare_manifest`.
-        mask_kind: Kind of all cloud masks, see `CloudSource`.
+        detect_clouds: Look for clouds in every image.
+        mask_kind: Kind of all cloud masks, see `CloudSource`; None where none is stated.
         scratch: Folder for copies, see `quick_windows`.
     """
 
-    reading: Reading
-    config: PrepareConfig
+    readings: Readings
     averages: Mapping[str, int]
-    mask_kind: str
+    detect_clouds: bool
+    mask_kind: str | None
     scratch: Path
     _last: dict[ManifestImage, ImageSource] = field(default_factory=dict)
 
+    def check(self, images: Sequence[ManifestImage], name: str | Path) -> None:
+        """Refuse what is stated of data sets or masks that the list `name` does not have.
+
+        Raises:
+            RequestError: There is no such data set, or no mask.
+        """
+        known = sorted({image.dataset for image in images})
+        stated = {"to average": self.averages, "to read": self.readings.of_dataset}
+        for what, names in stated.items():
+            unknown = sorted(set(names) - set(known))
+            if unknown:
+                raise RequestError(
+                    f"expected data sets {what} among {', '.join(known)} of {name}, "
+                    f"got {', '.join(unknown)}"
+                )
+        if self.mask_kind is not None and all(image.mask is None for image in images):
+            raise RequestError(
+                f"expected cloud masks of kind {self.mask_kind} in the column mask of {name}, it "
+                "names none; add the column or leave the kind out"
+            )
+
+    def of_place(self, reading: Reading) -> ListedImages:
+        """The same for the images of one place, all understood alike."""
+        return replace(self, readings=Readings(reading), _last={})
+
     def open(self, image: ManifestImage) -> RasterSource:
         """Open a file; see `RasterSource.open` for the errors."""
-        return self.reading.open(image.path, year=image.year)
+        return self.readings.of(image.dataset).open(image.path, year=image.year)
+
+    def image(self, image: ManifestImage) -> ImageSource:
+        """The image without clouds, averaged; in memory if it is small.
+
+        Raises:
+            RequestError: See `RasterSource.open` and `CloudSource.open`.
+        """
+        found = self._last.pop(image, None) or self._read(image)
+        self._last[image] = found
+        if len(self._last) > 2:
+            del self._last[next(iter(self._last))]
+        return found
+
+    def gsd_m(self, image: ManifestImage) -> float:
+        """Metres per pixel that the list states for an image, once averaged; NaN where unknown."""
+        return image.gsd_m * self.averages.get(image.dataset, 1)
 
     def plan(self, first: ManifestImage, second: ManifestImage, config: PrepareConfig) -> PairPlan:
         """The plan of a pair; see `plan_pair` for the errors."""
-        self._last = {k: v for k, v in self._last.items() if k in (first, second)}
-        for image in (first, second):
-            if image not in self._last:
-                self._last[image] = self._read(image)
         return plan_pair(
-            self._last[first],
-            self._last[second],
+            self.image(first),
+            self.image(second),
             config,
             source=pair_source(first, second),
-            gsd_m=first.gsd_m * self.averages.get(first.dataset, 1),
+            gsd_m=self.gsd_m(first),
         )
 
     def _read(self, image: ManifestImage) -> ImageSource:
         file = quick_windows(FileImage.of(self.open(image), image.date), self.scratch)
-        source = without_clouds(file, self.config, mask=image.mask, mask_kind=self.mask_kind)
+        source = without_clouds(
+            file, detect=self.detect_clouds, mask=image.mask, mask_kind=self.mask_kind or "mask"
+        )
         average = self.averages.get(image.dataset, 1)
         return hold(AveragedImage(source, average) if average > 1 else source)

@@ -15,7 +15,7 @@ from preprocessing.errors import (
     RequestError,
 )
 from preprocessing.image_folder import read_folder
-from preprocessing.image_source import FileImage, Reading, average_blocks, hold
+from preprocessing.image_source import FileImage, Reading, Readings, average_blocks, hold
 from preprocessing.manifest import ManifestImage, pair_source, plan_pairs, read_manifest
 from preprocessing.opened_images import ListedImages, without_clouds
 from preprocessing.place_splits import check_share, place_splits
@@ -93,7 +93,10 @@ def prepare_pair(
             (earlier_path, later_path), (earlier_year, later_year), clouds, strict=True
         ):
             file = quick_windows(FileImage.of(reading.open(path, year=year)), Path(out).parent)
-            images.append(hold(without_clouds(file, config, mask=mask, mask_kind=clouds_kind)))
+            clear = without_clouds(
+                file, detect=config.detect_clouds, mask=mask, mask_kind=clouds_kind
+            )
+            images.append(hold(clear))
         source = f"rasters/{_place(earlier_path)}/{images[0].date}/{images[1].date}"
         plan = plan_pair(images[0], images[1], config, source=source)
         if config.fit_bounds:
@@ -118,6 +121,7 @@ def prepare_manifest(
     bands: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,
     sensor: str | None = None,
+    of_dataset: Mapping[str, Reading] | None = None,
     average_by_dataset: Mapping[str, int] | None = None,
     clouds_kind: str | None = None,
     overwrite: bool = False,
@@ -141,6 +145,7 @@ def prepare_manifest(
         bands: One-based indexes of red, green and blue in all files.
         value_range: Stored values that mean 0 and 1, in all files.
         sensor: Name of a sensor profile for all files.
+        of_dataset: How to understand the files of some data sets, instead of the three above.
         average_by_dataset: Average blocks of so many pixels a side first, e.g. 2 for images
             with a dithered palette; metres per pixel grow with it.
         clouds_kind: Kind of the masks that a manifest names, see `CloudSource`; default `mask`.
@@ -157,7 +162,6 @@ def prepare_manifest(
         OutputExistsError: `out` or its report exists and `overwrite` is not set.
     """
     config = config or PrepareConfig()
-    averages = average_by_dataset or {}
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
         reading = Reading(bands, value_range, sensor)
         if Path(manifest).is_dir():
@@ -169,9 +173,14 @@ def prepare_manifest(
             images = read_folder(manifest, reading)
         else:
             images = read_manifest(manifest, datasets=datasets, split=split)
-        _check_averages(averages, images, manifest)
-        _check_masks(images, clouds_kind, manifest)
-        files = ListedImages(reading, config, averages, clouds_kind or "mask", Path(out).parent)
+        files = ListedImages(
+            Readings(reading, of_dataset or {}),
+            average_by_dataset or {},
+            config.detect_clouds,
+            clouds_kind,
+            Path(out).parent,
+        )
+        files.check(images, manifest)
         planned = plan_pairs(images, pairs_per_place=pairs_per_place, seed=config.seed)
         grounds = place_splits(images, planned, config, files.open, name=str(manifest))
         if config.fit_bounds:
@@ -230,23 +239,3 @@ def _place(path: str | Path) -> str:
     if "://" in text:
         return text.rstrip("/").split("/")[-2]
     return Path(text).resolve().parent.name
-
-
-def _check_averages(
-    names: Mapping[str, int], images: Sequence[ManifestImage], manifest: str | Path
-) -> None:
-    known = sorted({image.dataset for image in images})
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise RequestError(
-            f"expected data sets to average among {', '.join(known)} of {manifest}, "
-            f"got {', '.join(unknown)}"
-        )
-
-
-def _check_masks(images: Sequence[ManifestImage], kind: str | None, name: str | Path) -> None:
-    if kind is not None and all(image.mask is None for image in images):
-        raise RequestError(
-            f"expected cloud masks of kind {kind} in the column mask of {name}, it names none; "
-            "add the column or leave the kind out"
-        )

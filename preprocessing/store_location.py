@@ -1,4 +1,4 @@
-"""Where a pair store lies: a folder, or an object store or web server behind a URL."""
+"""Where a store lies: a folder, or an object store or web server behind a URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import zarr
 
-from preprocessing.errors import PairStoreError
+from preprocessing.errors import PairStoreError, RequestError
 
 __all__ = ["is_remote", "location_of", "open_group", "reading_errors"]
 
@@ -27,25 +27,33 @@ def is_remote(location: str) -> bool:
     return "://" in location
 
 
-def open_group(location: str, storage_options: dict[str, Any] | None) -> tuple[Any, bool]:
+def open_group(
+    location: str,
+    storage_options: dict[str, Any] | None,
+    *,
+    kind: str = "pair store",
+    error: type[RequestError] = PairStoreError,
+) -> tuple[Any, bool]:
     """Open a Zarr group, for writing too where that is possible.
 
     Args:
         location: Folder, or URL that fsspec knows: `https://`, `s3://`, `gs://`, `memory://` ...
         storage_options: Given to fsspec, for example `{"anon": True}`; for URLs only.
+        kind: What to call it in messages.
+        error: What to raise.
 
     Returns:
         The group, and whether it can only be read. Web servers can only be read; object stores
         are opened for writing, which fails at the first write if the rights are missing.
 
     Raises:
-        PairStoreError: Nothing is there, it cannot be reached, or the packages to reach it are
-            missing.
+        RequestError: As `error`: nothing is there, it cannot be reached, or the packages to reach
+            it are missing.
     """
     remote = is_remote(location)
     if not remote and os.path.isfile(location):
-        raise PairStoreError(
-            f"expected a pair store at {location}, it is a file; a store is the folder that "
+        raise error(
+            f"expected a {kind} at {location}, it is a file; a store is the folder that "
             "'landcast prepare' makes"
         )
     read_only = (
@@ -60,17 +68,17 @@ def open_group(location: str, storage_options: dict[str, Any] | None) -> tuple[A
             storage_options=(storage_options or {}) if remote else None,
         )
     except ImportError as err:
-        raise PairStoreError(
+        raise error(
             f"expected the packages to read {location}, {err}; "
             "install them with pip install 'landcast[remote]'"
         ) from err
     except FileNotFoundError as err:
-        raise PairStoreError(
-            f"expected a pair store at {location}, found none; make one with 'landcast prepare'"
+        raise error(
+            f"expected a {kind} at {location}, found none; make one with 'landcast prepare'"
         ) from err
     except reading_errors() as err:
-        raise PairStoreError(
-            f"expected a pair store at {location}, it cannot be read "
+        raise error(
+            f"expected a {kind} at {location}, it cannot be read "
             f"({type(err).__name__}: {err}); check the address, the rights and the network"
         ) from err
     return group, read_only

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import shutil
 import time
 import uuid
@@ -21,6 +20,7 @@ import numpy as np
 
 from preprocessing.contact_sheet import contact_sheet
 from preprocessing.errors import NoValidPixelsError, OutputExistsError, PairStoreError
+from preprocessing.files import replace_folder
 from preprocessing.filters import Reason
 from preprocessing.pairs import Pairs, PairStore
 from preprocessing.report import Example, PairReport, PrepareReport, json_value
@@ -147,8 +147,8 @@ class StoreWriter:
         page = report_page(report, sheet)
         (self._report_path / "report.html").write_text(page, encoding="utf-8")
         _write_tiles(self._report_path / "tiles.csv.gz", self._reports)
-        _replace(self._store_path, self.out)
-        _replace(self._report_path, report_folder(self.out))
+        replace_folder(self._store_path, self.out)
+        replace_folder(self._report_path, report_folder(self.out))
         return report
 
     def _flush(self) -> None:
@@ -212,17 +212,6 @@ def _is_report_of(folder: Path, store: str) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(stated, dict) and stated.get("store") == store
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Move a folder over another one."""
-    if target.exists():
-        old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.old")
-        os.replace(target, old)
-        os.replace(source, target)
-        shutil.rmtree(old)
-    else:
-        os.replace(source, target)
 
 
 def _write_tiles(path: Path, reports: Iterable[PairReport]) -> None:

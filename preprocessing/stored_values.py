@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
-from preprocessing.errors import BandError, ValueRangeError
+from preprocessing.errors import BandError, UnknownRangeError, ValueRangeError
 from preprocessing.raster import Encoding
 from preprocessing.sensors import SensorProfile
 
@@ -31,7 +31,8 @@ def find_encoding(
 
     Raises:
         BandError: The bands are of several types, or not numbers.
-        ValueRangeError: The range is not known, or the sensor's does not hold for this type.
+        UnknownRangeError: Nothing states the range.
+        ValueRangeError: What is stated is no range, or the sensor's does not hold for this type.
     """
     dtypes = {dataset.dtypes[b - 1] for b in bands}
     if len(dtypes) > 1:
@@ -55,7 +56,7 @@ def find_encoding(
     if value_range is None and dtype == "uint8":
         value_range = (0.0, 255.0)
     if value_range is None:
-        raise ValueRangeError(
+        raise UnknownRangeError(
             f"expected a stated range of values for {dtype} pixels in {name}; "
             "say what is black and what is white, e.g. --value-range 0,3000 "
             "for Sentinel-2 reflectance, or name the sensor"

@@ -107,7 +107,9 @@ def test_detected_clouds_hide_their_tiles() -> None:
 
     config = PrepareConfig(detect_clouds=True)
     images = [HeldImage(dated(2016)), HeldImage(cloudy)]
-    report = plan_pair(images[0], without_clouds(images[1], config), config).run(lambda _: None)
+    report = plan_pair(images[0], without_clouds(images[1], detect=True), config).run(
+        lambda _: None
+    )
     assert (0, 0, Reason.INVALID.value) in report.tiles
     assert report.counts[Reason.INVALID.value] == 1
     report = plan_pair(*images, PrepareConfig()).run(lambda _: None)
