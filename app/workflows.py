@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from preprocessing.image_source import Reading
     from preprocessing.prepare import PrepareConfig
     from preprocessing.report import PrepareReport
+    from preprocessing.series.config import SeriesConfig
+    from preprocessing.series.report import SeriesReport
 
 __all__ = [
     "ComparisonRequest",
@@ -34,6 +36,7 @@ __all__ = [
     "fetch_imagery",
     "forecast_region",
     "prepare",
+    "prepare_series",
     "train_features",
     "train_forecast",
     "train_lift",
@@ -82,6 +85,31 @@ def prepare(
     if len(inputs) == 1:
         return prepare_manifest(inputs[0], out, config, **common, **(of_list or {}))
     return prepare_pair(inputs[0], inputs[1], out, config, **common, **(of_pair or {}))
+
+
+def prepare_series(
+    inputs: Sequence[str],
+    out: Path,
+    config: SeriesConfig,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    **listed: Any,
+) -> SeriesReport:
+    """Make a store of series: every date of each place, registered to one of them.
+
+    Args:
+        inputs: One manifest (CSV) or folder, or files of one place.
+        out: Store to make.
+        config: Settings.
+        progress: Called with (dates done, in all).
+        **listed: Further arguments of `preprocessing.series.preparation.prepare_series`.
+
+    Raises:
+        RequestError: See there.
+    """
+    from preprocessing.series.preparation import prepare_series as run
+
+    return run(inputs, out, config, progress=progress, **listed)
 
 
 def train_forecast(

@@ -6,46 +6,54 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from preprocessing.errors import NoValidPixelsError
 
 __all__ = ["ColourTransport"]
 
-_ROUNDS = 15
+_COARSE, _ROUNDS = 8, 20
 _LEAST_CELLS = 30
-_LEAST_SPREAD = 2.0
-"""Grey levels below which residuals are rounding."""
+_MOST_CELLS = 60_000
+_LEAST_WEIGHT = 1e-4
 _TUKEY = 3.0
 """Residuals of so many robust standard deviations count no more."""
-_LEAST_WEIGHT = 1e-4
-_NOISE = 4.0
+_LEAST_SPREAD = 2.0
+"""Grey levels below which residuals are rounding."""
+_NOISE = 1.0
 """Variance in squared grey levels added to both sides: what varies less is left as it is."""
-_MOST_CELLS = 100_000
+_PRIOR = 1.0
+"""Weight of the transport's directions against the correlations between both dates (0..1)."""
+_MEDIAN = float(chi2.median(3))
 
 
 @dataclass(frozen=True, eq=False)
 class ColourTransport:
     """A linear map of red, green and blue together, fitted on unchanged ground.
 
-    The linear Monge-Kantorovitch map (Pitie and Kokaram 2007) is the one that gives one set of
-    colours the mean and covariance of another while moving them least. Cells are weighted by
-    Tukey's biweight of what is left after the map (Holland and Welsch 1977), so that changed ground
-    does not pull it. A regression from one date to the other (`ColourMap`) takes everything that
-    differs on its own, noise, dither, crops, for a lack of contrast and flattens the date; where
-    most of the ground changed it turns colours over. This map keeps contrast, and the order of
-    colours: its matrix is symmetric and positive.
+    It gives the colours of unchanged ground the mean and covariance that they have at the other
+    date. Of all maps that do, the linear Monge-Kantorovitch map moves colours least (Pitie and
+    Kokaram 2007); the one that lies nearest to the other date cell by cell solves an orthogonal
+    Procrustes problem (Schoenemann 1966). This is the solution for the sum of both goals: where
+    the dates are well correlated they decide, else colours keep their order.
+
+    Changed ground does not pull: cells are weighted by Tukey's biweight of what is left after the
+    map (Holland and Welsch 1977), first by its length, then in standard deviations of unchanged
+    ground along each direction, in which change of hue stands out.
+
+    A regression from one date to the other (`ColourMap`) takes all that differs on its own, noise,
+    dither, crops, for a lack of contrast, and flattens the date; where most of the ground changed
+    it turns colours over.
 
     Attributes:
         matrix: `(3, 3)`.
         moving_mean: `(3,)` grey levels of 0..255 that become `reference_mean`.
         reference_mean: `(3,)` grey levels.
-        unchanged: Share of the weight that the cells had in the end.
     """
 
     matrix: NDArray[np.float64]
     moving_mean: NDArray[np.float64]
     reference_mean: NDArray[np.float64]
-    unchanged: float = 1.0
 
     @classmethod
     def identity(cls) -> ColourTransport:
@@ -62,9 +70,9 @@ class ColourTransport:
         """Find the map that gives one image the colours of another of the same ground.
 
         Args:
-            moving: `(3, h, w)` means over cells, in grey levels of 0..255.
+            moving: `(3, ...)` means over cells, in grey levels of 0..255.
             reference: Likewise.
-            valid: `(h, w)` cells that both images show. Default: all.
+            valid: `(...)` cells that both images show. Default: all.
 
         Raises:
             NoValidPixelsError: Fewer than 30 valid cells.
@@ -81,14 +89,32 @@ class ColourTransport:
             image[:, chosen][:, ::every].T.astype(np.float64) for image in (moving, reference)
         )
         weights = np.ones(len(source))
-        for _ in range(_ROUNDS):
-            mean, spread = _moments(source, weights)
-            wanted, wanted_spread = _moments(target, weights)
-            fitted = cls(_transport(spread, wanted_spread), mean, wanted, float(weights.mean()))
-            error = np.sqrt(((target - fitted._of(source)) ** 2).mean(axis=1))
-            reach = _TUKEY * max(_LEAST_SPREAD, 1.48 * float(np.median(error)))
-            weights = np.where(error < reach, (1 - (error / reach) ** 2) ** 2, 0) + _LEAST_WEIGHT
+        for number in range(_ROUNDS):
+            fitted = cls._of_unchanged(source, target, weights)
+            left = target - fitted._of(source)
+            weights = (_by_length if number < _COARSE else _by_direction)(left, weights)
         return fitted
+
+    @classmethod
+    def _of_unchanged(
+        cls,
+        source: NDArray[np.float64],
+        target: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> ColourTransport:
+        """The map for colours `(n, 3)` with the weights `(n,)` that they have."""
+        total = weights.sum()
+        mean, wanted = weights @ source / total, weights @ target / total
+        x, y = source - mean, target - wanted
+        noise = _NOISE * np.eye(3)
+        xx = (x * weights[:, None]).T @ x / total + noise
+        yy = (y * weights[:, None]).T @ y / total + noise
+        yx = (y * weights[:, None]).T @ x / total
+        white, back = _power(xx, -0.5), _power(yy, 0.5)
+        least_moved = white @ _power(_power(xx, 0.5) @ yy @ _power(xx, 0.5), 0.5) @ white
+        turns = _power(yy, -0.5) @ (yx @ white + _PRIOR * least_moved @ _power(xx, 0.5))
+        u, _, v = np.linalg.svd(turns)
+        return cls(back @ u @ v @ white, mean, wanted)
 
     def apply(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map an image `(3, ...)` in grey levels; the result may leave 0..255."""
@@ -97,24 +123,29 @@ class ColourTransport:
 
     def _of(self, colours: NDArray[np.float64]) -> NDArray[np.float64]:
         """Colours `(n, 3)`."""
-        mapped: NDArray[np.float64] = (colours - self.moving_mean) @ self.matrix
+        mapped: NDArray[np.float64] = (colours - self.moving_mean) @ self.matrix.T
         return mapped + self.reference_mean
 
 
-def _moments(
-    colours: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted mean `(3,)` and covariance `(3, 3)` of colours `(n, 3)`."""
-    total = weights.sum()
-    mean = weights @ colours / total
-    centred = colours - mean
-    return mean, (centred * weights[:, None]).T @ centred / total + _NOISE * np.eye(3)
+def _by_length(left: NDArray[np.float64], _: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights `(n,)` by the root mean square of residuals `(n, 3)` over bands."""
+    squared = (left**2).mean(axis=1)
+    spread = max(_LEAST_SPREAD, 1.48 * float(np.median(np.sqrt(squared))))
+    return _biweight(squared / spread**2)
 
 
-def _transport(spread: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric positive matrix T for which `T spread T = wanted`."""
-    root, inverse = _power(spread, 0.5), _power(spread, -0.5)
-    return inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+def _by_direction(left: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights by Mahalanobis distance; its median is that of ground with normal noise alone."""
+    spread = (left * weights[:, None]).T @ left / weights.sum() + 0.3 * np.eye(3)
+    squared = np.einsum("ni,ij,nj->n", left, np.linalg.inv(spread), left)
+    return _biweight(squared * _MEDIAN / max(float(np.median(squared)), 1e-9))
+
+
+def _biweight(squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tukey's biweight of squared residuals in robust variances."""
+    ratio = squared / _TUKEY**2
+    weights: NDArray[np.float64] = np.where(ratio < 1, (1 - ratio) ** 2, 0) + _LEAST_WEIGHT
+    return weights
 
 
 def _power(matrix: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

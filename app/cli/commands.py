@@ -12,7 +12,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.compare import compare
-from app.cli.data import prepare, simulate
+from app.cli.data import simulate
 from app.cli.fetch import fetch
 from app.cli.options import (
     Bands,
@@ -25,6 +25,7 @@ from app.cli.options import (
     parse_bands,
     parse_value_range,
 )
+from app.cli.prepare import prepare
 from app.cli.train import train
 from app.cli.upscale import upscale
 

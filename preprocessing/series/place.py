@@ -73,8 +73,8 @@ class PlaceSeries:
     def colour_maps(self, index: int) -> tuple[ColourTransport | None, ...]:
         """What gives each date the colours of date `index`.
 
-        Found one after the other, away from `index`: each date is fitted to the median of the three
-        nearest of those before it, already mapped. From one date to the next less changes than over
+        Found one after the other, away from `index`: each date is fitted to the three nearest of
+        those before it together, already mapped. From one date to the next less changes than over
         the whole series, and one odd season does not count.
 
         Args:
@@ -91,10 +91,11 @@ class PlaceSeries:
         for side in (range(index + 1, len(self)), range(index - 1, -1, -1)):
             done = [index]
             for date in side:
-                near = done[-_NEAREST:]
-                target, known = _median(cells[near], valid[near])
+                near = np.array(done[-_NEAREST:])
+                moving = np.repeat(cells[date][:, None], len(near), axis=1)
+                shared = valid[date] & valid[near]
                 try:
-                    found = ColourTransport.fit(cells[date], target, valid[date] & known)
+                    found = ColourTransport.fit(moving, cells[near].swapaxes(0, 1), shared)
                 except NoValidPixelsError:
                     continue
                 maps[date], cells[date] = found, found.apply(cells[date])
@@ -137,13 +138,3 @@ class PlaceSeries:
             else:
                 cells[date] = colours.apply(cells[date])
         return cells, valid
-
-
-def _median(
-    cells: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Median `(3, h, w)` over the dates that show a cell, and which cells any date shows."""
-    known = valid.any(axis=0)
-    shown = np.where(valid[:, None], cells, np.float32(np.nan))
-    shown[:, :, ~known] = 0
-    return np.nanmedian(shown, axis=0).astype(np.float32), known

@@ -1,0 +1,241 @@
+"""`landcast prepare`: stores of pairs of dates, or of series of all dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.bars import progress_bars
+from app.cli.options import Overwrite, parse_averages
+from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
+from app.cli.series import prepare_series
+
+__all__ = ["prepare"]
+
+
+class Colours(StrEnum):
+    """Choices of `--radiometry`."""
+
+    HISTOGRAM = "histogram"
+    INVARIANT = "invariant"
+    NONE = "none"
+
+
+class CloudMask(StrEnum):
+    """Choices of `--clouds-kind`."""
+
+    SCL = "scl"
+    QA_PIXEL = "qa_pixel"
+    MASK = "mask"
+
+
+def prepare(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="EARLIER LATER",
+            help="Two dated rasters (files, http:// or s3://), or one manifest.csv of many places, "
+            "or one folder of dated rasters whose subfolders are places. With --series any number "
+            "of rasters of one place.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="STORE.zarr", help="Store to make.")],
+    series: Annotated[
+        bool,
+        typer.Option(
+            "--series",
+            help="Keep all dates of a place together, registered to one of them, in their own "
+            "colours; not pairs of tiles.",
+        ),
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")
+    ] = None,
+    bands: ListedBands = None,
+    value_range: ListedRange = None,
+    sensor: ListedSensor = None,
+    gsd: Annotated[
+        float | None,
+        typer.Option("--gsd", metavar="METRES", min=0.01, help="Resample to metres per pixel."),
+    ] = None,
+    radiometry: Annotated[
+        Colours | None,
+        typer.Option("--radiometry", help="How LATER gets the colours of EARLIER."),
+    ] = None,
+    refine: Annotated[
+        bool | None, typer.Option("--refine", help="Remove local shifts too, where it helps.")
+    ] = None,
+    clouds_earlier: Annotated[
+        str | None, typer.Option("--clouds-earlier", metavar="FILE", help="Its cloud mask.")
+    ] = None,
+    clouds_later: Annotated[
+        str | None, typer.Option("--clouds-later", metavar="FILE", help="Its cloud mask.")
+    ] = None,
+    clouds_kind: Annotated[
+        CloudMask | None,
+        typer.Option("--clouds-kind", help="Sentinel-2 SCL, Landsat QA_PIXEL, or 0 where clear."),
+    ] = None,
+    detect_clouds: Annotated[
+        bool | None, typer.Option("--detect-clouds", help="Mask what looks like a thick cloud.")
+    ] = None,
+    fit_bounds: Annotated[
+        bool | None,
+        typer.Option("--fit-bounds", help="Fit the filters' bounds to the data's quantiles."),
+    ] = None,
+    earlier_year: Annotated[
+        int | None, typer.Option("--earlier-year", min=1, max=9999, help="Year of EARLIER.")
+    ] = None,
+    later_year: Annotated[
+        int | None, typer.Option("--later-year", min=1, max=9999, help="Year of LATER.")
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", help="Only this data set of a manifest; repeatable."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Only this split of a manifest.")
+    ] = None,
+    pairs_per_place: Annotated[
+        int | None,
+        typer.Option("--pairs-per-place", min=1, help="Cap on pairs of dates of a manifest."),
+    ] = None,
+    val_share: Annotated[
+        float | None,
+        typer.Option(
+            "--val-share",
+            metavar="SHARE",
+            min=0.0,
+            max=0.9,
+            help="Held out to validate on: a corner of two rasters, places of a manifest.",
+        ),
+    ] = None,
+    average: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--average", metavar="DATASET=N", help="Average N x N pixels first; repeatable."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Align, co-register, match, tile and filter; report what was dropped and why."""
+    readings = parse_readings(bands or [], value_range or [], sensor or [])
+    averages = parse_averages(average or [])
+    if series:
+        _refuse(
+            {
+                "--radiometry": radiometry,
+                "--fit-bounds": fit_bounds,
+                "--pairs-per-place": pairs_per_place,
+                "--val-share": val_share,
+                "--earlier-year": earlier_year,
+                "--later-year": later_year,
+                "--clouds-earlier": clouds_earlier,
+                "--clouds-later": clouds_later,
+            },
+            "pairs; leave it or --series out",
+        )
+        prepare_series(
+            inputs,
+            out,
+            config,
+            {"gsd_m": gsd, "refine": refine, "detect_clouds": detect_clouds},
+            readings=readings,
+            datasets=dataset,
+            split=split,
+            average_by_dataset=averages,
+            clouds_kind=None if clouds_kind is None else clouds_kind.value,
+            overwrite=overwrite,
+        )
+        return
+    many = len(inputs) == 1 and (inputs[0].lower().endswith(".csv") or Path(inputs[0]).is_dir())
+    if not many and len(inputs) != 2:
+        raise typer.BadParameter(
+            "expected EARLIER and LATER, or one manifest.csv or folder, "
+            f"got {len(inputs)} {'file' if len(inputs) == 1 else 'files'}"
+        )
+    if many:
+        _refuse(
+            {
+                "--earlier-year": earlier_year,
+                "--later-year": later_year,
+                "--clouds-earlier": clouds_earlier,
+                "--clouds-later": clouds_later,
+            },
+            "two rasters; a manifest states its dates and masks",
+        )
+    else:
+        _refuse(
+            {
+                "--dataset": dataset,
+                "--split": split,
+                "--pairs-per-place": pairs_per_place,
+                "--average": average,
+                "DATASET=": readings.of_dataset,
+            },
+            "a manifest.csv",
+        )
+    if clouds_kind is not None and not (many or clouds_earlier or clouds_later):
+        _refuse(
+            {"--clouds-kind": clouds_kind},
+            "--clouds-earlier or --clouds-later, or a manifest.csv with a column mask",
+        )
+    from app.workflows import prepare as run_prepare
+    from preprocessing.config import load_config
+    from preprocessing.prepare_config import PrepareConfig
+
+    kind = None if clouds_kind is None else clouds_kind.value
+    settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
+    if val_share is not None and settings.split is not None:
+        raise typer.BadParameter(
+            f"expected --val-share or the split {settings.split} of {config}, got both"
+        )
+    stated: dict[str, Any] = {
+        "val_share": val_share,
+        "gsd_m": gsd,
+        "radiometry": None if radiometry is None else radiometry.value,
+        "refine": refine,
+        "detect_clouds": detect_clouds,
+        "fit_bounds": fit_bounds,
+    }
+    try:
+        settings = replace(settings, **{k: v for k, v in stated.items() if v is not None})
+    except ValueError as err:
+        raise typer.BadParameter(str(err)) from err
+    with progress_bars() as progress:
+        report = run_prepare(
+            inputs,
+            out,
+            settings,
+            reading=readings.every,
+            of_pair={
+                "earlier_year": earlier_year,
+                "later_year": later_year,
+                "clouds": (clouds_earlier, clouds_later),
+                "clouds_kind": kind or "mask",
+            },
+            of_list={
+                "datasets": dataset,
+                "split": split,
+                "pairs_per_place": pairs_per_place,
+                "of_dataset": readings.of_dataset,
+                "average_by_dataset": averages,
+                "clouds_kind": kind,
+            },
+            overwrite=overwrite,
+            progress=partial(progress, "preparing"),
+        )
+    typer.echo(report.as_text().rstrip())
+    typer.echo(f"\n{out}")
+
+
+def _refuse(options: Mapping[str, object], fits: str) -> None:
+    """Refuse options that were given and would have no effect."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise typer.BadParameter(f"expected {', '.join(given)} only with {fits}")

@@ -1,0 +1,51 @@
+"""`landcast prepare --series`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.cli.bars import progress_bars
+
+__all__ = ["prepare_series"]
+
+
+def prepare_series(
+    inputs: Sequence[str],
+    out: Path,
+    config: Path | None,
+    stated: Mapping[str, Any],
+    **listed: Any,
+) -> None:
+    """Prepare and print the report.
+
+    Args:
+        inputs: A manifest, a folder, or files of one place.
+        out: Store to make.
+        config: Settings as TOML.
+        stated: Settings that options state; None where they do not.
+        **listed: See `preprocessing.series.preparation.prepare_series`.
+    """
+    many = len(inputs) > 1 or inputs[0].lower().endswith(".csv") or Path(inputs[0]).is_dir()
+    if not many:
+        raise typer.BadParameter(
+            f"expected two dated rasters or more, a manifest.csv or a folder, got {inputs[0]}"
+        )
+    from app.workflows import prepare_series as run
+    from preprocessing.config import load_config
+    from preprocessing.series.config import SeriesConfig
+
+    settings = SeriesConfig() if config is None else load_config(SeriesConfig, config)
+    try:
+        settings = replace(settings, **{k: v for k, v in stated.items() if v is not None})
+    except ValueError as err:
+        raise typer.BadParameter(str(err)) from err
+    with progress_bars() as progress:
+        report = run(inputs, out, settings, progress=partial(progress, "preparing"), **listed)
+    typer.echo(report.as_text().rstrip())
+    typer.echo(f"\n{out}")
