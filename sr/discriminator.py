@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
@@ -47,7 +48,11 @@ class PatchDiscriminator(nn.Module):
         features = []
         x = image * 2 - 1
         for index, layer in enumerate(self.layers):
-            x = functional.leaky_relu(layer(x), _SLOPE)
+            assert isinstance(layer, nn.Conv2d)
+            with torch.autocast(image.device.type, enabled=False):
+                weight = layer.weight  # The power iteration of the spectral norm, in float32.
+            x = functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
+            x = functional.leaky_relu(x, _SLOPE)
             if index % 2 == 0:
                 features.append(x)
         logits: Tensor = self.head(x)
