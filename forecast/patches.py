@@ -13,6 +13,7 @@ __all__ = [
     "TILE_PX",
     "PatchLayout",
     "from_patches",
+    "padded_shape",
     "to_low",
     "to_patches",
 ]
@@ -62,3 +63,11 @@ def from_patches(patches: Tensor, layout: PatchLayout = "aligned", factor: int =
 def to_low(image: Tensor, factor: int = FACTOR) -> Tensor:
     """Mean over blocks, 4x4 by default: `(b, c, factor * h, factor * w)` to `(b, c, h, w)`."""
     return F.avg_pool2d(image, factor)
+
+
+def padded_shape(height: int, width: int) -> tuple[int, int]:
+    """Smallest shape that holds the image, is a multiple of 4 and no smaller than a tile."""
+    return (
+        max(TILE_PX, -(-height // FACTOR) * FACTOR),
+        max(TILE_PX, -(-width // FACTOR) * FACTOR),
+    )

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from forecast.network.unet import ChangeUNet
 from forecast.unet import ForecastUNet
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import sha256
 
-__all__ = ["DEFAULT_MODEL", "load_model", "model_folder", "weights_sha256"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "is_change_model",
+    "load_change_model",
+    "load_model",
+    "model_folder",
+    "weights_sha256",
+]
 
 DEFAULT_MODEL = "base"
 _SHIPPED = Path(__file__).parent / "weights"
@@ -41,6 +50,24 @@ def model_folder(name: str | Path | None = None) -> Path:
     return folder
 
 
+def is_change_model(name: str | Path | None = None) -> bool:
+    """Whether a model is a `ChangeUNet`, which answers with states of the land.
+
+    Raises:
+        ModelFolderError: The folder is incomplete.
+    """
+    text = (model_folder(name) / _CONFIG).read_text(encoding="utf-8")
+    return f'"{ChangeUNet.__name__}"' in text
+
+
+def load_change_model(
+    name: str | Path | None = None, *, device: torch.device | None = None
+) -> ChangeUNet:
+    """Load a model of lasting change, in float32 and evaluation mode; see `load_model`."""
+    loaded: ChangeUNet = _load(ChangeUNet, name, device)
+    return loaded
+
+
 def load_model(
     name: str | Path | None = None, *, device: torch.device | None = None
 ) -> ForecastUNet:
@@ -53,18 +80,22 @@ def load_model(
     Raises:
         ModelFolderError: The folder is incomplete or its weights do not fit.
     """
+    loaded: ForecastUNet = _load(ForecastUNet, name, device)
+    return loaded
+
+
+def _load(kind: Any, name: str | Path | None, device: torch.device | None) -> Any:
     folder = model_folder(name)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        model = ForecastUNet.from_pretrained(
+        model = kind.from_pretrained(
             folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as err:
         raise ModelFolderError(
             f"expected the weights of a landcast forecaster in {folder}: {err}"
         ) from err
-    loaded: ForecastUNet = model.to(device, memory_format=torch.channels_last).eval()
-    return loaded
+    return model.to(device, memory_format=torch.channels_last).eval()
 
 
 def weights_sha256(name: str | Path | None = None) -> str:

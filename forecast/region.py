@@ -16,7 +16,7 @@ from forecast.history import History
 from forecast.lift import Lift
 from forecast.noise import ground_noise, regional_noise
 from forecast.objects import settle, share_noise
-from forecast.patches import FACTOR, TILE_PX, to_low
+from forecast.patches import FACTOR, TILE_PX, padded_shape, to_low
 from forecast.sampling import sample
 from forecast.unet import ForecastUNet
 from preprocessing.blending import Blend, tile_weight
@@ -24,7 +24,7 @@ from preprocessing.grid import Window
 from preprocessing.precision import autocast
 from preprocessing.tiling import plan_tiles
 
-__all__ = ["EarlierImage", "RegionStepper", "StepKey", "padded_shape"]
+__all__ = ["EarlierImage", "RegionStepper", "StepKey"]
 
 _LIFT_BLOCK = 64
 _NOTHING = 0.25 / 255
@@ -53,14 +53,6 @@ class EarlierImage:
 
     image: NDArray[np.float32]
     years: float
-
-
-def padded_shape(height: int, width: int) -> tuple[int, int]:
-    """Smallest shape that holds the image, is a multiple of 4 and no smaller than a tile."""
-    return (
-        max(TILE_PX, -(-height // FACTOR) * FACTOR),
-        max(TILE_PX, -(-width // FACTOR) * FACTOR),
-    )
 
 
 class RegionStepper:

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.region import padded_shape
+from forecast.patches import padded_shape
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.filling import fill_invalid
 from preprocessing.io import RasterSource, blocks
 
-__all__ = ["BLOCK", "mirror_edges", "read_start"]
+__all__ = ["BLOCK", "mirror_edges", "read_start", "stored_path"]
 
 BLOCK = 1024
 """Side of what is read at once, in pixels."""
+
+
+def stored_path(folder: Path) -> Path:
+    """Where `read_start` keeps the stored values `(3, height, width)` as they came."""
+    return folder / "stored.npy"
 
 
 def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -40,15 +45,19 @@ def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32],
     valid = np.lib.format.open_memmap(
         folder / "valid.npy", mode="w+", dtype=np.bool_, shape=(height, width)
     )
+    stored = np.lib.format.open_memmap(
+        stored_path(folder), mode="w+", dtype=source.encoding.dtype, shape=(3, height, width)
+    )
     empty, total, count = [], np.zeros(3), 0
     for window in blocks(source.grid, size=BLOCK):
-        raster = source.read(window)
+        values, seen = source.read_stored(window)
         rows, cols = window.slices
-        valid[rows, cols] = raster.valid
-        if raster.valid.any():
-            image[:, rows, cols] = fill_invalid(raster.data, raster.valid)
-            total += raster.data[:, raster.valid].sum(axis=1, dtype=np.float64)
-            count += int(raster.valid.sum())
+        stored[:, rows, cols], valid[rows, cols] = values, seen
+        if seen.any():
+            data = source.encoding.decode(values)
+            image[:, rows, cols] = fill_invalid(np.where(seen, data, 0), seen)
+            total += data[:, seen].sum(axis=1, dtype=np.float64)
+            count += int(seen.sum())
         else:
             empty.append(window)
     if count == 0:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
@@ -110,6 +111,15 @@ class RasterSource:
         with self.reading() as read:
             return read(window)
 
+    def read_stored(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read the stored values `(c, h, w)` of a window, and where they are observations.
+
+        Raises:
+            UnreadableRasterError: The pixels are damaged.
+        """
+        with opened(self.path) as dataset:
+            return self._stored(dataset, window)
+
     @contextmanager
     def reading(self) -> Iterator[Callable[[Window | None], Raster]]:
         """Keep the file open for many windows: yields a function like `read`, for one thread."""
@@ -118,6 +128,19 @@ class RasterSource:
 
     def _read(self, dataset: Any, window: Window | None = None) -> Raster:
         window = window or Window(0, 0, self.grid.height, self.grid.width)
+        stored, valid = self._stored(dataset, window)
+        if stored.dtype.kind == "f":
+            stored = np.where(valid, stored, stored.dtype.type(self.encoding.low))
+        return Raster(
+            self.encoding.decode(stored),
+            self.grid.crop(window),
+            valid,
+            self.encoding,
+            self.date,
+            self.name,
+        )
+
+    def _stored(self, dataset: Any, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         stored = np.zeros((len(self.bands), window.height, window.width), dtype=self.encoding.dtype)
         valid = np.zeros((window.height, window.width), dtype=bool)
         top, left = max(window.row, 0), max(window.col, 0)
@@ -137,16 +160,7 @@ class RasterSource:
                     f"({str(err).replace(self.path, shown)}); fetch or export the file again"
                 ) from err
             stored[:, rows, cols] = seen
-        if stored.dtype.kind == "f":
-            stored = np.where(valid, stored, stored.dtype.type(self.encoding.low))
-        return Raster(
-            self.encoding.decode(stored),
-            self.grid.crop(window),
-            valid,
-            self.encoding,
-            self.date,
-            self.name,
-        )
+        return stored, valid
 
 
 def read_raster(

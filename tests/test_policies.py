@@ -50,7 +50,14 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["forecast.training.loop", "sr.training", "sr.lift", "sr.guided_training", "sr.guided_lift"],
+    [
+        "forecast.training.loop",
+        "forecast.states.familiarity",
+        "sr.training",
+        "sr.lift",
+        "sr.guided_training",
+        "sr.guided_lift",
+    ],
 )
 def test_training_needs_no_gdal(module: str) -> None:
     code = f"import {module}, sys; sys.exit('rasterio' in sys.modules)"

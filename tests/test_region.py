@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from forecast.colours import Colours, LandColours
 from forecast.fluctuation import lasting
 from forecast.objects import Segments, segment
-from forecast.patches import from_patches, to_low, to_patches
+from forecast.patches import from_patches, padded_shape, to_low, to_patches
 from forecast.process import Process
-from forecast.region import RegionStepper, StepKey, padded_shape
+from forecast.region import RegionStepper, StepKey
 from forecast.rollout import rollout
 from forecast.unet import ForecastUNet
 

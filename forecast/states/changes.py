@@ -1,0 +1,83 @@
+"""What has changed in a member so far, on the grid of cells."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Changes"]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """State of a member after some years; ground that has changed keeps its look.
+
+    Attributes:
+        changed: `(h, w)` bool.
+        colours: `(3, h, w)` float32, 0..1: the start, and where it has changed its look since.
+        settled: `(h, w)` float32, accumulated probability of change of the legs before this one.
+        leg: `(h, w)` float32, likewise of this leg: the greatest of its years.
+    """
+
+    changed: NDArray[np.bool_]
+    colours: NDArray[np.float32]
+    settled: NDArray[np.float32]
+    leg: NDArray[np.float32]
+
+    @classmethod
+    def none(cls, cells: NDArray[np.float32]) -> Changes:
+        """The start `(3, h, w)`."""
+        nothing = np.zeros(cells.shape[1:], np.float32)
+        return cls(nothing > 0, np.array(cells), nothing, nothing)
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """`(h, w)` probability that the ground has changed by now; never falls with the years."""
+        return 1 - (1 - self.settled) * (1 - self.leg)
+
+    def next_leg(self) -> Changes:
+        """A further leg starts from here: probabilities accumulate."""
+        return replace(self, settled=self.probability, leg=np.zeros_like(self.leg))
+
+    def after(
+        self,
+        probability: NDArray[np.float32],
+        look: NDArray[np.float32],
+        levels: NDArray[np.float32],
+    ) -> Changes:
+        """A year later: cells whose level is below the accumulated probability have changed.
+
+        Args:
+            probability: `(h, w)` of change since the leg began, by this year.
+            look: `(3, h, w)` difference to the colours that change makes.
+            levels: `(h, w)` from `event_levels`, the same in all years.
+        """
+        later = replace(self, leg=np.maximum(self.leg, probability))
+        changed = self.changed | (levels < later.probability)
+        new = changed & ~self.changed
+        # Forecasts stay within the stated range; values that were outside it may stay there.
+        low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
+        moved = np.clip(self.colours + look, low, high)
+        return replace(later, changed=changed, colours=np.where(new, moved, self.colours))
+
+    def save(self, path: Path) -> None:
+        """Write in one move."""
+        part = path.with_name(f".{path.name}.part.npz")
+        np.savez(
+            part,
+            changed=self.changed,
+            colours=self.colours,
+            settled=self.settled,
+            leg=self.leg,
+        )
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Changes:
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            return cls(**{name: stored[name] for name in stored.files})

@@ -1,0 +1,143 @@
+"""What a region shows at its start, kept on disk for the members to start from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from forecast.network.conditions import CONDITIONS, Tone
+from forecast.patches import FACTOR
+from forecast.start import read_start, stored_path
+from forecast.states.answers import View
+from forecast.states.earlier import EarlierCells, read_earlier_cells
+from forecast.states.familiarity import Familiarity
+from forecast.states.images import DatedImages
+from forecast.states.objects import region_objects
+from forecast.states.region_conditions import region_conditions, region_tone
+from forecast.states.trust import region_trust
+from forecast.states.windows import cut, in_pixels
+from preprocessing.cells import cell_means, cells_valid
+from preprocessing.files import write_text
+from preprocessing.raster import Encoding
+
+__all__ = ["Ground", "prepare_ground"]
+
+_BLOCK = 256
+_DONE = "ground.json"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A region at its start; arrays are memory maps where they grow with it.
+
+    Attributes:
+        view: What the network sees.
+        cells: `(3, h, w)` means over cells of the padded start, 0..1.
+        earlier: Earlier dates.
+        objects: `(h, w)` from `region_objects`.
+        trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
+        stored: `(3, height, width)` stored values as they came.
+        encoding: How these are stored.
+        outside: Share of the region that is outside what the model has seen; None where the model
+            does not say what it has seen.
+        left_out: A sentence for each earlier image that could not be used.
+    """
+
+    view: View
+    cells: NDArray[np.float32]
+    earlier: EarlierCells
+    objects: NDArray[np.int64]
+    trust: NDArray[np.float32]
+    stored: NDArray[Any]
+    encoding: Encoding
+    outside: float | None
+    left_out: tuple[str, ...]
+
+    @classmethod
+    def open(cls, folder: Path, encoding: Encoding) -> Ground:
+        """Open what `prepare_ground` left in a folder."""
+        told = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        tone = Tone(torch.tensor([told["mean"]]), torch.tensor([told["contrast"]]))
+
+        def plane(name: str) -> NDArray[Any]:
+            values: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
+            return values
+
+        return cls(
+            view=View(plane("start"), plane("conditions"), tone),
+            cells=plane("cells"),
+            earlier=EarlierCells.load(folder),
+            objects=plane("objects"),
+            trust=plane("trust"),
+            stored=np.load(stored_path(folder), mmap_mode="r"),
+            encoding=encoding,
+            outside=told["outside"],
+            left_out=tuple(told["left_out"]),
+        )
+
+
+def prepare_ground(
+    images: DatedImages, folder: Path, familiarity: Familiarity | None = None
+) -> tuple[Ground, NDArray[np.bool_]]:
+    """Read the images of a region into a folder; what is there already is kept.
+
+    Args:
+        images: Start and history.
+        folder: Existing folder.
+        familiarity: Of the model; None where it does not know what it has seen.
+
+    Returns:
+        The ground, and the validity `(height, width)` of the start.
+
+    Raises:
+        NoValidPixelsError: Every pixel of the start is nodata.
+        RequestError: See `read_earlier_cells`.
+    """
+    encoding = images.start.encoding
+    if (folder / _DONE).exists():
+        return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
+    image, valid = read_start(images.start, folder)
+    cells, seen = _cells(image, valid)
+    tone = region_tone(cells, seen)
+    earlier, left_out = read_earlier_cells(images.start, images.earlier, cells, seen, folder)
+    told = np.lib.format.open_memmap(
+        folder / "conditions.npy",
+        mode="w+",
+        dtype=np.float16,
+        shape=(CONDITIONS, *cells.shape[1:]),
+    )
+    region_conditions(cells, earlier, tone, told)
+    trust, outside = region_trust(familiarity, image, images.start.grid.gsd_m)
+    earlier.save(folder)
+    np.save(folder / "cells.npy", cells)
+    np.save(folder / "objects.npy", region_objects(image, tone))
+    np.save(folder / "trust.npy", trust)
+    summary = {
+        "mean": tone.mean[0].tolist(),
+        "contrast": float(tone.contrast[0]),
+        "outside": outside,
+        "left_out": left_out,
+    }
+    write_text(folder / _DONE, json.dumps(summary))
+    return Ground.open(folder, encoding), valid
+
+
+def _cells(
+    image: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Means over the cells of a padded image, and which of them were seen whole."""
+    height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
+    cells = np.empty((3, height, width), np.float32)
+    seen = np.zeros((height, width), bool)
+    whole = cells_valid(valid)
+    seen[: whole.shape[0], : whole.shape[1]] = whole
+    for window in cut(height, width, _BLOCK):
+        at = (slice(None), *window.slices)
+        cells[at] = cell_means(image[(slice(None), *in_pixels(window).slices)])
+    return cells, seen

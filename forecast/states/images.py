@@ -1,0 +1,149 @@
+"""Which images a forecast is given: the last date is the start, the others are its history."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pystac
+
+from preprocessing.errors import DateError, MissingFileError
+from preprocessing.image_folder import RASTER_SUFFIXES
+from preprocessing.io import RasterSource
+from preprocessing.manifest import years_between
+
+__all__ = ["DatedImages", "EarlierSource", "image_paths", "open_images"]
+
+
+@dataclass(frozen=True)
+class EarlierSource:
+    """An opened image of an earlier date.
+
+    Attributes:
+        source: The image.
+        years: Before the start, above 0.
+    """
+
+    source: RasterSource
+    years: float
+
+
+@dataclass(frozen=True)
+class DatedImages:
+    """The images of a place.
+
+    Attributes:
+        start: Of the last date, which the forecast starts from.
+        start_year: Its year.
+        earlier: The others, the oldest first.
+    """
+
+    start: RasterSource
+    start_year: int
+    earlier: tuple[EarlierSource, ...]
+
+
+def image_paths(given: Sequence[Path]) -> list[Path]:
+    """The rasters that are named one by one, or that lie in folders or STAC collections.
+
+    Args:
+        given: Rasters or pictures, folders of them, or `collection.json` files whose items name
+            rasters beside them.
+
+    Raises:
+        MissingFileError: A folder or collection names no raster.
+    """
+    paths = []
+    for path in given:
+        if path.is_dir():
+            collection = path / "collection.json"
+            found = _of_collection(collection) if collection.is_file() else _of_folder(path)
+        elif path.suffix.lower() == ".json" and path.is_file():
+            found = _of_collection(path)
+        else:
+            found = [path]
+        if not found:
+            raise MissingFileError(
+                f"expected rasters of one place in {path}, found none; name the images themselves"
+            )
+        paths += found
+    return paths
+
+
+def open_images(
+    paths: Sequence[Path],
+    *,
+    year: int | None = None,
+    bands: tuple[int, int, int] | None = None,
+    value_range: tuple[float, float] | None = None,
+) -> DatedImages:
+    """Open the images of a place in any order; nothing is read yet.
+
+    Args:
+        paths: One or more rasters or pictures.
+        year: Of the last one named, which then is the start; else every image must state its date
+            in metadata or name.
+        bands: One-based red, green and blue.
+        value_range: Stored values that mean black and white.
+
+    Raises:
+        DateError: An image has no date, or does not come before the start.
+        RequestError: See `RasterSource.open`.
+    """
+    *others, last = [
+        RasterSource.open(
+            path,
+            bands=bands,
+            value_range=value_range,
+            year=year if number == len(paths) - 1 else None,
+        )
+        for number, path in enumerate(paths)
+    ]
+    dated = [(_date(image), image) for image in (*others, last)]
+    if year is None:
+        # Of images of one date the last one named.
+        dated = sorted(dated, key=lambda item: item[0])
+    date, start = dated[-1]
+    for when, image in dated[:-1]:
+        if when >= date:
+            raise DateError(
+                f"expected images from before {date}, the date of the start {start.path}, "
+                f"{image.path} is of {when}; leave one of them out or state their dates"
+            )
+    earlier = sorted(dated[:-1], key=lambda item: item[0])
+    return DatedImages(
+        start,
+        date.year,
+        tuple(EarlierSource(image, years_between(when, date)) for when, image in earlier),
+    )
+
+
+def _date(image: RasterSource) -> dt.date:
+    if image.date is None:
+        raise DateError(
+            f"expected the year of {image.path} in its metadata or name, found none; name it like "
+            "place_2016.tif, or say the year of the start with --year and name the start last"
+        )
+    return image.date
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """Rasters that lie in a folder itself, by name."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in RASTER_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def _of_collection(path: Path) -> list[Path]:
+    """The first raster among the assets of each item, data before overviews."""
+    collection = pystac.Catalog.from_file(str(path))
+    found = []
+    for item in collection.get_items(recursive=True):
+        assets = [a for a in item.assets.values() if Path(a.href).suffix.lower() in RASTER_SUFFIXES]
+        assets.sort(key=lambda asset: "data" not in (asset.roles or ()))
+        found += [Path(str(asset.get_absolute_href())) for asset in assets[:1]]
+    return found

@@ -1,0 +1,180 @@
+"""One possible future of a region: state after state, each from the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.lift import Lift
+from forecast.network.conditions import CONDITIONS
+from forecast.start import mirror_edges
+from forecast.states.answers import Noise, RegionNetwork, View
+from forecast.states.changes import Changes
+from forecast.states.events import event_levels
+from forecast.states.ground import Ground
+from forecast.states.painting import paint
+from forecast.states.region_conditions import region_conditions
+from forecast.states.windows import cut
+
+__all__ = ["MemberPaths", "MemberRun"]
+
+_BLOCK = 1024
+Tick = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class MemberPaths:
+    """Where the years of a member lie.
+
+    Attributes:
+        folder: Of all members.
+        member: Number of the member.
+    """
+
+    folder: Path
+    member: int
+
+    def state(self, year: int) -> Path:
+        """Stored values `(3, height, width)` of a year; it is done when this is there."""
+        return self.folder / f"member_{self.member:03}_{year}.npy"
+
+    def changes(self, year: int) -> Path:
+        """What has changed by a year."""
+        return self.folder / f"changes_{self.member:03}_{year}.npz"
+
+    def seen(self, year: int) -> Path:
+        """What an observation of a year differs by, `(3, h, w)` float32 on the grid of cells."""
+        return self.folder / f"seen_{self.member:03}_{year}.npy"
+
+
+@dataclass(frozen=True)
+class MemberRun:
+    """Forecasts the years of one member.
+
+    Every year is forecast from the start at its own horizon, nothing is fed back; all years of a
+    member have the same noise. Beyond the longest horizon of training the state then is the start
+    of a further leg.
+
+    Attributes:
+        ground: The region at its start.
+        network: Answers for it.
+        lift: From cells to pixels.
+        seed: Of the run.
+        start_year: Calendar year of the start.
+        paths: Where the member lies.
+        observations: Whether observations are asked for.
+        tick: Called after each batch of work.
+    """
+
+    ground: Ground
+    network: RegionNetwork
+    lift: Lift
+    seed: int
+    start_year: int
+    paths: MemberPaths
+    observations: bool = False
+    tick: Tick | None = None
+
+    def years(self, count: int) -> None:
+        """Forecast so many years; those that are done are not done again."""
+        done = 0
+        while done < count and self.paths.state(self.start_year + done + 1).exists():
+            done += 1
+        if done == count:
+            return
+        levels = event_levels(self.ground.objects, seed=self.seed, member=self.paths.member)
+        changes = Changes.none(self.ground.cells)
+        if done:
+            changes = Changes.load(self.paths.changes(self.start_year + done))
+        view: View | None = None
+        for horizon in range(done + 1, count + 1):
+            begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
+            if view is None or horizon == begun + 1:
+                view = self._view(begun)
+            if horizon == begun + 1 and begun:
+                changes = changes.next_leg()
+            changes = self._year(horizon, begun, view, changes, levels)
+        (self.paths.folder / self._leg_name("image")).unlink(missing_ok=True)
+        (self.paths.folder / self._leg_name("conditions")).unlink(missing_ok=True)
+
+    def _year(
+        self,
+        horizon: int,
+        begun: int,
+        view: View,
+        before: Changes,
+        levels: NDArray[np.float32],
+    ) -> Changes:
+        paths, year = self.paths, self.start_year + horizon
+        probability, look = self.network.change(
+            view, horizon - begun, Noise(self.seed, paths.member), self.tick
+        )
+        after = before.after(self.ground.trust * probability, look, levels)
+        if self.observations:
+            noise = Noise(self.seed, paths.member, year)
+            seen = self.network.seen(view, horizon - begun, noise, self.tick)
+            # Unsure ground is seen less surely.
+            np.save(paths.seen(year), seen * (2 - self.ground.trust))
+        after.save(paths.changes(year))
+        earlier = self.ground.stored
+        if horizon > 1:
+            earlier = np.load(paths.state(year - 1), mmap_mode="r")
+        part = paths.folder / f".member_{paths.member:03}.part.npy"
+        state = np.lib.format.open_memmap(part, mode="w+", dtype=earlier.dtype, shape=earlier.shape)
+        for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
+            at = (slice(None), *window.slices)
+            state[at] = earlier[at]
+        paint(
+            state,
+            self.ground.encoding,
+            self.ground.view.image,
+            self.ground.view.tone,
+            colours=after.colours,
+            before=before.changed,
+            changed=after.changed,
+            lift=self.lift,
+            tick=self.tick,
+        )
+        state.flush()
+        os.replace(part, paths.state(year))
+        return after
+
+    def _view(self, begun: int) -> View:
+        """What the network sees of the start of a leg."""
+        if begun == 0:
+            return self.ground.view
+        year, ground = self.start_year + begun, self.ground
+        image = np.lib.format.open_memmap(
+            self.paths.folder / self._leg_name("image"),
+            mode="w+",
+            dtype=np.float32,
+            shape=ground.view.image.shape,
+        )
+        stored = np.load(self.paths.state(year), mmap_mode="r")
+        height, width = stored.shape[1:]
+        for window in cut(image.shape[1], image.shape[2], _BLOCK):
+            at = (slice(None), *window.slices)
+            image[at] = ground.view.image[at]
+        for window in cut(height, width, _BLOCK):
+            at = (slice(None), *window.slices)
+            same = stored[at] == ground.stored[at]
+            image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
+        mirror_edges(image, height=height, width=width)
+        conditions = np.lib.format.open_memmap(
+            self.paths.folder / self._leg_name("conditions"),
+            mode="w+",
+            dtype=np.float16,
+            shape=(CONDITIONS, *ground.cells.shape[1:]),
+        )
+        changes = Changes.load(self.paths.changes(year))
+        earlier = ground.earlier.after(ground.cells, begun)
+        region_conditions(changes.colours, earlier, ground.view.tone, conditions)
+        return View(image, conditions, ground.view.tone)
+
+    def _leg_name(self, what: str) -> str:
+        return f"leg_{what}_{self.paths.member:03}.npy"

@@ -1,0 +1,112 @@
+"""Objects seen in the start (fields, blocks, clearings), which share the noise of events."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from skimage.segmentation import felzenszwalb
+
+from forecast.network.conditions import Tone
+from forecast.states.windows import cut, grown, in_pixels, within
+from preprocessing.cells import CELL
+from preprocessing.grid import Window
+
+__all__ = ["region_objects"]
+
+_SCALE, _SIGMA, _SMALLEST = 150, 0.6, 64
+"""Constants of Felzenszwalb and Huttenlocher (2004), for grey levels of 255."""
+_CONTRAST = 40.0
+"""Grey levels that one standard deviation of a region is stretched to."""
+_BLOCK, _OVERLAP = 128, 8
+"""Cells along a block (512 pixels; 330 bytes a pixel are needed), and beyond it on each side."""
+_SHARED = 0.5
+
+
+def region_objects(
+    image: NDArray[np.float32], tone: Tone, *, block: int = _BLOCK
+) -> NDArray[np.int64]:
+    """Segment a region into objects of similar colour, block by block.
+
+    Blocks overlap; objects of two blocks that share at least half of what the larger of them has
+    in the overlap are one object, so borders of blocks leave no straight edges.
+
+    Args:
+        image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
+        tone: Of the region.
+        block: Cells along a block.
+
+    Returns:
+        `(h, w)` the object that most of each cell shows, named by its first cell: `row * w + col`.
+    """
+    height, width = image.shape[1] // CELL, image.shape[2] // CELL
+    inner = cut(height, width, block)
+    outer = [grown(window, _OVERLAP, height, width) for window in inner]
+    labels: list[NDArray[np.int64]] = []
+    count = 0
+    for window in outer:
+        found = _segments(image[(slice(None), *in_pixels(window).slices)], tone)
+        _, compact = np.unique(found, return_inverse=True)
+        labels.append(compact.reshape(found.shape) + count)
+        count += int(compact.max()) + 1
+    joined = _joined(outer, labels, count)
+    objects = np.empty((height, width), np.int64)
+    for core, window, label in zip(inner, outer, labels, strict=True):
+        objects[core.slices] = joined[label[within(core, window).slices]]
+    _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
+
+
+def _segments(pixels: NDArray[np.float32], tone: Tone) -> NDArray[np.int64]:
+    mean = tone.mean[0].numpy()[:, None, None]
+    levels = 128 + _CONTRAST * (pixels - mean) / float(tone.contrast[0])
+    found = felzenszwalb(
+        levels.clip(0, 255).astype(np.uint8).transpose(1, 2, 0),
+        scale=_SCALE,
+        sigma=_SIGMA,
+        min_size=_SMALLEST,
+        channel_axis=-1,
+    )
+    return _most_common(found)
+
+
+def _most_common(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The label that most pixels of each cell have; edges, which are ramps, then have none."""
+    height, width = labels.shape[0] // CELL, labels.shape[1] // CELL
+    blocks = labels.reshape(height, CELL, width, CELL).transpose(1, 3, 0, 2)
+    pixels = blocks.reshape(CELL**2, height, width)
+    votes = np.stack([(pixels == one).sum(axis=0) for one in pixels])
+    chosen = np.take_along_axis(pixels, votes.argmax(axis=0)[None], axis=0)[0]
+    return np.asarray(chosen, dtype=np.int64)
+
+
+def _joined(
+    windows: list[Window], labels: list[NDArray[np.int64]], count: int
+) -> NDArray[np.int64]:
+    """For each label that of the object it belongs to, after joining over overlaps."""
+    pairs = [np.zeros((0, 2), np.int64)]
+    for number, window in enumerate(windows):
+        for other in range(number):
+            shared = _intersection(window, windows[other])
+            if shared is not None:
+                a = labels[number][within(shared, window).slices].ravel()
+                b = labels[other][within(shared, windows[other]).slices].ravel()
+                both, together = np.unique(np.stack([a, b], 1), axis=0, return_counts=True)
+                most = np.maximum(_size(a, both[:, 0]), _size(b, both[:, 1]))
+                pairs.append(both[together >= _SHARED * most])
+    edges = np.concatenate(pairs)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _size(labels: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    names, counts = np.unique(labels, return_counts=True)
+    return np.asarray(counts[np.searchsorted(names, wanted)])
+
+
+def _intersection(one: Window, other: Window) -> Window | None:
+    top, left = max(one.row, other.row), max(one.col, other.col)
+    bottom = min(one.row + one.height, other.row + other.height)
+    right = min(one.col + one.width, other.col + other.width)
+    return Window(top, left, bottom - top, right - left) if bottom > top and right > left else None

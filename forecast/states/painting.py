@@ -1,0 +1,121 @@
+"""Changed cells become pixels of the picture; everything else is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from forecast.lift import Lift
+from forecast.network.conditions import Tone
+from forecast.patches import to_low
+from forecast.states.outlines import outlined, spread_out
+from forecast.states.windows import cut, grown, in_pixels, within
+from preprocessing.cells import CELL
+from preprocessing.grid import Window
+from preprocessing.raster import Encoding
+
+__all__ = ["paint"]
+
+_BLOCK = 64
+_CONTEXT = 2
+"""Cells around a block that the outlines in it, and its colours, depend on."""
+Tick = Callable[[], None]
+
+
+def paint(
+    stored: NDArray[Any],
+    encoding: Encoding,
+    image: NDArray[np.float32],
+    tone: Tone,
+    *,
+    colours: NDArray[np.float32],
+    before: NDArray[np.bool_],
+    changed: NDArray[np.bool_],
+    lift: Lift,
+    block: int = _BLOCK,
+    tick: Tick | None = None,
+) -> None:
+    """Paint what has newly changed into a picture, in place.
+
+    Outlines follow the edges of the start, at most one cell beyond the changed cells. A pixel is
+    painted once: in the year in which it falls within the outline. Blocks in which nothing is new
+    are not computed.
+
+    Args:
+        stored: `(3, height, width)` stored values of the year before; may be a memory map.
+        encoding: How values are stored.
+        image: `(3, 4 * h, 4 * w)` the start, 0..1, padded.
+        tone: Of the region.
+        colours: `(3, h, w)` what the cells that have changed look like, 0..1.
+        before: `(h, w)` cells that had changed the year before.
+        changed: `(h, w)` cells that have changed; all of `before` among them.
+        lift: From cells to pixels.
+        block: Cells along what is lifted at once.
+        tick: Called after each block.
+    """
+    height, width = changed.shape
+    for inner in cut(height, width, block):
+        around = grown(inner, _CONTEXT, height, width)
+        fresh = (changed & ~before)[around.slices]
+        if fresh.any():
+            new = _new_pixels(inner, around, image, tone, before, changed)
+            _paint_block(stored, encoding, image, inner, new, colours, changed, lift)
+        if tick is not None:
+            tick()
+
+
+def _new_pixels(
+    inner: Window,
+    around: Window,
+    image: NDArray[np.float32],
+    tone: Tone,
+    before: NDArray[np.bool_],
+    changed: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Pixels of a block that fall within the outline this year."""
+    picture = tone.units(_tensor(image[(slice(None), *in_pixels(around).slices)]))
+    now, then = (
+        outlined(torch.from_numpy(cells[around.slices])[None, None], picture)[0, 0]
+        for cells in (changed, before)
+    )
+    return np.asarray((now & ~then).numpy()[in_pixels(within(inner, around)).slices])
+
+
+def _paint_block(
+    stored: NDArray[Any],
+    encoding: Encoding,
+    image: NDArray[np.float32],
+    inner: Window,
+    new: NDArray[np.bool_],
+    colours: NDArray[np.float32],
+    changed: NDArray[np.bool_],
+    lift: Lift,
+) -> None:
+    height, width = changed.shape
+    rows, cols = (np.flatnonzero(new.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return
+    top, left = int(rows[0]) // CELL, int(cols[0]) // CELL
+    bottom, right = int(rows[-1]) // CELL + 1, int(cols[-1]) // CELL + 1
+    box = Window(inner.row + top, inner.col + left, bottom - top, right - left)
+    around = grown(box, lift.halo + _CONTEXT, height, width)
+    observed = _tensor(image[(slice(None), *in_pixels(around).slices)])
+    present = to_low(observed)
+    known = torch.from_numpy(changed[around.slices])[None, None]
+    spread, wide = spread_out(_tensor(colours[(slice(None), *around.slices)]), known, _CONTEXT)
+    lifted = lift(observed, present, torch.where(wide, spread, present))[0].cpu().numpy()
+    row, col = np.nonzero(new)
+    down, across = row + CELL * inner.row, col + CELL * inner.col
+    # What is beyond the grid is only there to fill the last cells and tiles.
+    real = (down < stored.shape[1]) & (across < stored.shape[2])
+    down, across = down[real], across[real]
+    values = lifted[:, down - CELL * around.row, across - CELL * around.col]
+    stored[:, down, across] = encoding.encode(values)
+
+
+def _tensor(values: NDArray[np.float32]) -> torch.Tensor:
+    return torch.from_numpy(np.array(values))[None]

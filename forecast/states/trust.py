@@ -1,0 +1,51 @@
+"""How far the probabilities of a model count over a region, by how familiar its tiles look."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from forecast.patches import FACTOR, TILE_PX
+from forecast.states.familiarity import Familiarity
+from forecast.states.windows import in_pixels
+from preprocessing.blending import Blend, tile_weight
+from preprocessing.tiling import plan_tiles
+
+__all__ = ["region_trust"]
+
+_TILES_AT_ONCE = 64
+
+
+def region_trust(
+    familiarity: Familiarity | None, image: NDArray[np.float32], gsd_m: float | None
+) -> tuple[NDArray[np.float32], float | None]:
+    """How far the probabilities of a model count over a region.
+
+    Args:
+        familiarity: Of the model.
+        image: `(3, 4 * h, 4 * w)`, 0..1, padded; may be a memory map.
+        gsd_m: Metres per pixel; None where not known.
+
+    Returns:
+        `(h, w)`: 1 where tiles are as in training, falling with the square of their distance
+        where they are outside; and the share of tiles outside, None without `familiarity`.
+    """
+    height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
+    if familiarity is None:
+        return np.ones((height, width), np.float32), None
+    side = TILE_PX // FACTOR
+    blend = Blend(1, height, width)
+    weight = tile_weight(side, side // 2)
+    outside, tiles = 0, plan_tiles(height, width, size=side, stride=side // 2)
+    for first in range(0, len(tiles), _TILES_AT_ONCE):
+        some = tiles[first : first + _TILES_AT_ONCE]
+        pixels = np.stack([image[(slice(None), *in_pixels(t).slices)] for t in some])
+        distance = familiarity.score(
+            torch.from_numpy(pixels), torch.full((len(some),), gsd_m or 0.0)
+        )
+        outside += int((distance > 1).sum())
+        for tile, far in zip(some, distance, strict=True):
+            trust = min(1.0, float(far) ** -2) if far > 0 else 1.0
+            blend.add(tile, np.full((1, side, side), trust, np.float32), weight)
+    return blend.image()[0], outside / len(tiles)

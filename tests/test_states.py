@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from scipy.stats import kstest
+from states_cases import BlockLift, ground_of, run_of, small_network, stated
+
+from forecast.states.answers import Noise, RegionNetwork
+from forecast.states.area import ChangedArea, cell_weights
+from forecast.states.changes import Changes
+from forecast.states.events import event_levels
+from forecast.states.ground import Ground
+from forecast.states.member import MemberPaths
+from forecast.states.objects import region_objects
+from forecast.states.observation import observed, upsampled
+from forecast.states.outlines import outlined, spread_out
+from forecast.states.painting import paint
+from forecast.states.region_conditions import region_tone
+from preprocessing.cells import cell_means
+from preprocessing.grid import Window
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def ground(make_raster: Make, tmp_path: Path) -> Ground:
+    return ground_of([make_raster("region_2020.tif")], tmp_path / "ground")
+
+
+def fields(height: int = 256, width: int = 320) -> np.ndarray:
+    """Four fields of plain colours with a little noise, `(3, height, width)`, 0..1."""
+    image = np.random.default_rng(0).normal(0, 0.004, (3, height, width)).astype(np.float32)
+    image += 0.3
+    image[0, : height // 2] += 0.3
+    image[1, :, : width // 2] += 0.3
+    return image
+
+
+def pixels(cells: np.ndarray) -> np.ndarray:
+    return cells.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def test_levels_of_events_are_uniform_at_each_cell() -> None:
+    objects = np.arange(48 * 48).reshape(48, 48) // 5 * 5
+    drawn = np.stack([event_levels(objects, seed=1, member=m) for m in range(300)])
+    # Cells far apart, over members: independent draws.
+    assert kstest(drawn[:, ::24, ::24].ravel(), "uniform").pvalue > 0.01
+    np.testing.assert_array_equal(drawn[7], event_levels(objects, seed=1, member=7))
+    assert not np.array_equal(drawn[7], event_levels(objects, seed=2, member=7))
+
+
+def test_levels_are_shared_within_objects_and_near_by() -> None:
+    objects = np.zeros((40, 40), np.int64)
+    objects[:, 20:] = 20
+    drawn = np.stack([event_levels(objects, seed=5, member=m) for m in range(250)])
+
+    def alike(a: tuple[int, int], b: tuple[int, int]) -> float:
+        return float(np.corrcoef(drawn[:, a[0], a[1]], drawn[:, b[0], b[1]])[0, 1])
+
+    assert alike((5, 5), (5, 6)) > 0.9
+    assert 0.3 < alike((2, 2), (37, 2)) < 0.7
+    assert abs(alike((2, 2), (37, 37))) < 0.15
+
+
+def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
+    image = fields()
+    cells = cell_means(image)
+    tone = region_tone(cells, np.ones(cells.shape[1:], bool))
+    whole, cut = (region_objects(image, tone, block=size) for size in (128, 24))
+    assert len(np.unique(whole)) == 4
+    # Each object is named by its first cell.
+    assert set(np.unique(whole)) == {0, 40, 32 * 80, 32 * 80 + 40}
+    np.testing.assert_array_equal(cut, whole)
+
+
+def test_outlines_follow_the_edges_of_the_picture() -> None:
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[..., 30:] = 4.0  # an edge in the middle of a cell
+    changed = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    changed[..., 8:] = True
+    pixels = outlined(changed, picture)[0, 0]
+    assert pixels[20, 31:].all()
+    assert not pixels[20, :29].any()
+    plain = outlined(changed, torch.zeros_like(picture))[0, 0]
+    assert plain[:, 32:].all()
+    assert not plain[:, :32].any()
+
+
+def test_more_changed_cells_never_take_pixels_back_and_reach_one_cell() -> None:
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.randn(1, 3, 80, 96, generator=generator)
+    order = torch.rand(1, 1, 20, 24, generator=generator)
+    few, many = order < 0.2, order < 0.4
+    before, after = outlined(few, picture), outlined(many, picture)
+    assert not (before & ~after).any()
+    near = pixels(ndimage.binary_dilation(many[0, 0].numpy(), np.ones((3, 3))))
+    assert not after[0, 0].numpy()[~near].any()
+
+
+def test_colours_spread_out_by_means_of_neighbours() -> None:
+    values, known = torch.zeros(1, 1, 5, 7), torch.zeros(1, 1, 5, 7, dtype=torch.bool)
+    values[0, 0, 2, 3], known[0, 0, 2, 3] = 0.5, True
+    spread, wide = spread_out(values, known, 2)
+    assert wide[0, 0].sum() == 25
+    torch.testing.assert_close(spread[wide], torch.full((25,), 0.5))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_ground_that_does_not_change_keeps_its_stored_values(
+    make_raster: Make, tmp_path: Path, dtype: str
+) -> None:
+    valid = np.ones((150, 170), bool)
+    valid[30:50, 40:80] = False
+    tags = {"VALUE_RANGE": "0,255"}
+    path = make_raster(
+        dtype=dtype, nodata=21, valid=valid, tags=tags, scale=1.0 + (dtype[0] == "f") / 7
+    )
+    ground = ground_of([path], tmp_path / "ground")
+    network = stated(ground, lambda years: 0.1 * years)
+    run_of(ground, tmp_path / "m", network).years(2)
+    state = np.load(MemberPaths(tmp_path / "m", 0).state(2022))
+    changes = Changes.load(MemberPaths(tmp_path / "m", 0).changes(2022))
+    moved = (state != ground.stored) & ~(np.isnan(state) & np.isnan(ground.stored))
+    near = pixels(ndimage.binary_dilation(changes.changed, np.ones((3, 3))))[:150, :170]
+    assert state.dtype == np.dtype(dtype)
+    assert not moved[:, ~near].any()
+    inside = torch.nn.functional.max_pool2d(
+        1 - torch.from_numpy(changes.changed)[None].float(), 3, 1, 1
+    )
+    inside = inside[0].repeat_interleave(4, -1).repeat_interleave(4, -2)[:150, :170].numpy() == 0
+    assert inside.any()
+    assert moved[:, inside].mean() > 0.9  # but for values that were bright already
+
+
+def test_share_of_events_is_the_mean_probability(ground: Ground) -> None:
+    height, width = ground.objects.shape
+    probability = np.linspace(0, 0.3, width, dtype=np.float32)[None].repeat(height, axis=0)
+    look = np.zeros((3, height, width), np.float32)
+    start = Changes.none(ground.cells)
+    shares = [
+        start.after(probability, look, event_levels(ground.objects, seed=0, member=m)).changed
+        for m in range(200)
+    ]
+    share = np.mean(shares, axis=0)
+    error = np.std([s.mean() for s in shares]) / np.sqrt(len(shares))
+    assert share.mean() == pytest.approx(probability.mean(), abs=4 * error)
+    assert share[:, : width // 3].mean() == pytest.approx(0.05, abs=0.015)
+
+
+def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None:
+    # The network takes back in the second year what it said in the first.
+    network = stated(ground, lambda years: {1: 0.2, 2: 0.1, 3: 0.4}[int(years)])
+    run_of(ground, tmp_path / "m", network).years(3)
+    paths = MemberPaths(tmp_path / "m", 0)
+    states = [np.load(paths.state(y)) for y in (2021, 2022, 2023)]
+    found = [Changes.load(paths.changes(y)) for y in (2021, 2022, 2023)]
+    np.testing.assert_array_equal(states[0], states[1])
+    assert not (found[1].changed & ~found[2].changed).any()
+    assert found[2].changed.sum() > found[1].changed.sum()
+    first = (states[0] != ground.stored).any(axis=0)
+    assert first.any()
+    np.testing.assert_array_equal(states[2][:, first], states[0][:, first])
+    np.testing.assert_allclose(found[1].probability, 0.2, atol=1e-6)
+    np.testing.assert_allclose(found[2].probability, 0.4, atol=1e-6)
+
+
+def test_probabilities_accumulate_beyond_the_longest_horizon(
+    ground: Ground, tmp_path: Path
+) -> None:
+    network = stated(ground, lambda years: 0.1 * years)
+    assert network.longest_years == 3
+    run_of(ground, tmp_path / "m", network).years(5)
+    paths = MemberPaths(tmp_path / "m", 0)
+    for year, expected in ((2023, 0.3), (2024, 1 - 0.7 * 0.9), (2025, 1 - 0.7 * 0.8)):
+        found = Changes.load(paths.changes(year)).probability
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not list((tmp_path / "m").glob("leg_*"))
+
+
+def test_a_further_leg_sees_the_state_and_the_start_as_history(
+    ground: Ground, tmp_path: Path
+) -> None:
+    run = run_of(ground, tmp_path / "m", stated(ground, lambda years: 0.1 * years))
+    run.years(3)
+    view = run._view(3)
+    state = np.load(MemberPaths(tmp_path / "m", 0).state(2023)).astype(np.float32) / 255
+    np.testing.assert_allclose(view.image[:, :150, :170], state, atol=1e-6)
+    changed = Changes.load(MemberPaths(tmp_path / "m", 0).changes(2023)).changed
+    some = np.abs(view.conditions[:3].astype(np.float32)).max(axis=0)
+    assert (some[changed] > 0.1).mean() > 0.8
+    np.testing.assert_allclose(some[~changed], 0, atol=0.02)
+
+
+def test_a_member_that_was_killed_goes_on_to_the_same_pixels(
+    ground: Ground, tmp_path: Path
+) -> None:
+    height, width = ground.objects.shape
+    network = RegionNetwork(small_network(), height=height, width=width)
+    run_of(ground, tmp_path / "whole", network, observations=True).years(5)
+
+    class KilledError(Exception):
+        pass
+
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks > 7 * network.ticks:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_of(ground, tmp_path / "parts", network, observations=True, tick=tick).years(5)
+    whole, parts = MemberPaths(tmp_path / "whole", 0), MemberPaths(tmp_path / "parts", 0)
+    assert parts.state(2021).exists()
+    assert not parts.state(2025).exists()
+    run_of(ground, tmp_path / "parts", network, observations=True).years(5)
+    for year in range(2021, 2026):
+        np.testing.assert_array_equal(np.load(parts.state(year)), np.load(whole.state(year)))
+        np.testing.assert_array_equal(np.load(parts.seen(year)), np.load(whole.seen(year)))
+    assert (np.load(whole.state(2025)) != ground.stored).any()
+
+
+def test_noise_of_a_member_is_its_own_and_that_of_observations_of_each_year(
+    ground: Ground,
+) -> None:
+    height, width = ground.objects.shape
+    network = RegionNetwork(small_network(), height=height, width=width)
+    with torch.no_grad():
+        network._model.unet.conv_out.weight.mul_(30)
+    first, again, other = (
+        network.change(ground.view, 2, Noise(1, member))[1] for member in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+    seen = [network.seen(ground.view, 2, Noise(1, 0, year)) for year in (2021, 2022)]
+    assert np.abs(seen[0] - seen[1]).max() > 1e-3
+
+
+def test_tiles_leave_no_seams_and_batches_no_trace(ground: Ground) -> None:
+    height, width = ground.objects.shape
+    answers = [
+        RegionNetwork(small_network(), height=height, width=width, batch_size=size).change(
+            ground.view, 1, Noise(1, 0)
+        )
+        for size in (1, 16)
+    ]
+    np.testing.assert_allclose(answers[0][0], answers[1][0], atol=2e-3)  # bfloat16 sums
+    assert answers[0][0].shape == (height, width)
+
+
+def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
+    generator = np.random.default_rng(2)
+    cells = ground.cells.shape[1:]
+    changed = generator.random(cells) < 0.1
+    colours = np.where(changed, 0.9, ground.cells).astype(np.float32)
+    painted = []
+    for block in (7, 64):
+        stored = np.array(ground.stored)
+        paint(
+            stored,
+            ground.encoding,
+            ground.view.image,
+            ground.view.tone,
+            colours=colours,
+            before=np.zeros(cells, bool),
+            changed=changed,
+            lift=BlockLift(),
+            block=block,
+        )
+        painted.append(stored)
+    np.testing.assert_array_equal(painted[0], painted[1])
+    assert (painted[0] != ground.stored).any()
+
+
+def test_observations_have_the_means_of_state_and_difference() -> None:
+    generator = np.random.default_rng(0)
+    seen = generator.normal(0, 0.03, (3, 20, 24)).astype(np.float32)
+    state = generator.uniform(0.3, 0.7, (3, 80, 96)).astype(np.float32)
+    whole = observed(state, seen, Window(0, 0, 20, 24))
+    np.testing.assert_allclose(cell_means(whole - state), seen, atol=0.002)
+    part = observed(state[:, 32:64, 40:70], seen, Window(8, 10, 8, 8))
+    np.testing.assert_allclose(part, whole[:, 32:64, 40:70], atol=1e-3)
+    constant = upsampled(torch.full((1, 1, 6, 6), 0.2))
+    torch.testing.assert_close(constant, torch.full_like(constant, 0.2))
+
+
+def test_changed_area_counts_valid_ground_in_hectares() -> None:
+    valid = np.ones((9, 8), bool)
+    valid[0, :4] = False
+    weights = cell_weights(valid, (3, 2), 10.0)
+    np.testing.assert_allclose(weights, [[0.12, 0.16], [0.16, 0.16], [0.04, 0.04]])
+    members = [np.zeros((3, 2), bool), np.ones((3, 2), bool)]
+    area = ChangedArea.of(np.full((3, 2), 0.25, np.float32), members, weights)
+    assert area.expected == pytest.approx(0.17)
+    assert (area.low, area.middle, area.high) == pytest.approx((0.034, 0.34, 0.646))
