@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from app.evaluation_series import evaluate_series
 from app.evaluation_sr import evaluate_upscaler, is_upscaler
 from app.outputs import Progress
 from forecast.baselines import DressedPersistence
@@ -21,10 +22,11 @@ from forecast.evaluation.results import Section, sections
 from forecast.evaluation.scoring import Scored, all_statistics, score_methods
 from forecast.pair_history import NONE
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
-from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.errors import OutputExistsError, RequestError, SeriesStoreError
 from preprocessing.files import strict, write_text
 from preprocessing.pair_index import PairIndex, choose_evenly
 from preprocessing.pairs import SPLITS
+from preprocessing.series import SeriesStore
 from preprocessing.store_location import location_of
 from sr.pretrained import shipped_models
 
@@ -38,7 +40,7 @@ def evaluate(
     stores: Sequence[str | Path],
     out: Path,
     *,
-    split: str = "val",
+    split: str | None = None,
     members: int = 16,
     pairs: int = 4096,
     against: Sequence[str] = (),
@@ -47,6 +49,7 @@ def evaluate(
     with_history: bool = False,
     alpha: float | None = None,
     rasters: bool = False,
+    masks: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -54,9 +57,9 @@ def evaluate(
 
     Args:
         model: Shipped name (`base`, `rrdb16`) or model folder of either kind.
-        stores: Pair stores.
+        stores: One series store, or pair stores.
         out: Folder for `scores.json`, `report.md`, `report.html` and, of an upscaler, `tiles.csv`.
-        split: Split that is scored.
+        split: Split that is scored. Default: `val` of pairs, `train` and `val` of series, apart.
         members: Members an ensemble.
         pairs: Score at most about this many pairs, evenly over the datasets.
         against: Further forecasters, scored on the same pairs with the same noise.
@@ -65,6 +68,7 @@ def evaluate(
         with_history: Only pairs for whose past an earlier date of the tile is stored.
         alpha: Of an upscaler that is a pair of networks: the share of the adversarial one.
         rasters: Of an upscaler, also write every tile it restored, with maps.
+        masks: On series, a folder with masks of change that people drew, see `mask_cases`.
         overwrite: Replace earlier scores in `out`.
         progress: Called with `("scoring", done, total)`.
 
@@ -82,8 +86,24 @@ def evaluate(
             f"expected a folder without scores for --out, {out} holds scores.json; choose another, "
             "or pass --overwrite"
         )
-    if split not in SPLITS:
+    if split not in (None, *SPLITS):
         raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
+    series = _series(stores)
+    if series is not None:
+        return evaluate_series(
+            model,
+            series,
+            out,
+            splits=("train", "val") if split is None else (split,),
+            members=members,
+            against=against,
+            masks=masks,
+            seed=seed,
+            progress=progress,
+        )
+    if masks is not None:
+        raise RequestError("expected --masks with a series store only; leave the option out")
+    split = split or "val"
     upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))
     if upscaler is not None or is_upscaler(model):
         for option, given in (("against", against), ("with-history", with_history)):
@@ -135,6 +155,16 @@ def evaluate(
         "perceptual_weights": None if perceptual_weights is None else perceptual_weights.name,
     }
     return _write(out, settings, found, scored)
+
+
+def _series(stores: Sequence[str | Path]) -> SeriesStore | None:
+    """The series store that is asked about, if it is one."""
+    if len(stores) != 1:
+        return None
+    try:
+        return SeriesStore.open(stores[0])
+    except SeriesStoreError:
+        return None
 
 
 def _methods(model: str | None, against: Sequence[str], *, members: int) -> list[Method]:

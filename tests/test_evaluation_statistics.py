@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 import torch
 from evaluation_cases import cases, noise, score
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from forecast.evaluation.aggregation import NullResolution
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.change_maps import ChangeMaps
 from forecast.evaluation.change_probability import ChangeProbability
 from forecast.evaluation.energy import EnergyScore
 from forecast.evaluation.ranks import RankHistogram
@@ -225,72 +222,16 @@ def test_fair_brier_does_not_depend_on_ensemble_size() -> None:
     assert means == pytest.approx([0.21, 0.21], abs=5 * 0.5 / math.sqrt(60 * 1024))
 
 
-def maps(*rows: str) -> Tensor:
-    """Maps of change drawn with `#`: `(len(rows), 1, 3, 1, w)`."""
-    field = torch.tensor([[float(c == "#") for c in row] for row in rows])
-    return field[:, None, None, None].expand(-1, 1, 3, 1, -1)
-
-
-def test_change_maps_by_hand() -> None:
-    # Member 1: two hits, one miss, one false alarm. Member 2: no hit, three misses, five alarms.
-    truth = maps("###.....")[0]
-    members = maps("##.#....", "...#####")
-    found = score(ChangeMaps(seed=0), members, cases(truth))
-    assert found["figure_of_merit"] == pytest.approx((2 + 0) / (4 + 8))
-    assert found["quantity"] == pytest.approx((0 + 2) / 2 / 8)
-    assert found["allocation"] == pytest.approx((2 + 6) / 2 / 8)
-    # 4.5 pixels are expected, so 4: pixel 4 is sure, then three of the six at one half.
-    rows = ChangeMaps(seed=0).sums(members, cases(truth))[0]
-    assert rows[6] == 4
-    assert found["figure_of_merit_random"] == pytest.approx((4 * 3 / 8) / (4 + 3 - 4 * 3 / 8))
-    assert 0 <= rows[5] <= 2
-
-
-def test_the_matched_map_takes_the_most_probable() -> None:
-    truth = maps("##......")[0]
-    members = maps("##......", "#.#.....", "##......", "...#....")
-    found = score(ChangeMaps(seed=0), members, cases(truth))
-    assert found["figure_of_merit_matched"] == 1
-
-
-def test_random_allocation_is_what_random_maps_get() -> None:
-    truth = (noise(1, 1, 32, 32, seed=4) > 0.1).float().expand(1, 3, -1, -1)
-    share = 300 / 1024
-    hits = []
-    for seed in range(200):
-        chosen = np.random.default_rng(seed).permutation(1024)[:300]
-        hits.append(float(truth[0, 0].flatten()[chosen].sum()))
-    certain = torch.zeros(1, 1, 3, 32, 32)
-    certain.view(3, -1)[:, np.random.default_rng(0).permutation(1024)[:300]] = 1
-    row = ChangeMaps(seed=0).sums(certain, cases(truth))[0]
-    assert row[6] == 300
-    assert row[8] == pytest.approx(share * row[7])
-    assert np.mean(hits) == pytest.approx(row[8], abs=5 * np.std(hits) / math.sqrt(200))
-
-
-@given(st.integers(0, 2**16), st.integers(1, 5))
-@settings(max_examples=20)
-def test_disagreements_add_up(seed: int, m: int) -> None:
-    members, truth = noise(m, 3, 3, 32, 32, seed=seed), noise(3, 3, 32, 32, seed=seed + 1)
-    found = score(ChangeMaps(seed=0), members, cases(truth))
-    ours, theirs = (x.abs().mean(dim=-3) > 20 / 255 for x in (members, truth))
-    wrong = float((ours != theirs).double().mean())
-    assert found["quantity"] + found["allocation"] == pytest.approx(wrong)
-    assert 0 <= found["figure_of_merit"] <= 1
-    assert 0 <= found["figure_of_merit_matched"] <= 1
-
-
 def test_a_perfect_forecast_is_perfect() -> None:
     truth = noise(3, 3, 32, 32, seed=9)
     found: dict[str, float] = {}
     for statistic in all_statistics(seed=0):
         found |= score(statistic, truth.expand(4, -1, -1, -1, -1), cases(truth))
-    for name in ("crps", "mae", "rmse", "bias", "energy", "brier", "quantity", "allocation"):
+    for name in ("crps", "mae", "rmse", "bias", "energy"):
         assert found[name] == pytest.approx(0, abs=1e-9)
     for name in ("spectral_distance_db", "spectral_bias_db", "gabor_distance"):
         assert found[name] == pytest.approx(0, abs=1e-9)
-    for name in ("figure_of_merit", "figure_of_merit_matched", "ssim"):
-        assert found[name] == pytest.approx(1, abs=1e-6)
+    assert found["ssim"] == pytest.approx(1, abs=1e-6)
     assert found["null_resolution_px"] == 4
 
 

@@ -20,7 +20,6 @@ from forecast.evaluation.series import (
     score_case,
     scores_of,
 )
-from forecast.evaluation.series.case import case_of_mask
 from forecast.evaluation.series.lasting_change import area_under_curve
 from forecast.evaluation.series.methods import rule_methods
 from forecast.evaluation.series.plan import case_at, dates_around, older_dates
@@ -83,6 +82,38 @@ def test_change_that_swings_back_does_not_last_and_light_is_none() -> None:
     assert away[wanted].mean() > 40
 
 
+def normalise(cells: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The robust quadratic map of colour to colour, written a second time."""
+    r, g, b = cells / 128 - 1
+    terms = [np.ones_like(r), r, g, b, r * r, g * g, b * b, r * g, r * b, g * b]
+    basis, target = np.stack(terms, -1).reshape(-1, 10), reference.reshape(3, -1).T
+    weight = np.ones(r.size)
+    for _ in range(15):
+        weighted = basis * weight[:, None]
+        ridge = 1e-5 * len(basis) * np.eye(10)
+        beta = np.linalg.solve(basis.T @ weighted + ridge, weighted.T @ target)
+        error = np.sqrt(((target - basis @ beta) ** 2).mean(1))
+        reach = 3 * max(2.0, 1.48 * np.median(error))
+        weight = np.where(error < reach, (1 - (error / reach) ** 2) ** 2, 0) + 1e-4
+    return (basis @ beta).T.reshape(reference.shape)
+
+
+def test_truth_and_rule_agree_with_a_second_writing_of_them() -> None:
+    place = made_series(seed=3, years=YEARLY)
+    case = build_case(place, case_at(place.years, 9, 12, 3))
+    cells = place.images.reshape(-1, 3, 24, 4, 24, 4).mean(axis=(3, 5))
+    looks = [normalise(x, cells[9]) if i != 9 else x for i, x in enumerate(cells)]
+    apart = [np.sqrt(((looks[a] - looks[b]) ** 2).mean(0)) for a in (12, 13, 14) for b in (7, 8, 9)]
+    wanted = np.min(apart, axis=0)
+    sure = np.abs(wanted - 20) > 0.05  # Fields are float32.
+    np.testing.assert_array_equal(case.event[sure], (wanted > 20)[sure])
+    older = [int(np.argmin(np.abs(place.years[:9] - (place.years[9] - age)))) for age in (3, 8)]
+    rule = gaussian_filter(
+        np.mean([np.abs(looks[9] - looks[i]).mean(0) for i in older], axis=0), 1.5
+    )
+    np.testing.assert_allclose(changed_before(case), rule, atol=0.02)
+
+
 def test_what_was_not_seen_is_not_known() -> None:
     place = made_series(years=YEARLY)
     valid = place.valid.copy()
@@ -99,7 +130,7 @@ def test_a_mask_is_the_truth_where_it_covers_a_quarter_of_a_cell() -> None:
     place = made_series(years=(2015, 2018))
     mask = np.zeros((96, 96), bool)
     mask[:4, :4], mask[8:10, 8:10], mask[20:22, 20:23] = True, True, True
-    case = case_of_mask(place, case_at(place.years, 0, 1, 2), mask)
+    case = build_case(place, case_at(place.years, 0, 1, 2), mask=mask)
     assert np.argwhere(case.event).tolist() == [[0, 0], [5, 5]]
     assert case.later_dates == 0
 
@@ -142,11 +173,11 @@ def test_near_is_the_distance_to_what_is_there() -> None:
 
 def drawn(seed: int, **other: object) -> object:
     """A case whose events follow a logistic law of the rule's value."""
-    case = made_case(seed=seed, size=60, **other)
+    case = made_case(seed=seed, size=60, name=f"place {seed}", **other)
     value = np.log1p(changed_before(case))
     rate = 1 / (1 + np.exp(-(40 * (value - 4.0) - 1.5)))
     event = np.random.default_rng(seed).random((60, 60)) < rate
-    return replace(case, event=event, place=f"place {seed}"), rate
+    return replace(case, event=event), rate
 
 
 def test_probabilities_follow_the_law_they_were_drawn_from() -> None:
@@ -166,7 +197,7 @@ def test_probabilities_are_learnt_from_training_places_and_never_from_masks() ->
     cases = [drawn(seed)[0] for seed in range(3)]
     fitted = RuleProbability.fit(changed_before, cases)
     others = [
-        replace(cases[0], split="val", event=~cases[0].event),
+        replace(drawn(0, split="val")[0], event=~cases[0].event),
         replace(cases[1], later_dates=0, event=~cases[1].event),
     ]
     same = RuleProbability.fit(changed_before, [*cases, *others])

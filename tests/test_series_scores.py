@@ -207,7 +207,7 @@ def test_ranks_of_ties_are_shared_out() -> None:
 
 def test_detail_is_the_contrast_within_cells() -> None:
     case = made_case()
-    image = case.image.astype(float)
+    image = case.past.images[-1].astype(float)
     means = image.reshape(3, 24, 4, 24, 4).mean(axis=(2, 4)).repeat(4, 1).repeat(4, 2)
     for share in (1.0, 0.5, 0.0):
         states = np.round(means + share * (image - means))[None].astype(np.uint8)

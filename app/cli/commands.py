@@ -194,7 +194,9 @@ def evaluate(
     ],
     stores: Annotated[
         list[str],
-        typer.Argument(metavar="PAIRS...", help="Pair stores: folders, http:// or s3://."),
+        typer.Argument(
+            metavar="STORE...", help="A series store, or pair stores: folders, http:// or s3://."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
     pairs: Annotated[
@@ -204,8 +206,13 @@ def evaluate(
         int, typer.Option("--members", min=1, max=256, help="Members of each ensemble.")
     ] = 16,
     split: Annotated[
-        str, typer.Option("--split", help="Pairs to score: val, test or train.")
-    ] = "val",
+        str | None,
+        typer.Option(
+            "--split",
+            help="What to score: val, test or train. Of pairs val if not given; of series train "
+            "and val, apart.",
+        ),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -231,9 +238,17 @@ def evaluate(
     rasters: Annotated[
         bool, typer.Option("--rasters", help="Of an upscaler: keep restored tiles, with maps.")
     ] = False,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks",
+            metavar="DIR",
+            help="On series: masks of what was built, PLACE.png, to score against as well.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score a model on held-out pairs beside its baselines, with intervals and figures."""
+    """Score a model on whole places or held-out pairs beside its baselines, with figures."""
     from app.workflows import evaluate as evaluate_model
 
     with progress_bars() as progress:
@@ -250,6 +265,7 @@ def evaluate(
             alpha=alpha,
             with_history=with_history,
             rasters=rasters,
+            masks=masks,
             overwrite=overwrite,
             progress=progress,
         )

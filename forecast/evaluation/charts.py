@@ -22,7 +22,6 @@ __all__ = [
     "chart",
     "look",
     "rank_chart",
-    "reliability_chart",
     "skill_chart",
     "spectrum_chart",
 ]
@@ -110,37 +109,6 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
     return chart(draw, "Rank histograms")
 
 
-def reliability_chart(section: Section, names: Sequence[str]) -> str:
-    """Observed share of change by forecast probability; marks grow with the share of pixels."""
-
-    def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
-        base = section.methods[0].scores["change_share"].value
-        axes.axhline(base, color="#b6bcc2", linewidth=0.8)
-        axes.text(1, base, "share changed", ha="right", va="bottom", fontsize=7, color="#68727a")
-        drawn = False
-        for method, frequency in _curves(section.methods, "frequency"):
-            if len(frequency) < 3:
-                continue
-            probability = np.asarray(method.curves["probability"])
-            pixels = np.asarray(method.curves["frequency_pixels"])
-            seen = pixels > 0
-            colour, mark = look(names, method.method)
-            line = np.asarray(frequency, float)[seen]
-            axes.plot(probability[seen], line, color=colour, linewidth=1, label=method.method)
-            size = 6 + 60 * pixels[seen] / pixels.sum()
-            axes.scatter(probability[seen], line, size, color=colour, marker=mark)
-            drawn = True
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel("forecast probability of change")
-        axes.set_ylabel("share that changed")
-        if drawn:
-            axes.legend(loc="upper left")
-
-    return chart(draw, "Reliability of the change probability")
-
-
 def spectrum_chart(section: Section, names: Sequence[str]) -> str:
     """Mean log power of members, relative to the truth, by spatial frequency."""
 
@@ -204,10 +172,12 @@ def _within(limits: tuple[float, float], lowest: float, highest: float) -> tuple
     return max(limits[0], lowest), min(limits[1], highest)
 
 
-def chart(draw: Callable[[Axes], None], title: str) -> str:
-    """An image element that holds a figure as SVG; `draw` fills its axes."""
+def chart(
+    draw: Callable[[Axes], None], title: str, *, size: tuple[float, float] = (4.3, 3.0)
+) -> str:
+    """An image element that holds a figure as SVG; `draw` fills its axes, `size` is in inches."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(4.3, 3.0), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.subplots()
         axes.patch.set_alpha(0)

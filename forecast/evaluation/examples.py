@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from forecast.evaluation.change import changed
 from forecast.patches import to_low
 from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs
@@ -33,8 +32,6 @@ class Example:
         members: Up to three futures `(32, 32, 3)` uint8, in the order they were drawn.
         mean: Mean of all members, `(32, 32, 3)` uint8.
         spread: Standard deviation over the members, mean over bands, `(32, 32)`, 0..1.
-        probability: Share of members that change the pixel, `(32, 32)`.
-        truth_changed: Where the ground changed, bool `(32, 32)`.
     """
 
     source: str
@@ -44,8 +41,6 @@ class Example:
     members: tuple[Picture, ...]
     mean: Picture
     spread: NDArray[np.float32]
-    probability: NDArray[np.float32]
-    truth_changed: NDArray[np.bool_]
 
     @classmethod
     def of(cls, pairs: Pairs, number: int, members: Tensor, years: float) -> Example:
@@ -53,7 +48,7 @@ class Example:
         past, future = (
             torch.from_numpy(x[number]).float() / 255 for x in (pairs.past, pairs.future)
         )
-        low, later = to_low(past[None])[0], to_low(future[None])[0]
+        low = to_low(past[None])[0]
         futures = (low + members).clamp(0, 1)
         spread = members.std(dim=0).mean(dim=0) if len(members) > 1 else torch.zeros(low.shape[1:])
         return cls(
@@ -64,8 +59,6 @@ class Example:
             members=tuple(_picture(x) for x in futures[:_MEMBERS]),
             mean=_picture(futures.mean(dim=0)),
             spread=spread.numpy(),
-            probability=changed(members).float().mean(dim=0).numpy(),
-            truth_changed=changed(later - low).numpy(),
         )
 
 

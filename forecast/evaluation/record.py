@@ -12,15 +12,13 @@ from forecast.evaluation.results import ALL, Section
 __all__ = ["as_record", "as_table", "bounds", "verdicts"]
 
 _COLUMNS = (
-    "crps",
-    "crps_changed",
-    "crps_unchanged",
-    "energy",
     "rmse",
     "rmse_fair",
+    "crps",
+    "energy",
     "spread_skill",
-    "brier",
-    "figure_of_merit_matched",
+    "rank_deviation",
+    "spectral_bias_db",
 )
 
 

@@ -16,7 +16,6 @@ from forecast.evaluation.catalogue import SCORES, shown
 from forecast.evaluation.charts import (
     aggregation_chart,
     rank_chart,
-    reliability_chart,
     skill_chart,
     spectrum_chart,
 )
@@ -27,9 +26,9 @@ from preprocessing.html_page import figure, html_page
 from preprocessing.html_page import table as _table
 from preprocessing.report_charts import image_source
 
-__all__ = ["evaluation_page"]
+__all__ = ["evaluation_page", "settings_table"]
 
-_KEY_SCORES = ("crps", "crps_changed", "energy", "brier_fair", "figure_of_merit_matched", "ssim")
+_KEY_SCORES = ("rmse", "rmse_fair", "crps", "energy", "rank_deviation", "ssim")
 _PERCEPTUAL = ("vgg16_distance", "gabor_distance")
 _SPREAD_TOP = 0.2
 _STYLE = """
@@ -87,7 +86,7 @@ def evaluation_page(
         "<h2>How to read this</h2><ul>"
         + "".join(f"<li><p>{html.escape(note)}</p></li>" for note in _notes(sections))
         + "</ul>",
-        "<h2>Settings</h2>" + figure(_settings(settings)),
+        "<h2>Settings</h2>" + figure(settings_table(settings)),
     ]
     return html_page(title, parts, style=_STYLE)
 
@@ -128,8 +127,8 @@ def _verdicts(sections: Sequence[Section]) -> str:
     titles = ("against", "pairs", *(_title(name) for name in scores))
     return (
         f"<h2>{html.escape(first)} against the others</h2><p>Difference {html.escape(first)} minus "
-        "the other on the pairs both forecast, all horizons. Lower is better, but for the Figure "
-        "of Merit and SSIM.</p>" + figure(_table(titles, rows))
+        "the other on the pairs both forecast, all horizons. Lower is better, but for SSIM.</p>"
+        + figure(_table(titles, rows))
     )
 
 
@@ -145,10 +144,7 @@ def _dataset(
     name: str, sections: Sequence[Section], names: Sequence[str], kinds: Mapping[str, str]
 ) -> str:
     whole = next(section for section in sections if section.horizon == ALL)
-    charts = [
-        chart(whole, names)
-        for chart in (rank_chart, reliability_chart, spectrum_chart, aggregation_chart)
-    ]
+    charts = [chart(whole, names) for chart in (rank_chart, spectrum_chart, aggregation_chart)]
     kind = kinds.get(name, "places and blocks")
     tables = "".join(
         f"<details{' open' if s.horizon == ALL else ''}><summary>"
@@ -181,7 +177,7 @@ def _examples(examples: Sequence[Example], method: str) -> str:
         return ""
     most = max(len(example.members) for example in examples)
     titles = ("past", "truth", *(f"member {i + 1}" for i in range(most)))
-    titles = (*titles, "mean", "spread", "change probability", "true change")
+    titles = (*titles, "mean", "spread")
     rows = []
     for example in examples:
         members = [_image(x, "member") for x in example.members]
@@ -192,8 +188,6 @@ def _examples(examples: Sequence[Example], method: str) -> str:
             *members,
             _image(example.mean, "mean"),
             _image(_coloured(example.spread / _SPREAD_TOP, "magma"), "spread"),
-            _image(_coloured(example.probability, "viridis"), "change probability"),
-            _image(_coloured(example.truth_changed.astype(np.float32), "viridis"), "true change"),
         ]
         label = html.escape(f"{example.source}: {example.years:.1f} years")
         rows.append(f"<tr><th colspan={len(titles)}>{label}</th></tr>")
@@ -203,8 +197,7 @@ def _examples(examples: Sequence[Example], method: str) -> str:
     return (
         f"<h2>Examples</h2><p>Pairs drawn at random, not by score; members of "
         f"{html.escape(method)} in the order they were drawn, at a quarter of the resolution. "
-        f"Spread: black 0 to yellow {round(255 * _SPREAD_TOP)} grey levels. Probability: violet 0 "
-        f"to yellow 1.</p>{figure(table)}"
+        f"Spread: black 0 to yellow {round(255 * _SPREAD_TOP)} grey levels.</p>{figure(table)}"
     )
 
 
@@ -234,7 +227,8 @@ def _title(name: str) -> str:
     return html.escape(f"{info.title}, {info.unit}" if info.unit in ("dB", "px") else info.title)
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
+def settings_table(settings: Mapping[str, Any]) -> str:
+    """How the scores were made, as a table."""
     rows = "".join(
         f"<tr><td class=row>{html.escape(name)}</td><td class=source>{html.escape(_text(value))}"
         "</td></tr>"

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from forecast.evaluation.aggregation import NullResolution
 from forecast.evaluation.cases import Cases
-from forecast.evaluation.change_maps import ChangeMaps
-from forecast.evaluation.change_probability import ChangeProbability
 from forecast.evaluation.energy import EnergyScore
 from forecast.evaluation.examples import Example, choose_examples
 from forecast.evaluation.features import FeatureDistance
@@ -66,8 +64,6 @@ def all_statistics(*, seed: int, perceptual_weights: Path | None = None) -> list
         ValueScores(),
         EnergyScore(),
         RankHistogram(seed=seed),
-        ChangeProbability(),
-        ChangeMaps(seed=seed),
         NullResolution(),
         StructuralSimilarity(),
         SpectralDistance(),

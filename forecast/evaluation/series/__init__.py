@@ -5,7 +5,7 @@ start, `score_case` turns a forecast of a case (an ensemble, a map of probabilit
 sums that merge. Rules to beat are methods like any forecaster.
 """
 
-from forecast.evaluation.series.case import SeriesCase, build_case
+from forecast.evaluation.series.case import SeriesCase, build_case, build_cases
 from forecast.evaluation.series.forecasts import PlaceForecast
 from forecast.evaluation.series.plan import CasePlan, plan_cases
 from forecast.evaluation.series.scoring import (
@@ -21,6 +21,7 @@ __all__ = [
     "SeriesCase",
     "all_series_statistics",
     "build_case",
+    "build_cases",
     "by_split",
     "plan_cases",
     "score_case",

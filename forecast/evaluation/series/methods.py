@@ -42,7 +42,7 @@ def rule_methods(training: Sequence[SeriesCase]) -> list[CaseMethod]:
     def still(case: SeriesCase) -> PlaceForecast:
         probability = None if share is None else share(case)
         return PlaceForecast(
-            members=case.present[None], probability=probability, states=case.image[None]
+            members=case.present[None], probability=probability, states=case.past.images[-1:]
         )
 
     methods = [CaseMethod("nothing changes", still)]

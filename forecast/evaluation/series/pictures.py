@@ -37,7 +37,9 @@ class Pictures(SeriesStatistic):
         if forecast.members is None or not case.seen.any():
             return row
         if forecast.states is not None:
-            ours, theirs = (_detail(x, case.valid) for x in (forecast.states, case.image[None]))
+            ours, theirs = (
+                _detail(x, case.past.valid[-1]) for x in (forecast.states, case.past.images[-1:])
+            )
             if theirs > 0:
                 row[:2] = 0.5 * np.log(max(ours, _LEAST) / theirs), 1
         now = forecast.members[:, :, case.seen]

@@ -44,7 +44,7 @@ class RuleProbability:
         Returns:
             None where too few cells changed or the rule does not apply to any case.
         """
-        allowed = [case for case in cases if case.split == "train" and case.later_dates > 1]
+        allowed = [case for case in cases if case.past.split == "train" and case.later_dates > 1]
         counts = Counter(case.place for case in allowed)
         features, events, weights = [], [], []
         for case in allowed:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from forecast.evaluation.results import ALL, Section, sections
 from forecast.evaluation.series.case import SeriesCase
 from forecast.evaluation.series.forecasts import PlaceForecast
 from forecast.evaluation.series.harm import Harm
@@ -13,6 +14,7 @@ from forecast.evaluation.series.lasting_change import LastingChange
 from forecast.evaluation.series.methods import CaseMethod
 from forecast.evaluation.series.observations import Observations
 from forecast.evaluation.series.pictures import Pictures
+from forecast.evaluation.series.places import place_of
 from forecast.evaluation.series.statistic import SeriesStatistic
 from forecast.evaluation.statistic import Array
 from forecast.evaluation.sums import EvaluationSums, Group
@@ -21,12 +23,13 @@ from forecast.horizons import horizon_class
 __all__ = [
     "all_series_statistics",
     "by_split",
-    "place_of",
     "score_case",
     "score_cases",
     "scores_of",
+    "series_sections",
 ]
 
+_LABELS, _OTHERS = {"train": "places of training"}, "other places"
 Sums = dict[str, Array]
 
 
@@ -56,9 +59,15 @@ def score_cases(
     methods: Sequence[CaseMethod],
     statistics: Sequence[SeriesStatistic],
     *,
-    progress: Callable[[SeriesCase], None] | None = None,
+    watch: Callable[[SeriesCase, Mapping[str, PlaceForecast]], None] | None = None,
 ) -> EvaluationSums:
     """Forecast and score cases, one after the other; no forecast outlives its case.
+
+    Args:
+        cases: Those of one start in the order of their horizons, see `forecaster_method`.
+        methods: The one that is compared with the others first.
+        statistics: What to measure.
+        watch: Called with each case and the forecasts of it.
 
     Returns:
         Sums with the place as dataset and as unit, by class of horizons.
@@ -67,20 +76,15 @@ def score_cases(
     for case in cases:
         forecasts = {method.name: method.forecast(case) for method in methods}
         able = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
-        place = place_of(case)
+        place = place_of(case.place)
         group = Group(place, int(horizon_class(case.years)), place, tuple(able))
         sums.count([group])
         for name, forecast in able.items():
             for statistic, row in score_case(forecast, case, statistics).items():
                 sums.add([group], name, statistic, row[None])
-        if progress is not None:
-            progress(case)
+        if watch is not None:
+            watch(case, able)
     return sums
-
-
-def place_of(case: SeriesCase) -> str:
-    """What counts as one place: `city/017` is a part of `city`."""
-    return case.place.partition("/")[0]
 
 
 def by_split(sums: EvaluationSums, split: Mapping[str, str]) -> EvaluationSums:
@@ -91,11 +95,23 @@ def by_split(sums: EvaluationSums, split: Mapping[str, str]) -> EvaluationSums:
         split: Of each place.
     """
     merged = EvaluationSums()
-    labels = {"train": "places of training"}
     for group, count in sums.pairs.items():
-        wide = group._replace(dataset=labels.get(split[group.dataset], "other places"))
+        wide = group._replace(dataset=_LABELS.get(split[group.dataset], _OTHERS))
         merged.pairs[wide] = merged.pairs.get(wide, 0) + count
     for (group, method, statistic), row in sums.sums.items():
-        wide = group._replace(dataset=labels.get(split[group.dataset], "other places"))
+        wide = group._replace(dataset=_LABELS.get(split[group.dataset], _OTHERS))
         merged.add([wide], method, statistic, np.asarray(row / sums.pairs[group])[None])
     return merged
+
+
+def series_sections(
+    sums: EvaluationSums,
+    statistics: Sequence[SeriesStatistic],
+    *,
+    seed: int,
+    resamples: int,
+) -> list[Section]:
+    """Scores with intervals over places; nothing is said of all places together."""
+    found = sections(sums, statistics, seed=seed, resamples=resamples)
+    several = len({group.dataset for group in sums.pairs}) > 1
+    return [section for section in found if not (several and section.dataset == ALL)]

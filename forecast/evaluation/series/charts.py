@@ -1,0 +1,76 @@
+"""Figures of the scores of places: a row a place, methods told apart by mark and colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from forecast.evaluation.charts import chart, look
+from forecast.evaluation.results import ALL, Section
+
+__all__ = ["place_chart", "reliability_chart"]
+
+_INK = "#22272b"
+
+
+def place_chart(
+    places: Sequence[Section],
+    names: Sequence[str],
+    score: str,
+    title: str,
+    *,
+    line: float,
+    limits: tuple[float, float],
+) -> str:
+    """A score of all horizons of each place, by method; `line` is what no skill has."""
+    whole = [section for section in places if section.horizon == ALL]
+
+    def draw(axes: Axes) -> None:
+        rows = np.arange(len(whole))[::-1]
+        for name in names:
+            points = [
+                (found.scores[score].value, row)
+                for section, row in zip(whole, rows, strict=True)
+                for found in section.methods
+                if found.method == name and np.isfinite(found.scores[score].value)
+            ]
+            if points:
+                colour, mark = look(names, name)
+                x = np.clip([x for x, _ in points], *limits)
+                y = [row for _, row in points]
+                axes.plot(x, y, mark, color=colour, label=name, markersize=5, alpha=0.85)
+        axes.axvline(line, color=_INK, linewidth=0.8, linestyle="--")
+        axes.set_yticks(rows, [section.dataset for section in whole], fontsize=8)
+        axes.set_xlim(*limits)
+        axes.set_ylim(-0.7, len(whole) - 0.3)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
+
+    return chart(draw, title, size=(5.2, 1.5 + 0.22 * max(4, len(whole))))
+
+
+def reliability_chart(section: Section, names: Sequence[str]) -> str:
+    """Observed share of lasting change by forecast probability, of classes that hold any cells."""
+
+    def draw(axes: Axes) -> None:
+        top = 0.05
+        for method in section.methods:
+            if not method.curves.get("frequency"):
+                continue
+            share = np.asarray(method.curves["frequency_share"], float)
+            seen = share > 2e-4
+            p = np.asarray(method.curves["probability"], float)[seen]
+            y = np.asarray(method.curves["frequency"], float)[seen]
+            colour, mark = look(names, method.method)
+            axes.plot(p, y, color=colour, linewidth=1, label=method.method)
+            axes.scatter(p, y, 6 + 60 * share[seen], color=colour, marker=mark)
+            top = max(top, float(np.max(p, initial=0)), float(np.max(y, initial=0)))
+        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
+        axes.set_xlim(-0.01 * top, 1.04 * top)
+        axes.set_ylim(-0.01 * top, 1.04 * top)
+        axes.set_xlabel("forecast probability of lasting change")
+        axes.set_ylabel("share that changed lastingly")
+        axes.legend(loc="upper left")
+
+    return chart(draw, f"Reliability, {section.dataset}")
