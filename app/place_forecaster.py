@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from forecast.colours import LandColours
 from forecast.evaluation.series.forecaster import ForecastYear, PlaceForecaster
+from forecast.patches import padded_shape
 from forecast.pretrained import load_model, model_folder
-from forecast.region import EarlierImage, RegionStepper, padded_shape
+from forecast.region import EarlierImage, RegionStepper
 from forecast.rollout import rollout
 from forecast.start import mirror_edges
 from forecast.summary import summarize

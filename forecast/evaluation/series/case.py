@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.evaluation.series.colours import cells_in_colours_of
+from forecast.evaluation.series.lasting import changed_lastingly
 from forecast.evaluation.series.plan import CasePlan
 from preprocessing.cells import cell_means
-from preprocessing.lasting_change.rule import LEVEL, smallest_difference
 from preprocessing.series import PlaceSeries
 
 __all__ = ["SeriesCase", "build_case", "build_cases"]
@@ -120,7 +120,10 @@ def _case(
 ) -> SeriesCase:
     both = seen[plan.start] & seen[plan.target]
     if mask is None:
-        event, known = _lasting(cells, seen, plan)
+        before, after = list(plan.before), list(plan.after)
+        event, known = changed_lastingly(
+            cells[before], seen[before], cells[after], seen[after], least_dates=min(2, len(after))
+        )
     else:
         event, known = cell_means(mask) > _BUILT_SHARE, both
     return SeriesCase(
@@ -137,13 +140,3 @@ def _case(
         later_dates=len(plan.after) if mask is None else 0,
         already=already,
     )
-
-
-def _lasting(cells: Fields, seen: Map, plan: CasePlan) -> tuple[Map, Map]:
-    """Where the ground changed lastingly, and where that is known: two dates on either side."""
-    before, after = list(plan.before), list(plan.after)
-    smallest = smallest_difference(cells[before], cells[after], seen[before], seen[after])
-    enough = (seen[before].sum(axis=0) >= min(2, len(before))) & (
-        seen[after].sum(axis=0) >= min(2, len(after))
-    )
-    return smallest > LEVEL, enough
