@@ -70,6 +70,10 @@ class Tone:
         spread = (cells - mean[..., None, None]).square().mean(dim=(1, 2, 3)).sqrt()
         return cls(mean, spread.clamp_min(_LEAST_CONTRAST))
 
+    def repeat(self, times: int) -> Tone:
+        """Of the pictures repeated as `Tensor.repeat` does along the first axis."""
+        return Tone(self.mean.repeat(times, 1), self.contrast.repeat(times))
+
     def units(self, image: Tensor) -> Tensor:
         """Pictures `(b, 3, ...)` in units of contrast around the mean."""
         shape = (-1, 3, *[1] * (image.ndim - 2))

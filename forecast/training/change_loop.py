@@ -1,0 +1,232 @@
+"""The training loop of the forecaster: data on the device, one process, resumable."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.training_utils import EMAModel
+from torch import nn
+
+from forecast.network.unet import ChangeUNet
+from forecast.training.draws import Catalogue, Drawing, gather
+from forecast.training.ground import Ground
+from forecast.training.hurdle_loss import hurdle_loss
+from forecast.training.place_scores import Case, score_place
+from preprocessing.precision import autocast
+
+__all__ = ["ChangeTraining", "train_change"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ChangeTraining:
+    """One training run; saved beside the weights.
+
+    Attributes:
+        block_out_channels: Width of each level of the UNet.
+        layers_per_block: Residual blocks a level.
+        regional_noise: Values of noise that a whole region shares.
+        steps: Optimiser steps.
+        batch_size: Items a step; two members each.
+        learning_rate: Peak of the cosine schedule.
+        warmup_steps: Linear warm-up.
+        weight_decay: Of AdamW.
+        gradient_clip: Largest norm of the gradient.
+        ema_decay: Of the weights that are kept.
+        dataset_weights: How often datasets are drawn, as (dataset, weight); 1 for those not named.
+        drawing: How items are varied.
+        longest_years: Longest horizon that is drawn.
+        validate_every: Steps between scores on whole places; the weights of each are kept.
+        seed: Of weights, items, and noise.
+        compiled: Compile the network; pays on a GPU.
+    """
+
+    block_out_channels: tuple[int, ...] = (48, 64, 96, 128)
+    layers_per_block: int = 1
+    regional_noise: int = 8
+    steps: int = 2000
+    batch_size: int = 16
+    learning_rate: float = 5e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.02
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.998
+    dataset_weights: tuple[tuple[str, float], ...] = ()
+    drawing: Drawing = field(default_factory=Drawing)
+    longest_years: float = 12.0
+    validate_every: int = 500
+    seed: int = 0
+    compiled: bool = False
+
+
+def train_change(
+    ground: Ground,
+    catalogue: Catalogue,
+    cases: Sequence[Case],
+    config: ChangeTraining,
+    out: Path,
+    *,
+    device: torch.device,
+) -> ChangeUNet:
+    """Train a network; each validation writes `step_{n}/` and a line of `journal.jsonl`.
+
+    Args:
+        ground: Training and validation places; moved to the device.
+        catalogue: Windows of the training places.
+        cases: Of the validation places.
+        config: The run. A checkpoint in `out` is continued.
+        out: Folder, made if missing.
+        device: Where to.
+
+    Returns:
+        The network with the averaged weights of the last step.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    model: ChangeUNet = ChangeUNet(
+        block_out_channels=config.block_out_channels,
+        layers_per_block=config.layers_per_block,
+        regional_noise=config.regional_noise,
+        horizon_years=(1.0, config.longest_years),
+    )
+    nn.init.zeros_(model.unet.conv_out.weight)
+    with torch.no_grad():
+        model.unet.conv_out.bias.zero_()
+        model.unet.conv_out.bias[0] = -3.0
+    model.to(device, memory_format=torch.channels_last)
+    ground = ground.to(device)
+    rows = torch.from_numpy(catalogue.rows).to(device)
+    share = torch.from_numpy(catalogue.share).to(device).cumsum(dim=0)
+    weight = torch.from_numpy(catalogue.weight).to(device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    ema = EMAModel(model.parameters(), decay=config.ema_decay, foreach=True)
+    begin = _resume(out / "checkpoint.pt", model, ema, optimizer, device)
+    if config.compiled:
+        model.unet.compile()
+    began, sums = time.monotonic(), torch.zeros(3, device=device)
+    for step in range(begin, config.steps):
+        generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + step)
+        drawn = torch.rand(config.batch_size, generator=generator, device=device).double()
+        index = torch.searchsorted(share, drawn * share[-1]).clamp_max(len(rows) - 1)
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _schedule(step, config)
+        item = gather(ground, rows[index], weight[index], config.drawing, generator)
+        with autocast(device):
+            loss = hurdle_loss(model, item, generator)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        ema.step(model.parameters())
+        sums += torch.stack([loss.change, loss.look, loss.seen]).detach()
+        done = step + 1
+        if done % config.validate_every == 0 or done == config.steps:
+            losses = (sums / (done % config.validate_every or config.validate_every)).tolist()
+            sums.zero_()
+            ema.store(model.parameters())
+            ema.copy_to(model.parameters())
+            model.eval()
+            scores = {
+                f"{case.name}{' with history' * history}": asdict(
+                    score_place(model, ground, case, history=history)
+                )
+                for case in cases
+                for history in (False, True)
+            }
+            _export(model, out / f"step_{done}")
+            model.train()
+            ema.restore(model.parameters())
+            entry = {
+                "step": done,
+                "seconds": round(time.monotonic() - began, 1),
+                "change": losses[0],
+                "look": losses[1],
+                "seen": losses[2],
+                "scores": scores,
+            }
+            with (out / "journal.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+            _log.info("%s", summary_line(entry))
+            _save(out / "checkpoint.pt", model, ema, optimizer, done)
+    ema.copy_to(model.parameters())
+    model.eval()
+    return model
+
+
+def summary_line(entry: dict[str, Any]) -> str:
+    """The means over cases of a journal entry, for people."""
+    parts = [f"step {entry['step']} {entry['seconds']:.0f} s"]
+    parts += [f"{name} {entry[name]:.4f}" for name in ("change", "look", "seen")]
+    for wanted in (False, True):
+        chosen = [v for k, v in entry["scores"].items() if k.endswith(" with history") == wanted]
+        means = {
+            key: float(np.nanmean([score[key] for score in chosen] or [np.nan]))
+            for key in ("auc", "area", "brier", "observed", "look")
+        }
+        told = " ".join(f"{key} {value:.3f}" for key, value in means.items())
+        parts.append(f"[{'history' if wanted else 'alone'}: {told}]")
+    return " ".join(parts)
+
+
+def _schedule(step: int, config: ChangeTraining) -> float:
+    if step < config.warmup_steps:
+        return (step + 1) / config.warmup_steps
+    through = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * through))
+
+
+def _export(model: ChangeUNet, folder: Path) -> None:
+    """Write the weights as float16, through a folder of another name."""
+    part = folder.with_name(f".{folder.name}.part")
+    copy: ChangeUNet = ChangeUNet.from_config(model.config)
+    copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})
+    copy.half().save_pretrained(part)
+    if folder.exists():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    os.replace(part, folder)
+
+
+def _save(
+    path: Path, model: nn.Module, ema: EMAModel, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    part = path.with_suffix(".part")
+    state = {
+        "model": model.state_dict(),
+        "ema": ema.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+    }
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def _resume(
+    path: Path,
+    model: nn.Module,
+    ema: EMAModel,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    ema.load_state_dict(state["ema"])
+    ema.to(device)
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])

@@ -1,0 +1,89 @@
+"""What the network is trained for: occurrence, appearance where ground changed, observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from forecast.network.noise import HALO, shaped
+from forecast.network.unet import NOISE_CHANNELS, ChangeUNet
+from forecast.training.draws import Item
+from forecast.training.losses import multiscale_crps
+
+__all__ = ["HurdleLoss", "hurdle_loss", "noise_of"]
+
+_MEMBERS = 2
+_POOLS, _LAGS = (1, 2, 8), (1, 2, 4)
+_SURE = 0.5
+
+
+@dataclass(frozen=True)
+class HurdleLoss:
+    """Parts of the loss of a batch, each a scalar.
+
+    Attributes:
+        change: Cross-entropy of occurrence, weighted so that how items are drawn does not matter.
+        look: CRPS of the look of changed ground, in units of contrast.
+        seen: CRPS of what observations of unchanged ground differ by, likewise.
+    """
+
+    change: Tensor
+    look: Tensor
+    seen: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimised."""
+        return 4 * self.change + self.look + self.seen
+
+
+def noise_of(
+    size: int, cells: int, regional: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Noise of so many members: `(size, 3, cells, cells)` and `(size, regional)`."""
+    side = cells + 2 * HALO
+    device = generator.device
+    white = torch.randn((size, NOISE_CHANNELS, side, side), generator=generator, device=device)
+    return shaped(white), torch.randn((size, regional), generator=generator, device=device)
+
+
+def hurdle_loss(model: ChangeUNet, item: Item, generator: torch.Generator) -> HurdleLoss:
+    """The loss of a batch; two members an item.
+
+    Args:
+        model: In training mode; may be compiled.
+        item: On its device.
+        generator: Of that device.
+    """
+    size, cells = len(item.past), item.future.shape[-1]
+    condition = model.condition(item.past, item.tone, item.earlier)
+    noise, regional = noise_of(_MEMBERS * size, cells, int(model.config.regional_noise), generator)
+    answer = model(
+        noise,
+        condition.repeat(_MEMBERS, 1, 1, 1),
+        item.tone.repeat(_MEMBERS),
+        item.years.repeat(_MEMBERS),
+        item.gsd_m.repeat(_MEMBERS),
+        regional,
+    )
+    present = F.avg_pool2d(item.past, 4)
+    contrast = item.tone.contrast.view(-1, 1, 1, 1)
+    target = ((item.future - present) / contrast).clamp(-6, 6)
+    entropy = F.binary_cross_entropy_with_logits(
+        answer.change,
+        item.change.repeat(_MEMBERS, 1, 1, 1),
+        reduction="none",
+    )
+    counts = item.labelled * item.weight.view(-1, 1, 1, 1)
+    change = (entropy * counts.repeat(_MEMBERS, 1, 1, 1)).mean()
+    changed = item.change * (item.change > _SURE) * item.labelled * item.seen
+    stayed = (1 - item.change) * item.seen
+
+    def crps(values: Tensor, weight: Tensor) -> Tensor:
+        members = (values / contrast.repeat(_MEMBERS, 1, 1, 1)).view(_MEMBERS, *target.shape)
+        return multiscale_crps(members, target, weight, pool_scales=_POOLS, increment_lags=_LAGS)
+
+    return HurdleLoss(change, crps(answer.look, changed), crps(answer.seen, stayed))

@@ -1,0 +1,150 @@
+"""Scores of a network on whole places while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+from torch.nn import functional as F
+
+from forecast.network.unet import ChangeUNet
+from forecast.patches import FACTOR, TILE_PX
+from forecast.training.draws import gather
+from forecast.training.ground import Ground
+from forecast.training.hurdle_loss import noise_of
+from forecast.training.losses import fair_crps
+from preprocessing.precision import autocast
+
+__all__ = ["Case", "PlaceScore", "score_place"]
+
+_CELLS = TILE_PX // FACTOR
+_STRIDE = 16
+_MEMBERS = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    """A place, two of its dates and the number of their label (-1: none)."""
+
+    name: str
+    place: int
+    start: int
+    end: int
+    label: int
+
+
+@dataclass(frozen=True)
+class PlaceScore:
+    """Of one case; not a number where it cannot be known.
+
+    Attributes:
+        auc: Of the probability of change.
+        area: Expected over true area of change.
+        brier: Skill over the true share of changed cells.
+        observed: One less the ratio of the fair CRPS of observations to that of the best Laplace
+            noise around nothing changes, fitted on the same cells.
+        look: One less the ratio of the fair CRPS of looks on changed cells to the mean absolute
+            change there.
+    """
+
+    auc: float
+    area: float
+    brier: float
+    observed: float
+    look: float
+
+
+@torch.no_grad()
+def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool) -> PlaceScore:
+    """Forecast a place in half-overlapping tiles and compare with what came."""
+    device = ground.pixels.device
+    height, width = int(ground.height[case.place]), int(ground.width[case.place])
+    tops = sorted({*range(0, height - _CELLS, _STRIDE), height - _CELLS})
+    lefts = sorted({*range(0, width - _CELLS, _STRIDE), width - _CELLS})
+    corners = [(top, left) for top in tops for left in lefts]
+    rows = torch.tensor(
+        [[case.place, case.start, case.end, case.label, *corner] for corner in corners],
+        device=device,
+    )
+    sums = torch.zeros((2 + 6 * _MEMBERS, height, width))
+    once = torch.zeros((9, height, width))
+    generator = torch.Generator(device=device).manual_seed(0)
+    ramp = torch.hann_window(_CELLS + 2, periodic=False)[1:-1]
+    window = ramp[:, None] * ramp
+    for begin in range(0, len(rows), 32):
+        part = rows[begin : begin + 32]
+        item = gather(ground, part, part.new_ones(len(part)).float(), None, generator)
+        if not history:
+            earlier = item.earlier.without(torch.ones_like(item.earlier.ago, dtype=torch.bool))
+            item = type(item)(**{**item.__dict__, "earlier": earlier})
+        with autocast(device):
+            condition = model.condition(item.past, item.tone, item.earlier)
+            chances, looks, seens = [], [], []
+            for _ in range(_MEMBERS):
+                noise, regional = noise_of(
+                    len(part), _CELLS, int(model.config.regional_noise), generator
+                )
+                regional[:] = regional[:1]
+                answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
+                chances.append(torch.sigmoid(answer.change))
+                looks.append(answer.look)
+                seens.append(answer.seen)
+        present = F.avg_pool2d(item.past, FACTOR)
+        fields = torch.cat([torch.stack(chances).mean(dim=0), *looks, *seens], dim=1).cpu()
+        facts = torch.cat(
+            [item.change, item.labelled, item.seen, present, item.future], dim=1
+        ).cpu()
+        for k, (_, _, _, _, top, left) in enumerate(part.tolist()):
+            at = (slice(None), slice(top, top + _CELLS), slice(left, left + _CELLS))
+            sums[: 1 + 6 * _MEMBERS][at] += fields[k] * window
+            sums[-1:][at] += window
+            once[at] = facts[k]
+    blended = sums[:-1] / sums[-1:].clamp_min(1e-6)
+    chance = blended[0]
+    looks_of = blended[1 : 1 + 3 * _MEMBERS].view(_MEMBERS, 3, height, width)
+    seen_of = blended[1 + 3 * _MEMBERS :].view(_MEMBERS, 3, height, width)
+    change, labelled, seen = once[0], once[1] > 0, once[2] > 0
+    difference = once[6:9] - once[3:6]
+    draw = torch.rand((_MEMBERS, 1, height, width), generator=torch.Generator().manual_seed(0))
+    observed = torch.where(draw < chance, looks_of, 0.0) + seen_of
+    crps = _mean_crps(observed, difference, seen)
+    event = (change > 0.5)[labelled].numpy()
+    told = chance[labelled].numpy()
+    rate = float(event.mean()) if len(event) else np.nan
+    changed = labelled & seen & (change > 0.5)
+    return PlaceScore(
+        auc=_auc(event, told),
+        area=float(told.mean() / rate) if rate > 0 else np.nan,
+        brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if rate > 0 else np.nan,
+        observed=1 - crps / _dressed(difference[:, seen]),
+        look=(
+            1
+            - _mean_crps(looks_of, difference, changed) / float(difference[:, changed].abs().mean())
+            if int(changed.sum()) > 10
+            else np.nan
+        ),
+    )
+
+
+def _mean_crps(members: Tensor, truth: Tensor, where: Tensor) -> float:
+    return float(fair_crps(members[:, :, where], truth[:, where]).mean())
+
+
+def _auc(event: np.ndarray, told: np.ndarray) -> float:
+    """Area under the ROC curve by ranks (Hanley and McNeil 1982)."""
+    ones, zeros = int(event.sum()), int((~event).sum())
+    if min(ones, zeros) < 5:
+        return np.nan
+    return float((rankdata(told)[event].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+
+
+def _dressed(difference: Tensor) -> float:
+    """CRPS of Laplace noise around no difference, with the best scale for these very values."""
+    scales = (np.geomspace(0.3, 60, 60) / 255).tolist()
+    return min(
+        float((b * (difference.abs() / b + torch.exp(-difference.abs() / b) - 0.75)).mean())
+        for b in scales
+    )

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ground_cases import made_place
+
+from forecast.network.unet import ChangeUNet
+from forecast.training.change_loop import ChangeTraining, train_change
+from forecast.training.draws import Catalogue, Drawing, Item, gather
+from forecast.training.ground import Ground
+from forecast.training.hurdle_loss import hurdle_loss
+from forecast.training.place_scores import Case, _auc, score_place
+from preprocessing.cells import cell_means
+
+CPU = torch.device("cpu")
+
+
+def _seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _items(rows: list[list[int]], drawing: Drawing | None, seed: int = 0) -> Item:
+    ground = Ground.of([made_place(seed=1), made_place("there", dates=4, width=200)])
+    table = torch.tensor(rows)
+    return gather(ground, table, torch.ones(len(table)), drawing, _seeded(seed))
+
+
+def test_items_show_the_place_the_dates_and_the_window() -> None:
+    here, there = made_place(seed=1), made_place("there", dates=4, width=200)
+    number = list(here.labels).index((1, 3))
+    item = _items([[0, 1, 3, number, 4, 2], [1, 2, 3, -1, 0, 18]], None)
+    assert torch.equal(
+        (item.past[0] * 255).round().byte(), torch.from_numpy(here.images[1, :, 16:144, 8:136])
+    )
+    cells = torch.from_numpy(cell_means(there.images[3])[:, :32, 18:50]).round() / 255
+    assert torch.allclose(item.future[1], cells, atol=1e-6)
+    label = torch.from_numpy(here.labels[1, 3][4:36, 2:34].astype(np.float32)) / 254
+    assert torch.equal(item.change[0, 0], label)
+    assert item.labelled[0].all()
+    assert not item.labelled[1].any()
+    assert item.years.tolist() == [4.0, 2.0]
+    assert item.earlier.ago[0, item.earlier.ago[0] > 0].tolist() == [2.0]
+    assert sorted(item.earlier.ago[1, item.earlier.ago[1] > 0].tolist()) == [2.0, 4.0]
+
+
+def test_earlier_dates_come_in_the_colours_of_the_start() -> None:
+    here = made_place(seed=1)
+    item = _items([[0, 1, 3, -1, 0, 0]], None)
+    seen = torch.from_numpy(cell_means(here.images[0])[:, :32, :32]).round() / 255
+    at = int(item.earlier.ago[0].argmax())
+    assert torch.allclose(item.earlier.cells[0, at], 0.5 * seen + 0.1, atol=1e-5)
+
+
+def test_nothing_later_than_the_start_is_told() -> None:
+    rows = [[0, 2, 3, -1, 3, 1]] * 4
+    places = [made_place(seed=1)]
+    ground = Ground.of(places)
+    places[0].images[3:] = np.random.default_rng(0).integers(0, 256, places[0].images[3:].shape)
+    other = Ground.of(places)
+    items = [
+        gather(g, torch.tensor(rows), torch.ones(4), Drawing(alone=0.0), _seeded())
+        for g in (ground, other)
+    ]
+    model = ChangeUNet(block_out_channels=(32, 32))
+    told = [model.condition(item.past, item.tone, item.earlier) for item in items]
+    assert torch.equal(told[0], told[1])
+    assert not torch.equal(items[0].future, items[1].future)
+
+
+def test_drawing_more_change_does_not_change_what_is_expected() -> None:
+    places = [made_place(seed=1), made_place("there", dates=4, width=200)]
+    ground = Ground.of(places)
+    plain = Catalogue.of(places, ground, weights={}, boost=0.0)
+    boosted = Catalogue.of(places, ground, weights={}, boost=30.0)
+    assert np.allclose(boosted.share * boosted.weight, plain.share)
+    assert boosted.share.max() > 2 * plain.share.max()
+    assert plain.share.sum() == pytest.approx(1)
+
+
+def test_turned_items_keep_their_parts_together() -> None:
+    item = _items([[0, 1, 3, 1, 4, 2]] * 16, Drawing(mixing=0.0), seed=3)
+    low = torch.nn.functional.avg_pool2d(item.past, 4)
+    # Ground that stays differs by noise of 5 grey levels alone, whatever was turned or permuted.
+    stayed = (item.change == 0).expand_as(low)
+    spread = (item.future - low)[stayed].abs().mean()
+    assert spread < 6 / 255
+    assert (item.future - low)[(item.change > 0.5).expand_as(low)].abs().mean() > 30 / 255
+
+
+def test_loss_of_unlabelled_items_is_of_observations_alone() -> None:
+    model = ChangeUNet(block_out_channels=(32, 32))
+    item = _items([[0, 0, 1, -1, 0, 0], [1, 0, 1, -1, 0, 0]], None)
+    loss = hurdle_loss(model, item, _seeded())
+    assert float(loss.change.detach()) == 0
+    assert float(loss.look.detach()) == 0
+    assert float(loss.seen.detach()) > 0
+    loss.total.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_auc_by_counting_pairs() -> None:
+    rng = np.random.default_rng(0)
+    event, told = rng.random(60) < 0.3, rng.integers(0, 9, 60).astype(float)
+    higher = [float(a > b) + 0.5 * float(a == b) for a in told[event] for b in told[~event]]
+    assert _auc(event, told) == pytest.approx(np.mean(higher))
+
+
+def test_training_continues_where_it_stopped(tmp_path: Path) -> None:
+    places = [made_place(seed=1), made_place("val", seed=2)]
+    ground = Ground.of(places)
+    catalogue = Catalogue.of(places[:1], ground, weights={})
+    first = len(places[0].labels)
+    cases = [Case("val", 1, 1, 3, first + list(places[1].labels).index((1, 3)))]
+    plain = ChangeTraining(
+        block_out_channels=(32, 32), steps=4, batch_size=4, validate_every=2, warmup_steps=1
+    )
+    whole = train_change(ground, catalogue, cases, plain, tmp_path / "whole", device=CPU)
+    half = tmp_path / "half"
+    with pytest.raises(KeyboardInterrupt):
+        _stopped(ground, catalogue, cases, plain, half)
+    again = train_change(ground, catalogue, cases, plain, half, device=CPU)
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    loaded = ChangeUNet.from_pretrained(half / "step_4")
+    score = score_place(loaded, ground, cases[0], history=True)
+    assert 0 <= score.auc <= 1
+    assert score.observed < 1
+
+
+def _stopped(
+    ground: Ground,
+    catalogue: Catalogue,
+    cases: list[Case],
+    config: ChangeTraining,
+    out: Path,
+) -> None:
+    """Stop in the third step, after the checkpoint of the second."""
+    import forecast.training.change_loop as loop
+
+    calls = 0
+    real = loop.hurdle_loss
+
+    def counted(*args: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return real(*args)  # type: ignore[arg-type]
+
+    loop.hurdle_loss = counted  # type: ignore[assignment]
+    try:
+        train_change(ground, catalogue, cases, config, out, device=CPU)
+    finally:
+        loop.hurdle_loss = real
