@@ -139,13 +139,14 @@ def train_change(
             ema.store(model.parameters())
             ema.copy_to(model.parameters())
             model.eval()
-            scores = {
-                f"{case.name}{' with history' * history}": asdict(
-                    score_place(model, ground, case, history=history)
-                )
-                for case in cases
-                for history in (False, True)
-            }
+            with torch.compiler.set_stance("force_eager"):  # Batches of other sizes: do not compile.
+                scores = {
+                    f"{case.name}{' with history' * history}": asdict(
+                        score_place(model, ground, case, history=history)
+                    )
+                    for case in cases
+                    for history in (False, True)
+                }
             _export(model, out / f"step_{done}")
             model.train()
             ema.restore(model.parameters())
