@@ -13,12 +13,13 @@ def made_place(
     rng = np.random.default_rng(seed)
     base = rng.integers(40, 200, (3, height // 8, width // 8)).repeat(8, 1).repeat(8, 2)
     images = np.stack([base + rng.integers(-5, 6, base.shape) for _ in range(dates)])
-    images[dates // 2 :, :, 40:80, 40:80] = 230
+    built = dates // 2 + 1
+    images[built:, :, 40:80, 40:80] = 230
     labels = {}
     for i in range(1, dates - 1):
         for j in range(i + 1, dates):
             label = np.zeros((height // 4, width // 4), np.uint8)
-            if i < dates // 2 <= j:
+            if i < built <= j:
                 label[10:20, 10:20] = 254
             label[-2:] = UNKNOWN
             labels[i, j] = label

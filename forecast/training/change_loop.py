@@ -24,7 +24,7 @@ from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
 from preprocessing.precision import autocast
 
-__all__ = ["ChangeTraining", "train_change"]
+__all__ = ["ChangeTraining", "known_mean", "train_change"]
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ def train_change(
     out: Path,
     *,
     device: torch.device,
+    minutes: float | None = None,
 ) -> ChangeUNet:
     """Train a network; each validation writes `step_{n}/` and a line of `journal.jsonl`.
 
@@ -88,6 +89,7 @@ def train_change(
         config: The run. A checkpoint in `out` is continued.
         out: Folder, made if missing.
         device: Where to.
+        minutes: Stop after so much time, if the steps are not done by then.
 
     Returns:
         The network with the averaged weights of the last step.
@@ -117,12 +119,14 @@ def train_change(
     if config.compiled:
         model.unet.compile()
     began, sums = time.monotonic(), torch.zeros(3, device=device)
+    since = begin
     for step in range(begin, config.steps):
+        spent = 0.0 if minutes is None else (time.monotonic() - began) / (60 * minutes)
         generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + step)
         drawn = torch.rand(config.batch_size, generator=generator, device=device).double()
         index = torch.searchsorted(share, drawn * share[-1]).clamp_max(len(rows) - 1)
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, config)
+            group["lr"] = config.learning_rate * _schedule(step, config, spent)
         item = gather(ground, rows[index], weight[index], config.drawing, generator)
         with autocast(device):
             loss = hurdle_loss(model, item, generator)
@@ -133,13 +137,16 @@ def train_change(
         ema.step(model.parameters())
         sums += torch.stack([loss.change, loss.look, loss.seen]).detach()
         done = step + 1
-        if done % config.validate_every == 0 or done == config.steps:
-            losses = (sums / (done % config.validate_every or config.validate_every)).tolist()
+        last = done == config.steps or spent >= 1
+        if done % config.validate_every == 0 or last:
+            losses = (sums / (done - since)).tolist()
             sums.zero_()
+            since = done
             ema.store(model.parameters())
             ema.copy_to(model.parameters())
             model.eval()
-            with torch.compiler.set_stance("force_eager"):  # Batches of other sizes: do not compile.
+            # Batches of other sizes are not worth compiling.
+            with torch.compiler.set_stance("force_eager"):
                 scores = {
                     f"{case.name}{' with history' * history}": asdict(
                         score_place(model, ground, case, history=history)
@@ -162,9 +169,17 @@ def train_change(
                 file.write(json.dumps(entry) + "\n")
             _log.info("%s", summary_line(entry))
             _save(out / "checkpoint.pt", model, ema, optimizer, done)
+        if last:
+            break
     ema.copy_to(model.parameters())
     model.eval()
     return model
+
+
+def known_mean(values: Sequence[float | None]) -> float | None:
+    """Mean of the values that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def summary_line(entry: dict[str, Any]) -> str:
@@ -174,18 +189,20 @@ def summary_line(entry: dict[str, Any]) -> str:
     for wanted in (False, True):
         chosen = [v for k, v in entry["scores"].items() if k.endswith(" with history") == wanted]
         means = {
-            key: float(np.nanmean([score[key] for score in chosen] or [np.nan]))
+            key: known_mean([score[key] for score in chosen])
             for key in ("auc", "area", "brier", "observed", "look")
         }
-        told = " ".join(f"{key} {value:.3f}" for key, value in means.items())
+        told = " ".join(f"{key} {v:.3f}" for key, v in means.items() if v is not None)
         parts.append(f"[{'history' if wanted else 'alone'}: {told}]")
     return " ".join(parts)
 
 
-def _schedule(step: int, config: ChangeTraining) -> float:
+def _schedule(step: int, config: ChangeTraining, spent: float) -> float:
+    """Linear warm-up, then a cosine, by steps or by the share of the time that is spent."""
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     through = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    through = min(1.0, max(through, spent))
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * through))
 
 

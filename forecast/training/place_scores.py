@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn import functional as F
@@ -38,7 +39,7 @@ class Case:
 
 @dataclass(frozen=True)
 class PlaceScore:
-    """Of one case; not a number where it cannot be known.
+    """Of one case; None where it cannot be known.
 
     Attributes:
         auc: Of the probability of change.
@@ -50,11 +51,11 @@ class PlaceScore:
             change there.
     """
 
-    auc: float
-    area: float
-    brier: float
+    auc: float | None
+    area: float | None
+    brier: float | None
     observed: float
-    look: float
+    look: float | None
 
 
 @torch.no_grad()
@@ -113,19 +114,19 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
     crps = _mean_crps(observed, difference, seen)
     event = (change > 0.5)[labelled].numpy()
     told = chance[labelled].numpy()
-    rate = float(event.mean()) if len(event) else np.nan
+    rate = float(event.mean()) if len(event) else 0.0
     changed = labelled & seen & (change > 0.5)
+    known = rate > 0
+    look = None
+    if int(changed.sum()) > 10:
+        size = float(difference[:, changed].abs().mean())
+        look = 1 - _mean_crps(looks_of, difference, changed) / size
     return PlaceScore(
         auc=_auc(event, told),
-        area=float(told.mean() / rate) if rate > 0 else np.nan,
-        brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if rate > 0 else np.nan,
+        area=float(told.mean() / rate) if known else None,
+        brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
         observed=1 - crps / _dressed(difference[:, seen]),
-        look=(
-            1
-            - _mean_crps(looks_of, difference, changed) / float(difference[:, changed].abs().mean())
-            if int(changed.sum()) > 10
-            else np.nan
-        ),
+        look=look,
     )
 
 
@@ -133,11 +134,11 @@ def _mean_crps(members: Tensor, truth: Tensor, where: Tensor) -> float:
     return float(fair_crps(members[:, :, where], truth[:, where]).mean())
 
 
-def _auc(event: np.ndarray, told: np.ndarray) -> float:
-    """Area under the ROC curve by ranks (Hanley and McNeil 1982)."""
+def _auc(event: NDArray[np.bool_], told: NDArray[np.float64]) -> float | None:
+    """Area under the ROC curve by ranks (Hanley and McNeil 1982); None below five of a kind."""
     ones, zeros = int(event.sum()), int((~event).sum())
     if min(ones, zeros) < 5:
-        return np.nan
+        return None
     return float((rankdata(told)[event].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 

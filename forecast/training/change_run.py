@@ -1,0 +1,150 @@
+"""From a file of training places to a model folder; needs neither GDAL nor Zarr.
+
+python -m forecast.training.change_run places.npz --out MODEL [--config RECIPE] [--minutes M]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from forecast.training.change_loop import ChangeTraining, known_mean, train_change
+from forecast.training.draws import Catalogue
+from forecast.training.ground import Ground, GroundPlace
+from forecast.training.place_scores import Case
+from forecast.training.portable import load_places
+from preprocessing.config import load_recipe
+
+__all__ = ["cases_of", "read_change_recipe", "run_training"]
+
+_RECIPES = Path(__file__).parent.parent / "recipes" / "change"
+_STARTS, _HORIZONS = (0.4, 0.65), (3.0, 7.0)
+_MOST_CELLS = 20_000
+
+
+def read_change_recipe(name: str | Path) -> ChangeTraining:
+    """Read a recipe: a TOML file, or the name of one that ships.
+
+    Raises:
+        MissingFileError: Neither.
+        ConfigError: See `load_recipe`.
+    """
+    return load_recipe(ChangeTraining, name, _RECIPES)
+
+
+def run_training(
+    places: Path,
+    out: Path,
+    config: ChangeTraining,
+    *,
+    minutes: float | None = None,
+    device: torch.device | None = None,
+) -> Path:
+    """Train and keep the weights of the validation that was best.
+
+    Args:
+        places: From `save_places`.
+        out: Model folder. Checkpoints, journal and the weights of every validation lie in
+            `out/training`; a run that was stopped goes on from there.
+        config: The run.
+        minutes: Stop after so much time, with the learning rate brought down by then.
+        device: Default: the GPU where there is one.
+
+    Returns:
+        `out`.
+    """
+    train, val = load_places(places)
+    ground = Ground.of([*train, *val])
+    catalogue = Catalogue.of(
+        train,
+        ground,
+        weights=dict(config.dataset_weights),
+        longest=config.longest_years,
+        boost=config.drawing.boost,
+    )
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    work = out / "training"
+    train_change(
+        ground,
+        catalogue,
+        cases_of(train, val),
+        config,
+        work,
+        device=device or torch.device(found),
+        minutes=minutes,
+    )
+    best = _best(work / "journal.jsonl")
+    for file in (work / f"step_{best}").iterdir():
+        shutil.copyfile(file, out / f".{file.name}.part")
+        os.replace(out / f".{file.name}.part", out / file.name)
+    facts = {
+        "step": best,
+        "config": asdict(config),
+        "places": sorted({(place.dataset, place.name) for place in train}),
+    }
+    (out / "training.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return out
+
+
+def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[Case]:
+    """What is scored while training: some starts and horizons of each place of moderate size."""
+    number = sum(len(place.labels) for place in train)
+    cases = []
+    for index, place in enumerate(val, start=len(train)):
+        pairs = {pair: number + n for n, pair in enumerate(place.labels)}
+        number += len(pairs)
+        dates, height, width = place.valid.shape
+        if height * width > _MOST_CELLS * 16 or dates < 2:
+            continue
+        if not pairs:
+            pairs = {(0, dates - 1): -1}
+        chosen = set()
+        for share in _STARTS:
+            start = min((i for i, _ in pairs), key=lambda i: abs(i - share * dates))
+            for years in _HORIZONS:
+                ends = [j for i, j in pairs if i == start]
+                ahead = place.years[ends] - place.years[start]
+                chosen.add((start, ends[int(np.abs(ahead - years).argmin())]))
+        for i, j in sorted(chosen):
+            ahead = place.years[j] - place.years[i]
+            name = f"{place.name} {place.years[i]:.0f}+{ahead:.0f}"
+            cases.append(Case(name, index, i, j, pairs[i, j]))
+    return cases
+
+
+def _best(journal: Path) -> int:
+    """The step with the best mean of the AUC of change and the skill of observations."""
+    merits: dict[int, float] = {}
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        scores = entry["scores"].values()
+        merits[entry["step"]] = sum(
+            known_mean([score[key] for score in scores]) or 0.0 for key in ("auc", "observed")
+        )
+    return max(merits, key=lambda step: merits[step])
+
+
+def main() -> None:
+    """The command of the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("places", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--config", default="base")
+    parser.add_argument("--minutes", type=float)
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config = read_change_recipe(chosen.config)
+    run_training(chosen.places, chosen.out, config, minutes=chosen.minutes)
+
+
+if __name__ == "__main__":
+    main()
