@@ -1,0 +1,132 @@
+"""Train the classifier of lasting change on simulated worlds and score it on worlds apart.
+
+    python benchmarks/lasting_change.py --out preprocessing/lasting_change/weights
+
+Seeds, landscapes, palettes and dates of training, calibration and scores are apart: see
+`docs/lasting-change.md`, whose tables this prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from preprocessing.lasting_change.classifier import ChangeClassifier
+from preprocessing.lasting_change.examples import Example, KnownSeries, draw_example
+from preprocessing.lasting_change.learning import (
+    Fitting,
+    calibrate_classifier,
+    logits_of,
+    train_classifier,
+)
+from preprocessing.lasting_change.looks import Palette
+from preprocessing.lasting_change.scoring import average_precision, reliability
+from preprocessing.simulator.config import Landscape, WorldConfig
+from preprocessing.simulator.world import simulate_world
+
+YEARS = 20
+GROUND_M = (5.0, 10.0, 10.0, 20.0, 30.0, 40.0)
+
+
+def world(seed: int, size: int, seasons: tuple[float, ...], cache: Path | None) -> KnownSeries:
+    """A world drawn from a seed, kept in `cache` if there is one."""
+    path = cache / f"{seed}_{size}.npz" if cache else None
+    if path is not None and path.exists():
+        with np.load(path) as stored:
+            return KnownSeries(stored["years"], stored["images"], stored["valid"], stored["covers"])
+    rng = np.random.default_rng(seed)
+    config = WorldConfig(
+        height=size,
+        width=size,
+        years=YEARS,
+        seed=seed,
+        gsd_m=float(rng.choice(GROUND_M)),
+        landscape=cast(Landscape, rng.choice(get_args(Landscape))),
+        seasons=float(rng.choice(seasons)),
+        clouds=bool(rng.random() < 0.5),
+    )
+    made = simulate_world(config)
+    series = KnownSeries(
+        np.arange(float(YEARS)),
+        np.stack([raster.encoding.encode(raster.data) for raster in made.rasters]),
+        np.stack([raster.valid for raster in made.rasters]),
+        np.stack(made.covers),
+    )
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **vars(series))
+    return series
+
+
+def examples(
+    seeds: range, each: int, arguments: argparse.Namespace, palettes: tuple[Palette, ...]
+) -> Iterator[Example]:
+    """Pairs of dates of worlds; the palettes in turn."""
+    for seed in seeds:
+        seasons = (0.3, 0.7, 1.0, 1.0) if seed < 5000 else (1.0,)
+        series = world(seed, arguments.size, seasons, arguments.cache)
+        rng = np.random.default_rng((seed, 1))
+        for number in range(each):
+            yield draw_example(series, rng, palettes[number % len(palettes)])
+
+
+def joined(
+    network: ChangeClassifier, found: list[Example]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """Logits, truth and the rule's difference of all known cells."""
+    return (
+        np.concatenate([logits_of(network, example) for example in found]),
+        np.concatenate([example.changed[example.known] for example in found]),
+        np.concatenate([example.difference[example.known] for example in found]),
+    )
+
+
+def report(name: str, network: ChangeClassifier, found: list[Example]) -> None:
+    """Print scores of a set of examples."""
+    logits, changed, difference = joined(network, found)
+    probability = network.calibrated(logits)
+    rule = average_precision(changed, difference)
+    brier = float(((probability - changed) ** 2).mean())
+    null = float(changed.mean() * (1 - changed.mean()))
+    print(
+        f"{name}: {len(found)} pairs, {changed.mean():.4f} changed, {probability.mean():.4f} "
+        f"expected; average precision {average_precision(changed, probability):.3f} "
+        f"(rule {rule:.3f}), Brier skill {1 - brier / null:.3f}"
+    )
+    for row in reliability(changed, probability):
+        print(f"  expected {row.expected:.3f}  changed {row.changed:.3f}  cells {row.cells}")
+
+
+def main() -> None:
+    """Train, calibrate, save, score."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    parser.add_argument("--cache", type=Path, help="folder that keeps simulated worlds")
+    parser.add_argument("--worlds", type=int, default=64, help="worlds of training")
+    parser.add_argument("--apart", type=int, default=12, help="worlds of calibration, of scores")
+    parser.add_argument("--pairs", type=int, default=6, help="pairs of dates of each world")
+    parser.add_argument("--size", type=int, default=256, help="pixels along a world")
+    parser.add_argument("--passes", type=int, default=16)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    seen = range(1000, 1000 + arguments.worlds)
+    tuned, scored = (range(s, s + arguments.apart) for s in (5000, 9000))
+    learnt = list(examples(seen, arguments.pairs, arguments, ("mixed",)))
+    network = train_classifier(learnt, Fitting(passes=arguments.passes))
+    apart = list(examples(tuned, arguments.pairs, arguments, ("mixed", "own", "curved")))
+    logits, changed, _ = joined(network, apart)
+    calibrate_classifier(network, logits, changed)
+    network.save_pretrained(arguments.out)
+    for palette in get_args(Palette):
+        found = list(examples(scored, arguments.pairs, arguments, (palette,)))
+        report(f"worlds apart, palette {palette}", network, found)
+
+
+if __name__ == "__main__":
+    main()
