@@ -11,6 +11,7 @@ from app.comparison import ComparisonRequest
 from app.comparison import compare as compare_methods
 from app.evaluation import evaluate
 from app.forecasting import forecast_region
+from app.lift_training import pack_pairs, train_lift
 from app.outputs import Progress
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
@@ -35,6 +36,7 @@ __all__ = [
     "evaluate",
     "fetch_imagery",
     "forecast_region",
+    "pack_pairs",
     "prepare",
     "prepare_series",
     "train_features",
@@ -195,30 +197,6 @@ def train_sr(
     recipe = read_recipe(config or DEFAULT_RECIPE)
     tick = None if progress is None else partial(progress, "training")
     train(stores, out, recipe, resume=resume, init=init, progress=tick)
-    return out
-
-
-def train_lift(
-    stores: Sequence[str | Path],
-    out: Path,
-    config: Path | None = None,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """Train the network that lifts forecasts, by a TOML recipe, into a model folder.
-
-    The recipe is a file or the name of one that ships: `guided16` (where None), `guided1`.
-    """
-    from sr.guided_pairs import read_pair_tiles
-    from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
-    from sr.guided_training import train_guided
-
-    recipe = read_guided_recipe(config or DEFAULT_GUIDED_RECIPE)
-    tiles = read_pair_tiles(stores, "train", complete=False)
-    held_out = read_pair_tiles(stores, "val", complete=True, most=recipe.validation_tiles)
-    tick = None if progress is None else partial(progress, "training")
-    train_guided(tiles, held_out, out, recipe, resume=resume, progress=tick)
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -15,9 +16,8 @@ from preprocessing.files import share_weights
 from sr.block_means import copied_where_same, keep_block_means, upsample_consistently
 from sr.rrdb import RRDB, initialise
 
-__all__ = ["SHIPPED_GUIDED", "GuidedRRDBNet", "load_guided", "save_guided"]
+__all__ = ["GuidedRRDBNet", "load_guided", "save_guided"]
 
-SHIPPED_GUIDED = Path(__file__).parent / "weights" / "guided16"
 _SCALE = 4
 _PHASES = _SCALE**2
 _SLOPE = 0.2
@@ -115,9 +115,7 @@ class GuidedRRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return answer
 
 
-def load_guided(
-    folder: str | Path = SHIPPED_GUIDED, *, device: torch.device | None = None
-) -> GuidedRRDBNet:
+def load_guided(folder: str | Path, *, device: torch.device | None = None) -> GuidedRRDBNet:
     """Load a guided network in float32 and evaluation mode.
 
     Args:
@@ -134,7 +132,7 @@ def load_guided(
     except (OSError, ValueError, RuntimeError) as err:
         raise ModelFolderError(
             f"expected the network that 'landcast train lift' writes in {folder}, got: "
-            f"{' '.join(str(err).split())[:200]}; train it again or reinstall landcast"
+            f"{' '.join(str(err).split())[:200]}; train it again"
         ) from err
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return network.to(device).eval()  # type: ignore[no-any-return]
@@ -146,5 +144,9 @@ def save_guided(network: GuidedRRDBNet, folder: Path) -> None:
     known = {name: value for name, value in network.config.items() if not name.startswith("_")}
     half = GuidedRRDBNet.from_config(known)
     half.load_state_dict(network.state_dict())
-    half.half().save_pretrained(folder)
-    share_weights(folder)
+    part = folder / ".part"
+    half.half().save_pretrained(part)
+    share_weights(part)
+    for file in part.iterdir():
+        os.replace(file, folder / file.name)
+    part.rmdir()

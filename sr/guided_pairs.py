@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pair_index import PairIndex
+from preprocessing.pair_index import PairIndex, choose_evenly
 from preprocessing.store_location import location_of
 
 __all__ = ["read_pair_tiles"]
@@ -28,7 +28,7 @@ def read_pair_tiles(
         split: `train`, `val` or `test`.
         complete: Leave out pairs with gaps. Else the gaps of either date take the earlier one:
             ground that does not change.
-        most: At most so many, evenly spread.
+        most: At most so many, as evenly over the datasets as they allow.
 
     Returns:
         `(n, 2, 3, side, side)` uint8: earlier and later date.
@@ -38,13 +38,13 @@ def read_pair_tiles(
     """
     index = PairIndex.of(stores, split, side_px=None)
     chosen = np.flatnonzero(index.complete()) if complete else np.arange(len(index))
-    if most is not None and len(chosen) > most:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, most).round().astype(int)]
     if len(chosen) == 0:
         raise PairStoreError(
             f"expected {split} pairs in {', '.join(map(location_of, stores))}, found none; "
             "prepare pairs of more places"
         )
+    if most is not None:
+        chosen = chosen[choose_evenly(index.dataset[chosen], most)]
     side = index.stores[0].side_px
     tiles = np.empty((len(chosen), 2, 3, side, side), np.uint8)
     for start in range(0, len(chosen), _BLOCK):

@@ -29,8 +29,8 @@ class GuidedTrainingConfig:
         crop_px: Side of an example at full resolution.
         batch_size: Examples a step.
         steps: Steps of both phases; the schedule ends with them.
-        minutes: Or the schedule ends after so much training time, if that comes first; 0 for no
-            limit. What is learnt then depends on the machine.
+        minutes: If not 0, the schedule ends after so much training time instead. What is learnt
+            then depends on the machine.
         gan_share: Share of the training that is the adversarial phase, 0 to leave it out.
         learning_rate: Peak of the pixel phase; warm-up, then cosine to a hundredth.
         gan_learning_rate: At the start of the adversarial phase, cosine to a tenth.
@@ -102,8 +102,7 @@ class GuidedTrainingConfig:
 
     def share_done(self, step: int, seconds: float) -> float:
         """How much of the training is over, 0..1, after `step` steps and `seconds`."""
-        by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
-        return min(1.0, max(step / self.steps, by_time))
+        return min(1.0, seconds / (60 * self.minutes) if self.minutes else step / self.steps)
 
     def learning_rate_at(self, share: float, since: int) -> float:
         """Learning rate at a share of the training, `since` steps after its phase began."""

@@ -184,8 +184,11 @@ class _Run:
         self.captured = True
         if not self.config.cuda_graphs:
             return
-        with torch.autocast("cuda", dtype=torch.bfloat16, cache_enabled=False):
-            torch.cuda.make_graphed_callables(self.network, seen)
+        try:
+            with torch.autocast("cuda", dtype=torch.bfloat16, cache_enabled=False):
+                torch.cuda.make_graphed_callables(self.network, seen)
+        except RuntimeError as err:
+            _logger.warning("no CUDA graphs, passes start one kernel at a time: %s", err)
         self.optimizer.zero_grad(set_to_none=True)
 
     def _adversarial_step(

@@ -13,13 +13,19 @@ from torch.nn import functional
 from training_cases import make_store
 
 from app.cli.entry import run
-from preprocessing.errors import OutputExistsError, PairStoreError, RequestError
+from preprocessing.errors import (
+    MissingFileError,
+    OutputExistsError,
+    PairStoreError,
+    RequestError,
+)
 from sr.degradations import area_downsample
 from sr.guided import load_guided
 from sr.guided_pairs import read_pair_tiles
 from sr.guided_recipe import GuidedTrainingConfig, read_guided_recipe
 from sr.guided_samples import Mixture, draw_examples
 from sr.guided_training import train_guided
+from sr.packed_tiles import pack_tiles, unpack_tiles
 
 TINY = GuidedTrainingConfig(
     num_blocks=1,
@@ -166,8 +172,8 @@ def test_it_learns_that_detail_of_changed_ground_is_gone(tmp_path: Path) -> None
 def test_time_ends_the_schedule_as_steps_do() -> None:
     recipe = dataclasses.replace(TINY, minutes=2.0)
     assert recipe.share_done(0, 60.0) == 0.5
-    assert recipe.share_done(6, 0.0) == 0.75
-    assert recipe.share_done(3, 500.0) == 1.0
+    assert recipe.share_done(1000, 500.0) == 1.0
+    assert TINY.share_done(6, 500.0) == 0.75
     rates = [recipe.learning_rate_at(share, 100) for share in (0.0, 0.25, 0.499, 0.5, 0.999)]
     assert rates[0] == pytest.approx(recipe.learning_rate)
     assert rates[0] > rates[1] > rates[2]
@@ -202,3 +208,33 @@ def test_command_trains_a_model_folder(tmp_path: Path) -> None:
     arguments = ["train", "lift", str(store), "--config", str(recipe), "--out", str(out)]
     assert run(arguments) == 0
     assert load_guided(out).config.num_features == 8
+
+    packed = tmp_path / "tiles.npz"
+    assert run(["train", "pack", str(store), "--out", str(packed), "--pairs", "4"]) == 0
+    assert run(["train", "pack", str(store), "--out", str(packed)]) == 2
+    timed = ["train", "lift", str(packed), "--config", str(recipe), "--minutes", "0.05"]
+    assert run([*timed, "--out", str(tmp_path / "timed")]) == 0
+    assert load_guided(tmp_path / "timed").config.num_features == 8
+
+
+def test_packed_tiles_are_nearly_the_same_and_others_refused(tmp_path: Path) -> None:
+    tiles, held_out = (
+        functional.interpolate(
+            _tiles(n)[..., ::8, ::8].flatten(1, 2).float(), size=128, mode="bilinear"
+        )
+        .unflatten(1, (2, 3))
+        .byte()
+        for n in (3, 2)
+    )
+    pack_tiles(tmp_path / "tiles.npz", tiles, held_out)
+    read = unpack_tiles(tmp_path / "tiles.npz")
+    for found, true in zip(read, (tiles, held_out), strict=True):
+        assert found.dtype == torch.uint8
+        assert found.shape == true.shape
+        assert (found.float() - true.float()).abs().mean() < 2
+    assert (tmp_path / "tiles.npz").stat().st_size < tiles.numel() / 4
+    (tmp_path / "other.npz").write_bytes(b"nothing")
+    with pytest.raises(PairStoreError, match="pack"):
+        unpack_tiles(tmp_path / "other.npz")
+    with pytest.raises(MissingFileError):
+        unpack_tiles(tmp_path / "none.npz")

@@ -56,8 +56,8 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
         "forecast.training.change_run",
         "sr.training",
         "sr.lift",
-        "sr.guided_training",
         "sr.guided_lift",
+        "app.lift_training",
     ],
 )
 def test_training_needs_no_gdal(module: str) -> None:

@@ -8,8 +8,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from sr.guided import GuidedRRDBNet, save_guided
 from tests.training_cases import make_store
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -43,3 +45,20 @@ def test_speed_is_told_as_ratios(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "| landcast | 1.00 |" in said
     assert "at least 0.65 of the peak" in said
+
+
+def test_lift_is_scored_beside_simpler_ways(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = make_store(tmp_path / "pairs.zarr")
+    torch.manual_seed(0)
+    network = GuidedRRDBNet(num_blocks=1, num_features=8, growth_channels=4, head_features=16)
+    for folder in (tmp_path / "model", tmp_path / "model" / "psnr"):
+        save_guided(network, folder)
+    arguments = [str(store), "--model", str(tmp_path / "model"), "--alpha", "0.5"]
+    load("lift").main([*arguments, "--pairs", "2", "--states", "1", "--repeats", "1"])
+    printed = capsys.readouterr().out
+    assert "toy, 2 whole pairs" in printed
+    assert "toy, 2 states" in printed
+    for method in ("guided lift", "plain network", "carried detail", "bicubic"):
+        assert f"| {method} |" in printed

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Resume
+from app.cli.options import Overwrite, Resume
 
 __all__ = ["train"]
 
@@ -82,13 +82,38 @@ def sr(
 
 
 @train.command(name="lift")
-def lift(stores: _Stores, out: _Model, config: _Config = None, resume: Resume = False) -> None:
+def lift(
+    stores: Annotated[
+        list[str], typer.Argument(metavar="PAIRS", help="Pair stores, or one file of packed pairs.")
+    ],
+    out: _Model,
+    config: _Config = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.05, help="End the schedule after so long."),
+    ] = None,
+    resume: Resume = False,
+) -> None:
     """Train the network that lifts forecasts to full resolution, guided by the picture of today."""
-    from app.workflows import train_lift
+    from app.lift_training import train_lift  # Without what `app.workflows` needs for rasters.
 
     with progress_bars() as progress:
-        train_lift(stores, out, config, resume=resume, progress=progress)
+        train_lift(stores, out, config, minutes=minutes, resume=resume, progress=progress)
     typer.echo(str(out))
+
+
+@train.command(name="pack")
+def pack(
+    stores: _Stores,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.npz", help="File to write.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="At most so many.")] = 3000,
+    overwrite: Overwrite = False,
+) -> None:
+    """Pack pairs for `train lift` into one small file, to train on another machine."""
+    from app.workflows import pack_pairs
+
+    learnt, held_out = pack_pairs(stores, out, pairs=pairs, overwrite=overwrite)
+    typer.echo(f"{learnt} pairs to learn from, {held_out} to validate on\n{out}")
 
 
 @train.command(name="features")
