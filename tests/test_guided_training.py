@@ -238,3 +238,15 @@ def test_packed_tiles_are_nearly_the_same_and_others_refused(tmp_path: Path) -> 
         unpack_tiles(tmp_path / "other.npz")
     with pytest.raises(MissingFileError):
         unpack_tiles(tmp_path / "none.npz")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_passes_learn_what_single_kernels_learn(tmp_path: Path) -> None:
+    tiles, found = _tiles(), []
+    for graphs in (True, False):
+        recipe = dataclasses.replace(TINY, steps=6, gan_share=0.0, cuda_graphs=graphs)
+        out = tmp_path / str(graphs)
+        network = train_guided(tiles, tiles[:2], out, recipe, resume=False)
+        found.append(network.conv_last.weight.detach().cpu())
+    assert (found[0] - found[1]).abs().max() < 0.05 * found[1].abs().max()
