@@ -20,6 +20,26 @@ class Landscape(StrEnum):
 
     MIXED = "mixed"
     PRAIRIE = "prairie"
+    CITY = "city"
+    SUBURBS = "suburbs"
+    VILLAGES = "villages"
+    FRONTIER = "frontier"
+    MINING = "mining"
+    RESERVOIR = "reservoir"
+    IRRIGATION = "irrigation"
+    COAST = "coast"
+    RIVER = "river"
+    PLANTATION = "plantation"
+
+
+class Climate(StrEnum):
+    """Choices of `--climate`."""
+
+    TEMPERATE = "temperate"
+    DESERT = "desert"
+    MEDITERRANEAN = "mediterranean"
+    TROPICAL = "tropical"
+    NORTHERN = "northern"
 
 
 def simulate(
@@ -34,12 +54,30 @@ def simulate(
     width: Annotated[int, typer.Option("--width", min=128, max=8192, help="Pixels.")] = 512,
     height: Annotated[int, typer.Option("--height", min=128, max=8192, help="Pixels.")] = 512,
     gsd: Annotated[
-        float, typer.Option("--gsd", min=2.0, max=40.0, help="Metres per pixel.")
+        float, typer.Option("--gsd", min=2.0, max=200.0, help="Metres per pixel.")
     ] = 10.0,
     clouds: Annotated[bool, typer.Option("--clouds", help="Clouds with a mask.")] = False,
     landscape: Annotated[
-        Landscape, typer.Option("--landscape", help="Kind of region; the prairie has many ponds.")
+        Landscape, typer.Option("--landscape", help="Kind of region and of what happens there.")
     ] = Landscape.MIXED,
+    varied: Annotated[
+        bool,
+        typer.Option(
+            "--varied",
+            help="Draw landscape, climate, metres per pixel, growth, seasons, start and sensor of "
+            "each world from its seed.",
+        ),
+    ] = False,
+    climate: Annotated[
+        Climate, typer.Option("--climate", help="For all but mixed and prairie.")
+    ] = Climate.TEMPERATE,
+    false_colour: Annotated[
+        bool,
+        typer.Option("--false-colour", help="Short-wave infrared, near infrared, red as bands."),
+    ] = False,
+    interval: Annotated[
+        int, typer.Option("--interval", min=1, max=50, help="Years from scene to scene.")
+    ] = 1,
     seasons: Annotated[
         float,
         typer.Option(
@@ -53,28 +91,45 @@ def simulate(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a demo world: yearly scenes, true cover maps and a manifest for prepare."""
-    from preprocessing.errors import OutputExistsError
-    from preprocessing.simulator import WorldConfig, simulate_world, write_world, write_worlds
+    from preprocessing.errors import OutputExistsError, RequestError
+    from preprocessing.simulator import (
+        WorldConfig,
+        draw_config,
+        simulate_world,
+        write_world,
+        write_worlds,
+    )
 
     if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
         raise OutputExistsError(
             f"expected a new or empty folder for --out, {out} exists; choose another, or pass "
             "--overwrite"
         )
-    configs = [
-        WorldConfig(
-            height=height,
-            width=width,
-            years=years,
-            start_year=start_year,
-            seed=seed + index,
-            gsd_m=gsd,
-            clouds=clouds,
-            landscape=landscape.value,
-            seasons=seasons,
-        )
-        for index in range(worlds or 1)
-    ]
+    seeds = range(seed, seed + (worlds or 1))
+    size: dict[str, Any] = {"height": height, "width": width, "years": years, "interval": interval}
+    if varied:
+        named = (landscape, climate, false_colour, gsd, seasons, start_year)
+        if named != (Landscape.MIXED, Climate.TEMPERATE, False, 10.0, 0.0, 2012):
+            raise RequestError(
+                "expected --varied alone to draw --landscape, --climate, --false-colour, --gsd, "
+                "--seasons and --start-year; leave these out, or leave out --varied"
+            )
+        configs = [replace(draw_config(each, **size), clouds=clouds) for each in seeds]
+    else:
+        configs = [
+            WorldConfig(
+                **size,
+                start_year=start_year,
+                seed=each,
+                gsd_m=gsd,
+                clouds=clouds,
+                landscape=landscape.value,
+                seasons=seasons,
+                climate=climate.value,
+                false_colour=false_colour,
+            )
+            for each in seeds
+        ]
     with progress_bars() as progress:
         progress("simulating", 0, len(configs))
         if worlds is None:

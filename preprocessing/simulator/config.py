@@ -9,10 +9,32 @@ from typing import Literal, get_args
 from preprocessing.errors import RequestError
 from preprocessing.simulator.seeds import generator
 
-__all__ = ["Landscape", "Region", "WorldConfig"]
+__all__ = ["Climate", "Growth", "Landscape", "Region", "Sensor", "WorldConfig", "first_landscape"]
 
-Landscape = Literal["mixed", "prairie"]
+Landscape = Literal[
+    "mixed",
+    "prairie",
+    "city",
+    "suburbs",
+    "villages",
+    "frontier",
+    "mining",
+    "reservoir",
+    "irrigation",
+    "coast",
+    "river",
+    "plantation",
+]
+Climate = Literal["temperate", "desert", "mediterranean", "tropical", "northern"]
+Growth = Literal["steady", "rising", "slowing", "stopping", "waves"]
+Sensor = Literal["steady", "changing", "dithered"]
 _SMALLEST = 128
+_CHOICES = {"landscape": Landscape, "climate": Climate, "growth": Growth, "sensor": Sensor}
+
+
+def first_landscape(landscape: Landscape) -> bool:
+    """Whether a landscape is one of the first two, whose worlds stay as they were."""
+    return landscape in ("mixed", "prairie")
 
 
 @dataclass(frozen=True)
@@ -22,16 +44,25 @@ class WorldConfig:
     Attributes:
         height: Rows, at least 128.
         width: Columns, at least 128.
-        years: Number of yearly scenes, at least 1.
+        years: Years that pass, at least 1.
         start_year: Calendar year of the first scene.
         seed: Everything random derives from it; worlds of the same configuration are equal.
-        gsd_m: Metres per pixel, 2 to 40.
+        gsd_m: Metres per pixel, 2 to 200; to 40 for the first two landscapes.
         clouds: Whether clouds and their shadows cover part of the scenes.
         landscape: `mixed` farmland, forest and towns, or `prairie`: large fields and pastures on a
-            surveyed grid, many ponds, hardly a tree or a house.
+            surveyed grid, many ponds, hardly a tree or a house; the others are composed of
+            processes of their own (`processes/landscapes.py`).
         seasons: How far weather and the day of the year change the look of fields, grass and
             water from scene to scene: 0 for the same week of much the same year, 1 for the
             prairie.
+        interval: Years from scene to scene; the first is that of the first year.
+        climate: What grows and how it looks. This and what follows is for all but the first two
+            landscapes.
+        growth: Whether building, clearing and digging keep their pace, speed up, slow, stop, or
+            come in waves.
+        false_colour: Short-wave infrared, near infrared and red instead of red, green and blue.
+        sensor: `steady`; `changing`, with jumps of gain and colour between sensors and light that
+            differs by date; or `dithered`: changing, and delivered in a palette of few colours.
 
     Raises:
         RequestError: A value is out of range.
@@ -46,6 +77,11 @@ class WorldConfig:
     clouds: bool = False
     landscape: Landscape = "mixed"
     seasons: float = 0.0
+    interval: int = 1
+    climate: Climate = "temperate"
+    growth: Growth = "steady"
+    false_colour: bool = False
+    sensor: Sensor = "steady"
 
     def __post_init__(self) -> None:
         if self.height < _SMALLEST or self.width < _SMALLEST:
@@ -60,15 +96,29 @@ class WorldConfig:
             )
         if self.seed < 0:
             raise RequestError(f"demo world: expected a seed of 0 or more, got {self.seed}")
-        if not (math.isfinite(self.gsd_m) and 2.0 <= self.gsd_m <= 40.0):
-            raise RequestError(f"demo world: expected 2 to 40 m per pixel, got {self.gsd_m}")
-        if self.landscape not in get_args(Landscape):
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in get_args(choices):
+                raise RequestError(
+                    f"demo world: expected the {name} {', '.join(get_args(choices))}, "
+                    f"got {getattr(self, name)!r}"
+                )
+        most = 40.0 if first_landscape(self.landscape) else 200.0
+        if not (math.isfinite(self.gsd_m) and 2.0 <= self.gsd_m <= most):
             raise RequestError(
-                f"demo world: expected the landscape {' or '.join(get_args(Landscape))}, "
-                f"got {self.landscape!r}"
+                f"demo world: expected 2 to {most:.0f} m per pixel, got {self.gsd_m}"
             )
         if not 0 <= self.seasons <= 1:
             raise RequestError(f"demo world: expected seasons of 0 to 1, got {self.seasons}")
+        if self.interval < 1:
+            raise RequestError(
+                f"demo world: expected one year or more between scenes, got {self.interval}"
+            )
+        usual = (self.climate, self.growth, self.false_colour, self.sensor)
+        if first_landscape(self.landscape) and usual != ("temperate", "steady", False, "steady"):
+            raise RequestError(
+                f"demo world: the {self.landscape} landscape is temperate, in natural colours, of "
+                "steady growth and sensor; leave these as they are, or choose another landscape"
+            )
 
 
 @dataclass(frozen=True)

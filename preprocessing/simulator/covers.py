@@ -19,7 +19,11 @@ class Cover(IntEnum):
         GRASS: Pasture, meadow, overgrown river bars, reeds around ponds.
         BUILT_UP: Towns, with their streets and gardens.
         ROAD: Roads between towns, bridges included.
-        BARE: Sand bars, the dam and the dry rim and floor of the reservoir.
+        BARE: Sand bars, the dam and the dry rim and floor of the reservoir; desert, building
+            ground.
+        MINE: Pits, quarries and their dumps.
+        SOLAR: Fields of solar panels.
+        PLANTATION: Trees in rows, from planting to harvest.
     """
 
     WATER = 0
@@ -31,3 +35,6 @@ class Cover(IntEnum):
     BUILT_UP = 6
     ROAD = 7
     BARE = 8
+    MINE = 9
+    SOLAR = 10
+    PLANTATION = 11

@@ -15,7 +15,7 @@ from preprocessing.simulator.parcels import Parcels
 from preprocessing.simulator.seeds import generator
 from preprocessing.simulator.terrain import Terrain
 
-__all__ = ["CLEARCUT_YEARS", "CLOSED_YEARS", "Forest"]
+__all__ = ["CLEARCUT_YEARS", "CLOSED_YEARS", "Forest", "initial_forest"]
 
 CLEARCUT_YEARS = 2
 CLOSED_YEARS = 13
@@ -45,7 +45,7 @@ class Forest:
         self._parcels = parcels
         self._seed = seed
         rng = generator(seed, "forest")
-        trees = _initial(frame, region, terrain, parcels, blocked, rng)
+        trees = initial_forest(frame, region, terrain, parcels, blocked, rng)
         stand_age = rng.integers(_RIPE_YEARS, 110, parcels.count)
         self.age = np.where(trees, stand_age[parcels.label], -1).astype(np.int16)
         self._banks = _stream_trees(frame, terrain, rng) & ~blocked & ~trees
@@ -109,7 +109,7 @@ class Forest:
         return window, np.asarray((parts == here) & (here > 0))
 
 
-def _initial(
+def initial_forest(
     frame: Frame,
     region: Region,
     terrain: Terrain,
@@ -117,7 +117,10 @@ def _initial(
     blocked: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Steep, high and remote ground; half the edges follow parcels, half the ground."""
+    """Trees before anybody cuts: steep, high and remote ground.
+
+    Half of the edges follow parcels, half the ground.
+    """
     wish = fractal_noise(
         frame.shape, rng, slope=2.1, largest_px=frame.px(1800.0), smallest_px=frame.px(40.0)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -56,6 +56,14 @@ class Frame:
             math.ceil(config.height * config.gsd_m / cell_m) + 2 * _MARGIN,
             math.ceil(config.width * config.gsd_m / cell_m) + 2 * _MARGIN,
         )
+
+    def scaled(self, factor: float) -> Frame:
+        """The same pixels, every length `factor` times shorter.
+
+        Landforms look much alike at all scales: one laid out on the scaled frame is `factor`
+        times larger on this one.
+        """
+        return replace(self, fine_m=self.fine_m / factor, cell_m=self.cell_m / factor)
 
     @property
     def shape(self) -> tuple[int, int]:

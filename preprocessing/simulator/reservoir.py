@@ -12,7 +12,7 @@ from preprocessing.simulator.frame import Frame
 from preprocessing.simulator.seeds import generator
 from preprocessing.simulator.terrain import Terrain
 
-__all__ = ["Reservoir"]
+__all__ = ["Reservoir", "catchment_of", "embankment", "pool"]
 
 _FILL = (0.0, 0.35, 0.6, 0.8, 0.93, 1.0)
 
@@ -36,18 +36,18 @@ class Reservoir:
         self._bottom_m = self._full_m = 0.0
         best = -np.inf
         for cell in _candidates(frame, terrain, rng):
-            catchment = _catchment(frame, terrain, cell)
+            catchment = catchment_of(frame, terrain, cell)
             base = float(terrain.cells_m.ravel()[cell])
             for height_m in (0.05, 0.08, 0.12):
                 level = base + max(height_m * region.relief_m, 5.0)
-                basin = _pool(frame, terrain, catchment, level, cell)
+                basin = pool(frame, terrain, catchment, level, cell)
                 share = float(basin.mean())
                 score = -abs(np.log(max(share, 1e-6) / 0.013))
                 if score > best:
                     best = score
                     self._bottom_m, self._full_m = base, level
                     self.basin = basin
-                    self.dam = _embankment(frame, terrain, catchment, level, cell)
+                    self.dam = embankment(frame, terrain, catchment, level, cell)
         if best < -1.6:
             self.basin[:] = False
             self.dam[:] = False
@@ -83,12 +83,13 @@ def _candidates(frame: Frame, terrain: Terrain, rng: np.random.Generator) -> lis
     return [int(cell) for cell in rng.permutation(found)[:14]]
 
 
-def _catchment(frame: Frame, terrain: Terrain, cell: int) -> NDArray[np.bool_]:
+def catchment_of(frame: Frame, terrain: Terrain, cell: int) -> NDArray[np.bool_]:
+    """Fine pixels that drain through a cell."""
     inside = terrain.flow.upstream(cell).reshape(frame.cell_shape)
     return np.asarray(frame.to_fine(inside, smooth=False) > 0.5)
 
 
-def _pool(
+def pool(
     frame: Frame, terrain: Terrain, catchment: NDArray[np.bool_], level: float, cell: int
 ) -> NDArray[np.bool_]:
     """Ground of the catchment below `level` that is joined to the dam."""
@@ -103,7 +104,7 @@ def _pool(
     return np.asarray(np.isin(parts, labels) & low) if len(labels) else np.zeros_like(low)
 
 
-def _embankment(
+def embankment(
     frame: Frame, terrain: Terrain, catchment: NDArray[np.bool_], level: float, cell: int
 ) -> NDArray[np.bool_]:
     """The rim of the catchment where it crosses the valley at the dam."""

@@ -24,14 +24,30 @@ _BANK_M_PER_YEAR = 8.0
 class River:
     """The main river, year after year.
 
+    Args:
+        frame: Geometry.
+        region: Character of the land.
+        terrain: The ground.
+        seed: Seed of the world.
+        bank_m_per_year: How fast a bank may retreat.
+
     Attributes:
         water: `(h, w)` bool, the bed this year.
         sand: `(h, w)` bool, bars left dry within the last years.
         old_bed: `(h, w)` bool, ground that was river within the last decades.
     """
 
-    def __init__(self, frame: Frame, region: Region, terrain: Terrain, seed: int) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        region: Region,
+        terrain: Terrain,
+        seed: int,
+        *,
+        bank_m_per_year: float = _BANK_M_PER_YEAR,
+    ) -> None:
         self._frame = frame
+        self._most_px = frame.px(bank_m_per_year)
         self._width_px = frame.px(region.river_width_m)
         self._axis = _evenly(terrain.valley, self._width_px * 0.5)
         self._tree = cKDTree(self._axis)
@@ -74,7 +90,7 @@ class River:
         Args:
             fixed: `(h, w)` ground that is held against the river: towns, roads.
         """
-        line = self._bend(self._line, self._frame.px(_BANK_M_PER_YEAR))
+        line = self._bend(self._line, self._most_px)
         if fixed.any():
             index = np.rint(line).astype(int)
             index[:, 0] = np.clip(index[:, 0], 0, self._frame.width - 1)

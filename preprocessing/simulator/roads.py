@@ -16,7 +16,7 @@ from preprocessing.simulator.paths import CostSurface
 from preprocessing.simulator.seeds import generator
 from preprocessing.simulator.terrain import Terrain
 
-__all__ = ["Roads", "build_roads"]
+__all__ = ["Roads", "build_roads", "town_links", "town_sites"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def build_roads(
     slope = frame.to_cells(terrain.slope).astype(np.float64)
     wet_cells = frame.to_cells(wet).astype(np.float64)
     shut = frame.to_cells(closed) > 0.02
-    towns = _sites(frame, terrain, slope, wet_cells > 0, shut, rng)
+    towns = town_sites(frame, terrain, slope, wet_cells > 0, shut, rng)
     noise = ndimage.gaussian_filter(rng.random(slope.shape), 2.0)
     noise = (noise - noise.min()) / max(float(np.ptp(noise)), 1e-9)
     cost = 1.0 + (slope / 0.06) ** 2 + 14.0 * wet_cells + 1.2 * noise
     cost[shut] += 25.0
-    links = _links(frame, towns, rng)
+    links = town_links(frame, towns, rng)
     road = np.zeros(frame.shape, dtype=np.uint8)
     main = np.zeros(frame.shape, dtype=np.uint8)
     for number, (start, end) in enumerate(links):
@@ -78,7 +78,7 @@ def build_roads(
     return Roads(road > 0, main > 0, frame.cell_points(towns))
 
 
-def _sites(
+def town_sites(
     frame: Frame,
     terrain: Terrain,
     slope: NDArray[np.float64],
@@ -111,7 +111,7 @@ def _sites(
     return np.array(chosen)
 
 
-def _links(
+def town_links(
     frame: Frame, towns: NDArray[np.int64], rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Pairs of cells to join: out of the map both ways, then all towns, then a few more."""

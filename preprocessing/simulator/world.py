@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -14,12 +15,17 @@ from rasterio.crs import CRS
 from preprocessing.grid import Grid
 from preprocessing.raster import Encoding, Raster
 from preprocessing.simulator.clouds import cover_with_clouds
-from preprocessing.simulator.config import WorldConfig
+from preprocessing.simulator.config import WorldConfig, first_landscape
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.land import build_setting, live
+from preprocessing.simulator.processes.landscapes import Story
+from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.rendering import render_ground
+from preprocessing.simulator.scenery.imaging import Camera
+from preprocessing.simulator.scenery.painter import Painter
 from preprocessing.simulator.seeds import generator
 from preprocessing.simulator.sensor import Acquisition, observe
+from preprocessing.simulator.terrain import Terrain
 from preprocessing.simulator.textures import build_textures
 
 __all__ = ["World", "simulate_world"]
@@ -33,11 +39,13 @@ class World:
 
     Attributes:
         config: What it was made from.
-        rasters: One RGB scene a year, 8-bit values, on one UTM grid; invalid under clouds.
-        covers: `(h, w)` uint8 codes of `Cover`, one map a year: the truth, without
+        rasters: A scene of three bands every `interval` years, 8-bit values, on one UTM grid;
+            invalid under clouds.
+        covers: `(h, w)` uint8 codes of `Cover`, one map a scene: the truth, without
             misregistration.
-        clouds: `(h, w)` bool masks of clouds and their shadows, one a year, or None.
-        elevation_m: `(h, w)` float32 heights.
+        clouds: `(h, w)` bool masks of clouds and their shadows, one a scene, or None.
+        elevation_m: `(h, w)` float32 heights; in the composed landscapes as if a pixel were about
+            10 m.
     """
 
     config: WorldConfig
@@ -53,33 +61,30 @@ def simulate_world(config: WorldConfig) -> World:
     The first years do not depend on the number of years, and the land does not depend on
     whether there are clouds.
     """
-    setting = build_setting(config)
-    textures = build_textures(setting)
     grid = _grid(config)
     encoding = Encoding(masked=config.clouds)
     rasters, covers, masks = [], [], []
-    for land in live(setting):
-        colour = render_ground(setting, textures, land)
-        scene = observe(colour, config, Acquisition.draw(config.seed, land.year), land.year)
-        valid = np.ones((config.height, config.width), dtype=bool)
+    terrain, views = _first(config) if first_landscape(config.landscape) else _composed(config)
+    for view in views:
+        scene, valid = view.scene, np.ones((config.height, config.width), dtype=bool)
         if config.clouds:
-            scene, mask = cover_with_clouds(scene, config, land.year)
+            scene, mask = cover_with_clouds(scene, config, view.year)
             masks.append(mask)
             valid = ~mask
-        year = config.start_year + land.year
+        year = config.start_year + view.year
         rasters.append(
             Raster(
                 encoding.decode(encoding.encode(scene)),
                 grid,
                 valid,
                 encoding,
-                _date(config, land.year),
+                _date(config, view.year),
                 f"scene_{year}",
             )
         )
-        covers.append(_majority(land.cover))
+        covers.append(_majority(view.cover))
     size = (config.width, config.height)
-    elevation = cv2.resize(setting.terrain.elevation_m, size, interpolation=cv2.INTER_AREA)
+    elevation = cv2.resize(terrain.elevation_m, size, interpolation=cv2.INTER_AREA)
     return World(
         config,
         tuple(rasters),
@@ -87,6 +92,44 @@ def simulate_world(config: WorldConfig) -> World:
         tuple(masks) if config.clouds else None,
         np.asarray(elevation, dtype=np.float32),
     )
+
+
+@dataclass(frozen=True)
+class _View:
+    """A scene `(3, h, w)` of a year (index) and the cover `(2h, 2w)` of the fine pixels."""
+
+    year: int
+    scene: NDArray[np.float32]
+    cover: NDArray[np.uint8]
+
+
+def _first(config: WorldConfig) -> tuple[Terrain, Iterator[_View]]:
+    """One of the first two landscapes."""
+    setting = build_setting(config)
+    textures = build_textures(setting)
+
+    def views() -> Iterator[_View]:
+        for land in live(setting):
+            if land.year % config.interval == 0:
+                colour = render_ground(setting, textures, land)
+                taken = Acquisition.draw(config.seed, land.year)
+                yield _View(land.year, observe(colour, config, taken, land.year), land.cover)
+
+    return setting.terrain, views()
+
+
+def _composed(config: WorldConfig) -> tuple[Terrain, Iterator[_View]]:
+    """A landscape composed of processes, seen through the bands of a sensor."""
+    story = Story(Site.of(config))
+    painter, camera = Painter(story.site, story.plans), Camera(config)
+
+    def views() -> Iterator[_View]:
+        for moment in story.years():
+            if moment.year % config.interval == 0:
+                scene = camera.take(painter.paint(moment), moment.year)
+                yield _View(moment.year, scene, moment.cover)
+
+    return story.site.terrain, views()
 
 
 def _grid(config: WorldConfig) -> Grid:
