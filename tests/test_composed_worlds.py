@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
+from app.cli.entry import run
 from preprocessing.errors import RequestError
 from preprocessing.simulator import Cover, WorldConfig, draw_config, simulate_world
 from preprocessing.simulator.config import Climate, Growth, Landscape
@@ -324,3 +326,12 @@ def test_a_changing_sensor_changes_colours_but_not_covers() -> None:
         name: len(np.unique(each[2].reshape(3, -1), axis=1).T) for name, each in scenes.items()
     }
     assert colours["dithered"] <= 256 < colours["changing"]
+
+
+def test_simulate_draws_varied_worlds_or_says_what_it_cannot_draw(tmp_path: Path) -> None:
+    out = tmp_path / "world"
+    size = ["--width", "128", "--height", "128", "--years", "3", "--interval", "2"]
+    assert run(["simulate", "--out", str(out), "--varied", "--seed", "12", *size]) == 0
+    assert len(list(out.glob("scene_*.tif"))) == len(list(out.glob("cover_*.tif"))) == 2
+    assert run(["simulate", "--out", str(tmp_path / "no"), "--varied", "--gsd", "30", *size]) != 0
+    assert not (tmp_path / "no").exists()
