@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from forecast.start import BLOCK, mirror_edges
 from preprocessing.alignment import lay_over
 from preprocessing.common_grid import common_grid
+from preprocessing.dates import years_between
 from preprocessing.errors import DateError
 from preprocessing.image_source import FileImage
 from preprocessing.io import RasterSource, blocks
-from preprocessing.manifest import years_between
 from preprocessing.registration import register
 from preprocessing.tones import fit_tones
 

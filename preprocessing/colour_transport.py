@@ -60,6 +60,14 @@ class ColourTransport:
         """The map that changes nothing."""
         return cls(np.eye(3), np.zeros(3), np.zeros(3))
 
+    def inverse(self) -> ColourTransport:
+        """The map back."""
+        return ColourTransport(
+            np.asarray(np.linalg.inv(self.matrix), np.float64),
+            self.reference_mean,
+            self.moving_mean,
+        )
+
     @classmethod
     def fit(
         cls,

@@ -17,6 +17,7 @@ __all__ = [
     "date_from_stac",
     "date_from_tags",
     "decimal_year",
+    "years_between",
 ]
 
 _FULL = re.compile(
@@ -106,6 +107,13 @@ def decimal_year(date: dt.date) -> float:
     first = dt.date(date.year, 1, 1)
     length = (dt.date(date.year + 1, 1, 1) - first).days if date.year < dt.MAXYEAR else 365
     return date.year + (date - first).days / length
+
+
+def years_between(earlier: dt.date, later: dt.date) -> float:
+    """Calendar years from one date to another: whole where day and month agree."""
+    if (earlier.month, earlier.day) == (later.month, later.day):
+        return float(later.year - earlier.year)
+    return decimal_year(later) - decimal_year(earlier)
 
 
 def _first_date(tags: Mapping[str, str], names: Iterable[str]) -> dt.date | None:

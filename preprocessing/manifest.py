@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocessing.dates import date_from_name, decimal_year
+from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError, MissingFileError, RequestError
 from preprocessing.opening import is_local
 from preprocessing.pairs import SPLITS
 
-__all__ = ["ManifestImage", "pair_source", "plan_pairs", "read_manifest", "years_between"]
+__all__ = ["ManifestImage", "pair_source", "plan_pairs", "read_manifest"]
 
 _NEEDED = ("dataset", "place", "date", "path")
 
@@ -128,13 +128,6 @@ def plan_pairs(
 def pair_source(first: ManifestImage, second: ManifestImage) -> str:
     """How the tiles of a pair name where they come from: `dataset/place/earlier/later`."""
     return f"{first.dataset}/{first.place}/{first.date}/{second.date}"
-
-
-def years_between(earlier: dt.date, later: dt.date) -> float:
-    """Calendar years from one date to another: whole where day and month agree."""
-    if (earlier.month, earlier.day) == (later.month, later.day):
-        return float(later.year - earlier.year)
-    return decimal_year(later) - decimal_year(earlier)
 
 
 def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from preprocessing.errors import PairStoreError
 from preprocessing.pairs import SPLITS, TILE_PX, Pairs, PairStore
+from preprocessing.series.pairs import SeriesPairs
+from preprocessing.series.store import FORMAT, SeriesStore
+from preprocessing.store_location import location_of, open_group
 
-__all__ = ["PairIndex", "choose_evenly"]
+__all__ = ["PairIndex", "choose_evenly", "open_pairs"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PairIndex:
         source: `(n,)` strings `dataset/place/earlier/later`; the place may have further parts.
     """
 
-    stores: tuple[PairStore, ...]
+    stores: tuple[PairStore | SeriesPairs, ...]
     store: NDArray[np.intp]
     number: NDArray[np.intp]
     years: NDArray[np.float32]
@@ -48,7 +51,7 @@ class PairIndex:
         """Read the labels.
 
         Args:
-            paths: Folders or addresses of pair stores.
+            paths: Folders or addresses of pair stores, or of series stores.
             split: `train`, `val` or `test`.
             side_px: Side of the tiles; None for that of the first store.
 
@@ -56,7 +59,7 @@ class PairIndex:
             PairStoreError: A store cannot be read, has tiles of another size, or no store has a
                 pair of this split.
         """
-        stores = tuple(PairStore(path) for path in paths)
+        stores = tuple(open_pairs(path) for path in paths)
         wanted = side_px or stores[0].side_px
         columns: dict[str, list[NDArray[Any]]] = {"store": [], "number": []}
         for which, store in enumerate(stores):
@@ -122,6 +125,18 @@ class PairIndex:
             }
         )
         return joined.take(np.argsort(np.concatenate(order)))
+
+
+def open_pairs(path: str | Path) -> PairStore | SeriesPairs:
+    """A pair store, or a series store seen as pairs.
+
+    Raises:
+        PairStoreError: Neither is there, or it cannot be read.
+    """
+    group, _ = open_group(location_of(path), None)
+    if group.attrs.get("format") == FORMAT:
+        return SeriesPairs(SeriesStore.open(path))
+    return PairStore(path)
 
 
 def choose_evenly(datasets: NDArray[np.str_], total: int, *, seed: int = 0) -> NDArray[np.intp]:

@@ -18,13 +18,13 @@ import numpy as np
 from preprocessing.alignment import lay_over
 from preprocessing.bounds import BoundsFit
 from preprocessing.common_grid import common_grid
+from preprocessing.dates import years_between
 from preprocessing.errors import DateError, NoValidPixelsError
 from preprocessing.example_tiles import ExampleTiles
 from preprocessing.filters import FilterConfig, Reason, decide
 from preprocessing.grid import Grid, Window
 from preprocessing.held_ground import GroundSplit, degrees
 from preprocessing.image_source import HeldImage, ImageSource, hold
-from preprocessing.manifest import years_between
 from preprocessing.pairs import SPLITS, Pairs
 from preprocessing.prepare_config import PrepareConfig
 from preprocessing.raster import Raster

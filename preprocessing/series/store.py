@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from preprocessing.pair_arrays import TILE_PX
 from preprocessing.series.place import PlaceSeries
 from preprocessing.store_location import location_of, open_group, reading_errors
 
-__all__ = ["FORMAT", "PlaceLabel", "SeriesStore", "tile_corners"]
+__all__ = ["FORMAT", "PlaceLabel", "SeriesStore", "checksum"]
 
 FORMAT = "landcast-series/1"
 
@@ -54,12 +56,15 @@ class PlaceLabel:
     @property
     def corners(self) -> list[tuple[int, int]]:
         """First row and column of each tile."""
-        return tile_corners(self.height, self.width)
+        rows, cols = range(0, self.height, TILE_PX), range(0, self.width, TILE_PX)
+        return [(row, col) for row in rows for col in cols]
 
 
-def tile_corners(height: int, width: int) -> list[tuple[int, int]]:
-    """First row and column of the tiles that cover an image once, row by row."""
-    return [(row, col) for row in range(0, height, TILE_PX) for col in range(0, width, TILE_PX)]
+def checksum(image: NDArray[np.uint8], valid: NDArray[np.bool_]) -> int:
+    """CRC-32 of a tile of a date, because Zarr reads missing files as zeros."""
+    return zlib.crc32(
+        np.ascontiguousarray(valid).data, zlib.crc32(np.ascontiguousarray(image).data)
+    )
 
 
 class SeriesStore:
@@ -123,7 +128,7 @@ class SeriesStore:
             SeriesStoreError: There is no such place, or it cannot be read.
         """
         label = self._known(name)
-        tiles, valid = self._read(name, slice(None))
+        tiles, valid = self.read(name)
         height, width = label.height, label.width
         images = np.empty((len(label.dates), 3, height, width), np.uint8)
         seen = np.empty((len(label.dates), height, width), bool)
@@ -150,13 +155,61 @@ class SeriesStore:
         """
         label = self._known(name)
         number = range(len(label.corners))[number]
-        tiles, valid = self._read(name, slice(number, number + 1))
+        tiles, valid = self.read(name, slice(number, number + 1))
         return self._series(label, tiles[0], valid[0])
 
     def tiles(self, name: str) -> Iterator[PlaceSeries]:
         """All tiles of a place in turn, see `tile`."""
         for number in range(len(self._known(name).corners)):
             yield self.tile(name, number)
+
+    def column(self, name: str, column: str) -> NDArray[Any]:
+        """One value a tile and date of a place, `(t, d)`, without reading images.
+
+        Args:
+            name: Name of the place.
+            column: `seen`, the share of pixels observed, or `checksum`, see there.
+
+        Raises:
+            SeriesStoreError: See `place`.
+        """
+        self._known(name)
+        with self._reading(name):
+            values: NDArray[Any] = self._group[f"{self._paths[name]}/{column}"][:]
+        return values
+
+    def read(
+        self,
+        name: str,
+        tiles: slice = slice(None),
+        dates: slice = slice(None),
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Read tiles as they are stored.
+
+        Args:
+            name: Name of the place.
+            tiles: Which tiles.
+            dates: Which dates.
+
+        Returns:
+            Images `(t, d, 3, 128, 128)` and where they are valid, `(t, d, 128, 128)`.
+
+        Raises:
+            SeriesStoreError: There is no such place, or what is stored is not what was written.
+        """
+        self._known(name)
+        path = self._paths[name]
+        with self._reading(name):
+            images = self._group[f"{path}/images"][tiles, dates]
+            valid = self._group[f"{path}/valid"][tiles, dates]
+        wanted = self.column(name, "checksum")[tiles, dates]
+        for at in np.ndindex(*wanted.shape):
+            if checksum(images[at], valid[at]) != wanted[at]:
+                raise SeriesStoreError(
+                    f"expected the tiles of {name} in {self.location} as they were written, a "
+                    "checksum differs; a file is missing or damaged, copy the store again"
+                )
+        return images, valid
 
     def _known(self, name: str) -> PlaceLabel:
         if name not in self.labels:
@@ -167,17 +220,15 @@ class SeriesStore:
             )
         return self.labels[name]
 
-    def _read(self, name: str, part: slice) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        path = self._paths[name]
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
         try:
-            images = self._group[f"{path}/images"][part]
-            valid = self._group[f"{path}/valid"][part]
+            yield
         except reading_errors() as err:
             raise SeriesStoreError(
-                f"expected the images of {name} in {self.location}, they cannot be read "
+                f"expected the tiles of {name} in {self.location}, they cannot be read "
                 f"({type(err).__name__}: {err}); copy or prepare the store again"
             ) from err
-        return images, valid
 
     @staticmethod
     def _series(

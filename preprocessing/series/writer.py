@@ -21,7 +21,7 @@ from preprocessing.grid import Window
 from preprocessing.image_source import ImageSource
 from preprocessing.pair_arrays import TILE_PX
 from preprocessing.series.report import PlaceReport, SeriesReport
-from preprocessing.series.store import FORMAT, PlaceLabel, SeriesStore
+from preprocessing.series.store import FORMAT, PlaceLabel, SeriesStore, checksum
 from preprocessing.store_writer import report_folder
 from preprocessing.tone_curves import SHOWN_LEVELS, quantised
 
@@ -82,29 +82,29 @@ class SeriesWriter:
         path = f"{len(self._places):05d}"
         group = self._group.create_group(path)
         corners = label.corners
+        count = (len(corners), len(label.dates))
         arrays = [
-            _array(group, name, dtype, (len(corners), len(label.dates), *tail))
-            for name, dtype, tail in (
-                ("images", np.uint8, (3, TILE_PX, TILE_PX)),
-                ("valid", np.bool_, (TILE_PX, TILE_PX)),
-            )
+            _array(group, "images", np.uint8, (*count, 3, TILE_PX, TILE_PX)),
+            _array(group, "valid", np.bool_, (*count, TILE_PX, TILE_PX)),
         ]
-        shares = []
+        sums, seen = np.zeros(count, np.uint32), np.zeros(count, np.float32)
         for date, image in enumerate(images):
-            seen = 0
             for first in range(0, len(corners), _TILES_A_SHARD):
                 part = corners[first : first + _TILES_A_SHARD]
                 tiles = [_tile(image, label, *corner) for corner in part]
                 rows = slice(first, first + len(part))
                 for array, values in zip(arrays, zip(*tiles, strict=True), strict=True):
                     array[rows, date] = np.stack(values)
-                seen += sum(int(valid.sum()) for _, valid in tiles)
-            shares.append(seen / (label.height * label.width))
+                sums[rows, date] = [checksum(*tile) for tile in tiles]
+                seen[rows, date] = [valid.mean() for _, valid in tiles]
+        for name, values in (("checksum", sums), ("seen", seen)):
+            group.create_array(name, data=values, dimension_names=("tile", "date"))
         entry = _entry(label)
         rows_cols = {"row": [row for row, _ in corners], "col": [col for _, col in corners]}
         group.attrs.update({**entry, "years": label.years.tolist(), **rows_cols})
         self._places.append({**entry, "path": path})
-        return shares
+        shares = seen.sum(axis=0) * TILE_PX**2 / (label.height * label.width)
+        return [float(share) for share in shares]
 
     def add_report(self, report: PlaceReport) -> None:
         """Take the report of a place."""
@@ -151,9 +151,7 @@ def _array(group: Any, name: str, dtype: Any, shape: tuple[int, ...]) -> Any:
         chunks=(1, 1, *tail),
         shards=(min(shape[0], _TILES_A_SHARD), 1, *tail),
         compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=1),
-        dimension_names=("tile", "date", "band", "y", "x")[: 2 + len(tail)]
-        if len(tail) == 3
-        else ("tile", "date", "y", "x"),
+        dimension_names=("tile", "date", *(("band", "y", "x")[-len(tail) :])),
     )
 
 
