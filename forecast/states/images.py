@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pystac
 
+from preprocessing.dates import years_between
 from preprocessing.errors import DateError, MissingFileError
 from preprocessing.image_folder import RASTER_SUFFIXES
 from preprocessing.io import RasterSource
-from preprocessing.manifest import years_between
 
 __all__ = ["DatedImages", "EarlierSource", "image_paths", "open_images"]
 
