@@ -9,11 +9,12 @@ import pytest
 from made_scenes import made_world
 from prepare_cases import APART_PX, dated, places, write, write_manifest
 
+from preprocessing.dates import years_between
 from preprocessing.errors import (
     MissingFileError,
     RequestError,
 )
-from preprocessing.manifest import plan_pairs, read_manifest, years_between
+from preprocessing.manifest import plan_pairs, read_manifest
 from preprocessing.pairs import SPLITS, PairStore
 from preprocessing.prepare import (
     PrepareConfig,
