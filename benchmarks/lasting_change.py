@@ -8,9 +8,16 @@ Seeds, landscapes, palettes and dates of training, calibration and scores are ap
 
 from __future__ import annotations
 
+# ruff: noqa: E402
+
+import sys
+from pathlib import Path
+
+# benchmarks/preprocessing.py would hide the package of that name.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast, get_args
 
 import numpy as np
