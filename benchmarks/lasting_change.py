@@ -9,7 +9,6 @@ Seeds, landscapes, palettes and dates of training, calibration and scores are ap
 from __future__ import annotations
 
 # ruff: noqa: E402
-
 import sys
 from pathlib import Path
 
@@ -18,12 +17,14 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__fi
 
 import argparse
 from collections.abc import Iterator
-from typing import cast, get_args
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from preprocessing.dates import decimal_year
 from preprocessing.lasting_change.classifier import ChangeClassifier
 from preprocessing.lasting_change.examples import Example, KnownSeries, draw_example
 from preprocessing.lasting_change.learning import (
@@ -34,33 +35,28 @@ from preprocessing.lasting_change.learning import (
 )
 from preprocessing.lasting_change.looks import Palette
 from preprocessing.lasting_change.scoring import average_precision, reliability
-from preprocessing.simulator.config import Landscape, WorldConfig
-from preprocessing.simulator.world import simulate_world
+from preprocessing.simulator import draw_config, simulate_world
 
-YEARS = 20
-GROUND_M = (5.0, 10.0, 10.0, 20.0, 30.0, 40.0)
+LEARNT, TUNED, SCORED = 1000, 5000, 9000
+"""First seeds of the worlds of training, calibration and scores."""
 
 
-def world(seed: int, size: int, seasons: tuple[float, ...], cache: Path | None) -> KnownSeries:
-    """A world drawn from a seed, kept in `cache` if there is one."""
+def world(seed: int, size: int, cache: Path | None) -> KnownSeries:
+    """A world drawn from a seed, kept in `cache` if there is one; a quarter have clouds."""
     path = cache / f"{seed}_{size}.npz" if cache else None
     if path is not None and path.exists():
         with np.load(path) as stored:
-            return KnownSeries(stored["years"], stored["images"], stored["valid"], stored["covers"])
+            return KnownSeries(**stored)
     rng = np.random.default_rng(seed)
-    config = WorldConfig(
-        height=size,
-        width=size,
-        years=YEARS,
-        seed=seed,
-        gsd_m=float(rng.choice(GROUND_M)),
-        landscape=cast(Landscape, rng.choice(get_args(Landscape))),
-        seasons=float(rng.choice(seasons)),
-        clouds=bool(rng.random() < 0.5),
+    interval = int(rng.integers(1, 3))
+    years = int(rng.integers(9, 13)) * interval
+    drawn = draw_config(seed, height=size, width=size, years=years, interval=interval)
+    config = replace(
+        drawn, clouds=bool(rng.random() < 0.25), seasons=1.0 if seed >= SCORED else drawn.seasons
     )
     made = simulate_world(config)
     series = KnownSeries(
-        np.arange(float(YEARS)),
+        np.array([decimal_year(raster.date) for raster in made.rasters if raster.date]),
         np.stack([raster.encoding.encode(raster.data) for raster in made.rasters]),
         np.stack([raster.valid for raster in made.rasters]),
         np.stack(made.covers),
@@ -76,8 +72,7 @@ def examples(
 ) -> Iterator[Example]:
     """Pairs of dates of worlds; the palettes in turn."""
     for seed in seeds:
-        seasons = (0.3, 0.7, 1.0, 1.0) if seed < 5000 else (1.0,)
-        series = world(seed, arguments.size, seasons, arguments.cache)
+        series = world(seed, arguments.size, arguments.cache)
         rng = np.random.default_rng((seed, 1))
         for number in range(each):
             yield draw_example(series, rng, palettes[number % len(palettes)])
@@ -122,8 +117,8 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=16)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    seen = range(1000, 1000 + arguments.worlds)
-    tuned, scored = (range(s, s + arguments.apart) for s in (5000, 9000))
+    seen = range(LEARNT, LEARNT + arguments.worlds)
+    tuned, scored = (range(s, s + arguments.apart) for s in (TUNED, SCORED))
     learnt = list(examples(seen, arguments.pairs, arguments, ("mixed",)))
     network = train_classifier(learnt, Fitting(passes=arguments.passes))
     apart = list(examples(tuned, arguments.pairs, arguments, ("mixed", "own", "curved")))
