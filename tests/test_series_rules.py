@@ -33,6 +33,8 @@ from forecast.evaluation.series.rules import (
     trended,
 )
 from forecast.evaluation.series.scoring import score_cases
+from forecast.evaluation.series.worlds import world_case
+from preprocessing.simulator import Cover, WorldConfig, simulate_world
 from tests.series_cases import made_case, made_series
 
 YEARLY = tuple(range(1990, 2006))
@@ -169,6 +171,20 @@ def test_near_is_the_distance_to_what_is_there() -> None:
     brute = cdist(everywhere, np.argwhere(already)).min(axis=1).reshape(24, 24)
     np.testing.assert_allclose(found, -brute, rtol=1e-6)
     assert near(made_case()) is None
+
+
+def test_in_a_world_new_built_up_ground_is_the_event() -> None:
+    world = simulate_world(WorldConfig(seed=4, width=128, height=128, years=5))
+    case = world_case(world, start=2, target=4)
+    built = [
+        (cover == Cover.BUILT_UP).reshape(32, 4, 32, 4).mean(axis=(1, 3)) > 0.5
+        for cover in world.covers
+    ]
+    np.testing.assert_array_equal(case.already, built[2])
+    np.testing.assert_array_equal(case.event, built[4] & ~built[2])
+    assert not case.known[built[2]].any()
+    assert 2 <= case.start - world.config.start_year < 3
+    assert case.later_dates == 0
 
 
 def drawn(seed: int, **other: object) -> object:

@@ -192,6 +192,14 @@ def test_exchangeable_members_are_calibrated(m: int) -> None:
     assert scored(Observations(seed=0), narrow, case)["seen_rank_deviation"] > 0.3
 
 
+def test_observations_are_scored_where_a_forecast_tells_them_from_states() -> None:
+    case = made_case()
+    still = case.present[None]
+    forecast = PlaceForecast(members=still, observations=case.truth[None].repeat(2, axis=0))
+    assert scored(Observations(seed=0), forecast, case)["seen_crps"] == 0
+    assert scored(Harm(), forecast, case)["harm_mean"] == 1  # Harm is of the states.
+
+
 def test_ranks_of_ties_are_shared_out() -> None:
     case = made_case(size=60)
     same = case.truth[None].repeat(4, axis=0).copy()

@@ -26,10 +26,13 @@ class ForecastYear(NamedTuple):
     Attributes:
         states: `(m, 3, H, W)` uint8, the members.
         probability: `(h, w)` float32 that the ground has changed lastingly since the start.
+        observations: `(k, 3, h, w)` float32 what a sensor may see of the states, as means over
+            cells in grey levels; None where the forecaster does not tell them apart.
     """
 
     states: NDArray[np.uint8]
     probability: NDArray[np.float32]
+    observations: NDArray[np.float32] | None = None
 
 
 class PlaceForecaster(Protocol):
@@ -53,14 +56,13 @@ def forecaster_method(name: str, forecaster: PlaceForecaster) -> CaseMethod:
 
     def forecast(case: SeriesCase) -> PlaceForecast:
         before, now = rolling.at(case.past, max(1, round(case.years)))
-        members = cell_means(now.states)
-        moved = np.abs(members.mean(axis=0) - case.present).mean(axis=0)
-        return PlaceForecast(
-            members=members,
-            probability=now.probability,
+        moved = np.abs(cell_means(now.states).mean(axis=0) - case.present).mean(axis=0)
+        return PlaceForecast.of_states(
+            now.states,
+            now.probability,
             ranking=now.probability + _TIE * moved,
-            states=now.states,
-            year_before=None if before is None else cell_means(before.states),
+            year_before=None if before is None else before.states,
+            observations=now.observations,
         )
 
     return CaseMethod(name, forecast)

@@ -24,6 +24,8 @@ class PlaceForecast:
         ranking: `(h, w)` what ranks cells by their likelihood of change. Default: the probability.
         states: `(m, 3, H, W)` the members at full resolution, grey levels.
         year_before: `(m, 3, h, w)` the members one year before the target.
+        observations: `(k, 3, h, w)` what a sensor may see of them; scored against the later image.
+            Default: the members.
     """
 
     members: Fields | None = None
@@ -31,6 +33,7 @@ class PlaceForecast:
     ranking: Fields | None = None
     states: NDArray[np.uint8] | None = None
     year_before: Fields | None = None
+    observations: Fields | None = None
 
     @classmethod
     def of_states(
@@ -38,20 +41,23 @@ class PlaceForecast:
         states: NDArray[np.uint8],
         probability: Fields,
         *,
+        ranking: Fields | None = None,
         year_before: NDArray[np.uint8] | None = None,
+        observations: Fields | None = None,
     ) -> PlaceForecast:
-        """Build from whole pictures `(m, 3, H, W)` and a map of probabilities `(h, w)`.
-
-        Cells of equal probability are ranked by the change of the ensemble mean only if the caller
-        says so with `ranking`.
-        """
+        """Build from whole pictures `(m, 3, H, W)`; the rest as in the class."""
         before = None if year_before is None else cell_means(year_before)
-        return cls(cell_means(states), probability, None, states, before)
+        return cls(cell_means(states), probability, ranking, states, before, observations)
 
     @property
     def ranked(self) -> Fields | None:
         """What ranks the cells."""
         return self.probability if self.ranking is None else self.ranking
+
+    @property
+    def observed(self) -> Fields | None:
+        """What is compared with the later image."""
+        return self.members if self.observations is None else self.observations
 
     @property
     def representative(self) -> int:

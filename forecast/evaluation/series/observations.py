@@ -38,7 +38,9 @@ def dressed_crps(difference: Array) -> float:
 
 
 class Observations(SeriesStatistic):
-    """Scores of members against the image seen later, in the colours of the start.
+    """Scores of observations against the image seen later, in the colours of the start.
+
+    Of a forecast that tells states from observations of them, the observations; else the members.
 
     `seen_crps`: fair CRPS of single values (Ferro 2014), the absolute error for one member, 0..1.
     `seen_skill`: 1 less the CRPS over that of dressed persistence. `seen_spread_skill`: root of the
@@ -59,9 +61,9 @@ class Observations(SeriesStatistic):
     def sums(self, forecast: PlaceForecast, case: SeriesCase) -> Array:
         """CRPS, that of dressed persistence, cases; variance, square error, cases; ranks."""
         row = np.zeros(6 + RANK_CLASSES)
-        if forecast.members is None or not case.seen.any():
+        if forecast.observed is None or not case.seen.any():
             return row
-        members = forecast.members[:, :, case.seen].astype(np.float64)
+        members = forecast.observed[:, :, case.seen].astype(np.float64)
         truth = case.truth[:, case.seen].astype(np.float64)
         m = len(members)
         if m == 1:
