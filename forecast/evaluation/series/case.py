@@ -10,10 +10,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.series.colours import cells_in_colours_of
-from forecast.evaluation.series.lasting import changed_lastingly
 from forecast.evaluation.series.plan import CasePlan
 from preprocessing.cells import cell_means
+from preprocessing.lasting_change import DatedCells, changed_lastingly
 from preprocessing.series import PlaceSeries
 
 __all__ = ["SeriesCase", "build_case", "build_cases"]
@@ -87,10 +86,11 @@ def build_cases(place: PlaceSeries, plans: Sequence[CasePlan]) -> Iterator[Serie
         place: Registered dates in their own colours.
         plans: Positions among them, those of one start together.
     """
+    dates = DatedCells.of_place(place)
     for start, together in groupby(plans, key=lambda plan: plan.start):
-        cells, seen = cells_in_colours_of(place, start)
+        looks = dates.in_colours_of(start)
         for plan in together:
-            yield _case(place, plan, cells, seen)
+            yield _case(place, plan, looks)
 
 
 def build_case(
@@ -105,25 +105,25 @@ def build_case(
             rule; such a case is scored and never learnt from.
         already: `(h, w)` what spreads, where covers are known.
     """
-    cells, seen = cells_in_colours_of(place, plan.start)
-    return _case(place, plan, cells, seen, mask=mask, already=already)
+    looks = DatedCells.of_place(place).in_colours_of(plan.start)
+    return _case(place, plan, looks, mask=mask, already=already)
 
 
 def _case(
     place: PlaceSeries,
     plan: CasePlan,
-    cells: Fields,
-    seen: Map,
+    looks: DatedCells,
     *,
     mask: Map | None = None,
     already: Map | None = None,
 ) -> SeriesCase:
+    cells, seen = looks.means, looks.valid
     both = seen[plan.start] & seen[plan.target]
     if mask is None:
-        before, after = list(plan.before), list(plan.after)
-        event, known = changed_lastingly(
-            cells[before], seen[before], cells[after], seen[after], least_dates=min(2, len(after))
-        )
+        before, after = looks.of(plan.before), looks.of(plan.after)
+        event = changed_lastingly(before.means, after.means, before.valid, after.valid)
+        least = min(2, len(plan.after))  # Dates on either side without which it is not known.
+        known = (before.valid.sum(axis=0) >= least) & (after.valid.sum(axis=0) >= least)
     else:
         event, known = cell_means(mask) > _BUILT_SHARE, both
     return SeriesCase(

@@ -40,7 +40,9 @@ def place_chart(
                 colour, mark = look(names, name)
                 x = np.clip([x for x, _ in points], *limits)
                 y = [row for _, row in points]
-                axes.plot(x, y, mark, color=colour, label=name, markersize=5, alpha=0.85)
+                axes.plot(
+                    x, y, mark, color=colour, label=name, markersize=5, alpha=0.85, clip_on=False
+                )
         axes.axvline(line, color=_INK, linewidth=0.8, linestyle="--")
         axes.set_yticks(rows, [section.dataset for section in whole], fontsize=8)
         axes.set_xlim(*limits)

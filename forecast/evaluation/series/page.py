@@ -73,6 +73,7 @@ PARTS = (
 )
 _STYLE = """
 img.chart{width:100%;height:auto;display:block}
+div.one{max-width:640px}figure,div.one,div.two{margin-bottom:14px}
 td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
 th.n{white-space:normal;vertical-align:bottom}td.row{white-space:nowrap}.two{margin-bottom:16px}
 table.strip td{padding:3px 6px 3px 0;border:0}table.strip th{padding:3px 6px 3px 0;border:0}
@@ -182,20 +183,19 @@ def _each_place(places: Sequence[Section], part: Part) -> str:
 
 def _harm(whole: Sequence[Section], places: Sequence[Section], names: Sequence[str]) -> str:
     title = "RMSE of the mean over that of nothing changes"
-    return figure(place_chart(places, names, "harm_mean", title, line=1.0, limits=(0.4, 1.6)))
+    drawn = place_chart(places, names, "harm_mean", title, line=1.0, limits=(0.4, 1.6))
+    return f"<div class=one>{figure(drawn)}</div>"
 
 
 def _lasting(whole: Sequence[Section], places: Sequence[Section], names: Sequence[str]) -> str:
     curves = "".join(figure(reliability_chart(section, names)) for section in whole)
     title = "AUC of lasting change"
-    return (
-        figure(place_chart(places, names, "lasting_auc", title, line=0.5, limits=(0.2, 1.0)))
-        + f"<div class=two>{curves}</div>"
-    )
+    drawn = place_chart(places, names, "lasting_auc", title, line=0.5, limits=(0.2, 1.0))
+    return f"<div class=one>{figure(drawn)}</div><div class=two>{curves}</div>"
 
 
 def _seen(whole: Sequence[Section], places: Sequence[Section], names: Sequence[str]) -> str:
-    curves = "".join(figure(rank_chart(section, names)) for section in whole)
+    curves = "".join(figure(rank_chart(section, names), section.dataset) for section in whole)
     return f"<div class=two>{curves}</div>"
 
 
