@@ -116,6 +116,28 @@ def pack(
     typer.echo(f"{learnt} pairs to learn from, {held_out} to validate on\n{out}")
 
 
+@train.command(name="change")
+def change(
+    stores: Annotated[
+        list[str],
+        typer.Argument(metavar="SERIES.zarr...", help="Series stores, or one file of places."),
+    ],
+    out: _Model,
+    config: _Config = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.05, help="End the schedule after so long."),
+    ] = None,
+    resume: Resume = False,
+) -> None:
+    """Train the network that tells where ground changes lastingly, and what it then looks like."""
+    from app.change_training import train_change  # Without what `app.workflows` needs for rasters.
+
+    with progress_bars() as progress:
+        train_change(stores, out, config, minutes=minutes, resume=resume, progress=progress)
+    typer.echo(str(out))
+
+
 @train.command(name="features")
 def features(
     stores: _Stores,

@@ -48,6 +48,7 @@ class ChangeTraining:
         drawing: How items are varied.
         longest_years: Longest horizon that is drawn.
         validate_every: Steps between scores on whole places; the weights of each are kept.
+        worlds: Simulated worlds that are made and trained on beside the stores.
         seed: Of weights, items, and noise.
         compiled: Compile the network; pays on a GPU.
     """
@@ -66,6 +67,7 @@ class ChangeTraining:
     drawing: Drawing = field(default_factory=Drawing)
     longest_years: float = 12.0
     validate_every: int = 500
+    worlds: int = 80
     seed: int = 0
     compiled: bool = False
 

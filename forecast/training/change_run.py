@@ -1,13 +1,8 @@
-"""From a file of training places to a model folder; needs neither GDAL nor Zarr.
-
-python -m forecast.training.change_run places.npz --out MODEL [--config RECIPE] [--minutes M]
-"""
+"""From a file of training places to a model folder; needs neither GDAL nor Zarr."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -131,20 +126,3 @@ def _best(journal: Path) -> int:
             known_mean([score[key] for score in scores]) or 0.0 for key in ("auc", "observed")
         )
     return max(merits, key=lambda step: merits[step])
-
-
-def main() -> None:
-    """The command of the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("places", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--config", default="base")
-    parser.add_argument("--minutes", type=float)
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = read_change_recipe(chosen.config)
-    run_training(chosen.places, chosen.out, config, minutes=chosen.minutes)
-
-
-if __name__ == "__main__":
-    main()

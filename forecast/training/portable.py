@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from forecast.training.ground import GroundPlace
 from preprocessing.errors import MissingFileError, PairStoreError
 
-__all__ = ["load_places", "save_places"]
+__all__ = ["SUFFIX", "load_places", "save_places"]
 
+SUFFIX = ".npz"
 _FORMAT = "landcast-places/1"
 
 

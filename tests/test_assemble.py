@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from series_cases import made_series
+
+import forecast.training.assemble as assemble
+from app.change_training import train_change
+from forecast.training.assemble import assemble_places, labels_of, world_place
+from forecast.training.ground import UNKNOWN, GroundPlace
+from forecast.training.portable import load_places
+from preprocessing.errors import OutputExistsError
+from preprocessing.series import PlaceSeries
+
+YEARS = tuple(float(year) for year in range(2010, 2020))
+
+
+def test_labels_find_the_town_that_grows() -> None:
+    place = made_series(years=YEARS)
+    labels = labels_of(place)
+    assert all(0 < i < j < len(YEARS) - 1 for i, j in labels)
+    grown = labels[4, 7].astype(float)
+    # Between these dates the front moves from column 24 to 36.
+    assert grown[:, 6:9].mean() > 5 * grown[:, 12:].mean()
+    assert labels_of(place.at([0, 1, 2])) == {}
+
+
+def test_colours_of_all_dates_lead_to_those_of_the_last() -> None:
+    place = made_series(years=YEARS)
+    ground = GroundPlace.of(place, {})
+    values = place.cells()[2].reshape(3, -1) / 255
+    mapped = ground.colours[2, :, :3] @ values + ground.colours[2, :, 3:]
+    wanted = place.cells_in_colours_of(-1)[0][2].reshape(3, -1) / 255
+    assert np.allclose(mapped, wanted, atol=1e-4)
+
+
+def test_worlds_are_labelled_by_their_covers() -> None:
+    world = world_place(10_000, size=128)
+    again = world_place(10_000, size=128)
+    assert np.array_equal(world.images, again.images)
+    assert all(set(np.unique(label)) <= {0, 254} for label in world.labels.values())
+    assert UNKNOWN not in np.unique(list(world.labels.values()))
+    assert world.gsd_m > 0
+
+
+def test_stores_and_worlds_become_training_places(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assemble, "world_place", lambda seed: made_ground(f"world_{seed}"))
+    done: list[tuple[int, int]] = []
+    train, val = assemble_places([store], worlds=10, progress=lambda *at: done.append(at))
+    assert [place.name for place in val] == ["val", "world_10009"]
+    assert train[0].name == "train"
+    assert len(train) == 10
+    assert done[-1] == (12, 12)
+
+
+def test_training_refuses_a_folder_in_use_and_takes_a_file_of_places(
+    store: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        "block_out_channels = [32, 32]\nsteps = 1\nbatch_size = 2\nwarmup_steps = 1\nworlds = 0\n"
+    )
+    out = train_change([store], tmp_path / "model", recipe)
+    with pytest.raises(OutputExistsError, match="--resume"):
+        train_change([store], out, recipe)
+    places = out / "training" / "places.npz"
+    assert [place.name for place in load_places(places)[0]] == ["train"]
+    again = train_change([places], tmp_path / "again", recipe)
+    weights = [(f / "diffusion_pytorch_model.safetensors").read_bytes() for f in (out, again)]
+    assert weights[0] == weights[1]
+
+
+def made_ground(name: str) -> GroundPlace:
+    return GroundPlace.of(made_series(years=YEARS[:4], name=name), {})
+
+
+class HeldStore:
+    """Two places in memory instead of a store on disk."""
+
+    def __init__(self) -> None:
+        self.places = {
+            split: made_series(years=YEARS[:6], name=split, split=split)
+            for split in ("train", "val", "test")
+        }
+        self.labels = {
+            name: SimpleNamespace(split=name, dates=place.years)
+            for name, place in self.places.items()
+        }
+
+    def place(self, name: str) -> PlaceSeries:
+        return self.places[name]
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(assemble.SeriesStore, "open", lambda path: HeldStore())
+    return "series.zarr"
