@@ -13,12 +13,15 @@ from PIL import Image
 
 import app.evaluation
 from app.evaluation import evaluate
+from benchmarks import places
 from forecast.evaluation.series import PlaceForecast, build_case, plan_cases
 from forecast.evaluation.series.forecaster import ForecastYear, forecaster_method
 from forecast.evaluation.series.masks import mask_cases
+from forecast.evaluation.series.methods import CaseMethod
 from forecast.evaluation.series.page import PARTS
 from forecast.evaluation.series.places import cases_of, middle, places_to_score
 from forecast.evaluation.series.plan import case_at
+from forecast.evaluation.series.rules import texture
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.series import PlaceLabel, PlaceSeries, SeriesStore
 from tests.series_cases import made_series
@@ -184,3 +187,22 @@ def test_masks_are_for_series_only(tmp_path: Path, tiny_model_folder: Path) -> N
 def test_plans_of_a_short_series_end_before_its_last_date() -> None:
     plans = plan_cases(np.array([1999.0, 2000, 2001, 2002, 2003]), starts=1)
     assert [(plan.start, plan.target) for plan in plans] == [(2, 3)]
+
+
+def test_the_table_of_places_has_a_row_a_start_and_horizon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    years = (1999, 2000, 2001, 2002, 2003)
+    parts = [made_series(seed=i, years=years, name=f"city/{i}") for i in range(2)]
+    store = MadeStore(*parts, made_series(seed=7, years=years, name="valley", split="val"))
+    monkeypatch.setattr(places.SeriesStore, "open", lambda path: store)
+    out = tmp_path / "places.md"
+    monkeypatch.setattr("sys.argv", ["places", "made.zarr", "--rules", "--out", str(out)])
+    places.main()
+    text = out.read_text()
+    rows = [line for line in text.splitlines() if line.startswith(("| city |", "| valley |"))]
+    assert [row.split("|")[3].strip() for row in rows] == 2 * ["2000 +1", "2000 +2", "2001 +1"]
+    cases = [c for c in cases_of(store, ["valley"]) if (c.start, c.years) == (2001, 1)]
+    rule = CaseMethod("texture", lambda case: PlaceForecast(ranking=texture(case)))
+    auc = places.score_place(cases, rule)["lasting_auc"]
+    assert rows[-1].split("|")[6].strip() == f"{auc:.2f}"
