@@ -20,6 +20,7 @@ import numpy as np
 
 from app.place_forecaster import place_forecaster
 from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.series import (
     PlaceForecast,
     SeriesCase,
@@ -29,7 +30,6 @@ from forecast.evaluation.series import (
     scores_of,
 )
 from forecast.evaluation.series.forecaster import forecaster_method
-from forecast.evaluation.series.lasting_change import area_under_curve
 from forecast.evaluation.series.masks import mask_cases
 from forecast.evaluation.series.methods import CaseMethod, rule_methods
 from forecast.evaluation.series.places import cases_of, place_of, places_to_score

@@ -14,7 +14,7 @@ from forecast.training.change_run import read_change_recipe, run_training
 from forecast.training.draws import Catalogue, Drawing, Item, gather
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import hurdle_loss
-from forecast.training.place_scores import Case, _auc, score_place
+from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places, save_places
 from preprocessing.cells import cell_means
 from preprocessing.errors import MissingFileError, PairStoreError
@@ -104,13 +104,6 @@ def test_loss_of_unlabelled_items_is_of_observations_alone() -> None:
     assert float(loss.seen.detach()) > 0
     loss.total.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-
-
-def test_auc_by_counting_pairs() -> None:
-    rng = np.random.default_rng(0)
-    event, told = rng.random(60) < 0.3, rng.integers(0, 9, 60).astype(float)
-    higher = [float(a > b) + 0.5 * float(a == b) for a in told[event] for b in told[~event]]
-    assert _auc(event, told) == pytest.approx(np.mean(higher))
 
 
 def test_training_continues_where_it_stopped(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from forecast.evaluation.results import sections
+from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.series import (
     all_series_statistics,
     build_case,
@@ -20,7 +21,6 @@ from forecast.evaluation.series import (
     score_case,
     scores_of,
 )
-from forecast.evaluation.series.lasting_change import area_under_curve
 from forecast.evaluation.series.methods import rule_methods
 from forecast.evaluation.series.plan import case_at, dates_around, older_dates
 from forecast.evaluation.series.rule_probability import RuleProbability

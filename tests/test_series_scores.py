@@ -10,9 +10,10 @@ from scipy.integrate import quad
 from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
+from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.series import PlaceForecast, SeriesCase, score_case, scores_of
 from forecast.evaluation.series.harm import Harm
-from forecast.evaluation.series.lasting_change import LastingChange, area_under_curve
+from forecast.evaluation.series.lasting_change import LastingChange
 from forecast.evaluation.series.observations import Observations, dressed_crps
 from forecast.evaluation.series.pictures import Pictures
 from forecast.evaluation.series.statistic import SeriesStatistic

@@ -180,7 +180,7 @@ def train_change(
 
 def known_mean(values: Sequence[float | None]) -> float | None:
     """Mean of the values that are known; None where none is."""
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and not np.isnan(value)]
     return float(np.mean(known)) if known else None
 
 

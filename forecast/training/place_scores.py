@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn import functional as F
 
+from forecast.evaluation.roc import area_under_curve
 from forecast.network.unet import ChangeUNet
 from forecast.patches import FACTOR, TILE_PX
 from forecast.training.draws import gather
@@ -116,13 +115,14 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
     told = chance[labelled].numpy()
     rate = float(event.mean()) if len(event) else 0.0
     changed = labelled & seen & (change > 0.5)
+    auc = area_under_curve(event, told)
     known = rate > 0
     look = None
     if int(changed.sum()) > 10:
         size = float(difference[:, changed].abs().mean())
         look = 1 - _mean_crps(looks_of, difference, changed) / size
     return PlaceScore(
-        auc=_auc(event, told),
+        auc=None if np.isnan(auc) else auc,
         area=float(told.mean() / rate) if known else None,
         brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
         observed=1 - crps / _dressed(difference[:, seen]),
@@ -132,14 +132,6 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
 
 def _mean_crps(members: Tensor, truth: Tensor, where: Tensor) -> float:
     return float(fair_crps(members[:, :, where], truth[:, where]).mean())
-
-
-def _auc(event: NDArray[np.bool_], told: NDArray[np.float64]) -> float | None:
-    """Area under the ROC curve by ranks (Hanley and McNeil 1982); None below five of a kind."""
-    ones, zeros = int(event.sum()), int((~event).sum())
-    if min(ones, zeros) < 5:
-        return None
-    return float((rankdata(told)[event].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def _dressed(difference: Tensor) -> float:

@@ -6,33 +6,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.series.case import SeriesCase
 from forecast.evaluation.series.forecasts import PlaceForecast
 from forecast.evaluation.series.statistic import SeriesStatistic
 from forecast.evaluation.statistic import Array, ratio
 
-__all__ = ["BIN_EDGES", "LastingChange", "area_under_curve"]
+__all__ = ["BIN_EDGES", "LastingChange"]
 
 BIN_EDGES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)
 """Inner edges of the classes of probability; finer where lasting change is, which is rare."""
 
-_LEAST_CELLS = 5
 _STREAM = 5
-
-
-def area_under_curve(event: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
-    """Chance that a cell of change has a higher score than one without (ties half).
-
-    Area under the ROC curve by ranks (Mann and Whitney 1947). NaN with fewer than five cells of
-    either kind.
-    """
-    with_change, without = int(event.sum()), int((~event).sum())
-    if min(with_change, without) < _LEAST_CELLS:
-        return float("nan")
-    ranks = rankdata(score.ravel())[event.ravel()].sum()
-    return float((ranks - with_change * (with_change + 1) / 2) / (with_change * without))
 
 
 class LastingChange(SeriesStatistic):
