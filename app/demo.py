@@ -19,7 +19,7 @@ from forecast.evaluation.statistic import Observed
 from forecast.evaluation.tally import Tally
 from forecast.evaluation.tiles import METHODS
 from forecast.patches import FACTOR, to_low
-from forecast.pretrained import model_folder
+from forecast.pretrained import is_change_model, model_folder
 from preprocessing.alignment import align
 from preprocessing.coregister import apply_shift, estimate_shift
 from preprocessing.errors import OutputExistsError, RequestError
@@ -69,12 +69,15 @@ def demo_scene(folder: Path, *, seed: int = DEMO_SEED) -> list[Path]:
     return sorted(folder.glob("scene_*.tif"))
 
 
-def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = None) -> DemoResult:
+def run_demo(
+    out: Path, *, seed: int = DEMO_SEED, workers: int = 1, progress: Progress | None = None
+) -> DemoResult:
     """Make a scene, forecast its last years from an earlier one, score and draw the result.
 
     Args:
         out: New or empty folder, or an earlier demo, which is replaced.
         seed: Of the demo world.
+        workers: Processes that share the members.
         progress: Called with `(stage, done, total)`.
 
     Raises:
@@ -103,11 +106,13 @@ def run_demo(out: Path, *, seed: int = DEMO_SEED, progress: Progress | None = No
         progress("making the scene", 1, 1)
     start = scenes[-1 - _FORECAST_YEARS]
     request = ForecastRequest(
-        region=start,
+        images=tuple(scenes[:-_FORECAST_YEARS]),
         out=out / "forecast",
         years=_FORECAST_YEARS,
         members=_MEMBERS,
         save_members=True,
+        save_observations=is_change_model(),
+        workers=workers,
     )
     result = forecast_region(request, progress=progress)
     truths = [_truth(start, path) for path in scenes[-_FORECAST_YEARS:]]
@@ -140,7 +145,7 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
     ]
     totals = {method: Tally() for method in METHODS}
     for horizon, (year, truth) in enumerate(zip(result.years, truths, strict=True), start=1):
-        folder = result.folder / "members"
+        folder = result.folder / ("observations" if result.saved_observations else "members")
         members = torch.stack(
             [_low(read_raster(path)) for path in sorted(folder.glob(f"*_{year}.tif"))]
         )

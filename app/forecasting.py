@@ -1,4 +1,4 @@
-"""`landcast forecast`: one dated raster in, a folder of futures out."""
+"""`landcast forecast`: dated images of a place in, a folder of futures out."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
-from forecast.earlier_images import earlier_path, open_earlier, read_earlier
-from forecast.pretrained import load_model, model_folder
+from forecast.pretrained import is_change_model, load_model, model_folder
 from forecast.process import ONE_PASS
-from forecast.start import read_start
-from preprocessing.errors import DateError, RequestError
+from forecast.states.area import ChangedArea
+from forecast.states.familiarity import Familiarity
+from forecast.states.ground import Ground, prepare_ground
+from forecast.states.images import DatedImages, image_paths, open_images
+from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
-from preprocessing.io import RasterSource
 
 __all__ = ["forecast_region"]
 
@@ -43,50 +44,29 @@ def forecast_region(
         RequestError: The request is wrong; nothing was written.
     """
     began = time.monotonic()
-    source = RasterSource.open(
-        request.region, bands=request.bands, value_range=request.value_range, year=request.year
-    )
-    if source.date is None:
-        raise DateError(
-            f"expected the year of {request.region} in its metadata or name, found none; "
-            "say it with --year"
-        )
-    start_year = source.date.year
-    earlier = open_earlier(
-        source, request.history, bands=request.bands, value_range=request.value_range
+    images = open_images(
+        image_paths(request.images),
+        year=request.year,
+        bands=request.bands,
+        value_range=request.value_range,
     )
     folder = model_folder(request.model)
-    identity = identity_of(request, source, start_year, [before.source for before in earlier])
+    identity = identity_of(request, images)
     scratch = request.out / SCRATCH
     if already_done(request.out, identity) and not request.overwrite:
         _log.info("%s already holds this forecast", request.out)
         return ForecastFolder.open(request.out)
-    check_output(request, identity)
-    model = load_model(folder)
-    passes = request.steps or model.config.sampling_steps
-    if passes < 1 or (model.config.objective in ONE_PASS and passes != 1):
-        raise RequestError(
-            f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
-            f"one pass, got {passes}"
-        )
-    if len(earlier) > model.config.history:
-        raise RequestError(
-            f"expected at most {model.config.history} images for --history, as many earlier dates "
-            f"as the model {folder.name} takes, got {len(earlier)}; leave some out, or train a "
-            "model with 'history' in its recipe"
-        )
+    check_output(request, images, identity)
+    _check_model(request, folder)
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
     fresh = not scratch.exists()
     created = [p for p in (request.out, *request.out.parents) if not p.exists()]
     scratch.mkdir(parents=True, exist_ok=True)
+    run = RegionRun(request, images, scratch)
     try:
         write_text(scratch / "request.json", json.dumps(identity))
-        image, valid = read_start(source, scratch)
-        for number, before in enumerate(earlier):
-            read_earlier(source, image, before.source, earlier_path(scratch, number))
-        ago = tuple(before.years for before in earlier)
-        run = RegionRun(request, source, scratch, start_year, ago)
+        ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
         run.roll(folder, _executor(request), progress)
     except RequestError:
         if fresh:
@@ -94,8 +74,8 @@ def forecast_region(
             for empty in created:
                 empty.rmdir()
         raise
-    run.write(image, valid, progress)
-    record = _record(identity, request, source, run.years, time.monotonic() - began)
+    areas = run.write(valid, ground.stored, progress)
+    record = _record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     for suffix in ("mp4", "gif"):
@@ -105,35 +85,63 @@ def forecast_region(
     return result
 
 
+def _check_model(request: ForecastRequest, folder: Path) -> None:
+    """Refuse what the model cannot do; loading it tells whether it is whole.
+
+    Raises:
+        RequestError: Another number of passes, or observations of a model that has none.
+    """
+    one_pass = is_change_model(folder)
+    if not one_pass:
+        one_pass = load_model(folder).config.objective in ONE_PASS
+        if request.save_observations:
+            raise RequestError(
+                f"expected a model of states of the land for --save-observations, {folder.name} "
+                "forecasts observations alone; leave the option out"
+            )
+    if one_pass and request.steps not in (None, 1):
+        raise RequestError(
+            f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
+            f"one pass, got {request.steps}"
+        )
+
+
 def _executor(request: ForecastRequest) -> Executor | None:
     if request.dask is not None:
         return DaskCluster(request.dask)
-    return LocalPool(request.workers) if request.workers > 1 else None
+    workers = min(request.workers, request.members)
+    return LocalPool(workers) if workers > 1 else None
 
 
 def _record(
     identity: dict[str, Any],
     request: ForecastRequest,
-    source: RasterSource,
-    years: range,
+    images: DatedImages,
+    ground: Ground,
+    areas: dict[int, ChangedArea],
     seconds: float,
 ) -> dict[str, Any]:
-    gsd = source.grid.gsd_m
-    area = None if gsd is None else source.grid.height * source.grid.width * gsd**2 / 1e6
+    grid = images.start.grid
+    area = None if grid.gsd_m is None else grid.height * grid.width * grid.gsd_m**2 / 1e6
     packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
     arguments = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in asdict(request).items()
     }
-    arguments["history"] = [str(path) for path in request.history]
+    arguments["images"] = [str(path) for path in request.images]
     return {
         **identity,
         "resumed": request.resume,
-        "years": list(years),
+        "years": list(areas),
+        "changed_area": {
+            "unit": "pixels" if grid.gsd_m is None else "hectares",
+            **{str(year): found.rounded() for year, found in areas.items()},
+        },
+        "outside_experience": ground.outside,
+        "history_left_out": list(ground.left_out),
         "arguments": arguments,
         "versions": {name: version(name) for name in packages},
         "seconds": round(seconds, 1),
         "km2": area,
         "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
-        "change_threshold": "mean absolute difference over the bands above 20/255 of the range",
     }

@@ -1,37 +1,36 @@
-"""The work item of a forecast: one member, rolled out from the first year not yet done."""
+"""The work item of a forecast: one member, from the first year not yet done."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from forecast.colours import LandColours
-from forecast.direct import direct_forecasts
-from forecast.earlier_images import earlier_path
-from forecast.pretrained import load_model
-from forecast.region import EarlierImage, RegionStepper
-from forecast.rollout import rollout
+from app.rollout_members import RolloutRunner
+from forecast.pretrained import is_change_model, load_change_model
+from forecast.states.answers import RegionNetwork
+from forecast.states.ground import Ground
+from forecast.states.member import MemberPaths, MemberRun
 from preprocessing.grid import Grid
-from preprocessing.io import blocks
 from preprocessing.raster import Encoding
 from sr.lift import ESRGANLift
 from sr.pretrained import load_network
 
-__all__ = ["MemberTask", "member_path", "roll_member"]
+__all__ = ["MemberTask", "Runner", "roll_member", "runner_of"]
+
+Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class MemberTask:
-    """Everything a worker needs to roll out one member.
+    """Everything a worker needs to forecast one member.
 
     Attributes:
-        scratch: Folder with the start image; states and stored values go there.
+        scratch: Folder with what `prepare_ground` left; the years go there too.
         model: Model folder.
         grid: Grid of the region.
         encoding: How values are stored.
@@ -39,9 +38,7 @@ class MemberTask:
         member: Number of the member.
         start_year: Year of the start image.
         years: Years to forecast.
-        steps: Network passes; the model's own default where None.
-        history: Years before the start of the earlier images in `scratch`, see `read_earlier`.
-        direct: Forecast each year from the start, not from the year before.
+        observations: Whether observations are asked for.
     """
 
     scratch: Path
@@ -52,82 +49,82 @@ class MemberTask:
     member: int
     start_year: int
     years: int
-    steps: int | None
-    history: tuple[float, ...] = ()
-    direct: bool = False
+    observations: bool = False
 
 
-def member_path(scratch: Path, member: int, year: int) -> Path:
-    """Where the stored values `(3, height, width)` of a finished member and year lie."""
-    return scratch / f"member_{member:03}_{year}.npy"
+class Runner(Protocol):
+    """Forecasts members with models that are loaded once.
+
+    Attributes:
+        ticks: How often `tick` is called in a year.
+    """
+
+    ticks: int
+
+    def run(self, task: MemberTask, tick: Tick | None) -> None:
+        """Forecast the years of a member that are not there yet."""
+        ...
 
 
-def stepper_of(task: MemberTask) -> RegionStepper:
-    """Load the models and plan the tiles."""
-    shape = np.load(task.scratch / "start.npy", mmap_mode="r").shape
-    return RegionStepper(
-        load_model(task.model),
-        ESRGANLift(load_network()),
-        height=shape[1],
-        width=shape[2],
-        gsd_m=task.grid.gsd_m,
-        steps=task.steps,
-        land=LandColours.load(task.model),
-    )
+class StateRunner:
+    """Runs members by a model of lasting change.
+
+    Args:
+        task: One of the tasks.
+    """
+
+    def __init__(self, task: MemberTask) -> None:
+        self._ground = Ground.open(task.scratch, task.encoding)
+        height, width = self._ground.objects.shape
+        self._network = RegionNetwork(
+            load_change_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
+        )
+        self._lift = ESRGANLift(load_network())
+        self.ticks = (1 + task.observations) * self._network.ticks
+
+    def run(self, task: MemberTask, tick: Tick | None) -> None:
+        """Forecast the years of a member that are not there yet."""
+        MemberRun(
+            self._ground,
+            self._network,
+            self._lift,
+            task.seed,
+            task.start_year,
+            MemberPaths(task.scratch, task.member),
+            task.observations,
+            tick,
+        ).years(task.years)
 
 
-def roll_member(
-    task: MemberTask,
-    *,
-    stepper: RegionStepper | None = None,
-    tick: Callable[[], None] | None = None,
-) -> int:
-    """Roll one member out, keeping each year as stored values in the scratch folder.
+def runner_of(task: MemberTask) -> Runner:
+    """Load the models."""
+    if is_change_model(task.model):
+        return StateRunner(task)
+    return RolloutRunner(task)
+
+
+def roll_member(task: MemberTask, *, runner: Runner | None = None, tick: Tick | None = None) -> int:
+    """Forecast one member, keeping each year as stored values in the scratch folder.
 
     Args:
         task: What to do; years that are already there are not done again.
-        stepper: To share loaded models between tasks of one process.
+        runner: To share loaded models between tasks of one process.
         tick: Called after each batch of work.
 
     Returns:
         The number of the member.
     """
-    years = range(task.start_year + 1, task.start_year + task.years + 1)
-    states = task.scratch / f"states_{task.member:03}"
-    missing = [y for y in years if not member_path(task.scratch, task.member, y).exists()]
-    if missing:
-        for year, state in _images(task, stepper or stepper_of(task), states, missing, tick):
-            part = task.scratch / f".member_{task.member:03}.part.npy"
-            stored = np.lib.format.open_memmap(
-                part,
-                mode="w+",
-                dtype=task.encoding.dtype,
-                shape=(3, task.grid.height, task.grid.width),
-            )
-            for window in blocks(task.grid):
-                at = (slice(None), *window.slices)
-                stored[at] = task.encoding.encode(state[at])
-            stored.flush()
-            os.replace(part, member_path(task.scratch, task.member, year))
-    shutil.rmtree(states, ignore_errors=True)
+    with _one_thread():
+        (runner or runner_of(task)).run(task, tick)
     return task.member
 
 
-def _images(
-    task: MemberTask,
-    stepper: RegionStepper,
-    states: Path,
-    missing: list[int],
-    tick: Callable[[], None] | None,
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    start = np.load(task.scratch / "start.npy", mmap_mode="r")
-    history = [
-        EarlierImage(np.load(earlier_path(task.scratch, number), mmap_mode="r"), years)
-        for number, years in enumerate(task.history)
-    ]
-    whose = {"seed": task.seed, "member": task.member, "start_year": task.start_year}
-    if task.direct:
-        return direct_forecasts(
-            stepper, start, states, **whose, years=missing, history=history, tick=tick
-        )
-    return rollout(stepper, start, states, **whose, years=task.years, history=history, tick=tick)
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums on several threads differ in their last bits, so members take one wherever they run."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

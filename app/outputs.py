@@ -1,9 +1,8 @@
-"""From members to files: rolled out to scratch, summarized block by block, written as COGs."""
+"""From members to files: forecast into scratch, summarized block by block, written as COGs."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,47 +10,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.members import MemberTask, member_path, roll_member, stepper_of
+from app.layers import LayerWriter
+from app.members import MemberTask, roll_member, runner_of
 from app.request import ForecastRequest
 from app.results import KINDS, ForecastFolder
+from forecast.states.area import ChangedArea, cell_weights
+from forecast.states.changes import Changes
+from forecast.states.images import DatedImages
+from forecast.states.member import MemberPaths
+from forecast.states.observation import observed
 from forecast.summary import summarize
+from preprocessing.cells import CELL
 from preprocessing.errors import RequestError
 from preprocessing.executor import Executor
-from preprocessing.grid import Grid, Window
-from preprocessing.io import RasterSource, blocks, write_cog
+from preprocessing.grid import Window
+from preprocessing.io import blocks
 from preprocessing.raster import Encoding
 
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
-_COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
 class RegionRun:
-    """The two passes of one forecast: roll the members out, then summarize and write.
+    """The two passes of one forecast: forecast the members, then summarize and write.
 
     Attributes:
         request: What is asked for.
-        source: The region.
-        scratch: Folder for states and members, on the disk of the results.
-        start_year: Year of the region.
-        history: Years before it of the earlier images in `scratch`, see `read_earlier`.
+        images: Start and history.
+        scratch: Folder of the ground and the members, on the disk of the results.
     """
 
     request: ForecastRequest
-    source: RasterSource
+    images: DatedImages
     scratch: Path
-    start_year: int
-    history: tuple[float, ...] = ()
 
     @property
     def years(self) -> range:
         """Calendar years that are forecast."""
-        return range(self.start_year + 1, self.start_year + self.request.years + 1)
+        first = self.images.start_year + 1
+        return range(first, first + self.request.years)
 
     def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
-        """Roll every member out.
+        """Forecast every member.
 
         Args:
             model: Model folder.
@@ -63,15 +65,13 @@ class RegionRun:
             MemberTask(
                 scratch=self.scratch.resolve(),
                 model=model.resolve(),
-                grid=self.source.grid,
-                encoding=self.source.encoding,
+                grid=self.images.start.grid,
+                encoding=self._encoding,
                 seed=request.seed,
                 member=member,
-                start_year=self.start_year,
+                start_year=self.images.start_year,
                 years=request.years,
-                steps=request.steps,
-                history=self.history,
-                direct=request.direct,
+                observations=request.save_observations,
             )
             for member in range(request.members)
         ]
@@ -80,8 +80,8 @@ class RegionRun:
                 if progress is not None:
                     progress("forecasting", done, len(tasks))
             return
-        stepper = stepper_of(tasks[0])
-        each = request.years * stepper.ticks
+        runner = runner_of(tasks[0])
+        each = request.years * runner.ticks
         done = 0
 
         def tick() -> None:
@@ -92,87 +92,137 @@ class RegionRun:
 
         for task in tasks:
             done = task.member * each
-            roll_member(task, stepper=stepper, tick=tick)
+            roll_member(task, runner=runner, tick=tick)
 
     def write(
-        self, image: NDArray[np.float32], valid: NDArray[np.bool_], progress: Progress | None
-    ) -> None:
-        """Replace earlier results by the rasters of this run; `image` and `valid` are the present.
+        self, valid: NDArray[np.bool_], stored: NDArray[Any], progress: Progress | None
+    ) -> dict[int, ChangedArea]:
+        """Replace earlier results by the rasters of this run.
 
         The representative member is the one nearest the ensemble mean over all years, so that
         one consistent future is shown.
+
+        Args:
+            valid: `(height, width)` of the start.
+            stored: `(3, height, width)` stored values of the start.
+            progress: Called with `("writing", done, total)`.
+
+        Returns:
+            By year, how much ground is expected to have changed.
         """
         out, stages = self.request.out, 2 * self.request.years + 1
         _remove_earlier(out)
-        writer = _Writer(self.source.grid, self.source.encoding, valid)
+        writer = LayerWriter(self.images.start.grid, self._encoding, valid)
         writer.image(
-            out / f"present_{self.start_year}.tif",
-            lambda window: self.source.encoding.encode(image[(slice(None), *window.slices)]),
-            f"observed {self.start_year}",
-            date=self.source.date,
+            out / f"present_{self.images.start_year}.tif",
+            lambda window: np.array(stored[(slice(None), *window.slices)]),
+            f"observed {self.images.start_year}",
+            date=self.images.start.date,
         )
         distance = np.zeros(self.request.members)
+        areas = {}
         for done, year in enumerate(self.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
-            distance += self._write_summary(year, image, writer)
+            areas[year] = self._write_changes(year, writer)
+            distance += self._write_summary(year, stored, writer)
         representative = int(np.argmin(distance))
         for done, year in enumerate(self.years, start=self.request.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
-            self._write_member(out / f"forecast_{year}.tif", representative, year, writer)
-            if self.request.save_members:
-                (out / "members").mkdir(exist_ok=True)
-                for member in range(self.request.members):
-                    path = out / "members" / f"{member:02}_{year}.tif"
-                    self._write_member(path, member, year, writer)
+            state = self._states(year)[representative]
+            writer.image(out / f"forecast_{year}.tif", _part_of(state), self._note(year))
+            self._write_members(year, writer)
         if progress is not None:
             progress("writing", stages, stages)
+        return areas
+
+    def _write_changes(self, year: int, writer: LayerWriter) -> ChangedArea:
+        """Write the mean of the members' accumulated probabilities and measure it."""
+        found = [Changes.load(path.changes(year)) for path in self._members]
+        probability = np.mean([changes.probability for changes in found], axis=0)
+        path = self.request.out / f"change_probability_{year}.tif"
+        writer.cells(path, probability, "change probability", self._note(year))
+        shape = (probability.shape[0], probability.shape[1])
+        weights = cell_weights(writer.valid, shape, writer.grid.gsd_m)
+        return ChangedArea.of(probability, [changes.changed for changes in found], weights)
 
     def _write_summary(
-        self, year: int, image: NDArray[np.float32], writer: _Writer
+        self, year: int, stored: NDArray[Any], writer: LayerWriter
     ) -> NDArray[np.float64]:
-        encoding, grid, out = self.source.encoding, self.source.grid, self.request.out
-        members = [
-            np.load(member_path(self.scratch, member, year), mmap_mode="r")
-            for member in range(self.request.members)
-        ]
-        maps = {
-            name: np.lib.format.open_memmap(
+        encoding, grid, out = self._encoding, self.images.start.grid, self.request.out
+        members = self._states(year)
+        mean, spread = (
+            np.lib.format.open_memmap(
                 self.scratch / f"{name}.npy",
                 mode="w+",
-                dtype=np.float32,
+                dtype=dtype,
                 shape=(bands, grid.height, grid.width),
             )
-            for name, bands in (("mean", 3), ("spread", 3), ("change_probability", 1))
-        }
+            for name, dtype, bands in (("mean", encoding.dtype, 3), ("spread", np.float32, 1))
+        )
         distance = np.zeros(len(members))
         for window in blocks(grid):
             at = (slice(None), *window.slices)
-            stack = np.stack([encoding.decode(np.asarray(member[at])) for member in members])
-            block = summarize(stack, image[at], writer.valid[window.slices])
-            maps["mean"][at] = block.mean
-            maps["spread"][at] = block.spread * (encoding.high - encoding.low)
-            maps["change_probability"][at] = block.change_probability[None]
+            values, start = np.stack([member[at] for member in members]), stored[at]
+            block = summarize(encoding.decode(values), writer.valid[window.slices])
+            # Ground that no member changes keeps its stored values.
+            same = (values == start).all(axis=0)
+            mean[at] = np.where(same, start, encoding.encode(block.mean))
+            spread[at] = block.spread[None] * (encoding.high - encoding.low)
             distance += block.distance
-        note = self._note(year)
-        writer.image(
-            out / f"mean_{year}.tif",
-            lambda window: encoding.encode(maps["mean"][(slice(None), *window.slices)]),
-            note,
-        )
-        for name in ("spread", "change_probability"):
-            writer.layer(out / f"{name}_{year}.tif", maps[name], note)
+        writer.image(out / f"mean_{year}.tif", _part_of(mean), self._note(year))
+        writer.layer(out / f"spread_{year}.tif", _part_of(spread), "spread", self._note(year))
         return distance
 
-    def _write_member(self, path: Path, member: int, year: int, writer: _Writer) -> None:
-        stored = np.load(member_path(self.scratch, member, year), mmap_mode="r")
-        writer.image(
-            path, lambda window: np.array(stored[(slice(None), *window.slices)]), self._note(year)
-        )
+    def _write_members(self, year: int, writer: LayerWriter) -> None:
+        """Write each member's state and observation, if they are asked for."""
+        for member, state in zip(self._members, self._states(year), strict=True):
+            name = f"{member.member:02}_{year}.tif"
+            if self.request.save_members:
+                folder = self.request.out / "members"
+                folder.mkdir(exist_ok=True)
+                writer.image(folder / name, _part_of(state), self._note(year))
+            if self.request.save_observations:
+                folder = self.request.out / "observations"
+                folder.mkdir(exist_ok=True)
+                seen = np.load(member.seen(year), mmap_mode="r")
+                note = f"{self._note(year)}, as a sensor may see it"
+                writer.image(folder / name, _observed(state, seen, self._encoding), note)
+
+    @property
+    def _encoding(self) -> Encoding:
+        return self.images.start.encoding
+
+    @property
+    def _members(self) -> list[MemberPaths]:
+        return [MemberPaths(self.scratch, number) for number in range(self.request.members)]
+
+    def _states(self, year: int) -> list[NDArray[Any]]:
+        return [np.load(member.state(year), mmap_mode="r") for member in self._members]
 
     def _note(self, year: int) -> str:
-        return f"forecast {year} from {self.start_year}"
+        return f"forecast {year} from {self.images.start_year}"
+
+
+def _part_of(values: NDArray[Any]) -> Callable[[Window], NDArray[Any]]:
+    return lambda window: np.array(values[(slice(None), *window.slices)])
+
+
+def _observed(
+    state: NDArray[Any], seen: NDArray[np.float32], encoding: Encoding
+) -> Callable[[Window], NDArray[Any]]:
+    def part(window: Window) -> NDArray[Any]:
+        cells = Window(
+            window.row // CELL,
+            window.col // CELL,
+            -(-window.height // CELL),
+            -(-window.width // CELL),
+        )
+        values = encoding.decode(np.asarray(state[(slice(None), *window.slices)]))
+        return encoding.encode(observed(np.nan_to_num(values), seen, cells))
+
+    return part
 
 
 def _remove_earlier(out: Path) -> None:
@@ -183,71 +233,9 @@ def _remove_earlier(out: Path) -> None:
         return
     years, members = earlier.years, range(earlier.members)
     names = [f"{kind}_{year}.tif" for kind in KINDS for year in years]
-    names += [f"members/{member:02}_{year}.tif" for member in members for year in years]
+    for folder in ("members", "observations"):
+        names += [f"{folder}/{member:02}_{year}.tif" for member in members for year in years]
     names += [f"forecast_{year}.json" for year in years]
     names += [earlier.present.name, "forecast.mp4", "forecast.gif", "collection.json", "run.json"]
     for name in names:
         (out / name).unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """Writes images in the region's own encoding, and layers in float32."""
-
-    grid: Grid
-    encoding: Encoding
-    valid: NDArray[np.bool_]
-
-    def image(
-        self,
-        path: Path,
-        stored: Callable[[Window], NDArray[Any]],
-        note: str,
-        *,
-        date: dt.date | None = None,
-    ) -> None:
-        """Write three bands; `stored` gives the stored values of a window."""
-        encoding = self.encoding
-        tags = {"VALUE_RANGE": f"{encoding.low:g},{encoding.high:g}", "LANDCAST": note}
-        if date is not None:
-            tags["ACQUISITION_DATE"] = date.isoformat()
-        empty = 0 if encoding.nodata is None else encoding.nodata
-
-        def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
-            for window in blocks(self.grid):
-                seen = self.valid[window.slices]
-                values = stored(window)
-                values[:, ~seen] = empty
-                yield window, values, seen
-
-        write_cog(
-            path,
-            self.grid,
-            parts(),
-            count=3,
-            dtype=encoding.dtype,
-            nodata=encoding.nodata,
-            masked=encoding.nodata is None and not bool(self.valid.all()),
-            descriptions=_COLOURS,
-            tags=tags,
-        )
-
-    def layer(self, path: Path, values: NDArray[np.float32], note: str) -> None:
-        """Write float32 bands, NaN where nothing was observed."""
-
-        def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
-            for window in blocks(self.grid):
-                block = np.array(values[(slice(None), *window.slices)])
-                block[:, ~self.valid[window.slices]] = np.nan
-                yield window, block, None
-
-        write_cog(
-            path,
-            self.grid,
-            parts(),
-            count=len(values),
-            dtype="float32",
-            nodata=float("nan"),
-            descriptions=_COLOURS if len(values) == 3 else ("change probability",),
-            tags={"LANDCAST": note},
-        )

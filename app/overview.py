@@ -26,9 +26,7 @@ def draw_overview(result: ForecastFolder, *, past: Raster, truth: Raster, path: 
         path: PNG to write.
     """
     year = result.years[-1]
-    low, high = result.value_range
-    spread = read_raster(result.path("spread", year), value_range=(0.0, high - low))
-    change = result.layer("change_probability", year)
+    spread, change = result.layer("spread", year), result.layer("change_probability", year)
     figure = Figure(figsize=(13.5, 9.4), layout="constrained", facecolor="white")
     axes = figure.subplots(2, 3)
     pictures = (
@@ -40,8 +38,7 @@ def draw_overview(result: ForecastFolder, *, past: Raster, truth: Raster, path: 
     for axis, (title, raster) in zip(axes.flat, pictures, strict=False):
         axis.imshow(np.clip(raster.data, 0, 1).transpose(1, 2, 0), interpolation="nearest")
         axis.set_title(title, fontsize=11)
-    levels = spread.data.mean(axis=0) * (high - low)
-    _layer(figure, axes[1, 1], levels, f"{year} spread (input units)", "magma", None)
+    _layer(figure, axes[1, 1], spread, f"{year} spread (input units)", "magma", None)
     _layer(figure, axes[1, 2], change, f"{year} probability of change", "viridis", 1.0)
     for axis in axes.flat:
         axis.set_xticks([])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from forecast.colours import colours_sha256
 from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
+from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import sha256
-from preprocessing.io import RasterSource
 from sr.pretrained import SHIPPED, network_sha256
 
 __all__ = ["SCRATCH", "ForecastRequest", "already_done", "check_output", "identity_of"]
@@ -26,27 +24,27 @@ class ForecastRequest:
     """A forecast that is asked for.
 
     Attributes:
-        region: Raster or picture to start from.
+        images: Rasters or pictures of one place, folders of them or STAC collections; the last
+            date is the start, the others are its history.
         out: Folder of the results.
         years: How many years ahead.
         members: Size of the ensemble.
         seed: Member `i` depends on the seed and `i` alone.
-        year: Year of `region`; found in its metadata or name where None.
+        year: Year of the image named last, which then is the start; dates are found in metadata
+            or names where None.
         model: Shipped name or model folder.
-        steps: Network passes; the model's own default where None.
+        steps: Network passes a year; the model's own default where None.
         save_members: Also write every member.
+        save_observations: Also write an observation of every member: what a sensor would see.
         resume: Continue a forecast that was interrupted.
         overwrite: Replace an earlier forecast in `out`.
         workers: Processes that roll members out side by side.
         dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
-        history: The region at earlier dates, for models that take some; read with the same bands
-            and value range.
-        direct: Forecast each year in one step from the region, not from the year before.
     """
 
-    region: Path
+    images: tuple[Path, ...]
     out: Path
     years: int = 5
     members: int = 8
@@ -55,16 +53,17 @@ class ForecastRequest:
     model: str | None = None
     steps: int | None = None
     save_members: bool = False
+    save_observations: bool = False
     resume: bool = False
     overwrite: bool = False
     workers: int = 1
     dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
-    history: tuple[Path, ...] = ()
-    direct: bool = False
 
     def __post_init__(self) -> None:
+        if not self.images:
+            raise RequestError("expected one image or more to forecast, got none")
         for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
             if not low <= getattr(self, name) <= high:
                 raise RequestError(
@@ -80,43 +79,42 @@ class ForecastRequest:
             raise RequestError("expected one of --resume and --overwrite, got both")
 
 
-def identity_of(
-    request: ForecastRequest,
-    source: RasterSource,
-    start_year: int,
-    earlier: Sequence[RasterSource] = (),
-) -> dict[str, Any]:
+def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]:
     """What decides the pixels of a forecast: equal identities give equal results.
 
     Args:
         request: What is asked for.
-        source: The region.
-        start_year: Its year.
-        earlier: Its images of earlier dates, the nearest first.
+        images: Start and history.
 
     Raises:
         ModelFolderError: A model is incomplete.
     """
-    region_bytes, region_modified = _stamp(request.region)
+    start = images.start
+    region_bytes, region_modified = _stamp(start.path)
+    history = [image.source for image in images.earlier]
+    folder = model_folder(request.model)
     return {
-        "region": str(request.region),
+        "region": start.path,
         "region_bytes": region_bytes,
         "region_modified": region_modified,
-        "start_year": start_year,
-        "history": [[image.path, str(image.date), *_stamp(image.path)] for image in earlier],
+        "start_year": images.start_year,
+        "history": [[image.path, str(image.date), *_stamp(image.path)] for image in history],
         "horizon_years": request.years,
         "members": request.members,
         "seed": request.seed,
         "steps": request.steps,
-        "direct": request.direct,
         "save_members": request.save_members,
-        "bands": list(source.bands),
-        "value_range": [source.encoding.low, source.encoding.high],
+        "save_observations": request.save_observations,
+        "bands": list(start.bands),
+        "value_range": [start.encoding.low, start.encoding.high],
         "model": {
             "name": str(request.model or DEFAULT_MODEL),
             "sha256": weights_sha256(request.model),
-            "config_sha256": sha256(model_folder(request.model) / "config.json"),
-            "colours_sha256": colours_sha256(model_folder(request.model)),
+            "files_sha256": {
+                path.name: sha256(path)
+                for path in sorted(folder.iterdir())
+                if path.suffix in (".json", ".safetensors")
+            },
         },
         "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
         "landcast": version("landcast"),
@@ -143,7 +141,7 @@ def already_done(out: Path, identity: dict[str, Any]) -> bool:
     )
 
 
-def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
+def check_output(request: ForecastRequest, images: DatedImages, identity: dict[str, Any]) -> None:
     """Refuse a folder whose contents this request may not touch.
 
     Raises:
@@ -154,7 +152,7 @@ def check_output(request: ForecastRequest, identity: dict[str, Any]) -> None:
     out = request.out
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {out} is a file")
-    for image in (request.region, *request.history):
+    for image in (images.start.path, *(earlier.source.path for earlier in images.earlier)):
         if out.is_dir() and Path(image).resolve().is_relative_to(out.resolve()):
             raise OutputExistsError(
                 f"expected a folder for --out beside the image, {image} lies in {out}"

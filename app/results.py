@@ -28,6 +28,7 @@ __all__ = [
 
 KINDS = ("forecast", "mean", "spread", "change_probability")
 _EMPTY_GREY = 235
+_WORTH_SAYING = 0.02
 _STRIP_PIXELS = 8_000_000
 
 
@@ -115,6 +116,35 @@ class ForecastFolder:
             member
             for member in range(self.members)
             if all(self._member(member, year).is_file() for year in self.years)
+        )
+
+    @property
+    def saved_observations(self) -> tuple[Path, ...]:
+        """Observations that were kept (`--save-observations`), by member and year."""
+        return tuple(sorted((self.folder / "observations").glob("*_*.tif")))
+
+    @property
+    def changed_area_text(self) -> str:
+        """How much ground is expected to have changed, in a sentence; empty where not known."""
+        found = self.run.get("changed_area", {})
+        parts = [
+            f"{year} {area['expected']:.4g} ({area['5']:.4g} to {area['95']:.4g})"
+            for year, area in found.items()
+            if isinstance(area, dict)
+        ]
+        if not parts:
+            return ""
+        return f"expected to have changed, in {found['unit']} (5 to 95 %): {', '.join(parts)}"
+
+    @property
+    def outside_text(self) -> str:
+        """A warning where a part of the region is unlike what the model has seen, else empty."""
+        share = self.run.get("outside_experience")
+        if not share or share < _WORTH_SAYING:
+            return ""
+        return (
+            f"outside what this model has seen: {share:.0%} of the region; "
+            "the forecast stays nearer to the present there"
         )
 
     def path(self, kind: str, year: int, *, member: int | None = None) -> Path:

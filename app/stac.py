@@ -31,8 +31,14 @@ _EDGE_POINTS = 8
 _ASSETS = {
     "forecast": ("Representative member: the one nearest the ensemble mean", ["data", "visual"]),
     "mean": ("Ensemble mean, in input units", ["data"]),
-    "spread": ("Standard deviation over the ensemble, in input units", ["data", "uncertainty"]),
-    "change_probability": ("Share of the ensemble that changes, 0 to 1", ["data", "probability"]),
+    "spread": (
+        "Standard deviation over the ensemble, all bands, in input units",
+        ["data", "uncertainty"],
+    ),
+    "change_probability": (
+        "Probability that the ground has lastingly changed, 0 to 1",
+        ["data", "probability"],
+    ),
 }
 _FILMS = (("forecast.mp4", "video", "video/mp4"), ("forecast.gif", "animation", "image/gif"))
 
@@ -184,6 +190,13 @@ def _item(
         title = f"Member {member} of the ensemble"
         asset = pystac.Asset(href, title=title, media_type=pystac.MediaType.COG, roles=["data"])
         item.add_asset(f"member_{member:02d}", asset)
+    for path in result.saved_observations:
+        number, _, when = path.stem.partition("_")
+        if when == str(year):
+            title = f"Observation of member {int(number)}: light, season and sensor laid over it"
+            href = f"./observations/{path.name}"
+            asset = pystac.Asset(href, title=title, media_type=pystac.MediaType.COG, roles=["data"])
+            item.add_asset(f"observation_{number}", asset)
     return item
 
 

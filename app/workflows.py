@@ -16,6 +16,7 @@ from app.outputs import Progress
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
 from preprocessing.errors import OutputExistsError
+from preprocessing.executor import default_workers
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "UpscaleRequest",
     "compare_methods",
+    "default_workers",
     "evaluate",
     "fetch_imagery",
     "forecast_region",

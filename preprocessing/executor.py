@@ -13,10 +13,15 @@ import torch
 
 from preprocessing.errors import RequestError
 
-__all__ = ["DaskCluster", "Executor", "LocalPool"]
+__all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def default_workers() -> int:
+    """How many processes to use: one a core, but only one where there is a GPU to share."""
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
 
 
 class Executor(Protocol):

@@ -10,6 +10,7 @@ from affine import Affine
 from hypothesis import settings
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from states_cases import small_network
 from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence
@@ -91,6 +92,14 @@ def tiny_model_folder(tiny_model: ForecastUNet, tmp_path_factory: pytest.TempPat
     table = {"dataset": "a", "gsd_m": 10.0, "horizon_class": 0}
     quantiles = np.linspace(-0.1, 0.1, 401).tolist()
     DressedPersistence(({**table, "quantiles": quantiles},)).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def change_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small untrained network of lasting change as a model folder."""
+    folder = tmp_path_factory.mktemp("change-model")
+    small_network().save_pretrained(folder)
     return folder
 
 

@@ -62,7 +62,7 @@ def make_result(
         write(folder / f"forecast_{year}.tif", picture, grid)
         write(folder / f"mean_{year}.tif", picture.astype(np.float32), grid)
         spread = np.where(changed, 5.0 * n, 1.0).astype(np.float32)
-        write(folder / f"spread_{year}.tif", np.stack([spread] * 3), grid)
+        write(folder / f"spread_{year}.tif", spread[None], grid)
         change = np.where(changed, 0.75, 0.0).astype(np.float32)
         write(folder / f"change_probability_{year}.tif", change[None], grid)
         if save_members:

@@ -45,6 +45,7 @@ def workflows(monkeypatch, tmp_path):
 
     fake = SimpleNamespace(
         ForecastRequest=ForecastRequest,
+        default_workers=lambda: 1,
         forecast_region=forecast_region,
         evaluate=evaluate,
         train_forecast=trainer("train forecast"),
@@ -63,12 +64,13 @@ def one_line(capsys):
 
 def test_forecast_passes_every_option(workflows, capsys):
     arguments = (
-        "forecast r.tif --out o --year 2016 --years 3 --members 4 --seed 7 --model m --steps 2 "
-        "--save-members --overwrite --bands 3,2,1 --value-range 0,3000"
+        "forecast q.tif r.tif --out o --year 2016 --years 3 --members 4 --seed 7 --model m "
+        "--steps 2 --workers 3 --save-members --save-observations --overwrite --bands 3,2,1 "
+        "--value-range 0,3000"
     )
     assert run(arguments.split()) == 0
     wanted = ForecastRequest(
-        Path("r.tif"),
+        (Path("q.tif"), Path("r.tif")),
         Path("o"),
         years=3,
         members=4,
@@ -76,7 +78,9 @@ def test_forecast_passes_every_option(workflows, capsys):
         year=2016,
         model="m",
         steps=2,
+        workers=3,
         save_members=True,
+        save_observations=True,
         overwrite=True,
         bands=(3, 2, 1),
         value_range=(0.0, 3000.0),
@@ -89,7 +93,8 @@ def test_forecast_passes_every_option(workflows, capsys):
 
 def test_forecast_defaults_are_the_workflows_own(workflows):
     assert run(["forecast", "r.tif", "--out", "o", "--resume"]) == 0
-    assert workflows.calls == [("forecast", ForecastRequest(Path("r.tif"), Path("o"), resume=True))]
+    wanted = ForecastRequest((Path("r.tif"),), Path("o"), resume=True)
+    assert workflows.calls == [("forecast", wanted)]
 
 
 @pytest.mark.parametrize("kind", ["forecast", "sr"])

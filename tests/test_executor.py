@@ -39,7 +39,7 @@ def test_dask_runs_every_item_and_refuses_an_address_without_scheduler() -> None
 def mean_of(region: Path, out: Path, model: Path, **where: Any) -> NDArray[np.uint8]:
     result = forecast_region(
         ForecastRequest(
-            region=region, out=out, years=1, members=2, seed=3, model=str(model), **where
+            images=(region,), out=out, years=1, members=2, seed=3, model=str(model), **where
         )
     )
     with rasterio.open(result.path("mean", 2021)) as dataset:
@@ -47,18 +47,18 @@ def mean_of(region: Path, out: Path, model: Path, **where: Any) -> NDArray[np.ui
 
 
 def test_neither_workers_nor_dask_change_the_pixels(
-    tmp_path: Path, make_raster: Callable[..., Path], tiny_model_folder: Path
+    tmp_path: Path, make_raster: Callable[..., Path], change_model_folder: Path
 ) -> None:
     region = make_raster("region_2020.tif", height=128, width=140)
-    alone = mean_of(region, tmp_path / "alone", tiny_model_folder)
-    pool = mean_of(region, tmp_path / "pool", tiny_model_folder, workers=2)
+    alone = mean_of(region, tmp_path / "alone", change_model_folder)
+    pool = mean_of(region, tmp_path / "pool", change_model_folder, workers=2)
     np.testing.assert_array_equal(pool, alone)
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
         address = cluster.scheduler_address
-        dask = mean_of(region, tmp_path / "dask", tiny_model_folder, dask=address)
+        dask = mean_of(region, tmp_path / "dask", change_model_folder, dask=address)
     np.testing.assert_array_equal(dask, alone)
 
 
@@ -66,4 +66,4 @@ def test_refusals() -> None:
     with pytest.raises(RequestError, match="--workers"):
         LocalPool(0)
     with pytest.raises(RequestError, match="both"):
-        ForecastRequest(region=Path("a"), out=Path("b"), workers=2, dask="tcp://localhost:1")
+        ForecastRequest(images=(Path("a"),), out=Path("b"), workers=2, dask="tcp://localhost:1")

@@ -102,7 +102,7 @@ def test_the_form_reaches_the_workflow(page, demo):
     forecast(page, years=2, members=3, seed=11, keep=True)
     assert not page.exception
     (request,) = demo.requests
-    assert request.region.name == "scene_2020.tif"
+    assert request.images[-1].name == "scene_2020.tif"
     assert (request.years, request.members, request.seed) == (2, 3, 11)
     assert (request.save_members, request.value_range) == (True, (0.0, 255.0))
 
@@ -178,7 +178,7 @@ def test_members_can_be_switched(page, monkeypatch):
 def test_an_earlier_start_hides_what_came_after(page, demo):
     page.sidebar.selectbox[0].set_value(2018)
     forecast(page, years=2)
-    assert demo.requests[0].region.name == "scene_2018.tif"
+    assert demo.requests[0].images[-1].name == "scene_2018.tif"
     assert page.select_slider(key="year").options == ["2018", "2019", "2020"]
     assert state_of(page) == "forecast"
 
@@ -216,7 +216,7 @@ def test_an_uploaded_picture_asks_for_its_year(page, demo):
     assert "garden.png · 2015" in page.main.markdown[0].value
     forecast(page, years=1)
     assert demo.requests[0].year == 2015
-    assert demo.requests[0].region.name == "garden.png"
+    assert demo.requests[0].images[-1].name == "garden.png"
     assert page.select_slider(key="year").options == ["2015", "2016"]
 
 

@@ -76,29 +76,30 @@ def demo(
 ) -> None:
     """Make a demo scene, forecast it, score it against its known future, animate it."""
     from app.demo import run_demo
+    from app.workflows import default_workers
 
+    chosen = {} if seed is None else {"seed": seed}
     with progress_bars() as progress:
-        if seed is None:
-            result = run_demo(out, progress=progress)
-        else:
-            result = run_demo(out, seed=seed, progress=progress)
+        result = run_demo(out, **chosen, workers=default_workers(), progress=progress)
     typer.echo(result.table.rstrip())
     typer.echo(f"\nscene    {result.scene}\nresults  {result.folder}")
 
 
 @app.command()
 def forecast(
-    region: Annotated[Path, typer.Argument(metavar="REGION", help="A dated raster or picture.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Dated rasters or pictures of one place, a folder of them, or a STAC collection: "
+            "the last date is the start, the others are its history.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     year: Annotated[
-        int | None, typer.Option("--year", min=1, max=9999, help="Year of REGION.")
-    ] = None,
-    history: Annotated[
-        list[Path] | None,
+        int | None,
         typer.Option(
-            "--history",
-            metavar="EARLIER",
-            help="REGION at an earlier date, for models that take some; repeatable.",
+            "--year", min=1, max=9999, help="Year of the last IMAGE, which then is the start."
         ),
     ] = None,
     years: Years = 5,
@@ -110,16 +111,25 @@ def forecast(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year.")
     ] = None,
-    direct: Annotated[
-        bool,
-        typer.Option("--direct", help="Each year in one step from REGION, not from the last."),
-    ] = False,
     save_members: Annotated[
         bool, typer.Option("--save-members", help="Keep every member's rasters.")
     ] = False,
+    save_observations: Annotated[
+        bool,
+        typer.Option(
+            "--save-observations",
+            help="Also write what a sensor may see of each member: light, season, crops.",
+        ),
+    ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, max=256, help="Processes that share the members.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=256,
+            help="Processes that share the members; one a core if not given, one with a GPU.",
+        ),
+    ] = None,
     dask: Annotated[
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler to use instead."),
@@ -129,14 +139,16 @@ def forecast(
     bands: Bands = None,
     value_range: ValueRange = None,
 ) -> None:
-    """Forecast a region for each year ahead: rasters, uncertainty, film, STAC."""
+    """Forecast a place for each year ahead: rasters, uncertainty, film, STAC."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
-    from app.workflows import ForecastRequest, forecast_region
+    from app.workflows import ForecastRequest, default_workers, forecast_region
 
+    if workers is None:
+        workers = 1 if dask is not None else default_workers()
     request = ForecastRequest(
-        region=region,
+        images=tuple(images),
         out=out,
         years=years,
         members=members,
@@ -145,14 +157,13 @@ def forecast(
         model=model,
         steps=steps,
         save_members=save_members,
+        save_observations=save_observations,
         workers=workers,
         dask=dask,
         resume=resume,
         overwrite=overwrite,
         bands=chosen,
         value_range=limits,
-        history=tuple(history or ()),
-        direct=direct,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -160,6 +171,9 @@ def forecast(
         f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
         f"seed {result.seed}, model {result.model}"
     )
+    for line in (result.changed_area_text, result.outside_text):
+        if line:
+            typer.echo(line)
     typer.echo(str(result.folder))
 
 

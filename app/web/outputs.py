@@ -64,6 +64,10 @@ def note(result: ForecastFolder) -> None:
         "knows nothing of decisions, laws or plans for this place; look at the spread before "
         "believing any one picture."
     )
+    if result.outside_text:
+        st.warning(result.outside_text)
+    if result.changed_area_text:
+        st.caption(result.changed_area_text)
     area = result.run.get("km2_per_hour")
     speed = f" · {area:.3g} km² an hour" if isinstance(area, int | float) else ""
     st.caption(

@@ -42,7 +42,7 @@ LAYERS = (
         "change_probability",
         "Change",
         "viridis",
-        "Share of the members in which the ground changes.",
+        "How likely the ground is to have lastingly changed by then.",
     ),
 )
 

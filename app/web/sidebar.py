@@ -36,7 +36,9 @@ def forecast_form(scene: Scene) -> None:
     with st.form("forecast", border=False):
         if len(scene.years) > 1:
             start = st.selectbox(
-                "Start from", scene.years[::-1], help="Later images stay hidden from the model."
+                "Start from",
+                scene.years[::-1],
+                help="Earlier images are its history; later ones stay hidden from the model.",
             )
         else:
             start = scene.years[0]

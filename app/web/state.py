@@ -55,7 +55,7 @@ def run_forecast(
     try:
         result = forecast_region(
             ForecastRequest(
-                region=scene.path(start),
+                images=tuple(path for year, path in scene.images if year <= start),
                 out=out,
                 year=start,
                 years=years,

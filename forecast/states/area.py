@@ -31,6 +31,11 @@ class ChangedArea:
     middle: float
     high: float
 
+    def rounded(self) -> dict[str, float]:
+        """For a file: quantiles by their per cent."""
+        named = {"expected": self.expected, "5": self.low, "50": self.middle, "95": self.high}
+        return {name: round(value, 2) for name, value in named.items()}
+
     @classmethod
     def of(
         cls,

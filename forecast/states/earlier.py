@@ -17,7 +17,7 @@ from preprocessing.alignment import lay_over
 from preprocessing.cells import CELL, cell_means, cells_valid
 from preprocessing.colour_map import ColourMap
 from preprocessing.common_grid import common_grid
-from preprocessing.errors import NoOverlapError, NoValidPixelsError, RegistrationError
+from preprocessing.errors import NoValidPixelsError, RegistrationError
 from preprocessing.grid import Grid
 from preprocessing.image_source import FileImage, ImageSource
 from preprocessing.io import RasterSource, blocks
@@ -75,7 +75,8 @@ def read_earlier_cells(
 
     Each is warped to the grid, moved by the estimated shift, averaged over cells, and mapped by a
     `ColourMap` fitted to the cells both show: what acts on colours everywhere alike is taken out,
-    what changed stays. An image that cannot be laid over the region is left out.
+    what changed stays. An image that cannot be laid over the region, or shows too little of it
+    (clouds), is left out.
 
     Args:
         region: The start.
@@ -89,6 +90,7 @@ def read_earlier_cells(
 
     Raises:
         GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
+        NoOverlapError: An image shows other ground.
     """
     cells, known, years, left_out = [], [], [], []
     for image in earlier:
@@ -96,7 +98,7 @@ def read_earlier_cells(
             laid = _laid_over(region, image.source)
             means, valid = _cells(laid, region.grid, start.shape, folder)
             colours = ColourMap.fit(255 * means, 255 * start, valid & seen)
-        except (NoOverlapError, NoValidPixelsError, RegistrationError) as err:
+        except (NoValidPixelsError, RegistrationError) as err:
             _log.warning("%s is left out: %s", image.source.name, err)
             left_out.append(f"{image.source.name}: {err}")
             continue

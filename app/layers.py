@@ -1,0 +1,108 @@
+"""Rasters on the region's grid: images in its own encoding, layers of numbers in float32."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from preprocessing.cells import CELL
+from preprocessing.grid import Grid, Window
+from preprocessing.io import blocks, write_cog
+from preprocessing.raster import Encoding
+
+__all__ = ["LayerWriter"]
+
+_COLOURS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class LayerWriter:
+    """Writes what is known where the start was seen.
+
+    Attributes:
+        grid: Of the region.
+        encoding: How its values are stored.
+        valid: `(height, width)` where it was seen.
+    """
+
+    grid: Grid
+    encoding: Encoding
+    valid: NDArray[np.bool_]
+
+    def image(
+        self,
+        path: Path,
+        stored: Callable[[Window], NDArray[Any]],
+        note: str,
+        *,
+        date: dt.date | None = None,
+    ) -> None:
+        """Write three bands; `stored` gives the stored values of a window."""
+        encoding = self.encoding
+        tags = {"VALUE_RANGE": f"{encoding.low:g},{encoding.high:g}", "LANDCAST": note}
+        if date is not None:
+            tags["ACQUISITION_DATE"] = date.isoformat()
+        empty = 0 if encoding.nodata is None else encoding.nodata
+
+        def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
+            for window in blocks(self.grid):
+                seen = self.valid[window.slices]
+                values = stored(window)
+                values[:, ~seen] = empty
+                yield window, values, seen
+
+        write_cog(
+            path,
+            self.grid,
+            parts(),
+            count=3,
+            dtype=encoding.dtype,
+            nodata=encoding.nodata,
+            masked=encoding.nodata is None and not bool(self.valid.all()),
+            descriptions=_COLOURS,
+            tags=tags,
+        )
+
+    def layer(
+        self, path: Path, values: Callable[[Window], NDArray[Any]], name: str, note: str
+    ) -> None:
+        """Write one band of float32, NaN where nothing was observed."""
+
+        def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
+            for window in blocks(self.grid):
+                block = values(window)
+                block[:, ~self.valid[window.slices]] = np.nan
+                yield window, block, None
+
+        write_cog(
+            path,
+            self.grid,
+            parts(),
+            count=1,
+            dtype="float32",
+            nodata=float("nan"),
+            descriptions=(name,),
+            tags={"LANDCAST": note},
+        )
+
+    def cells(self, path: Path, values: NDArray[np.float32], name: str, note: str) -> None:
+        """Write a layer given on cells, `(h, w)`, interpolated between their middles."""
+        padded = torch.from_numpy(np.pad(values, 1, mode="edge"))[None, None]
+
+        def part(window: Window) -> NDArray[Any]:
+            row, col = window.row // CELL, window.col // CELL
+            rows, cols = -(-window.height // CELL), -(-window.width // CELL)
+            around = padded[..., row : row + rows + 2, col : col + cols + 2]
+            fine = F.interpolate(around, scale_factor=CELL, mode="bilinear", align_corners=False)
+            inner = fine[0, :, CELL : CELL + window.height, CELL : CELL + window.width]
+            return inner.numpy().copy()
+
+        self.layer(path, part, name, note)
