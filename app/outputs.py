@@ -139,13 +139,19 @@ class RegionRun:
 
     def _write_changes(self, year: int, writer: LayerWriter) -> ChangedArea:
         """Write the mean of the members' accumulated probabilities and measure it."""
-        found = [Changes.load(path.changes(year)) for path in self._members]
-        probability = np.mean([changes.probability for changes in found], axis=0)
-        path = self.request.out / f"change_probability_{year}.tif"
-        writer.cells(path, probability, "change probability", self._note(year))
-        shape = (probability.shape[0], probability.shape[1])
-        weights = cell_weights(writer.valid, shape, writer.grid.gsd_m)
-        return ChangedArea.of(probability, [changes.changed for changes in found], weights)
+        weights = cell_weights(writer.valid, writer.grid.gsd_m)
+        probability, areas = np.zeros(weights.shape), []
+        for path in self._members:
+            changes = Changes.load(path.changes(year)).within(weights.shape)
+            probability += changes.probability / len(self._members)
+            areas.append(float(weights[changes.changed].sum()))
+        writer.cells(
+            self.request.out / f"change_probability_{year}.tif",
+            probability.astype(np.float32),
+            "change probability",
+            self._note(year),
+        )
+        return ChangedArea.of(float((probability * weights).sum()), areas)
 
     def _write_summary(
         self, year: int, stored: NDArray[Any], writer: LayerWriter

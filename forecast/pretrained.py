@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,14 @@ def is_change_model(name: str | Path | None = None) -> bool:
     Raises:
         ModelFolderError: The folder is incomplete.
     """
-    text = (model_folder(name) / _CONFIG).read_text(encoding="utf-8")
-    return f'"{ChangeUNet.__name__}"' in text
+    path = model_folder(name) / _CONFIG
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["_class_name"] == "ChangeUNet")
+    except (ValueError, KeyError, TypeError) as err:
+        raise ModelFolderError(
+            f"expected the configuration of a landcast forecaster in {path}, it is another or "
+            f"damaged ({err}); export the model again"
+        ) from err
 
 
 def load_change_model(

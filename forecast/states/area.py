@@ -37,36 +37,25 @@ class ChangedArea:
         return {name: round(value, 2) for name, value in named.items()}
 
     @classmethod
-    def of(
-        cls,
-        probability: NDArray[np.float32],
-        changed: Sequence[NDArray[np.bool_]],
-        weights: NDArray[np.float64],
-    ) -> ChangedArea:
-        """Measure a year.
-
-        Args:
-            probability: `(h, w)` mean of the accumulated probabilities of the members.
-            changed: `(h, w)` of each member.
-            weights: `(h, w)` area of each cell.
-        """
-        areas = [float(weights[cells].sum()) for cells in changed]
-        low, middle, high = np.quantile(areas, (0.05, 0.5, 0.95))
-        return cls(float((probability * weights).sum()), float(low), float(middle), float(high))
+    def of(cls, expected: float, members: Sequence[float]) -> ChangedArea:
+        """From the expected area and that which changes in each member."""
+        low, middle, high = np.quantile(members, (0.05, 0.5, 0.95))
+        return cls(expected, float(low), float(middle), float(high))
 
 
-def cell_weights(
-    valid: NDArray[np.bool_], shape: tuple[int, int], gsd_m: float | None
-) -> NDArray[np.float64]:
+def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.float64]:
     """Area of the valid ground in each cell: hectares, or pixels where their size is not known.
 
     Args:
         valid: `(height, width)` pixels of the region that were seen.
-        shape: Rows and columns of cells that hold them.
         gsd_m: Metres per pixel.
+
+    Returns:
+        `(h, w)`, the last row and column of which may hold fewer pixels than a cell.
     """
-    padded = np.zeros((CELL * shape[0], CELL * shape[1]), np.uint8)
+    rows, cols = (-(-size // CELL) for size in valid.shape)
+    padded = np.zeros((CELL * rows, CELL * cols), np.uint8)
     padded[: valid.shape[0], : valid.shape[1]] = valid
-    pixels = padded.reshape(shape[0], CELL, shape[1], CELL).sum(axis=(1, 3), dtype=np.float64)
+    pixels = padded.reshape(rows, CELL, cols, CELL).sum(axis=(1, 3), dtype=np.float64)
     area = 1.0 if gsd_m is None else gsd_m**2 / _HECTARE_M2
     return np.asarray(pixels * area, dtype=np.float64)

@@ -39,6 +39,11 @@ class Changes:
         """`(h, w)` probability that the ground has changed by now; never falls with the years."""
         return 1 - (1 - self.settled) * (1 - self.leg)
 
+    def within(self, shape: tuple[int, ...]) -> Changes:
+        """Those of the first rows and columns: what is beyond the region only fills tiles."""
+        at = (..., slice(shape[0]), slice(shape[1]))
+        return Changes(self.changed[at], self.colours[at], self.settled[at], self.leg[at])
+
     def next_leg(self) -> Changes:
         """A further leg starts from here: probabilities accumulate."""
         return replace(self, settled=self.probability, leg=np.zeros_like(self.leg))
