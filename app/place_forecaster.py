@@ -1,37 +1,38 @@
-"""The shipped forecaster as something that forecasts whole places of a series store."""
+"""A forecaster as something that forecasts whole places of a series store."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.colours import LandColours
+from app.rollout_places import padded_start, rollout_place_forecaster
 from forecast.evaluation.series.forecaster import ForecastYear, PlaceForecaster
-from forecast.patches import padded_shape
-from forecast.pretrained import load_model, model_folder
-from forecast.region import EarlierImage, RegionStepper
-from forecast.rollout import rollout
-from forecast.start import mirror_edges
-from forecast.summary import summarize
+from forecast.lift import Lift
+from forecast.network.unet import ChangeUNet
+from forecast.pretrained import is_change_model, load_change_model, model_folder
+from forecast.start import stored_path
+from forecast.states.answers import RegionNetwork
+from forecast.states.changes import Changes
+from forecast.states.earlier import EarlierCells
+from forecast.states.familiarity import Familiarity
+from forecast.states.ground import Ground, start_cells, write_ground
+from forecast.states.member import MemberPaths, MemberRun
 from preprocessing.cells import cell_means
-from preprocessing.filling import fill_invalid
+from preprocessing.raster import Encoding
 from preprocessing.series import PlaceSeries
 from sr.lift import ESRGANLift
 from sr.pretrained import load_network
 
 __all__ = ["place_forecaster"]
 
-_LONGEST = 60
-"""Years a rollout is planned for; it is stopped earlier."""
-
 
 def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceForecaster:
-    """Load a model folder once; each call rolls its members out side by side.
+    """Load a model folder once; each call forecasts its members side by side.
 
     Args:
         model: Shipped name or folder; the default where None.
@@ -42,69 +43,79 @@ def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceFore
         ModelFolderError: The model cannot be read.
     """
     folder = model_folder(model)
-    network, lift, land = load_model(folder), ESRGANLift(load_network()), LandColours.load(folder)
+    if not is_change_model(folder):
+        return rollout_place_forecaster(folder, members=members, seed=seed)
+    network, lift = load_change_model(folder), ESRGANLift(load_network())
+    familiarity = Familiarity.load(folder)
 
     def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:
-        height, width = past.valid.shape[-2:]
-        start = _padded(past.images[-1], past.valid[-1])
-        stepper = RegionStepper(
-            network,
-            lift,
-            height=start.shape[1],
-            width=start.shape[2],
-            gsd_m=past.gsd_m if np.isfinite(past.gsd_m) else None,
-            land=land,
-        )
-        scratch = Path(tempfile.mkdtemp(prefix="landcast-"))
-        try:
-            rolls = [
-                rollout(
-                    stepper,
-                    start,
-                    scratch / str(member),
-                    seed=seed,
-                    member=member,
-                    start_year=int(past.years[-1]),
-                    years=_LONGEST,
-                    history=_history(past, stepper.history),
-                )
-                for member in range(members)
-            ]
-            present = start[:, :height, :width]
-            for year in zip(*rolls, strict=True):
-                states = np.stack([image[:, :height, :width] for _, image in year])
-                summary = summarize(states, present, past.valid[-1])
-                yield ForecastYear(
-                    np.rint(states.clip(0, 1) * 255).astype(np.uint8),
-                    cell_means(summary.change_probability),
-                )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="landcast-") as name:
+            scratch = Path(name)
+            ground = _ground(past, scratch, familiarity)
+            runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
+            for horizon in count(1):
+                for run in runs:
+                    run.years(horizon)
+                yield _year([run.paths for run in runs], int(past.years[-1]) + horizon)
 
     return forecast
 
 
-def _history(past: PlaceSeries, count: int) -> list[EarlierImage]:
-    """The latest earlier dates in the colours of the present, the nearest first."""
-    if count == 0 or len(past) == 1:
-        return []
-    latest = past.at(slice(-count - 1, None)).in_colours_of(-1)
-    ago = latest.years[-1] - latest.years
-    dates = range(len(latest) - 2, -1, -1)
-    return [EarlierImage(_earlier(latest, date), float(ago[date])) for date in dates]
+def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) -> Ground:
+    """The last date as the start, the others as its history."""
+    start = padded_start(past.images[-1], past.valid[-1])
+    np.save(folder / "start.npy", start)
+    np.save(stored_path(folder), past.images[-1])
+    cells, seen = start_cells(start, past.valid[-1])
+    add = [
+        (0, size - known)
+        for size, known in zip(seen.shape, past.cells_valid().shape[1:], strict=True)
+    ]
+    dates = np.pad(past.cells()[:-1] / 255, [(0, 0), (0, 0), *add]).astype(np.float16)
+    known = np.pad(past.cells_valid()[:-1], [(0, 0), *add])
+    ago = (past.years[-1] - past.years[:-1]).astype(np.float32)
+    earlier, _ = EarlierCells.in_colours_of(cells, seen, dates, known, ago)
+    write_ground(folder, cells, seen, earlier, _gsd_m(past), familiarity)
+    return Ground.open(folder, Encoding())
 
 
-def _earlier(series: PlaceSeries, date: int) -> NDArray[np.float32]:
-    """A date, with the present where it saw nothing: no change is known of there."""
-    seen = series.valid[date]
-    image = np.where(seen, series.images[date], series.images[-1])
-    return _padded(image, seen | series.valid[-1])
+def _gsd_m(past: PlaceSeries) -> float | None:
+    return past.gsd_m if np.isfinite(past.gsd_m) else None
 
 
-def _padded(image: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """0..1, gaps filled, mirrored to a shape that the network takes."""
-    height, width = valid.shape
-    padded = np.empty((3, *padded_shape(height, width)), np.float32)
-    padded[:, :height, :width] = fill_invalid(image, valid) / np.float32(255)
-    mirror_edges(padded, height=height, width=width)
-    return padded
+def _runs(
+    network: ChangeUNet,
+    lift: Lift,
+    ground: Ground,
+    past: PlaceSeries,
+    scratch: Path,
+    *,
+    members: int,
+    seed: int,
+) -> list[MemberRun]:
+    height, width = ground.objects.shape
+    answers = RegionNetwork(network, height=height, width=width, gsd_m=_gsd_m(past))
+    return [
+        MemberRun(
+            ground,
+            answers,
+            lift,
+            seed,
+            int(past.years[-1]),
+            MemberPaths(scratch, member),
+            observations=True,
+        )
+        for member in range(members)
+    ]
+
+
+def _year(members: list[MemberPaths], year: int) -> ForecastYear:
+    states = np.stack([np.load(member.state(year)) for member in members])
+    cells = cell_means(states)
+    shape = cells.shape[-2:]
+    at = (..., slice(shape[0]), slice(shape[1]))
+    seen: NDArray[np.float32] = np.stack([np.load(member.seen(year))[at] for member in members])
+    changes = [Changes.load(member.changes(year)).within(shape) for member in members]
+    stacked = np.stack([change.probability for change in changes])
+    probability = np.asarray(stacked.mean(axis=0), dtype=np.float32)
+    return ForecastYear(states, probability, np.clip(cells + 255 * seen, 0, 255))

@@ -15,9 +15,10 @@ from forecast.start import BLOCK, mirror_edges
 from forecast.states.images import EarlierSource
 from preprocessing.alignment import lay_over
 from preprocessing.cells import CELL, cell_means, cells_valid
-from preprocessing.colour_map import ColourMap
+from preprocessing.colour_chain import colour_chain
+from preprocessing.colour_transport import ColourTransport
 from preprocessing.common_grid import common_grid
-from preprocessing.errors import NoValidPixelsError, RegistrationError
+from preprocessing.errors import RegistrationError
 from preprocessing.grid import Grid
 from preprocessing.image_source import FileImage, ImageSource
 from preprocessing.io import RasterSource, blocks
@@ -26,6 +27,8 @@ from preprocessing.registration import register
 __all__ = ["EarlierCells", "read_earlier_cells"]
 
 _log = logging.getLogger(__name__)
+_MOST_CELLS = 400_000
+"""That colours are fitted to."""
 _NAMES = ("earlier_cells", "earlier_known", "earlier_years")
 
 
@@ -43,6 +46,40 @@ class EarlierCells:
     cells: NDArray[np.float16]
     known: NDArray[np.bool_]
     years: NDArray[np.float32]
+
+    @classmethod
+    def in_colours_of(
+        cls,
+        start: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        cells: NDArray[np.float16],
+        known: NDArray[np.bool_],
+        years: NDArray[np.float32],
+    ) -> tuple[EarlierCells, tuple[int, ...]]:
+        """Bring dates to the colours of the start, see `colour_chain`.
+
+        Args:
+            start: `(3, h, w)`, 0..1.
+            seen: `(h, w)` cells of the start that were seen.
+            cells: `(d, 3, h, w)` in their own colours, 0..1, the oldest date first.
+            known: `(d, h, w)`.
+            years: `(d,)` before the start.
+
+        Returns:
+            The dates, and the numbers of those left out: too little of them is seen.
+        """
+        every = max(1, int((seen.size / _MOST_CELLS) ** 0.5))
+        some = (..., slice(None, None, every), slice(None, None, every))
+        dates = np.concatenate([cells[some], start[None][some]]).astype(np.float32)
+        maps = colour_chain(255 * dates, np.concatenate([known[some], seen[None][some]]), -1)
+        found = [date for date in range(len(cells)) if maps[date] is not None]
+        mapped = np.zeros((len(found), *start.shape), np.float16)
+        for number, date in enumerate(found):
+            colours = maps[date] or ColourTransport.identity()
+            moved = colours.apply(255 * cells[date].astype(np.float32)) / 255
+            mapped[number] = np.where(known[date], moved, 0)
+        lost = tuple(date for date in range(len(cells)) if maps[date] is None)
+        return cls(mapped, known[found], years[found]), lost
 
     def save(self, folder: Path) -> None:
         """Write into a folder."""
@@ -71,16 +108,14 @@ def read_earlier_cells(
     seen: NDArray[np.bool_],
     folder: Path,
 ) -> tuple[EarlierCells, tuple[str, ...]]:
-    """Lay earlier images over a region, give them its colours, keep their cells.
+    """Lay earlier images over the region, give them its colours, keep their cells.
 
-    Each is warped to the grid, moved by the estimated shift, averaged over cells, and mapped by a
-    `ColourMap` fitted to the cells both show: what acts on colours everywhere alike is taken out,
-    what changed stays. An image that cannot be laid over the region, or shows too little of it
-    (clouds), is left out.
+    Each is warped to the grid, moved by the estimated shift and averaged over cells. An image that
+    cannot be laid over the region, or shows too little of it (clouds), is left out.
 
     Args:
         region: The start.
-        earlier: Its earlier dates.
+        earlier: Its earlier dates, the oldest first.
         start: Means over cells of the padded start, `(3, h, w)`, 0..1.
         seen: `(h, w)` cells of the start that were seen.
         folder: For a map of one image at a time.
@@ -92,29 +127,33 @@ def read_earlier_cells(
         GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
         NoOverlapError: An image shows other ground.
     """
-    cells, known, years, left_out = [], [], [], []
+    cells, known, used, left_out = [], [], [], []
     for image in earlier:
         try:
             laid = _laid_over(region, image.source)
-            means, valid = _cells(laid, region.grid, start.shape, folder)
-            colours = ColourMap.fit(255 * means, 255 * start, valid & seen)
-        except (NoValidPixelsError, RegistrationError) as err:
-            _log.warning("%s is left out: %s", image.source.name, err)
-            left_out.append(f"{image.source.name}: {err}")
+        except RegistrationError as err:
+            left_out.append(f"{image.source.name} is left out: {err}")
             continue
-        mapped = colours.apply(255 * means) / 255
-        cells.append(np.where(valid, mapped, 0).astype(np.float16))
+        means, valid = _cells(laid, region.grid, start.shape, folder)
+        cells.append(means.astype(np.float16))
         known.append(valid)
-        years.append(image.years)
+        used.append(image)
     shape = start.shape
-    return (
-        EarlierCells(
-            np.stack(cells) if cells else np.zeros((0, *shape), np.float16),
-            np.stack(known) if known else np.zeros((0, *shape[1:]), bool),
-            np.array(years, np.float32),
-        ),
-        tuple(left_out),
+    found, lost = EarlierCells.in_colours_of(
+        start,
+        seen,
+        np.stack(cells) if cells else np.zeros((0, *shape), np.float16),
+        np.stack(known) if known else np.zeros((0, *shape[1:]), bool),
+        np.array([image.years for image in used], np.float32),
     )
+    left_out += [
+        f"{used[date].source.name} is left out: expected more ground that it shows with the other "
+        "images; check nodata and clouds"
+        for date in lost
+    ]
+    for sentence in left_out:
+        _log.warning(sentence)
+    return found, tuple(left_out)
 
 
 def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:

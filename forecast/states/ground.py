@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from preprocessing.cells import cell_means, cells_valid
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
-__all__ = ["Ground", "prepare_ground"]
+__all__ = ["Ground", "prepare_ground", "start_cells", "write_ground"]
 
 _BLOCK = 256
 _DONE = "ground.json"
@@ -103,9 +104,36 @@ def prepare_ground(
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
     image, valid = read_start(images.start, folder)
-    cells, seen = _cells(image, valid)
-    tone = region_tone(cells, seen)
+    cells, seen = start_cells(image, valid)
     earlier, left_out = read_earlier_cells(images.start, images.earlier, cells, seen, folder)
+    gsd_m = images.start.grid.gsd_m
+    write_ground(folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out)
+    return Ground.open(folder, encoding), valid
+
+
+def write_ground(
+    folder: Path,
+    cells: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    earlier: EarlierCells,
+    gsd_m: float | None,
+    familiarity: Familiarity | None,
+    *,
+    left_out: Sequence[str] = (),
+) -> None:
+    """Find out what a region shows, and write it beside its start.
+
+    Args:
+        folder: With the start (`start.npy`, `stored.npy`), as `read_start` leaves it.
+        cells: From `start_cells`.
+        seen: Likewise.
+        earlier: Earlier dates.
+        gsd_m: Metres per pixel; None where not known.
+        familiarity: Of the model.
+        left_out: See `Ground`.
+    """
+    image = np.load(folder / "start.npy", mmap_mode="r")
+    tone = region_tone(cells, seen)
     told = np.lib.format.open_memmap(
         folder / "conditions.npy",
         mode="w+",
@@ -113,7 +141,7 @@ def prepare_ground(
         shape=(CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, told)
-    trust, outside = region_trust(familiarity, image, images.start.grid.gsd_m)
+    trust, outside = region_trust(familiarity, image, gsd_m)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
     np.save(folder / "objects.npy", region_objects(image, tone))
@@ -122,16 +150,23 @@ def prepare_ground(
         "mean": tone.mean[0].tolist(),
         "contrast": float(tone.contrast[0]),
         "outside": outside,
-        "left_out": left_out,
+        "left_out": list(left_out),
     }
     write_text(folder / _DONE, json.dumps(summary))
-    return Ground.open(folder, encoding), valid
 
 
-def _cells(
+def start_cells(
     image: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Means over the cells of a padded image, and which of them were seen whole."""
+    """Means over the cells of a padded start, and which of them were seen whole.
+
+    Args:
+        image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
+        valid: `(height, width)` of its own grid.
+
+    Returns:
+        `(3, h, w)` and `(h, w)`.
+    """
     height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
     cells = np.empty((3, height, width), np.float32)
     seen = np.zeros((height, width), bool)

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.cells import CELL, cell_means, cells_valid
+from preprocessing.colour_chain import colour_chain
 from preprocessing.colour_transport import ColourTransport
-from preprocessing.errors import NoValidPixelsError
 
 __all__ = ["PlaceSeries"]
-
-_NEAREST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +69,7 @@ class PlaceSeries:
         )
 
     def colour_maps(self, index: int) -> tuple[ColourTransport | None, ...]:
-        """What gives each date the colours of date `index`.
-
-        Found one after the other, away from `index`: each date is fitted to the three nearest of
-        those before it together, already mapped. From one date to the next less changes than over
-        the whole series, and one odd season does not count.
+        """What gives each date the colours of date `index`; see `colour_chain`.
 
         Args:
             index: Position among the dates; negative ones count from the end.
@@ -84,23 +78,7 @@ class PlaceSeries:
             One a date; the identity for `index` itself, None where too little ground is shared for
             a map to be found.
         """
-        cells, valid = self.cells(), self.cells_valid()
-        index = range(len(self))[index]
-        maps: list[ColourTransport | None] = [None] * len(self)
-        maps[index] = ColourTransport.identity()
-        for side in (range(index + 1, len(self)), range(index - 1, -1, -1)):
-            done = [index]
-            for date in side:
-                near = np.array(done[-_NEAREST:])
-                moving = np.repeat(cells[date][:, None], len(near), axis=1)
-                shared = valid[date] & valid[near]
-                try:
-                    found = ColourTransport.fit(moving, cells[near].swapaxes(0, 1), shared)
-                except NoValidPixelsError:
-                    continue
-                maps[date], cells[date] = found, found.apply(cells[date])
-                done.append(date)
-        return tuple(maps)
+        return colour_chain(self.cells(), self.cells_valid(), index)
 
     def in_colours_of(self, index: int) -> PlaceSeries:
         """The series with light, season and sensor of all dates as at one of them.
