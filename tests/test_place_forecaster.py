@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ def test_a_place_is_forecast_year_after_year_with_observations(
     forecaster = place_forecaster(str(change_model_folder), members=2, seed=1)
     years = list(islice(forecaster(past), 4))
     assert len(years) == 4  # beyond the three years that the network knows
-    for before, after in zip(years[:-1], years[1:], strict=True):
+    for before, after in pairwise(years):
         assert after.states.shape == (2, 3, 96, 140)
         assert (after.probability >= before.probability).all()
         moved = (before.states != now).any(axis=1)
