@@ -18,6 +18,7 @@ __all__ = ["Lake"]
 _SHARES = (0.03, 0.13)
 _FILL_YEARS = 4.0
 _LOWEST = 0.12
+_NEAR = 0.5
 
 
 class Lake:
@@ -45,31 +46,24 @@ class Lake:
         self._turn = float(rng.uniform(1.0, 6.0))
         self._target = float(rng.uniform(0.3, 0.75))
         terrain, frame = site.terrain, site.landform
-        inside = (terrain.valley > 8).all(axis=1) & (
-            terrain.valley < np.array([frame.width, frame.height]) - 8
-        ).all(axis=1)
-        path = np.flatnonzero(inside)
-        part = float(rng.uniform(0.75, 0.97) if whole else rng.uniform(0.4, 0.7))
-        x, y = terrain.valley[path[int(part * (len(path) - 1))]]
-        ratio = frame.cell_m / frame.fine_m
-        at = int(y / ratio + frame.margin) * frame.cell_width + int(x / ratio + frame.margin)
-        # The smoothed axis may lie beside the cells that the river runs through.
-        cells = terrain.flow.accumulation.reshape(frame.cell_shape)
-        row, col = divmod(at, frame.cell_width)
-        near = cells[row - 3 : row + 4, col - 3 : col + 4]
-        dy, dx = divmod(int(near.argmax()), near.shape[1])
-        self._cell = (row - 3 + dy) * frame.cell_width + col - 3 + dx
-        self._bottom = float(terrain.cells_m.ravel()[self._cell])
-        catchment = catchment_of(frame, terrain, self._cell)
+        first = float(rng.uniform(0.75, 0.97) if whole else rng.uniform(0.4, 0.7))
         share = float(rng.uniform(*_SHARES))
         best = np.inf
-        for depth in (0.06, 0.1, 0.15, 0.22, 0.3):
-            level = self._bottom + depth * site.region.relief_m
-            basin = pool(frame, terrain, catchment, level, self._cell)
-            miss = abs(float(np.log(max(basin.mean(), 1e-5) / share)))
-            if miss < best:
-                best, self.basin, self._full = miss, basin, level
-        self._dam = embankment(frame, terrain, catchment, self._full, self._cell) & ~self.basin
+        for part in (first, 0.95, 0.75, 0.55):
+            cell = _dam_site(site, part)
+            catchment = catchment_of(frame, terrain, cell)
+            bottom = float(terrain.cells_m.ravel()[cell])
+            for depth in (0.06, 0.1, 0.15, 0.22, 0.3, 0.45):
+                level = bottom + depth * site.region.relief_m
+                basin = pool(frame, terrain, catchment, level, cell)
+                miss = abs(float(np.log(max(basin.mean(), 1e-5) / share)))
+                if miss < best:
+                    best, self.basin = miss, basin
+                    self._bottom, self._full = bottom, level
+                    dam = (catchment, level, cell)
+            if best < _NEAR:
+                break
+        self._dam = embankment(frame, terrain, *dam) & ~self.basin
         if self.opened < 0:
             ground.take(self._dam & ground.free, Cover.BARE, self.opened, Style.SITE)
         self.step(ground, 0)
@@ -105,3 +99,23 @@ class Lake:
         river = (ground.cover == Cover.WATER) & (ground.style == Style.RIVER)
         ground.take(wet & river, Cover.WATER, year, Style.LAKE)
         flood(ground, wet, year, water=Style.LAKE, left=Style.SHORE)
+
+
+def _dam_site(site: Site, part: float) -> int:
+    """A cell of the main river at `part` of its way through the map, or of the largest stream."""
+    terrain, frame = site.terrain, site.landform
+    size = np.array([frame.width, frame.height])
+    inside = ((terrain.valley > 8) & (terrain.valley < size - 8)).all(axis=1)
+    water = terrain.flow.accumulation.reshape(frame.cell_shape)
+    edge = frame.margin + 3
+    if inside.sum() < 8:
+        inner = np.zeros_like(water)
+        inner[edge:-edge, edge:-edge] = water[edge:-edge, edge:-edge]
+        return int(inner.argmax())
+    path = terrain.valley[inside]
+    x, y = path[int(part * (len(path) - 1))] / (frame.cell_m / frame.fine_m) + frame.margin
+    # The smoothed axis may lie beside the cells that the river runs through.
+    row, col = int(y), int(x)
+    near = water[row - 3 : row + 4, col - 3 : col + 4]
+    dy, dx = divmod(int(near.argmax()), near.shape[1])
+    return int((row - 3 + dy) * frame.cell_width + col - 3 + dx)

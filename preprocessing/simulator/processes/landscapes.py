@@ -239,6 +239,8 @@ class Story:
             )
         else:
             units = self._blocks("clearings", self._between(300.0, 900.0), 250.0, least=5.0)
+            if self._chance(0.6):
+                units = Units(self.site.parcels.label)
             change = Change(
                 "clearing",
                 _TREES,

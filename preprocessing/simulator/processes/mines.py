@@ -63,7 +63,7 @@ class Mines:
             y, x = divmod(int(rng.choice(fit)), ground.cover[::8, ::8].shape[1])
             own = size * float(np.exp(rng.normal(0.0, 0.35)))
             angle = float(rng.uniform(0, 2 * np.pi))
-            wave = {"largest_px": 1.6 * own, "smallest_px": max(3.0, own / 4)}
+            wave = {"largest_px": 1.6 * own, "smallest_px": max(3.0, own / 2.5)}
             dy = col - x * 8 + 0.22 * own * site.noise(f"mine x {number}", **wave)
             dx = row - y * 8 + 0.22 * own * site.noise(f"mine y {number}", **wave)
             cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))

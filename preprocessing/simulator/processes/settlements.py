@@ -102,7 +102,7 @@ class Settlements:
         whim = hash_unit(self._estate, self._site.config.seed * 1009 + max(year, -1) // 3 + 300)
         own = hash_unit(np.arange(units.count), self._site.config.seed * 1013 + year + 90)
         score = -away / reach_px - 0.8 * np.minimum(off_road / (2.5 * reach_px), 2.0)
-        score = score - self._slope / 0.05 + 0.9 * whim + 0.7 * own
+        score = score - self._slope / 0.05 + 1.4 * whim + 0.9 * own
         if core:
             score = score - 2.0 * self._distance / (3 * reach_px)
         fit = (room > 0.55) & (taken < 0.3) & (away < 2.0 * reach_px)

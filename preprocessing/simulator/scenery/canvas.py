@@ -42,7 +42,7 @@ class Canvas:
         textures = build_textures(
             Setting(site.config, site.landform, site.region, site.terrain, site.parcels)
         )
-        share = np.clip(0.5 + 0.45 * textures.patch + 0.2 * textures.mottle, 0.0, 1.0)
+        share = np.clip(0.5 + 0.4 * textures.patch + 0.08 * textures.mottle, 0.0, 1.0)
         first, second = looks.soils
         soil = first + share[..., None] * (second - first)
         return cls(site, looks, textures, soil, plans)

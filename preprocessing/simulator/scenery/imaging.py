@@ -29,7 +29,8 @@ class Camera:
         self._joint = bool(rng.random() < (0.35 if config.false_colour else 0.6))
         self._low = float(rng.uniform(0.3, 2.5))
         self._high = float(rng.uniform(97.0, 99.8))
-        self._reach = float(rng.uniform(0.75, 1.0))
+        self._reach = float(rng.uniform(0.6, 1.0))
+        self._least = float(rng.uniform(0.1, 0.3))
         self._gamma = float(
             rng.uniform(0.8, 1.1) if config.false_colour else rng.uniform(0.62, 1.0)
         )
@@ -75,10 +76,11 @@ class Camera:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         sample = seen[::4, ::4].reshape(-1, 3)
         low, high = np.percentile(sample, [self._low, self._high], axis=0)
+        low = 0.85 * low
         if self._joint:
-            low, high = np.full(3, 0.7 * low.min()), np.full(3, high.max())
-        # Uniform ground must not be stretched into noise.
-        high = np.maximum(high, low + 0.08)
+            high = low + (high - low).max()
+        # Uniform ground must not be stretched into noise, nor fields to white.
+        high = np.maximum(high, low + self._least)
         return low.astype(np.float32), high.astype(np.float32)
 
     def _dithered(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -38,7 +38,11 @@ class Painter:
         config, region, terrain, parcels = site.config, site.region, site.terrain, site.parcels
         self._fields = Setting(config, site.fields, region, terrain, parcels)
         smooth = cv2.GaussianBlur(terrain.elevation_m, (0, 0), site.landform.px(12.0))
-        self._dy, self._dx = np.gradient(smooth, site.landform.fine_m)
+        # Gullies and spurs, too fine for the cells on which valleys are cut, where it is steep.
+        spurs = np.abs(site.noise("spurs", largest_px=70.0, smallest_px=5.0, slope=2.1))
+        steep = cv2.GaussianBlur(terrain.slope, (0, 0), 12.0)
+        rough = smooth - spurs * np.float32(22.0 * site.landform.fine_m / 5.0) * steep
+        self._dy, self._dx = np.gradient(rough, site.landform.fine_m)
 
     def paint(self, moment: Moment) -> Image:
         """Reflectance `(h, w, 5)` of a year's land, in the order of `BANDS`."""

@@ -53,8 +53,8 @@ def greenness(canvas: Canvas, weather: Weather, moment: Moment, borders: Borders
     cover, style = moment.cover, moment.style
     age = (moment.year - moment.since).astype(np.float32)
     moist = (tex.wetness - 0.5) * 0.5 + 0.14 * tex.patch
-    wild = looks.wild + weather.green + moist * (0.3 if looks.wild > 0.1 else 0.12)
-    green = np.asarray(wild + 0.07 * tex.mottle, dtype=np.float32)
+    wild = looks.wild + weather.green + moist * (0.3 if looks.wild > 0.1 else 0.07)
+    green = np.asarray(wild + 0.12 * looks.wild * tex.mottle, dtype=np.float32)
     straw = np.full(cover.shape, 0.45 if looks.wild > 0.1 else 0.05, dtype=np.float32)
     trees = np.zeros(cover.shape, dtype=np.float32)
     bright = np.asarray(1.0 + 0.05 * tex.mottle + 0.04 * tex.grain, dtype=np.float32)

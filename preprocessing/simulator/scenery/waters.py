@@ -29,8 +29,8 @@ def paint_water(
     pond = (style == Style.POND)[:, None]
     clear = np.where(pond, 0.5 * spectrum("algae") + 0.5 * spectrum("silty"), spectrum("clear"))
     deep = clear + silt * (spectrum("silty") - clear)
-    reach = np.where(sea, 12.0 * canvas.site.px(20.0, least=2.0), 25.0)
+    reach = np.where(sea, 4.0 * canvas.site.px(20.0, least=2.0), 25.0)
     reach = np.where(sea, reach * canvas.site.frame.fine_m / 8, reach)
-    near = np.exp(-metres / reach)[:, None] * np.where(sea, 0.8, 0.5)[:, None]
+    near = np.exp(-metres / reach)[:, None] * np.where(sea, 0.4, 0.45)[:, None]
     colour = deep + near * (spectrum("shoal") - deep)
     return np.asarray(colour * (1.0 + 0.02 * tex.grain[mask])[:, None], dtype=np.float32)
