@@ -12,6 +12,7 @@ from forecast.network.unet import ChangeUNet
 from forecast.training.change_loop import ChangeTraining, train_change
 from forecast.training.change_run import read_change_recipe, run_training
 from forecast.training.draws import Catalogue, Drawing, Item, gather
+from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
@@ -218,3 +219,12 @@ def test_a_time_limit_ends_training_with_the_schedule_done(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["base", "gpu"])
 def test_shipped_recipes_are_read(name: str) -> None:
     assert read_change_recipe(name).steps > 0
+
+
+def test_a_model_knows_what_its_places_look_like() -> None:
+    places = [made_place(seed=seed) for seed in range(3)]
+    found = familiarity_of(places, tiles=60)
+    tile = torch.from_numpy(places[1].images[0, :, :128, :128])[None].float() / 255
+    gsd_m = torch.tensor([10.0])
+    assert found.score(tile, gsd_m)[0] < 1.5
+    assert found.score(0.5 + (tile - 0.5) * 0.05, gsd_m)[0] > 3

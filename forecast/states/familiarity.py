@@ -23,6 +23,7 @@ _QUANTILE = 0.99
 _LEAST = 1e-3
 _SCALES = (1, 2, 4, 8)
 _RIDGE = 1e-3
+_AT_ONCE = 64
 
 
 def tile_features(tiles: Tensor, gsd_m: Tensor) -> NDArray[np.float64]:
@@ -87,8 +88,8 @@ class Familiarity:
 
     @classmethod
     def fit(cls, tiles: Tensor, gsd_m: Tensor) -> Familiarity:
-        """Of training tiles `(n, 3, h, w)`, 0..1, with metres per pixel `(n,)`, 0 if not known."""
-        features = tile_features(tiles, gsd_m)
+        """Of training tiles `(n, 3, h, w)`, 0..1 or uint8, and metres per pixel `(n,)`."""
+        features = _features(tiles, gsd_m)
         known = np.isfinite(features)
         counts = known.sum(axis=0).clip(1)
         mean = np.where(known, features, 0).sum(axis=0) / counts
@@ -100,7 +101,7 @@ class Familiarity:
 
     def score(self, tiles: Tensor, gsd_m: Tensor) -> NDArray[np.float64]:
         """Distances `(n,)` of tiles, as `fit` takes them; above 1 is outside what was seen."""
-        features = tile_features(tiles, gsd_m)
+        features = _features(tiles, gsd_m)
         apart = np.where(np.isfinite(features), features, self.mean) - self.mean
         squares = (apart * np.linalg.solve(self.covariance, apart.T).T).sum(axis=1)
         return np.asarray(np.sqrt(squares) / self.far)
@@ -129,3 +130,10 @@ class Familiarity:
                 f"expected features of training tiles in {path}, it cannot be read ({err}); export "
                 "the model again"
             ) from err
+
+
+def _features(tiles: Tensor, gsd_m: Tensor) -> NDArray[np.float64]:
+    """`tile_features` of many tiles, some at a time."""
+    scale = 255.0 if tiles.dtype == torch.uint8 else 1.0
+    parts = (slice(start, start + _AT_ONCE) for start in range(0, len(tiles), _AT_ONCE))
+    return np.concatenate([tile_features(tiles[at] / scale, gsd_m[at]) for at in parts])

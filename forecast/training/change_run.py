@@ -14,6 +14,7 @@ import torch
 
 from forecast.training.change_loop import ChangeTraining, known_mean, train_change
 from forecast.training.draws import Catalogue
+from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.place_scores import Case
 from forecast.training.portable import load_places
@@ -81,6 +82,7 @@ def run_training(
     for file in (work / f"step_{best}").iterdir():
         shutil.copyfile(file, out / f".{file.name}.part")
         os.replace(out / f".{file.name}.part", out / file.name)
+    familiarity_of(train).save(out)
     facts = {
         "step": best,
         "config": asdict(config),
