@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from forecast.evaluation.roc import area_under_curve
-from forecast.network.conditions import CONDITIONS
+from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.training.change_loop import ChangeTraining, known_mean, train_change
 from forecast.training.change_run import cases_of, read_change_recipe
@@ -29,8 +29,7 @@ from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places
 from preprocessing.files import write_text
 
-_SIZE, _TEXTURE = 8, CONDITIONS - 1
-"""Channels of `forecast.network.conditions` that are the rules: size of past change, texture."""
+_SIZE, _, _TEXTURE = (channel for channel, _ in RULES)
 _CELLS = 32
 CPU = torch.device("cpu")
 

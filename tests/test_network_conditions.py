@@ -92,6 +92,21 @@ def test_noise_is_standard_normal_and_belongs_to_the_ground() -> None:
     assert torch.allclose(whole.std(dim=(-2, -1)), torch.ones(1, 3), atol=0.12)
 
 
+def test_untrained_network_knows_that_ground_which_changed_changes_again() -> None:
+    model = ChangeUNet(block_out_channels=(32, 32))
+    torch.nn.init.zeros_(model.unet.conv_out.weight)
+    present = torch.full((1, 3, 32, 32), 0.5)
+    before = present.clone()
+    before[..., 8:16, 8:16] = 0.1
+    known = torch.ones((1, 1, 32, 32), dtype=torch.bool)
+    earlier = Earlier(before[:, None], known, torch.tensor([[3.0]]))
+    past = present.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    tone = Tone(torch.full((1, 3), 0.5), torch.tensor([0.1]))
+    condition = model.condition(past, tone, earlier)
+    answer = model(torch.randn(1, 3, 32, 32), condition, tone, torch.tensor([3.0]))
+    assert answer.change[0, 0, 12, 12] > answer.change[0, 0, 28, 28] + 1
+
+
 def test_network_sees_51_channels_and_its_conditions() -> None:
     model = ChangeUNet(block_out_channels=(32, 32))
     assert model.unet.conv_in.in_channels == 51 + CONDITIONS

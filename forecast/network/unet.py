@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecast.circumstances import Circumstances, circumstances
-from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
+from forecast.network.conditions import CONDITIONS, RULES, Earlier, Tone, conditions
 from forecast.patches import FACTOR, to_low, to_patches
 
 __all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet"]
@@ -89,6 +89,13 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
             regional=regional_noise,
         )
 
+        # Occurrence starts from the rules to beat: what changed before, and texture.
+        self.rules = nn.Conv2d(CONDITIONS, 1, kernel_size=1, bias=False)
+        nn.init.zeros_(self.rules.weight)
+        with torch.no_grad():
+            for channel, weight in RULES:
+                self.rules.weight[0, channel] = weight
+
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
         """What the network sees of the pictures.
 
@@ -132,4 +139,5 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         output: Any = self.unet(stacked, torch.zeros_like(years), class_labels=labels)
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
-        return Answer(values[:, :1], values[:, 1:4] * contrast, values[:, 4:] * contrast)
+        change = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
+        return Answer(change, values[:, 1:4] * contrast, values[:, 4:] * contrast)
