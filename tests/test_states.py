@@ -21,6 +21,7 @@ from forecast.states.observation import observed, upsampled
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_tone
+from forecast.states.windows import covering
 from preprocessing.cells import cell_means
 from preprocessing.grid import Window
 
@@ -252,6 +253,22 @@ def test_tiles_leave_no_seams_and_batches_no_trace(ground: Ground) -> None:
     ]
     np.testing.assert_allclose(answers[0][0], answers[1][0], atol=2e-3)  # bfloat16 sums
     assert answers[0][0].shape == (height, width)
+
+
+def test_boxes_cover_every_cell_once_and_never_cost_more_than_one() -> None:
+    generator = np.random.default_rng(0)
+    for share in (0.0, 0.01, 0.1, 0.6):
+        cells = generator.random((40, 64)) < share
+        boxes = covering(cells, 10)
+        count = np.zeros(cells.shape, int)
+        for box in boxes:
+            count[box.slices] += 1
+        assert (count[cells] == 1).all()
+        assert count.max(initial=0) <= 1
+        assert sum((b.height + 20) * (b.width + 20) for b in boxes) <= 60 * 84
+    corners = np.zeros((64, 64), bool)
+    corners[0, 0] = corners[-1, -1] = True
+    assert covering(corners, 4) == [Window(0, 0, 1, 1), Window(63, 63, 1, 1)]
 
 
 def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:

@@ -13,7 +13,7 @@ from forecast.lift import Lift
 from forecast.network.conditions import Tone
 from forecast.patches import to_low
 from forecast.states.outlines import outlined, spread_out
-from forecast.states.windows import cut, grown, in_pixels, within
+from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.cells import CELL
 from preprocessing.grid import Window
 from preprocessing.raster import Encoding
@@ -63,7 +63,12 @@ def paint(
         fresh = (changed & ~before)[around.slices]
         if fresh.any():
             new = _new_pixels(inner, around, image, tone, before, changed)
-            _paint_block(stored, encoding, image, inner, new, colours, changed, lift)
+            whole = new.reshape(inner.height, CELL, inner.width, CELL)
+            cells = np.asarray(whole.any(axis=(1, 3)))
+            for part in covering(cells, lift.halo + _CONTEXT):
+                box = Window(inner.row + part.row, inner.col + part.col, part.height, part.width)
+                pixels = new[in_pixels(part).slices]
+                _paint_box(stored, encoding, image, box, pixels, colours, changed, lift)
         if tick is not None:
             tick()
 
@@ -85,31 +90,25 @@ def _new_pixels(
     return np.asarray((now & ~then).numpy()[in_pixels(within(inner, around)).slices])
 
 
-def _paint_block(
+def _paint_box(
     stored: NDArray[Any],
     encoding: Encoding,
     image: NDArray[np.float32],
-    inner: Window,
+    box: Window,
     new: NDArray[np.bool_],
     colours: NDArray[np.float32],
     changed: NDArray[np.bool_],
     lift: Lift,
 ) -> None:
-    height, width = changed.shape
-    rows, cols = (np.flatnonzero(new.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return
-    top, left = int(rows[0]) // CELL, int(cols[0]) // CELL
-    bottom, right = int(rows[-1]) // CELL + 1, int(cols[-1]) // CELL + 1
-    box = Window(inner.row + top, inner.col + left, bottom - top, right - left)
-    around = grown(box, lift.halo + _CONTEXT, height, width)
+    """Lift a box of cells and write its new pixels."""
+    around = grown(box, lift.halo + _CONTEXT, changed.shape[0], changed.shape[1])
     observed = _tensor(image[(slice(None), *in_pixels(around).slices)])
     present = to_low(observed)
     known = torch.from_numpy(changed[around.slices])[None, None]
     spread, wide = spread_out(_tensor(colours[(slice(None), *around.slices)]), known, _CONTEXT)
     lifted = lift(observed, present, torch.where(wide, spread, present))[0].cpu().numpy()
     row, col = np.nonzero(new)
-    down, across = row + CELL * inner.row, col + CELL * inner.col
+    down, across = row + CELL * box.row, col + CELL * box.col
     # What is beyond the grid is only there to fill the last cells and tiles.
     real = (down < stored.shape[1]) & (across < stored.shape[2])
     down, across = down[real], across[real]

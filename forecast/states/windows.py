@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from preprocessing.cells import CELL
 from preprocessing.grid import Window
 
-__all__ = ["cut", "grown", "in_pixels", "within"]
+__all__ = ["covering", "cut", "grown", "in_pixels", "within"]
 
 
 def cut(height: int, width: int, size: int) -> list[Window]:
@@ -15,6 +18,40 @@ def cut(height: int, width: int, size: int) -> list[Window]:
         for row in range(0, height, size)
         for col in range(0, width, size)
     ]
+
+
+def covering(cells: NDArray[np.bool_], margin: int) -> list[Window]:
+    """Windows that cover the true cells `(h, w)` once, few and small if `margin` is added to each.
+
+    The window around all of them is halved along its longer side as long as that saves area.
+    """
+    rows, cols = (np.flatnonzero(cells.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return []
+    top, left = int(rows[0]), int(cols[0])
+    whole = Window(top, left, int(rows[-1]) + 1 - top, int(cols[-1]) + 1 - left)
+    if max(whole.height, whole.width) < 2:
+        return [whole]
+    parts = []
+    for half in _halves(whole):
+        part = covering(cells[half.slices], margin)
+        parts += [Window(half.row + w.row, half.col + w.col, w.height, w.width) for w in part]
+    areas = [(w.height + 2 * margin) * (w.width + 2 * margin) for w in (whole, *parts)]
+    return parts if sum(areas[1:]) < areas[0] else [whole]
+
+
+def _halves(window: Window) -> tuple[Window, Window]:
+    if window.height >= window.width:
+        first = window.height // 2
+        return (
+            Window(window.row, window.col, first, window.width),
+            Window(window.row + first, window.col, window.height - first, window.width),
+        )
+    first = window.width // 2
+    return (
+        Window(window.row, window.col, window.height, first),
+        Window(window.row, window.col + first, window.height, window.width - first),
+    )
 
 
 def grown(window: Window, by: int, height: int, width: int) -> Window:
