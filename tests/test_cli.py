@@ -135,6 +135,7 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "alpha": 0.5,
         "with_history": True,
         "rasters": False,
+        "masks": None,
         "overwrite": False,
     }
     assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]
