@@ -82,7 +82,7 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
             item = type(item)(**{**item.__dict__, "earlier": earlier})
         with autocast(device):
             condition = model.condition(item.past, item.tone, item.earlier)
-            chances, looks, seens = [], [], []
+            chances, looks, views = [], [], []
             for _ in range(_MEMBERS):
                 noise, regional = noise_of(
                     len(part), _CELLS, int(model.config.regional_noise), generator
@@ -91,9 +91,9 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
                 answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
                 chances.append(torch.sigmoid(answer.change))
                 looks.append(answer.look)
-                seens.append(answer.seen)
+                views.append(answer.seen)
         present = F.avg_pool2d(item.past, FACTOR)
-        fields = torch.cat([torch.stack(chances).mean(dim=0), *looks, *seens], dim=1).cpu()
+        fields = torch.cat([torch.stack(chances).mean(dim=0), *looks, *views], dim=1).cpu()
         facts = torch.cat(
             [item.change, item.labelled, item.seen, present, item.future], dim=1
         ).cpu()
