@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,13 @@ def forecast_region(
         return ForecastFolder.open(request.out)
     check_output(request, images, identity)
     _check_model(request, folder)
+    unused: list[str] = []
+    if images.earlier and not is_change_model(folder):
+        unused.append(
+            f"{len(images.earlier)} earlier images are left out: the model {folder.name} takes none"
+        )
+        _log.warning("%s", unused[0])
+        images = replace(images, earlier=())
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
     fresh = not scratch.exists()
@@ -76,6 +83,7 @@ def forecast_region(
         raise
     areas = run.write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
+    record["history_left_out"] += unused
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     for suffix in ("mp4", "gif"):
@@ -89,16 +97,11 @@ def _check_model(request: ForecastRequest, folder: Path) -> None:
     """Refuse what the model cannot do; loading it tells whether it is whole.
 
     Raises:
-        RequestError: Another number of passes, or observations of a model that has none.
+        RequestError: Another number of passes.
     """
     one_pass = is_change_model(folder)
     if not one_pass:
         one_pass = load_model(folder).config.objective in ONE_PASS
-        if request.save_observations:
-            raise RequestError(
-                f"expected a model of states of the land for --save-observations, {folder.name} "
-                "forecasts observations alone; leave the option out"
-            )
     if one_pass and request.steps not in (None, 1):
         raise RequestError(
             f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "

@@ -182,7 +182,10 @@ class RegionRun:
         return distance
 
     def _write_members(self, year: int, writer: LayerWriter) -> None:
-        """Write each member's state and observation, if they are asked for."""
+        """Write each member's state and observation, if they are asked for.
+
+        The members of a model that knows no states are observations.
+        """
         for member, state in zip(self._members, self._states(year), strict=True):
             name = f"{member.member:02}_{year}.tif"
             if self.request.save_members:
@@ -192,9 +195,12 @@ class RegionRun:
             if self.request.save_observations:
                 folder = self.request.out / "observations"
                 folder.mkdir(exist_ok=True)
-                seen = np.load(member.seen(year), mmap_mode="r")
                 note = f"{self._note(year)}, as a sensor may see it"
-                writer.image(folder / name, _observed(state, seen, self._encoding), note)
+                part = _part_of(state)
+                if member.seen(year).exists():
+                    seen = np.load(member.seen(year), mmap_mode="r")
+                    part = _observed(state, seen, self._encoding)
+                writer.image(folder / name, part, note)
 
     @property
     def _encoding(self) -> Encoding:

@@ -157,14 +157,22 @@ def test_a_series_is_forecast_with_observations_and_resumes_to_the_same_pixels(
 def test_a_model_of_every_difference_still_forecasts(
     make_raster: Make, request_of: Callable[..., ForecastRequest], tiny_model_folder: Path
 ) -> None:
-    region, model = make_raster("region_2020.tif"), str(tiny_model_folder)
-    result = forecast_region(request_of(region, model=model, save_members=True))
+    images = [make_raster(f"region_{year}.tif", seed=year) for year in (2018, 2020)]
+    result = forecast_region(
+        request_of(*images, model=str(tiny_model_folder), save_members=True, save_observations=True)
+    )
     maps = pixels(result.folder)
     members = np.stack([maps[f"members/{m:02}_2022.tif"] for m in (0, 1)]).astype(float)
     assert (members[0] != members[1]).any()
     assert 0 <= maps["change_probability_2022.tif"].max() <= 1
-    with pytest.raises(RequestError, match="--save-observations"):
-        forecast_region(request_of(region, out="seen", model=model, save_observations=True))
+    # Its members are observations already, and it says that it takes no history.
+    for member in (0, 1):
+        np.testing.assert_array_equal(
+            maps[f"observations/{member:02}_2022.tif"], maps[f"members/{member:02}_2022.tif"]
+        )
+    run = json.loads((result.folder / "run.json").read_text())
+    assert len(run["history_left_out"]) == 1
+    assert "takes none" in run["history_left_out"][0]
 
 
 def test_same_request_same_pixels_and_members_are_a_prefix(
