@@ -23,7 +23,7 @@ from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.training.change_loop import ChangeTraining, known_mean, train_change
 from forecast.training.change_run import cases_of, read_change_recipe
-from forecast.training.draws import Catalogue, gather
+from forecast.training.draws import gather
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places
@@ -68,13 +68,7 @@ def left_out(
     if not cases:
         return None
     ground = Ground.of([*others, place])
-    catalogue = Catalogue.of(
-        others,
-        ground,
-        weights=dict(config.dataset_weights),
-        longest=config.longest_years,
-        boost=config.drawing.boost,
-    )
+    catalogue = config.catalogue(others, ground)
     work = Path(tempfile.mkdtemp())
     model = train_change(ground, catalogue, [], config, work, device=CPU)
     shutil.rmtree(work)

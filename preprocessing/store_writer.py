@@ -5,50 +5,30 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
-import shutil
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from preprocessing.contact_sheet import contact_sheet
-from preprocessing.errors import NoValidPixelsError, OutputExistsError, PairStoreError
-from preprocessing.files import replace_folder
+from preprocessing.errors import NoValidPixelsError
 from preprocessing.filters import Reason
 from preprocessing.pairs import Pairs, PairStore
 from preprocessing.report import Example, PairReport, PrepareReport, json_value
 from preprocessing.report_page import report_page
+from preprocessing.store_output import StoreOutput
 
-__all__ = ["StoreWriter", "report_folder"]
+__all__ = ["StoreWriter"]
 
 _BATCH = 512
 _EXAMPLES = 18
-_REPORT_FILES = {
-    "report.json",
-    "report.txt",
-    "report.html",
-    "contact_sheet.png",
-    "tiles.csv.gz",
-}
 
 
-def report_folder(store: str | Path) -> Path:
-    """Where the report of a store lies: beside it, `pairs.zarr` has `pairs.report`.
-
-    Other names keep their ending, so that the stores `v1.2` and `v1.3` have a report each.
-    """
-    store = Path(store)
-    return store.with_name((store.stem if store.suffix == ".zarr" else store.name) + ".report")
-
-
-class StoreWriter:
+class StoreWriter(StoreOutput):
     """Collects pairs and reports; a context that leaves nothing behind unless finished.
 
     Args:
@@ -61,12 +41,13 @@ class StoreWriter:
             else than a pair store and its report.
     """
 
+    kind = "pair store"
+    report_files = frozenset(
+        {"report.json", "report.txt", "report.html", "contact_sheet.png", "tiles.csv.gz"}
+    )
+
     def __init__(self, out: str | Path, *, overwrite: bool = False, seed: int = 0) -> None:
-        self.out = Path(out)
-        _check_free(self.out, overwrite)
-        unique = uuid.uuid4().hex[:8]
-        self._store_path = self.out.with_name(f".{self.out.name}.{unique}.tmp")
-        self._report_path = self.out.with_name(f".{self.out.name}.{unique}.report.tmp")
+        super().__init__(out, overwrite=overwrite)
         self._store: PairStore | None = None
         self._pending: list[Pairs] = []
         self._reports: list[PairReport] = []
@@ -75,17 +56,8 @@ class StoreWriter:
         self._rng = np.random.default_rng(seed)
         self._start = time.perf_counter()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for leftover in (self._store_path, self._report_path):
-            shutil.rmtree(leftover, ignore_errors=True)
+    def _open(self, path: Path) -> PairStore:
+        return PairStore(path)
 
     def add_tiles(self, pairs: Pairs) -> None:
         """Take a batch of kept tiles; memory holds at most a few hundred of them."""
@@ -147,8 +119,7 @@ class StoreWriter:
         page = report_page(report, sheet)
         (self._report_path / "report.html").write_text(page, encoding="utf-8")
         _write_tiles(self._report_path / "tiles.csv.gz", self._reports)
-        replace_folder(self._store_path, self.out)
-        replace_folder(self._report_path, report_folder(self.out))
+        self._publish()
         return report
 
     def _flush(self) -> None:
@@ -178,40 +149,6 @@ class StoreWriter:
         place = int(self._rng.integers(0, self._seen[example.reason]))
         if place < _EXAMPLES:
             group[place] = example
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    report = report_folder(out)
-    for kind, path in (("store", out), ("report", report)):
-        if path.exists() and not overwrite:
-            raise OutputExistsError(
-                f"expected no {kind} at {path}, it exists already; choose another name for the "
-                "store or overwrite both"
-            )
-    if out.exists():
-        try:
-            PairStore(out)
-        except PairStoreError as err:
-            raise OutputExistsError(
-                f"expected a pair store to overwrite at {out}, it is something else; "
-                "choose another name"
-            ) from err
-    if report.exists() and not _is_report_of(report, out.name):
-        raise OutputExistsError(
-            f"expected the report of {out.name} to overwrite at {report}, it is something else; "
-            "choose another name"
-        )
-
-
-def _is_report_of(folder: Path, store: str) -> bool:
-    """Whether the folder holds what `StoreWriter` left there for this store, and no more."""
-    try:
-        if {path.name for path in folder.iterdir()} - _REPORT_FILES:
-            return False
-        stated = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(stated, dict) and stated.get("store") == store
 
 
 def _write_tiles(path: Path, reports: Iterable[PairReport]) -> None:

@@ -21,7 +21,8 @@ from preprocessing.pairs import Pairs, PairStore
 from preprocessing.report import Example, PairReport, PrepareReport
 from preprocessing.report_charts import COLOURS, histogram_panels, shift_lengths, tile_map
 from preprocessing.report_page import report_page
-from preprocessing.store_writer import StoreWriter, report_folder
+from preprocessing.store_output import report_folder
+from preprocessing.store_writer import StoreWriter
 
 HOSTILE = "set/<script>alert('x')</script> & \"Ø\",\n/2016/2018"
 SHEET = Image.new("RGB", (30, 20), (200, 30, 40))

@@ -23,6 +23,10 @@ _Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="RECIPE", help="TOML file, or the name of a shipped recipe."),
 ]
+_Minutes = Annotated[
+    float | None,
+    typer.Option("--minutes", min=0.05, help="End the schedule after so long."),
+]
 
 
 @train.command(name="forecast")
@@ -88,10 +92,7 @@ def lift(
     ],
     out: _Model,
     config: _Config = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option("--minutes", min=0.05, help="End the schedule after so long."),
-    ] = None,
+    minutes: _Minutes = None,
     resume: Resume = False,
 ) -> None:
     """Train the network that lifts forecasts to full resolution, guided by the picture of today."""
@@ -124,10 +125,7 @@ def change(
     ],
     out: _Model,
     config: _Config = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option("--minutes", min=0.05, help="End the schedule after so long."),
-    ] = None,
+    minutes: _Minutes = None,
     resume: Resume = False,
 ) -> None:
     """Train the network that tells where ground changes lastingly, and what it then looks like."""

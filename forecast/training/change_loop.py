@@ -19,7 +19,7 @@ from torch import nn
 
 from forecast.network.unet import ChangeUNet
 from forecast.training.draws import Catalogue, Drawing, gather
-from forecast.training.ground import Ground
+from forecast.training.ground import Ground, GroundPlace
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
 from preprocessing.precision import autocast
@@ -70,6 +70,16 @@ class ChangeTraining:
     worlds: int = 80
     seed: int = 0
     compiled: bool = False
+
+    def catalogue(self, places: Sequence[GroundPlace], ground: Ground) -> Catalogue:
+        """What is drawn of places that `ground` begins with."""
+        return Catalogue.of(
+            places,
+            ground,
+            weights=dict(self.dataset_weights),
+            longest=self.longest_years,
+            boost=self.drawing.boost,
+        )
 
 
 def train_change(

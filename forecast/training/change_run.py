@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from forecast.training.change_loop import ChangeTraining, known_mean, train_change
-from forecast.training.draws import Catalogue
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.place_scores import Case
@@ -60,13 +59,7 @@ def run_training(
     """
     train, val = load_places(places)
     ground = Ground.of([*train, *val])
-    catalogue = Catalogue.of(
-        train,
-        ground,
-        weights=dict(config.dataset_weights),
-        longest=config.longest_years,
-        boost=config.drawing.boost,
-    )
+    catalogue = config.catalogue(train, ground)
     found = "cuda" if torch.cuda.is_available() else "cpu"
     work = out / "training"
     train_change(

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
 
-from preprocessing.errors import NoValidPixelsError, OutputExistsError, SeriesStoreError
-from preprocessing.files import replace_folder, strict
+from preprocessing.errors import NoValidPixelsError
+from preprocessing.files import strict
 from preprocessing.grid import Window
 from preprocessing.image_source import ImageSource
 from preprocessing.pair_arrays import TILE_PX
 from preprocessing.series.report import PlaceReport, SeriesReport
 from preprocessing.series.store import FORMAT, PlaceLabel, SeriesStore, checksum
-from preprocessing.store_writer import report_folder
+from preprocessing.store_output import StoreOutput
 from preprocessing.tone_curves import SHOWN_LEVELS, quantised
 
 __all__ = ["SeriesWriter"]
 
-_REPORT_FILES = {"report.json", "report.txt"}
 _TILES_A_SHARD = 64  # One date of so many tiles is one file (3 MB) and held at once.
 
 
-class SeriesWriter:
+class SeriesWriter(StoreOutput):
     """Collects places and reports; a context that leaves nothing behind unless finished.
 
     Args:
@@ -43,28 +39,18 @@ class SeriesWriter:
             else than a series store and its report.
     """
 
+    kind = "series store"
+    report_files = frozenset({"report.json", "report.txt"})
+
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
-        self.out = Path(out)
-        _check_free(self.out, overwrite)
-        unique = uuid.uuid4().hex[:8]
-        self._store_path = self.out.with_name(f".{self.out.name}.{unique}.tmp")
-        self._report_path = self.out.with_name(f".{self.out.name}.{unique}.report.tmp")
+        super().__init__(out, overwrite=overwrite)
         self._group: Any = None
         self._places: list[dict[str, Any]] = []
         self._reports: list[PlaceReport] = []
         self._start = time.perf_counter()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for leftover in (self._store_path, self._report_path):
-            shutil.rmtree(leftover, ignore_errors=True)
+    def _open(self, path: Path) -> SeriesStore:
+        return SeriesStore.open(path)
 
     def add_place(self, label: PlaceLabel, images: Iterable[ImageSource]) -> list[float]:
         """Write a place, one date after the other.
@@ -136,8 +122,7 @@ class SeriesWriter:
         self._report_path.mkdir()
         (self._report_path / "report.json").write_text(report.as_json(), encoding="utf-8")
         (self._report_path / "report.txt").write_text(report.as_text(), encoding="utf-8")
-        replace_folder(self._store_path, self.out)
-        replace_folder(self._report_path, report_folder(self.out))
+        self._publish()
         return report
 
 
@@ -169,26 +154,3 @@ def _tile(
 def _entry(label: PlaceLabel) -> dict[str, Any]:
     entry = {**strict(asdict(label)), "dates": [date.isoformat() for date in label.dates]}
     return {**entry, "reference": label.reference.isoformat()}
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    report = report_folder(out)
-    for kind, path in (("store", out), ("report", report)):
-        if path.exists() and not overwrite:
-            raise OutputExistsError(
-                f"expected no {kind} at {path}, it exists already; choose another name for the "
-                "store or overwrite both"
-            )
-    if out.exists():
-        try:
-            SeriesStore.open(out)
-        except SeriesStoreError as err:
-            raise OutputExistsError(
-                f"expected a series store to overwrite at {out}, it is something else; "
-                "choose another name"
-            ) from err
-    if report.exists() and {path.name for path in report.iterdir()} - _REPORT_FILES:
-        raise OutputExistsError(
-            f"expected the report of {out.name} to overwrite at {report}, it is something else; "
-            "choose another name"
-        )
