@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,9 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _two_threads_at_most() -> None:
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+    """Where pytest runs in several processes, one thread in each."""
+    most = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+    torch.set_num_threads(min(most, torch.get_num_threads()))
 
 
 def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
