@@ -118,7 +118,7 @@ def test_forecast_in_the_browser(page, tmp_path):
     forecast = map_pixels(page)
 
     page.get_by_text("Change", exact=True).click()
-    page.get_by_text("probability of lasting change").wait_for()
+    page.get_by_text("probability of change").wait_for()
     change = map_pixels(page)
     assert np.abs(change - forecast).mean() > 5
 

@@ -20,7 +20,7 @@ def legend_html(layer: Layer, top: float) -> str:
     stops = matplotlib.colormaps[layer.colours or "gray"](np.linspace(0, 1, 12))
     colours = ", ".join(matplotlib.colors.to_hex(colour) for colour in stops)
     if layer.kind == "change_probability":
-        ticks, unit = ("0 %", "50 %", "100 %"), "probability of lasting change"
+        ticks, unit = ("0 %", "50 %", "100 %"), "probability of change"
     else:
         ticks, unit = (
             ("0", f"{top / 2:.3g}", f"{top:.3g}"),
