@@ -11,17 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.animation import animate_folder
+from app.members import one_thread
 from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
-from forecast.pretrained import is_change_model, load_model, model_folder
+from forecast.pretrained import is_change_model, load_change_model, load_model, model_folder
 from forecast.process import ONE_PASS
+from forecast.states.answers import RegionNetwork
 from forecast.states.area import ChangedArea
+from forecast.states.earlier import earlier_picture
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
+from forecast.states.taught import teach
 from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
@@ -74,6 +81,8 @@ def forecast_region(
     try:
         write_text(scratch / "request.json", json.dumps(identity))
         ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
+        if request.calibrate and is_change_model(folder):
+            ground = _taught(ground, request, images, scratch, folder)
         run.roll(folder, _executor(request), progress)
     except RequestError:
         if fresh:
@@ -91,6 +100,24 @@ def forecast_region(
     write_stac(result)
     shutil.rmtree(scratch)
     return result
+
+
+def _taught(
+    ground: Ground, request: ForecastRequest, images: DatedImages, scratch: Path, folder: Path
+) -> Ground:
+    """What the region's own past teaches."""
+    height, width = ground.objects.shape
+    network = RegionNetwork(
+        load_change_model(folder), height=height, width=width, gsd_m=images.start.grid.gsd_m
+    )
+
+    def picture(date: int) -> NDArray[np.float32]:
+        ago = float(ground.earlier.years[date])
+        source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
+        return earlier_picture(images.start, source, ground.cells.shape, scratch / "past_image.npy")
+
+    with one_thread():
+        return teach(ground, scratch, network, picture, seed=request.seed)
 
 
 def _check_model(request: ForecastRequest, folder: Path) -> None:
@@ -141,6 +168,7 @@ def _record(
             **{str(year): found.rounded() for year, found in areas.items()},
         },
         "outside_experience": ground.outside,
+        "hindcast": None if ground.skill is None else ground.skill.rounded(),
         "history_left_out": list(ground.left_out),
         "arguments": arguments,
         "versions": {name: version(name) for name in packages},

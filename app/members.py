@@ -20,7 +20,7 @@ from preprocessing.raster import Encoding
 from sr.lift import ESRGANLift
 from sr.pretrained import load_network
 
-__all__ = ["MemberTask", "Runner", "roll_member", "runner_of"]
+__all__ = ["MemberTask", "Runner", "one_thread", "roll_member", "runner_of"]
 
 Tick = Callable[[], None]
 
@@ -114,13 +114,13 @@ def roll_member(task: MemberTask, *, runner: Runner | None = None, tick: Tick | 
     Returns:
         The number of the member.
     """
-    with _one_thread():
+    with one_thread():
         (runner or runner_of(task)).run(task, tick)
     return task.member
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums on several threads differ in their last bits, so members take one wherever they run."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

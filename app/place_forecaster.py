@@ -22,6 +22,7 @@ from forecast.states.earlier import EarlierCells
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, start_cells, write_ground
 from forecast.states.member import MemberPaths, MemberRun
+from forecast.states.taught import teach
 from preprocessing.cells import cell_means
 from preprocessing.raster import Encoding
 from preprocessing.series import PlaceSeries
@@ -52,6 +53,7 @@ def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceFore
         with tempfile.TemporaryDirectory(prefix="landcast-") as name:
             scratch = Path(name)
             ground = _ground(past, scratch, familiarity)
+            ground = _taught(ground, past, network, scratch, seed=seed)
             runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
             for horizon in count(1):
                 for run in runs:
@@ -77,6 +79,21 @@ def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) ->
     earlier, _ = EarlierCells.in_colours_of(cells, seen, dates, known, ago)
     write_ground(folder, cells, seen, earlier, _gsd_m(past), familiarity)
     return Ground.open(folder, Encoding())
+
+
+def _taught(
+    ground: Ground, past: PlaceSeries, network: ChangeUNet, folder: Path, *, seed: int
+) -> Ground:
+    """What the place's own past teaches."""
+    height, width = ground.objects.shape
+    answers = RegionNetwork(network, height=height, width=width, gsd_m=_gsd_m(past))
+
+    def picture(date: int) -> NDArray[np.float32]:
+        ago = past.years[-1] - past.years
+        nearest = int(np.abs(ago - float(ground.earlier.years[date])).argmin())
+        return padded_start(past.images[nearest], past.valid[nearest])
+
+    return teach(ground, folder, answers, picture, seed=seed)
 
 
 def _gsd_m(past: PlaceSeries) -> float | None:

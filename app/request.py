@@ -36,6 +36,7 @@ class ForecastRequest:
         steps: Network passes a year; the model's own default where None.
         save_members: Also write every member.
         save_observations: Also write an observation of every member: what a sensor would see.
+        calibrate: Learn from the region's own past where it has dates enough, see `teach`.
         resume: Continue a forecast that was interrupted.
         overwrite: Replace an earlier forecast in `out`.
         workers: Processes that roll members out side by side.
@@ -54,6 +55,7 @@ class ForecastRequest:
     steps: int | None = None
     save_members: bool = False
     save_observations: bool = False
+    calibrate: bool = True
     resume: bool = False
     overwrite: bool = False
     workers: int = 1
@@ -105,6 +107,7 @@ def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]
         "steps": request.steps,
         "save_members": request.save_members,
         "save_observations": request.save_observations,
+        "calibrate": request.calibrate,
         "bands": list(start.bands),
         "value_range": [start.encoding.low, start.encoding.high],
         "model": {

@@ -137,6 +137,29 @@ class ForecastFolder:
         return f"expected to have changed, in {found['unit']} (5 to 95 %): {', '.join(parts)}"
 
     @property
+    def hindcast_text(self) -> str:
+        """How good a forecast of this place's own past was, in a sentence."""
+        if "hindcast" not in self.run:
+            return ""
+        found = self.run["hindcast"]
+        if found is None:
+            return (
+                "nothing is known of the skill on this very place: a hindcast takes six dates and "
+                "more"
+            )
+        first = self.start_year - found["years_ago"]
+        auc = "too little changed to rank"
+        if found["auc"] is not None:
+            auc = (
+                f"AUC {found['auc']:.2f} (where it changed before {found['auc_before']:.2f}, "
+                f"texture {found['auc_texture']:.2f})"
+            )
+        return (
+            f"on this place's past, from {first:.0f} to {first + found['years']:.0f}: {auc}; "
+            f"{found['expected']:.1%} of the ground expected to change, {found['changed']:.1%} did"
+        )
+
+    @property
     def outside_text(self) -> str:
         """A warning where a part of the region is unlike what the model has seen, else empty."""
         share = self.run.get("outside_experience")

@@ -121,6 +121,13 @@ def forecast(
             help="Also write what a sensor may see of each member: light, season, crops.",
         ),
     ] = False,
+    no_calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--no-calibrate",
+            help="Do not learn from the place's own past where it has six dates and more.",
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -158,6 +165,7 @@ def forecast(
         steps=steps,
         save_members=save_members,
         save_observations=save_observations,
+        calibrate=not no_calibrate,
         workers=workers,
         dask=dask,
         resume=resume,
@@ -171,7 +179,7 @@ def forecast(
         f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
         f"seed {result.seed}, model {result.model}"
     )
-    for line in (result.changed_area_text, result.outside_text):
+    for line in (result.changed_area_text, result.hindcast_text, result.outside_text):
         if line:
             typer.echo(line)
     typer.echo(str(result.folder))

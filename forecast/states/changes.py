@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.states.analogues import NO_SOURCE, Analogues
+
 __all__ = ["Changes"]
 
 
@@ -19,12 +21,15 @@ class Changes:
     Attributes:
         changed: `(h, w)` bool.
         colours: `(3, h, w)` float32, 0..1: the start, and where it has changed its look since.
+        sources: `(2, h, w)` int32 row and column of the cell of the start that shows what changed
+            ground now looks like, see `Analogues`.
         settled: `(h, w)` float32, accumulated probability of change of the legs before this one.
         leg: `(h, w)` float32, likewise of this leg: the greatest of its years.
     """
 
     changed: NDArray[np.bool_]
     colours: NDArray[np.float32]
+    sources: NDArray[np.int32]
     settled: NDArray[np.float32]
     leg: NDArray[np.float32]
 
@@ -32,7 +37,8 @@ class Changes:
     def none(cls, cells: NDArray[np.float32]) -> Changes:
         """The start `(3, h, w)`."""
         nothing = np.zeros(cells.shape[1:], np.float32)
-        return cls(nothing > 0, np.array(cells), nothing, nothing)
+        sources = np.full((2, *nothing.shape), NO_SOURCE, np.int32)
+        return cls(nothing > 0, np.array(cells), sources, nothing, nothing)
 
     @property
     def probability(self) -> NDArray[np.float32]:
@@ -42,7 +48,13 @@ class Changes:
     def within(self, shape: tuple[int, ...]) -> Changes:
         """Those of the first rows and columns: what is beyond the region only fills tiles."""
         at = (..., slice(shape[0]), slice(shape[1]))
-        return Changes(self.changed[at], self.colours[at], self.settled[at], self.leg[at])
+        return Changes(
+            self.changed[at],
+            self.colours[at],
+            self.sources[at],
+            self.settled[at],
+            self.leg[at],
+        )
 
     def next_leg(self) -> Changes:
         """A further leg starts from here: probabilities accumulate."""
@@ -53,6 +65,11 @@ class Changes:
         probability: NDArray[np.float32],
         look: NDArray[np.float32],
         levels: NDArray[np.float32],
+        analogues: Analogues,
+        start: NDArray[np.float32],
+        *,
+        seed: int,
+        member: int,
     ) -> Changes:
         """A year later: cells whose level is below the accumulated probability have changed.
 
@@ -60,6 +77,10 @@ class Changes:
             probability: `(h, w)` of change since the leg began, by this year.
             look: `(3, h, w)` difference to the colours that change makes.
             levels: `(h, w)` from `event_levels`, the same in all years.
+            analogues: Of the region.
+            start: `(3, h, w)` cells of the start, 0..1, which sources point to.
+            seed: Seed of the run.
+            member: Number of the member.
         """
         later = replace(self, leg=np.maximum(self.leg, probability))
         changed = self.changed | (levels < later.probability)
@@ -67,7 +88,11 @@ class Changes:
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
         moved = np.clip(self.colours + look, low, high)
-        return replace(later, changed=changed, colours=np.where(new, moved, self.colours))
+        sources = analogues.sources(moved, new, self.sources, seed=seed, member=member)
+        found = new & (sources[0] >= 0)
+        moved[:, found] = start[:, sources[0][found], sources[1][found]]
+        colours = np.where(new, moved, self.colours)
+        return replace(later, changed=changed, colours=colours, sources=sources)
 
     def save(self, path: Path) -> None:
         """Write in one move."""
@@ -76,6 +101,7 @@ class Changes:
             part,
             changed=self.changed,
             colours=self.colours,
+            sources=self.sources,
             settled=self.settled,
             leg=self.leg,
         )

@@ -24,7 +24,7 @@ from preprocessing.image_source import FileImage, ImageSource
 from preprocessing.io import RasterSource, blocks
 from preprocessing.registration import register
 
-__all__ = ["EarlierCells", "read_earlier_cells"]
+__all__ = ["EarlierCells", "earlier_picture", "read_earlier_cells"]
 
 _log = logging.getLogger(__name__)
 _MOST_CELLS = 400_000
@@ -167,8 +167,34 @@ def _cells(
     laid: ImageSource, grid: Grid, shape: tuple[int, ...], folder: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Means over cells and which are known, mirrored beyond the grid as the start is."""
-    full = (3, CELL * shape[1], CELL * shape[2])
     path = folder / "earlier.npy"
+    image, valid = _picture(laid, grid, shape, path)
+    means, known = cell_means(image), cells_valid(valid[0])
+    path.unlink()
+    return means, known
+
+
+def earlier_picture(
+    region: RasterSource, earlier: RasterSource, shape: tuple[int, ...], path: Path
+) -> NDArray[np.float32]:
+    """An earlier image laid over the region in its own colours, padded like the start.
+
+    Args:
+        region: The start.
+        earlier: The image.
+        shape: `(3, h, w)` of the region's cells.
+        path: Of a file for it, which the result maps into memory.
+
+    Returns:
+        `(3, 4 * h, 4 * w)`, 0..1.
+    """
+    return _picture(_laid_over(region, earlier), region.grid, shape, path)[0]
+
+
+def _picture(
+    laid: ImageSource, grid: Grid, shape: tuple[int, ...], path: Path
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    full = (3, CELL * shape[1], CELL * shape[2])
     image = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=full)
     valid = np.zeros((1, *full[1:]), bool)
     for window in blocks(grid, size=BLOCK):
@@ -178,6 +204,4 @@ def _cells(
     mirrored: tuple[NDArray[Any], ...] = (image, valid)
     for array in mirrored:
         mirror_edges(array, height=grid.height, width=grid.width)
-    means, known = cell_means(image), cells_valid(valid[0])
-    path.unlink()
-    return means, known
+    return image, valid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.patches import FACTOR
 from forecast.start import read_start, stored_path
+from forecast.states.analogues import Analogues
 from forecast.states.answers import View
 from forecast.states.earlier import EarlierCells, read_earlier_cells
 from forecast.states.familiarity import Familiarity
@@ -27,10 +30,11 @@ from preprocessing.cells import cell_means, cells_valid
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
-__all__ = ["Ground", "prepare_ground", "start_cells", "write_ground"]
+__all__ = ["SKILL", "TAUGHT", "Ground", "prepare_ground", "start_cells", "write_ground"]
 
 _BLOCK = 256
 _DONE = "ground.json"
+TAUGHT, SKILL = "taught", "hindcast"
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,13 @@ class Ground:
     Attributes:
         view: What the network sees.
         cells: `(3, h, w)` means over cells of the padded start, 0..1.
+        seen: `(h, w)` cells of the start that were seen whole.
         earlier: Earlier dates.
         objects: `(h, w)` from `region_objects`.
         trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
+        taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
+            teaches, see `forecast.states.taught`; None where it taught nothing.
+        skill: Of the hindcast on the region's past; None where there was none.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
         outside: Share of the region that is outside what the model has seen; None where the model
@@ -52,13 +60,21 @@ class Ground:
 
     view: View
     cells: NDArray[np.float32]
+    seen: NDArray[np.bool_]
     earlier: EarlierCells
     objects: NDArray[np.int64]
     trust: NDArray[np.float32]
+    taught: NDArray[np.float16] | None
+    skill: HindcastSkill | None
     stored: NDArray[Any]
     encoding: Encoding
     outside: float | None
     left_out: tuple[str, ...]
+
+    @cached_property
+    def analogues(self) -> Analogues:
+        """Ground of the start that changed ground can look like."""
+        return Analogues(np.asarray(self.cells), self.seen, float(self.view.tone.contrast[0]))
 
     @classmethod
     def open(cls, folder: Path, encoding: Encoding) -> Ground:
@@ -73,9 +89,12 @@ class Ground:
         return cls(
             view=View(plane("start"), plane("conditions"), tone),
             cells=plane("cells"),
+            seen=plane("seen"),
             earlier=EarlierCells.load(folder),
             objects=plane("objects"),
             trust=plane("trust"),
+            taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
+            skill=_skill(folder / f"{SKILL}.json"),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
             outside=told["outside"],
@@ -111,6 +130,11 @@ def prepare_ground(
     return Ground.open(folder, encoding), valid
 
 
+def _skill(path: Path) -> HindcastSkill | None:
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return None if stored is None else HindcastSkill(**stored)
+
+
 def write_ground(
     folder: Path,
     cells: NDArray[np.float32],
@@ -144,6 +168,7 @@ def write_ground(
     trust, outside = region_trust(familiarity, image, gsd_m)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
+    np.save(folder / "seen.npy", seen)
     np.save(folder / "objects.npy", region_objects(image, tone))
     np.save(folder / "trust.npy", trust)
     summary = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.skill import mixed
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS
 from forecast.start import mirror_edges
@@ -114,7 +115,15 @@ class MemberRun:
         probability, look = self.network.change(
             view, horizon - begun, Noise(self.seed, paths.member), self.tick
         )
-        after = before.after(self.ground.trust * probability, look, levels)
+        after = before.after(
+            self._occurrence(horizon - begun, probability),
+            look,
+            levels,
+            self.ground.analogues,
+            self.ground.cells,
+            seed=self.seed,
+            member=paths.member,
+        )
         if self.observations:
             noise = Noise(self.seed, paths.member, year)
             seen = self.network.seen(view, horizon - begun, noise, self.tick)
@@ -135,6 +144,7 @@ class MemberRun:
             self.ground.view.image,
             self.ground.view.tone,
             colours=after.colours,
+            sources=after.sources,
             before=before.changed,
             changed=after.changed,
             lift=self.lift,
@@ -143,6 +153,14 @@ class MemberRun:
         state.flush()
         os.replace(part, paths.state(year))
         return after
+
+    def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the model says, as far as it knows such ground, and what the place itself taught."""
+        ground = self.ground
+        general = ground.trust * probability
+        if ground.taught is None or ground.skill is None:
+            return general
+        return mixed(ground.taught[years - 1], general, ground.skill.weight)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""

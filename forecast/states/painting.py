@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from forecast.lift import Lift
 from forecast.network.conditions import Tone
 from forecast.patches import to_low
+from forecast.states.analogues import filled_from, widened
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.cells import CELL
@@ -33,6 +34,7 @@ def paint(
     tone: Tone,
     *,
     colours: NDArray[np.float32],
+    sources: NDArray[np.int32],
     before: NDArray[np.bool_],
     changed: NDArray[np.bool_],
     lift: Lift,
@@ -51,6 +53,7 @@ def paint(
         image: `(3, 4 * h, 4 * w)` the start, 0..1, padded.
         tone: Of the region.
         colours: `(3, h, w)` what the cells that have changed look like, 0..1.
+        sources: `(2, h, w)` the cells of the start that they are copied from, see `Analogues`.
         before: `(h, w)` cells that had changed the year before.
         changed: `(h, w)` cells that have changed; all of `before` among them.
         lift: From cells to pixels.
@@ -68,7 +71,7 @@ def paint(
             for part in covering(cells, lift.halo + _CONTEXT):
                 box = Window(inner.row + part.row, inner.col + part.col, part.height, part.width)
                 pixels = new[in_pixels(part).slices]
-                _paint_box(stored, encoding, image, box, pixels, colours, changed, lift)
+                _paint_box(stored, encoding, image, box, pixels, colours, sources, changed, lift)
         if tick is not None:
             tick()
 
@@ -97,15 +100,23 @@ def _paint_box(
     box: Window,
     new: NDArray[np.bool_],
     colours: NDArray[np.float32],
+    sources: NDArray[np.int32],
     changed: NDArray[np.bool_],
     lift: Lift,
 ) -> None:
-    """Lift a box of cells and write its new pixels."""
+    """Lift a box of cells and write its new pixels.
+
+    What is lifted starts from the picture with the copies in it, so that these are left as they
+    are; where nothing is copied the lift draws.
+    """
     around = grown(box, lift.halo + _CONTEXT, changed.shape[0], changed.shape[1])
-    observed = _tensor(image[(slice(None), *in_pixels(around).slices)])
+    copied = widened(sources[(slice(None), *around.slices)], changed.shape)
+    here = image[(slice(None), *in_pixels(around).slices)]
+    observed = _tensor(filled_from(image, here, copied))
     present = to_low(observed)
     known = torch.from_numpy(changed[around.slices])[None, None]
     spread, wide = spread_out(_tensor(colours[(slice(None), *around.slices)]), known, _CONTEXT)
+    wide = wide & torch.from_numpy(copied[0] < 0)
     lifted = lift(observed, present, torch.where(wide, spread, present))[0].cpu().numpy()
     row, col = np.nonzero(new)
     down, across = row + CELL * box.row, col + CELL * box.col

@@ -1,0 +1,129 @@
+"""Where this place changes, learnt from where it changed before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from forecast.hindcast.features import block_features
+from forecast.hindcast.past import Past
+from forecast.states.windows import cut
+from preprocessing.grid import Window
+from preprocessing.lasting_change.labelling import MOST_DATES
+
+__all__ = ["BLOCK", "LocalOccurrence", "sampled_blocks"]
+
+_HORIZONS = (1, 2, 3, 5, 7, 10)
+_TOLERANCE = 0.35
+"""Of the years that a pair of dates may be off its horizon."""
+_ROWS = 60_000
+BLOCK = 128
+"""Cells along what is held in memory at once."""
+_BLOCKS = 24
+_LEAST_CHANGED = 50
+
+
+@dataclass(frozen=True)
+class LocalOccurrence:
+    """Gradient boosting on the cells of one region.
+
+    Attributes:
+        model: Fitted; its columns are `cell_features`, the horizon in years and the number of dates
+            that told whether a change lasted.
+        past: What it was fitted on; forecasts start at its last date.
+    """
+
+    model: HistGradientBoostingClassifier
+    past: Past
+
+    @classmethod
+    def fit(cls, past: Past, *, seed: int = 0) -> LocalOccurrence | None:
+        """Learn from every earlier interval of a region whose outcome was seen.
+
+        Args:
+            past: Up to the start of the forecast.
+            seed: Of the sample of cells.
+
+        Returns:
+            None where too little changed, or too few dates tell it.
+        """
+        pairs = [
+            (start, end)
+            for start in range(1, len(past) - 2)
+            for end in _ends(past.years, start, len(past) - 2)
+        ]
+        if not pairs:
+            return None
+        chosen = sampled_blocks(past)
+        generator = np.random.default_rng(seed)
+        most = max(1, _ROWS // (len(pairs) * len(chosen)))
+        rows, events = [], []
+        for start in sorted({start for start, _ in pairs}):
+            until = past.until(start)
+            tone = until.tone()
+            for window in chosen:
+                here = past.block(window.slices)
+                features = block_features(until, window, tone)
+                for end in (e for s, e in pairs if s == start):
+                    changed, known = here.changed(start, end)
+                    cells = np.flatnonzero(known)
+                    if len(cells) > most:
+                        cells = generator.choice(cells, most, replace=False)
+                    years = past.years[end] - past.years[start]
+                    rows.append(_columns(features, cells, years, past.dates_after(end)))
+                    events.append(changed.ravel()[cells])
+        outcome = np.concatenate(events)
+        if min(outcome.sum(), (~outcome).sum()) < _LEAST_CHANGED:
+            return None
+        model = HistGradientBoostingClassifier(
+            max_iter=150,
+            learning_rate=0.06,
+            max_leaf_nodes=10,
+            min_samples_leaf=100,
+            l2_regularization=5,
+            early_stopping=False,
+            random_state=seed,
+        )
+        return cls(model.fit(np.concatenate(rows), outcome), past)
+
+    def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
+        """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
+        features = block_features(self.past, window, self.past.tone())
+        every = np.arange(window.height * window.width)
+        planes = [
+            self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]
+            for horizon in years
+        ]
+        found = np.stack(planes).reshape(len(years), window.height, window.width)
+        return np.maximum.accumulate(found, axis=0).astype(np.float32)
+
+
+def sampled_blocks(past: Past) -> list[Window]:
+    """Blocks that stand for a region: all of it if it is small."""
+    blocks = cut(*past.known.shape[1:], BLOCK)
+    return blocks[:: -(-len(blocks) // _BLOCKS)]
+
+
+def _ends(years: NDArray[np.float64], start: int, last: int) -> list[int]:
+    """Dates after a start that lie some of the horizons later, up to the date `last`."""
+    ahead = years - years[start]
+    ends = {
+        int(np.abs(ahead[start + 1 : last + 1] - horizon).argmin()) + start + 1
+        for horizon in _HORIZONS
+        if last > start
+    }
+    return sorted(
+        end for end in ends if min(abs(ahead[end] / h - 1) for h in _HORIZONS) <= _TOLERANCE
+    )
+
+
+def _columns(
+    features: NDArray[np.float32], cells: NDArray[np.int64], years: float, dates: int
+) -> NDArray[np.float32]:
+    chosen = features.reshape(len(features), -1)[:, cells].T
+    constant = np.full((len(cells), 2), (years, dates), np.float32)
+    return np.concatenate([chosen, constant], axis=1)

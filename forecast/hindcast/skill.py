@@ -1,0 +1,146 @@
+"""What forecasts of a region were worth on its own past, and how far its own past may teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from forecast.evaluation.roc import area_under_curve
+from forecast.hindcast.occurrence import LocalOccurrence, sampled_blocks
+from forecast.hindcast.past import Past
+from forecast.network.conditions import RULES, TEXTURE_CHANNEL
+from forecast.hindcast.features import block_features
+
+__all__ = ["LEAST_DATES", "HindcastSkill", "held_out", "hindcast", "mixed"]
+
+LEAST_DATES = 6
+"""Dates from which a part can be held out of what is learnt."""
+_YEARS = 3.0
+_WEIGHTS = (0.0, 0.5, 1.0)
+_LEAST = 1e-3
+General = Callable[[int, float], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class HindcastSkill:
+    """Of the latest forecast of a region's past that nothing was fitted on.
+
+    Attributes:
+        years_ago: Its start, in years before the start of the forecast.
+        years: Its horizon.
+        weight: Share of what the region's past teaches in the log odds; the general model has the
+            rest. 0: it taught nothing that helped.
+        auc: Of the mixture of both; None where too little changed. `auc_general` of the general
+            model, `auc_before` of "where it changed before", `auc_texture` of texture.
+        expected: Share of the cells expected to change; `changed` did.
+        log_loss: Of the mixture; `log_loss_general` of the general model.
+    """
+
+    years_ago: float
+    years: float
+    weight: float
+    auc: float | None
+    auc_general: float | None
+    auc_before: float | None
+    auc_texture: float | None
+    expected: float
+    changed: float
+    log_loss: float
+    log_loss_general: float
+
+    def rounded(self) -> dict[str, Any]:
+        """For a file."""
+        return {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+
+
+def held_out(years: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Dates of the hindcast that nothing is fitted on: some three years, as late as can be.
+
+    Two dates tell what lasted; the dates up to its start allow a fit.
+    """
+    if len(years) < LEAST_DATES:
+        return None
+    end = len(years) - 2
+    starts = np.arange(LEAST_DATES - 3, end)
+    return int(starts[np.abs(years[end] - years[starts] - _YEARS).argmin()]), end
+
+
+def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | None:
+    """Forecast a part of the past from what was known before, and compare with what came.
+
+    Args:
+        past: Up to the start of the forecast.
+        general: The probability `(h, w)` of the model itself, from a date and so many years on; it
+            may use no later date.
+        seed: Of the fit.
+
+    Returns:
+        None where the dates are too few.
+    """
+    dates = held_out(past.years)
+    if dates is None:
+        return None
+    start, end = dates
+    years = float(past.years[end] - past.years[start])
+    until = past.until(start)
+    local = LocalOccurrence.fit(until, seed=seed)
+    plain = general(start, years)
+    tone = until.tone()
+    events, told, taught, before, texture = [], [], [], [], []
+    for window in sampled_blocks(past):
+        changed, known = past.block(window.slices).changed(start, end)
+        features = block_features(until, window, tone)
+        events.append(changed[known])
+        told.append(plain[window.slices][known])
+        before.append(features[RULES[0][0]][known])
+        texture.append(features[TEXTURE_CHANNEL][known])
+        if local is not None:
+            taught.append(local.of_block(window, [years])[0][known])
+    event, of_model = np.concatenate(events), np.concatenate(told)
+    if not len(event):
+        return None
+    choices = {0.0: of_model}
+    if local is not None:
+        of_place = np.concatenate(taught)
+        choices = {weight: mixed(of_place, of_model, weight) for weight in _WEIGHTS}
+    losses = {weight: _log_loss(event, found) for weight, found in choices.items()}
+    best = min(losses, key=lambda weight: losses[weight])
+    return HindcastSkill(
+        years_ago=float(past.years[-1] - past.years[start]),
+        years=years,
+        weight=best,
+        auc=_auc(event, choices[best]),
+        auc_general=_auc(event, of_model),
+        auc_before=_auc(event, np.concatenate(before)),
+        auc_texture=_auc(event, np.concatenate(texture)),
+        expected=float(choices[best].mean()),
+        changed=float(event.mean()),
+        log_loss=losses[best],
+        log_loss_general=losses[0.0],
+    )
+
+
+def mixed(
+    taught: NDArray[np.floating], general: NDArray[np.floating], weight: float
+) -> NDArray[np.float32]:
+    """Probabilities whose log odds are a weighted mean of those of two others."""
+    odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (taught, general)]
+    return np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
+
+
+def _log_loss(event: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
+    p = np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)
+    return float(-np.where(event, np.log(p), np.log1p(-p)).mean())
+
+
+def _auc(event: NDArray[np.bool_], values: NDArray[np.floating]) -> float | None:
+    found = area_under_curve(event, values)
+    return None if np.isnan(found) else found

@@ -1,0 +1,112 @@
+"""The region's own past teaches where it changes; kept beside what it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.hindcast.occurrence import BLOCK, LocalOccurrence
+from forecast.hindcast.past import Past
+from forecast.hindcast.skill import hindcast
+from forecast.network.conditions import CONDITIONS
+from forecast.patches import FACTOR
+from forecast.states.answers import Noise, RegionNetwork, View
+from forecast.states.earlier import EarlierCells
+from forecast.states.ground import SKILL, TAUGHT, Ground
+from forecast.states.region_conditions import region_conditions, region_tone
+from forecast.states.windows import cut
+from preprocessing.cells import cell_means
+from preprocessing.files import write_text
+
+__all__ = ["teach"]
+
+_MEMBERS = 2
+Picture = Callable[[int], NDArray[np.float32]]
+
+
+def teach(
+    ground: Ground, folder: Path, network: RegionNetwork, picture: Picture, *, seed: int
+) -> Ground:
+    """Forecast the region's past; keep what it teaches about its future where that helps.
+
+    Args:
+        ground: The region at its start.
+        folder: Of `prepare_ground`; what is there already is kept.
+        network: Answers for the region.
+        picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
+        seed: Of the run.
+
+    Returns:
+        The ground with what was found.
+    """
+    told = folder / f"{SKILL}.json"
+    if told.exists():
+        return ground
+    past = _past(ground, folder)
+
+    def general(date: int, years: float) -> NDArray[np.float32]:
+        view = _view_of(ground, date, picture(date), folder)
+        answers = [
+            network.change(view, years, Noise(seed, member))[0] for member in range(_MEMBERS)
+        ]
+        return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
+
+    skill = hindcast(past, general, seed=seed)
+    local = None
+    if skill is not None and skill.weight > 0:
+        local = LocalOccurrence.fit(past, seed=seed)
+    if local is not None:
+        horizons = [float(year) for year in range(1, network.longest_years + 1)]
+        part = folder / ".taught.part.npy"
+        planes = np.lib.format.open_memmap(
+            part, mode="w+", dtype=np.float16, shape=(len(horizons), *ground.objects.shape)
+        )
+        for window in cut(*ground.objects.shape, BLOCK):
+            planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
+        planes.flush()
+        part.replace(folder / f"{TAUGHT}.npy")
+    write_text(told, json.dumps(None if skill is None else asdict(skill)))
+    return Ground.open(folder, ground.encoding)
+
+
+def _past(ground: Ground, folder: Path) -> Past:
+    earlier = ground.earlier
+    order = np.argsort(-earlier.years, kind="stable")
+    path = folder / "past.npy"
+    count = len(order) + 1
+    cells = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float16, shape=(count, *ground.cells.shape)
+    )
+    known = np.zeros((count, *ground.objects.shape), bool)
+    for number, date in enumerate(order):
+        cells[number], known[number] = earlier.cells[date], earlier.known[date]
+    cells[-1], known[-1] = ground.cells, ground.seen
+    # What is beyond the region only fills tiles.
+    height, width = (size // FACTOR for size in ground.stored.shape[1:])
+    known[:, height:], known[:, :, width:] = False, False
+    years = np.append(-earlier.years[order].astype(np.float64), 0.0)
+    return Past(cells, known, years)
+
+
+def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path) -> View:
+    """What the network sees at an earlier date of the region, and nothing later."""
+    earlier = ground.earlier
+    before = np.flatnonzero(earlier.years > earlier.years[date])
+    cells = np.asarray(earlier.cells[date], dtype=np.float32)
+    known = EarlierCells(
+        earlier.cells[before], earlier.known[before], earlier.years[before] - earlier.years[date]
+    )
+    told = np.lib.format.open_memmap(
+        folder / "past_conditions.npy",
+        mode="w+",
+        dtype=np.float16,
+        shape=(CONDITIONS, *cells.shape[1:]),
+    )
+    seen = np.asarray(earlier.known[date])
+    region_conditions(cells, known, region_tone(cells, seen), told)
+    return View(image, told, region_tone(cell_means(image), seen))
