@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from forecast.evaluation.roc import area_under_curve
+from forecast.hindcast.features import block_features
 from forecast.hindcast.occurrence import LocalOccurrence, sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
-from forecast.hindcast.features import block_features
 
 __all__ = ["LEAST_DATES", "HindcastSkill", "held_out", "hindcast", "mixed"]
 

@@ -27,12 +27,14 @@ class Answer:
 
     Attributes:
         change: `(b, 1, h, w)` log odds that the ground has lastingly changed by the horizon.
+        drawn: `(b, 1, h, w)` likewise among tiles as training draws them: change more often.
         look: `(b, 3, h, w)` difference to the present if it has, 0..1 units, drawn from the noise.
         seen: `(b, 3, h, w)` difference of an observation to the state of the land (light, season,
             crops, sensor), 0..1 units, drawn from the noise.
     """
 
     change: Tensor
+    drawn: Tensor
     look: Tensor
     seen: Tensor
 
@@ -95,6 +97,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         with torch.no_grad():
             for channel, weight in RULES:
                 self.rules.weight[0, channel] = weight
+        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0]), requires_grad=False)
 
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
         """What the network sees of the pictures.
@@ -139,5 +142,6 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         output: Any = self.unet(stacked, torch.zeros_like(years), class_labels=labels)
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
-        change = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
-        return Answer(change, values[:, 1:4] * contrast, values[:, 4:] * contrast)
+        drawn = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
+        change = self.calibration[0] * drawn.detach() + self.calibration[1]
+        return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

@@ -88,6 +88,7 @@ class Changes:
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
         moved = np.clip(self.colours + look, low, high)
+        moved = analogues.look(moved, new, seed=seed, member=member)
         sources = analogues.sources(moved, new, self.sources, seed=seed, member=member)
         found = new & (sources[0] >= 0)
         moved[:, found] = start[:, sources[0][found], sources[1][found]]

@@ -19,7 +19,9 @@ _SMOOTH, _FINE = 3.0, 0.7
 """Standard deviations of Gaussian windows, in cells."""
 
 
-def event_levels(objects: NDArray[np.int64], *, seed: int, member: int) -> NDArray[np.float32]:
+def event_levels(
+    objects: NDArray[np.int64], *, seed: int, member: int, number: int = _NUMBER
+) -> NDArray[np.float32]:
     """Levels that the probability of change must pass: a cell changes where it is above.
 
     The normal distribution function of a weighted sum of three standard normal fields: smooth
@@ -30,6 +32,7 @@ def event_levels(objects: NDArray[np.int64], *, seed: int, member: int) -> NDArr
         objects: `(h, w)` from `region_objects`.
         seed: Seed of the run.
         member: Number of the member.
+        number: Plane of the noise.
 
     Returns:
         `(h, w)`, each value uniform over 0..1 as seeds and members vary.
@@ -41,7 +44,7 @@ def event_levels(objects: NDArray[np.int64], *, seed: int, member: int) -> NDArr
         seed=seed,
         member=member,
         year=0,
-        number=_NUMBER,
+        number=number,
     )
     inside = (slice(margin, margin + height), slice(margin, margin + width))
     shared = white[1][inside].ravel()[objects]

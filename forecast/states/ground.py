@@ -17,7 +17,7 @@ from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.patches import FACTOR
 from forecast.start import read_start, stored_path
-from forecast.states.analogues import Analogues
+from forecast.states.analogues import Analogues, Events
 from forecast.states.answers import View
 from forecast.states.earlier import EarlierCells, read_earlier_cells
 from forecast.states.familiarity import Familiarity
@@ -30,11 +30,11 @@ from preprocessing.cells import cell_means, cells_valid
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
-__all__ = ["SKILL", "TAUGHT", "Ground", "prepare_ground", "start_cells", "write_ground"]
+__all__ = ["EVENTS", "SKILL", "TAUGHT", "Ground", "prepare_ground", "start_cells", "write_ground"]
 
 _BLOCK = 256
 _DONE = "ground.json"
-TAUGHT, SKILL = "taught", "hindcast"
+TAUGHT, EVENTS, SKILL = "taught", "events", "hindcast"
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Ground:
         trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.states.taught`; None where it taught nothing.
+        events: What changed here before; None likewise.
         skill: Of the hindcast on the region's past; None where there was none.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
@@ -65,6 +66,7 @@ class Ground:
     objects: NDArray[np.int64]
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
+    events: Events | None
     skill: HindcastSkill | None
     stored: NDArray[Any]
     encoding: Encoding
@@ -74,7 +76,10 @@ class Ground:
     @cached_property
     def analogues(self) -> Analogues:
         """Ground of the start that changed ground can look like."""
-        return Analogues(np.asarray(self.cells), self.seen, float(self.view.tone.contrast[0]))
+        contrast = float(self.view.tone.contrast[0])
+        return Analogues(
+            np.asarray(self.cells), self.seen, contrast, np.asarray(self.objects), self.events
+        )
 
     @classmethod
     def open(cls, folder: Path, encoding: Encoding) -> Ground:
@@ -94,6 +99,7 @@ class Ground:
             objects=plane("objects"),
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
+            events=_events(folder / f"{EVENTS}.npz"),
             skill=_skill(folder / f"{SKILL}.json"),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
@@ -128,6 +134,13 @@ def prepare_ground(
     gsd_m = images.start.grid.gsd_m
     write_ground(folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out)
     return Ground.open(folder, encoding), valid
+
+
+def _events(path: Path) -> Events | None:
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        return Events(stored["before"], stored["after"])
 
 
 def _skill(path: Path) -> HindcastSkill | None:

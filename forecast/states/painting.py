@@ -114,7 +114,8 @@ def _paint_box(
     here = image[(slice(None), *in_pixels(around).slices)]
     observed = _tensor(filled_from(image, here, copied))
     present = to_low(observed)
-    known = torch.from_numpy(changed[around.slices])[None, None]
+    drawn = changed[around.slices] & (sources[0][around.slices] < 0)
+    known = torch.from_numpy(drawn)[None, None]
     spread, wide = spread_out(_tensor(colours[(slice(None), *around.slices)]), known, _CONTEXT)
     wide = wide & torch.from_numpy(copied[0] < 0)
     lifted = lift(observed, present, torch.where(wide, spread, present))[0].cpu().numpy()

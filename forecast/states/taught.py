@@ -15,17 +15,21 @@ from forecast.hindcast.past import Past
 from forecast.hindcast.skill import hindcast
 from forecast.network.conditions import CONDITIONS
 from forecast.patches import FACTOR
+from forecast.states.analogues import looks_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
-from forecast.states.ground import SKILL, TAUGHT, Ground
+from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
-from forecast.states.windows import cut
+from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
 from preprocessing.files import write_text
 
 __all__ = ["teach"]
 
 _MEMBERS = 2
+_EVENT_YEARS = (3.0, 8.0)
+"""How far back events are looked for."""
+_AROUND = 2
 Picture = Callable[[int], NDArray[np.float32]]
 
 
@@ -69,9 +73,28 @@ def teach(
         for window in cut(*ground.objects.shape, BLOCK):
             planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
         planes.flush()
+        _save_events(past, folder)
         part.replace(folder / f"{TAUGHT}.npy")
     write_text(told, json.dumps(None if skill is None else asdict(skill)))
     return Ground.open(folder, ground.encoding)
+
+
+def _save_events(past: Past, folder: Path) -> None:
+    """What changed here, and what it looked like before."""
+    before, after = [], []
+    last = len(past) - 2  # Two dates tell whether it lasted.
+    ahead = past.years[last] - past.years[:last]
+    for date in sorted({int(np.abs(ahead - years).argmin()) for years in _EVENT_YEARS}):
+        for window in cut(*past.known.shape[1:], BLOCK):
+            around = grown(window, _AROUND, *past.known.shape[1:])
+            here = past.block(around.slices)
+            changed, known = here.changed(date, last)
+            inside = within(window, around).slices
+            part = (changed & known & here.known[-1])[inside]
+            looks = looks_of(here.cells[date]).reshape(*changed.shape, -1)
+            before.append(looks[inside][part])
+            after.append(here.cells[-1][(slice(None), *inside)][:, part].T)
+    np.savez(folder / f"{EVENTS}.npz", before=np.concatenate(before), after=np.concatenate(after))
 
 
 def _past(ground: Ground, folder: Path) -> Past:

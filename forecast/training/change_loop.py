@@ -18,7 +18,8 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from forecast.network.unet import ChangeUNet
-from forecast.training.draws import Catalogue, Drawing, gather
+from forecast.training.calibrate import calibrate
+from forecast.training.draws import Catalogue, Drawing, Item, gather
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
@@ -27,6 +28,7 @@ from preprocessing.precision import autocast
 __all__ = ["ChangeTraining", "known_mean", "train_change"]
 
 _log = logging.getLogger(__name__)
+_CALIBRATION_ITEMS = 600
 
 
 @dataclass(frozen=True)
@@ -124,29 +126,33 @@ def train_change(
     share = torch.from_numpy(catalogue.share).to(device).cumsum(dim=0)
     weight = torch.from_numpy(catalogue.weight).to(device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        _trained(model), config.learning_rate, weight_decay=config.weight_decay
     )
-    ema = EMAModel(model.parameters(), decay=config.ema_decay, foreach=True)
+    ema = EMAModel(_trained(model), decay=config.ema_decay, foreach=True)
     begin = _resume(out / "checkpoint.pt", model, ema, optimizer, device)
     if config.compiled:
         model.unet.compile()
     began, sums = time.monotonic(), torch.zeros(3, device=device)
     since = begin
-    for step in range(begin, config.steps):
-        spent = 0.0 if minutes is None else (time.monotonic() - began) / (60 * minutes)
+
+    def draw(step: int) -> tuple[Item, torch.Generator]:
         generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + step)
         drawn = torch.rand(config.batch_size, generator=generator, device=device).double()
         index = torch.searchsorted(share, drawn * share[-1]).clamp_max(len(rows) - 1)
+        return gather(ground, rows[index], weight[index], config.drawing, generator), generator
+
+    for step in range(begin, config.steps):
+        spent = 0.0 if minutes is None else (time.monotonic() - began) / (60 * minutes)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(step, config, spent)
-        item = gather(ground, rows[index], weight[index], config.drawing, generator)
+        item, generator = draw(step)
         with autocast(device):
             loss = hurdle_loss(model, item, generator)
         loss.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip, foreach=True)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        ema.step(model.parameters())
+        ema.step(_trained(model))
         sums += torch.stack([loss.change, loss.look, loss.seen]).detach()
         done = step + 1
         last = done == config.steps or spent >= 1
@@ -154,11 +160,15 @@ def train_change(
             losses = (sums / (done - since)).tolist()
             sums.zero_()
             since = done
-            ema.store(model.parameters())
-            ema.copy_to(model.parameters())
+            ema.store(_trained(model))
+            ema.copy_to(_trained(model))
             model.eval()
             # Batches of other sizes are not worth compiling.
             with torch.compiler.set_stance("force_eager"):
+                held = range(
+                    config.steps, config.steps + -(-_CALIBRATION_ITEMS // config.batch_size)
+                )
+                calibrate(model, (draw(number)[0] for number in held), generator)
                 scores = {
                     f"{case.name}{' with history' * history}": asdict(
                         score_place(model, ground, case, history=history)
@@ -168,7 +178,7 @@ def train_change(
                 }
             _export(model, out / f"step_{done}")
             model.train()
-            ema.restore(model.parameters())
+            ema.restore(_trained(model))
             entry = {
                 "step": done,
                 "seconds": round(time.monotonic() - began, 1),
@@ -183,9 +193,13 @@ def train_change(
             _save(out / "checkpoint.pt", model, ema, optimizer, done)
         if last:
             break
-    ema.copy_to(model.parameters())
+    ema.copy_to(_trained(model))
     model.eval()
     return model
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def known_mean(values: Sequence[float | None]) -> float | None:

@@ -25,7 +25,8 @@ class HurdleLoss:
     """Parts of the loss of a batch, each a scalar.
 
     Attributes:
-        change: Cross-entropy of occurrence, weighted so that how items are drawn does not matter.
+        change: Cross-entropy of occurrence among items as they are drawn; `calibrate` then brings
+            the log odds to those of the ground.
         look: CRPS of the look of changed ground, in units of contrast.
         seen: CRPS of what observations of unchanged ground differ by, likewise.
     """
@@ -37,7 +38,7 @@ class HurdleLoss:
     @property
     def total(self) -> Tensor:
         """What is minimised."""
-        return 4 * self.change + self.look + self.seen
+        return 2 * self.change + self.look + self.seen
 
 
 def noise_of(
@@ -73,12 +74,11 @@ def hurdle_loss(model: ChangeUNet, item: Item, generator: torch.Generator) -> Hu
     contrast = item.tone.contrast.view(-1, 1, 1, 1)
     target = ((item.future - present) / contrast).clamp(-6, 6)
     entropy = F.binary_cross_entropy_with_logits(
-        answer.change,
+        answer.drawn,
         item.change.repeat(_MEMBERS, 1, 1, 1),
         reduction="none",
     )
-    counts = item.labelled * item.weight.view(-1, 1, 1, 1)
-    change = (entropy * counts.repeat(_MEMBERS, 1, 1, 1)).mean()
+    change = (entropy * item.labelled.repeat(_MEMBERS, 1, 1, 1)).mean()
     changed = item.change * (item.change > _SURE) * item.labelled * item.seen
     stayed = (1 - item.change) * item.seen
 
