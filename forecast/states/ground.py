@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.hindcast.observations import PLAIN, ObservationShares
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.patches import FACTOR
@@ -30,11 +31,20 @@ from preprocessing.cells import cell_means, cells_valid
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
-__all__ = ["EVENTS", "SKILL", "TAUGHT", "Ground", "prepare_ground", "start_cells", "write_ground"]
+__all__ = [
+    "EVENTS",
+    "SHARES",
+    "SKILL",
+    "TAUGHT",
+    "Ground",
+    "prepare_ground",
+    "start_cells",
+    "write_ground",
+]
 
 _BLOCK = 256
 _DONE = "ground.json"
-TAUGHT, EVENTS, SKILL = "taught", "events", "hindcast"
+TAUGHT, EVENTS, SKILL, SHARES = "taught", "events", "hindcast", "shares"
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ class Ground:
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.states.taught`; None where it taught nothing.
         events: What changed here before; None likewise.
+        shares: What observations of it are made of.
         skill: Of the hindcast on the region's past; None where there was none.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
@@ -67,6 +78,7 @@ class Ground:
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
+    shares: ObservationShares
     skill: HindcastSkill | None
     stored: NDArray[Any]
     encoding: Encoding
@@ -100,6 +112,7 @@ class Ground:
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=_events(folder / f"{EVENTS}.npz"),
+            shares=_shares(folder / f"{SHARES}.json"),
             skill=_skill(folder / f"{SKILL}.json"),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
@@ -141,6 +154,12 @@ def _events(path: Path) -> Events | None:
         return None
     with np.load(path) as stored:
         return Events(stored["before"], stored["after"])
+
+
+def _shares(path: Path) -> ObservationShares:
+    if not path.exists():
+        return PLAIN
+    return ObservationShares(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from forecast.hindcast.skill import mixed
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS
+from forecast.noise import regional_noise
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
@@ -25,6 +27,8 @@ from forecast.states.windows import cut
 __all__ = ["MemberPaths", "MemberRun"]
 
 _BLOCK = 1024
+_DATE = 32
+"""Value of the regional noise that tells which date is followed; the network has the first."""
 Tick = Callable[[], None]
 
 
@@ -125,10 +129,7 @@ class MemberRun:
             member=paths.member,
         )
         if self.observations:
-            noise = Noise(self.seed, paths.member, year)
-            seen = self.network.seen(view, horizon - begun, noise, self.tick)
-            # Unsure ground is seen less surely.
-            np.save(paths.seen(year), seen * (2 - self.ground.trust))
+            np.save(paths.seen(year), self._seen(view, horizon - begun, year, after))
         after.save(paths.changes(year))
         earlier = self.ground.stored
         if horizon > 1:
@@ -161,6 +162,21 @@ class MemberRun:
         if ground.taught is None or ground.skill is None:
             return general
         return mixed(ground.taught[years - 1], general, ground.skill.weight)
+
+    def _seen(self, view: View, years: int, year: int, changes: Changes) -> NDArray[np.float32]:
+        """What an observation differs by: as the model draws it, and as the place was seen."""
+        ground, member = self.ground, self.paths.member
+        drawn = self.network.seen(view, years, Noise(self.seed, member, year), self.tick)
+        # Unsure ground is seen less surely.
+        seen = ground.shares.noise * (2 - ground.trust) * drawn
+        earlier = ground.earlier
+        if ground.shares.follow == 0 or not len(earlier.years):
+            return seen
+        chance = ndtr(regional_noise(seed=self.seed, member=member, year=year, count=_DATE + 1))
+        date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
+        same = np.asarray(earlier.known[date]) & ~changes.changed
+        before = np.asarray(earlier.cells[date], dtype=np.float32) - ground.cells
+        return np.asarray(seen + ground.shares.follow * same * before, dtype=np.float32)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.observations import LEAST_DATES, fit_shares
 from forecast.hindcast.occurrence import BLOCK, LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.skill import hindcast
@@ -18,7 +19,7 @@ from forecast.patches import FACTOR
 from forecast.states.analogues import looks_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
-from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
+from forecast.states.ground import EVENTS, SHARES, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
@@ -26,7 +27,9 @@ from preprocessing.files import write_text
 
 __all__ = ["teach"]
 
-_MEMBERS = 2
+_MEMBERS, _OBSERVATIONS = 2, 4
+_YEAR = 1
+"""Of the noise: a year has its own."""
 _EVENT_YEARS = (3.0, 8.0)
 """How far back events are looked for."""
 _AROUND = 2
@@ -52,6 +55,8 @@ def teach(
     if told.exists():
         return ground
     past = _past(ground, folder)
+    if len(past) >= LEAST_DATES:
+        _fit_observations(ground, past, folder, network, picture, seed)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
         view = _view_of(ground, date, picture(date), folder)
@@ -79,6 +84,25 @@ def teach(
     return Ground.open(folder, ground.encoding)
 
 
+def _fit_observations(
+    ground: Ground,
+    past: Past,
+    folder: Path,
+    network: RegionNetwork,
+    picture: Picture,
+    seed: int,
+) -> None:
+    """How far observations of this place follow its earlier dates."""
+    date = len(past) - 2
+    view = _view_of(ground, date, picture(date), folder)
+    years = max(1.0, float(past.years[-1] - past.years[date]))
+    drawn = [
+        network.seen(view, years, Noise(seed, member, _YEAR)) for member in range(_OBSERVATIONS)
+    ]
+    shares = fit_shares(past, np.stack(drawn))
+    write_text(folder / f"{SHARES}.json", json.dumps(asdict(shares)))
+
+
 def _save_events(past: Past, folder: Path) -> None:
     """What changed here, and what it looked like before."""
     before, after = [], []
@@ -99,20 +123,18 @@ def _save_events(past: Past, folder: Path) -> None:
 
 def _past(ground: Ground, folder: Path) -> Past:
     earlier = ground.earlier
-    order = np.argsort(-earlier.years, kind="stable")
-    path = folder / "past.npy"
-    count = len(order) + 1
+    count = len(earlier.years) + 1
     cells = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.float16, shape=(count, *ground.cells.shape)
+        folder / "past.npy", mode="w+", dtype=np.float16, shape=(count, *ground.cells.shape)
     )
     known = np.zeros((count, *ground.objects.shape), bool)
-    for number, date in enumerate(order):
-        cells[number], known[number] = earlier.cells[date], earlier.known[date]
+    for date in range(count - 1):
+        cells[date], known[date] = earlier.cells[date], earlier.known[date]
     cells[-1], known[-1] = ground.cells, ground.seen
     # What is beyond the region only fills tiles.
     height, width = (size // FACTOR for size in ground.stored.shape[1:])
     known[:, height:], known[:, :, width:] = False, False
-    years = np.append(-earlier.years[order].astype(np.float64), 0.0)
+    years = np.append(-earlier.years.astype(np.float64), 0.0)
     return Past(cells, known, years)
 
 
