@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
-from forecast.pretrained import is_change_model, load_model, model_folder
-from forecast.process import ONE_PASS
+from forecast.pretrained import model_folder
 from forecast.states.area import ChangedArea
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
@@ -57,14 +56,6 @@ def forecast_region(
         _log.info("%s already holds this forecast", request.out)
         return ForecastFolder.open(request.out)
     check_output(request, images, identity)
-    _check_model(request, folder)
-    unused: list[str] = []
-    if images.earlier and not is_change_model(folder):
-        unused.append(
-            f"{len(images.earlier)} earlier images are left out: the model {folder.name} takes none"
-        )
-        _log.warning("%s", unused[0])
-        images = replace(images, earlier=())
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
     fresh = not scratch.exists()
@@ -83,7 +74,6 @@ def forecast_region(
         raise
     areas = run.write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
-    record["history_left_out"] += unused
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     for suffix in ("mp4", "gif"):
@@ -91,22 +81,6 @@ def forecast_region(
     write_stac(result)
     shutil.rmtree(scratch)
     return result
-
-
-def _check_model(request: ForecastRequest, folder: Path) -> None:
-    """Refuse what the model cannot do; loading it tells whether it is whole.
-
-    Raises:
-        RequestError: Another number of passes.
-    """
-    one_pass = is_change_model(folder)
-    if not one_pass:
-        one_pass = load_model(folder).config.objective in ONE_PASS
-    if one_pass and request.steps not in (None, 1):
-        raise RequestError(
-            f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
-            f"one pass, got {request.steps}"
-        )
 
 
 def _executor(request: ForecastRequest) -> Executor | None:

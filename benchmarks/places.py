@@ -20,24 +20,25 @@ import numpy as np
 
 from app.place_forecaster import place_forecaster
 from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecaster import forecaster_method
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.masks import mask_cases
+from forecast.evaluation.methods import CaseMethod, rule_methods
+from forecast.evaluation.places import cases_of, place_of, places_to_score
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.series import (
-    PlaceForecast,
-    SeriesCase,
+from forecast.evaluation.rules import RULES
+from forecast.evaluation.scoring import (
     all_series_statistics,
     by_split,
     score_case,
+    score_cases,
     scores_of,
+    series_sections,
 )
-from forecast.evaluation.series.forecaster import forecaster_method
-from forecast.evaluation.series.masks import mask_cases
-from forecast.evaluation.series.methods import CaseMethod, rule_methods
-from forecast.evaluation.series.places import cases_of, place_of, places_to_score
-from forecast.evaluation.series.rules import RULES
-from forecast.evaluation.series.scoring import score_cases, series_sections
-from forecast.evaluation.series.table import summary_tables
-from forecast.evaluation.series.worlds import world_case
 from forecast.evaluation.statistic import Array
+from forecast.evaluation.table import summary_tables
+from forecast.evaluation.worlds import world_case
 from preprocessing.files import write_text
 from preprocessing.series import SeriesStore
 from preprocessing.simulator import WorldConfig, simulate_world

@@ -8,7 +8,7 @@ import pytest
 from series_cases import made_series
 
 import forecast.training.assemble as assemble
-from app.change_training import train_change
+from app.forecast_training import train_forecast
 from forecast.training.assemble import assemble_places, labels_of, world_place
 from forecast.training.ground import UNKNOWN, GroundPlace
 from forecast.training.portable import load_places
@@ -65,12 +65,12 @@ def test_training_refuses_a_folder_in_use_and_takes_a_file_of_places(
     recipe.write_text(
         "block_out_channels = [32, 32]\nsteps = 1\nbatch_size = 2\nwarmup_steps = 1\nworlds = 0\n"
     )
-    out = train_change([store], tmp_path / "model", recipe)
+    out = train_forecast([store], tmp_path / "model", recipe)
     with pytest.raises(OutputExistsError, match="--resume"):
-        train_change([store], out, recipe)
+        train_forecast([store], out, recipe)
     places = out / "training" / "places.npz"
     assert [place.name for place in load_places(places)[0]] == ["train"]
-    again = train_change([places], tmp_path / "again", recipe)
+    again = train_forecast([places], tmp_path / "again", recipe)
     weights = [(f / "diffusion_pytorch_model.safetensors").read_bytes() for f in (out, again)]
     assert weights[0] == weights[1]
 

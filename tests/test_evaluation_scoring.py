@@ -13,8 +13,8 @@ from forecast.evaluation.bootstrap import LEAST_UNITS, draw_units, estimate
 from forecast.evaluation.cases import Cases
 from forecast.evaluation.history import earlier_pairs
 from forecast.evaluation.methods import Method, baselines, forecaster
-from forecast.evaluation.places import resampling_units
 from forecast.evaluation.ranks import RankHistogram
+from forecast.evaluation.resampling import resampling_units
 from forecast.evaluation.results import Comparison, Section, sections
 from forecast.evaluation.scoring import Scored, all_statistics, score_methods
 from forecast.evaluation.sums import EvaluationSums, Group

@@ -12,7 +12,7 @@ from evaluation_cases import cases, noise, score
 from scipy.ndimage import gaussian_filter
 
 from forecast.evaluation.change import changed
-from forecast.evaluation.features import FeatureDistance
+from forecast.evaluation.perceptual import FeatureDistance
 from forecast.evaluation.similarity import StructuralSimilarity
 from forecast.evaluation.spectra import SpectralDistance
 from preprocessing.errors import MissingFileError, ModelFolderError

@@ -14,14 +14,15 @@ from PIL import Image
 import app.evaluation
 from app.evaluation import evaluate
 from benchmarks import places
-from forecast.evaluation.series import PlaceForecast, build_case, plan_cases
-from forecast.evaluation.series.forecaster import ForecastYear, forecaster_method
-from forecast.evaluation.series.masks import mask_cases
-from forecast.evaluation.series.methods import CaseMethod
-from forecast.evaluation.series.page import PARTS
-from forecast.evaluation.series.places import cases_of, middle, places_to_score
-from forecast.evaluation.series.plan import case_at
-from forecast.evaluation.series.rules import texture
+from forecast.evaluation.case import build_case
+from forecast.evaluation.forecaster import ForecastYear, forecaster_method
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.masks import mask_cases
+from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.page import PARTS
+from forecast.evaluation.places import cases_of, middle, places_to_score
+from forecast.evaluation.plan import case_at, plan_cases
+from forecast.evaluation.rules import texture
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.series import PlaceLabel, PlaceSeries, SeriesStore
 from tests.series_cases import made_series

@@ -10,17 +10,19 @@ from scipy.integrate import quad
 from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.harm import Harm
+from forecast.evaluation.lasting_change import LastingChange
+from forecast.evaluation.observations import Observations, dressed_crps
+from forecast.evaluation.pictures import Pictures
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.series import PlaceForecast, SeriesCase, score_case, scores_of
-from forecast.evaluation.series.harm import Harm
-from forecast.evaluation.series.lasting_change import LastingChange
-from forecast.evaluation.series.observations import Observations, dressed_crps
-from forecast.evaluation.series.pictures import Pictures
-from forecast.evaluation.series.statistic import SeriesStatistic
+from forecast.evaluation.scoring import score_case, scores_of
+from forecast.evaluation.statistic import Statistic
 from tests.series_cases import made_case
 
 
-def scored(statistic: SeriesStatistic, forecast: PlaceForecast, *cases: SeriesCase) -> dict:
+def scored(statistic: Statistic, forecast: PlaceForecast, *cases: SeriesCase) -> dict:
     total = sum(statistic.sums(forecast, case) for case in cases)
     return {name: float(value) for name, value in statistic.scores(np.asarray(total)).items()}
 
