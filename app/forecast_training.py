@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from forecast.training.portable import SUFFIX, save_places
 from forecast.training.run import read_recipe, run_training
-from preprocessing.errors import OutputExistsError
+from preprocessing.errors import OutputExistsError, RequestError
 
 if TYPE_CHECKING:
     from app.outputs import Progress
@@ -26,6 +26,7 @@ def train_forecast(
     config: str | Path | None = None,
     *,
     minutes: float | None = None,
+    init: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -40,27 +41,35 @@ def train_forecast(
         out: Model folder.
         config: Recipe: a TOML file, or `base` (where None), `gpu` or `small`.
         minutes: Stop after so many minutes of training.
+        init: Start from the weights of this model, with its shape.
         resume: Go on with a run that was stopped.
-        progress: Called with `("labelling", places done, places in all)`.
+        progress: Called with `("labelling" or "training", done, total)`.
 
     Raises:
         OutputExistsError: `out` holds something, and `resume` was not asked for.
-        PairStoreError: A store cannot be read.
+        RequestError: There is nothing to resume, or it had another recipe; or a store or model
+            cannot be read.
+        DivergedError: The loss is no longer a number.
     """
     recipe = read_recipe(config or "base")
+    work = out / "training"
+    if resume and not work.is_dir():
+        raise RequestError(
+            f"expected a training that was stopped in {out}, found none; start without --resume"
+        )
     if out.exists() and any(out.iterdir()) and not resume:
         raise OutputExistsError(
             f"expected a new or empty folder for --out, {out} holds files; choose another, or pass "
             "--resume to go on with a training that was stopped"
         )
-    if [Path(store).suffix for store in stores] == [SUFFIX]:
-        return run_training(Path(stores[0]), out, recipe, minutes=minutes)
-    places = out / "training" / f"places{SUFFIX}"
-    if not places.is_file():
-        from forecast.training.assemble import assemble_places
+    ticks = (lambda stage: None) if progress is None else partial(partial, progress)
+    places = Path(stores[0])
+    if [Path(store).suffix for store in stores] != [SUFFIX]:
+        places = work / f"places{SUFFIX}"
+        if not places.is_file():
+            from forecast.training.assemble import assemble_places
 
-        tick = None if progress is None else partial(progress, "labelling")
-        train, val = assemble_places(stores, worlds=recipe.worlds, progress=tick)
-        places.parent.mkdir(parents=True, exist_ok=True)
-        save_places(places, train, val)
-    return run_training(places, out, recipe, minutes=minutes)
+            train, val = assemble_places(stores, worlds=recipe.worlds, progress=ticks("labelling"))
+            work.mkdir(parents=True, exist_ok=True)
+            save_places(places, train, val)
+    return run_training(places, out, recipe, minutes=minutes, init=init, progress=ticks("training"))

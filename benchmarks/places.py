@@ -25,16 +25,17 @@ from forecast.evaluation.forecaster import forecaster_method
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.masks import mask_cases
 from forecast.evaluation.methods import CaseMethod, rule_methods
+from forecast.evaluation.parts import PLACE_PARTS
 from forecast.evaluation.places import cases_of, place_of, places_to_score
 from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.rules import RULES
 from forecast.evaluation.scoring import (
-    all_series_statistics,
     by_split,
+    place_sections,
+    place_statistics,
     score_case,
     score_cases,
     scores_of,
-    series_sections,
 )
 from forecast.evaluation.statistic import Array
 from forecast.evaluation.table import summary_tables
@@ -113,12 +114,12 @@ def main() -> None:
                 known = rows[row].setdefault(name, {})
                 known[statistic] = known.get(statistic, 0) + sums
 
-    statistics = all_series_statistics()
+    statistics = place_statistics()
     sums = score_cases(cases, methods, statistics, watch=note)
     table = place_table(rows, shares, [m.name for m in ours])
     split = {place_of(case.place): case.past.split for case in cases}
-    whole = series_sections(by_split(sums, split), statistics, seed=0, resamples=RESAMPLES)
-    summary = summary_tables(whole)
+    whole = place_sections(by_split(sums, split), statistics, seed=0, resamples=RESAMPLES)
+    summary = summary_tables(whole, PLACE_PARTS)
     if options.worlds:
         summary += f"\n\n{worlds_table(options.worlds)}"
     text = page(table, summary, len(cases), options)
@@ -145,7 +146,7 @@ def place_table(
         "|---" * (4 + len(columns)) + "|",
     ]
     marks = {"": "", "one date": " ¹", "mask": " ²"}
-    statistics = all_series_statistics()[1:2]
+    statistics = place_statistics()[1:2]
     for row, found in sorted(rows.items()):
         cells = []
         for name in columns:

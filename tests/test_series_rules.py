@@ -26,8 +26,8 @@ from forecast.evaluation.rules import (
     trended,
 )
 from forecast.evaluation.scoring import (
-    all_series_statistics,
     by_split,
+    place_statistics,
     score_case,
     score_cases,
     scores_of,
@@ -244,7 +244,7 @@ def test_every_place_counts_alike_in_its_split() -> None:
     ]
     cases = [build_case(p, case_at(p.years, 8, 11, 3)) for p in places]
     cases = [replace(case, event=case.event & (np.arange(24) < 11)) for case in cases]
-    statistics = all_series_statistics(seed=0)
+    statistics = place_statistics(seed=0)
     methods = rule_methods(cases)
     sums = score_cases(cases, methods, statistics)
     backwards = score_cases(cases[::-1], methods, statistics)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.training_cases import make_store
 
 from sr.guided import GuidedRRDBNet, save_guided
+from tests.pair_store_cases import make_store
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -41,6 +41,10 @@ def forecast(
     out: _Model,
     config: _Config = None,
     minutes: _Minutes = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="MODEL", help="Start from its weights, e.g. base."),
+    ] = None,
     resume: Resume = False,
 ) -> None:
     """Train the network that forecasts where ground changes and what it then looks like."""
@@ -48,7 +52,9 @@ def forecast(
     from app.forecast_training import train_forecast
 
     with progress_bars() as progress:
-        train_forecast(stores, out, config, minutes=minutes, resume=resume, progress=progress)
+        train_forecast(
+            stores, out, config, minutes=minutes, init=init, resume=resume, progress=progress
+        )
     typer.echo(str(out))
 
 

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from forecast.training.draws import Catalogue, Drawing, gather
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
+from preprocessing.errors import DivergedError, RequestError
 from preprocessing.precision import autocast
 
 __all__ = ["ForecastTraining", "known_mean", "train_network"]
@@ -91,6 +92,8 @@ def train_network(
     *,
     device: torch.device,
     minutes: float | None = None,
+    init: ChangeUNet | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ChangeUNet:
     """Train a network; each validation writes `step_{n}/` and a line of `journal.jsonl`.
 
@@ -102,9 +105,15 @@ def train_network(
         out: Folder, made if missing.
         device: Where to.
         minutes: Stop after so much time, if the steps are not done by then.
+        init: Start from its weights; `config` has its shape.
+        progress: Called with (steps done, in all).
 
     Returns:
         The network with the averaged weights of the last step.
+
+    Raises:
+        DivergedError: The loss is no longer a number.
+        RequestError: The checkpoint is of another run.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
@@ -118,6 +127,8 @@ def train_network(
     with torch.no_grad():
         model.unet.conv_out.bias.zero_()
         model.unet.conv_out.bias[0] = -3.0
+    if init is not None:
+        model.load_state_dict(init.state_dict())
     model.to(device, memory_format=torch.channels_last)
     ground = ground.to(device)
     rows = torch.from_numpy(catalogue.rows).to(device)
@@ -127,7 +138,7 @@ def train_network(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     ema = EMAModel(model.parameters(), decay=config.ema_decay, foreach=True)
-    begin = _resume(out / "checkpoint.pt", model, ema, optimizer, device)
+    begin = _resume(out / "checkpoint.pt", config, model, ema, optimizer, device)
     if config.compiled:
         model.unet.compile()
     began, sums = time.monotonic(), torch.zeros(3, device=device)
@@ -152,6 +163,11 @@ def train_network(
         last = done == config.steps or spent >= 1
         if done % config.validate_every == 0 or last:
             losses = (sums / (done - since)).tolist()
+            if not all(map(math.isfinite, losses)):
+                raise DivergedError(
+                    f"the loss was {losses} by step {done}; lower learning_rate in the recipe, and "
+                    "go on with --resume, which begins at the last checkpoint"
+                )
             sums.zero_()
             since = done
             ema.store(model.parameters())
@@ -180,7 +196,9 @@ def train_network(
             with (out / "journal.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
             _log.info("%s", summary_line(entry))
-            _save(out / "checkpoint.pt", model, ema, optimizer, done)
+            _save(out / "checkpoint.pt", config, model, ema, optimizer, done)
+        if progress is not None:
+            progress(done, config.steps)
         if last:
             break
     ema.copy_to(model.parameters())
@@ -232,10 +250,16 @@ def _export(model: ChangeUNet, folder: Path) -> None:
 
 
 def _save(
-    path: Path, model: nn.Module, ema: EMAModel, optimizer: torch.optim.Optimizer, step: int
+    path: Path,
+    config: ForecastTraining,
+    model: nn.Module,
+    ema: EMAModel,
+    optimizer: torch.optim.Optimizer,
+    step: int,
 ) -> None:
     part = path.with_suffix(".part")
     state = {
+        "shape": _shape(config),
         "model": model.state_dict(),
         "ema": ema.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -245,8 +269,15 @@ def _save(
     os.replace(part, path)
 
 
+def _shape(config: ForecastTraining) -> str:
+    """What a run that goes on has to keep."""
+    kept = (config.block_out_channels, config.layers_per_block, config.regional_noise, config.seed)
+    return json.dumps(kept)
+
+
 def _resume(
     path: Path,
+    config: ForecastTraining,
     model: nn.Module,
     ema: EMAModel,
     optimizer: torch.optim.Optimizer,
@@ -255,6 +286,11 @@ def _resume(
     if not path.exists():
         return 0
     state = torch.load(path, map_location=device, weights_only=True)
+    if state["shape"] != _shape(config):
+        raise RequestError(
+            f"expected a recipe with the widths, layers, regional noise and seed {state['shape']} "
+            f"of the run in {path.parent}, got {_shape(config)}; repeat its recipe"
+        )
     model.load_state_dict(state["model"])
     ema.load_state_dict(state["ema"])
     ema.to(device)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from forecast.baselines import DressedPersistence
+from forecast.pretrained import load_model
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.loop import ForecastTraining, known_mean, train_network
@@ -25,6 +26,7 @@ __all__ = ["cases_of", "read_recipe", "run_training"]
 _RECIPES = Path(__file__).parent.parent / "recipes"
 _STARTS, _HORIZONS = (0.4, 0.65), (3.0, 7.0)
 _MOST_CELLS = 20_000
+_SHAPE = ("block_out_channels", "layers_per_block", "regional_noise")
 
 
 def read_recipe(name: str | Path) -> ForecastTraining:
@@ -43,7 +45,9 @@ def run_training(
     config: ForecastTraining,
     *,
     minutes: float | None = None,
+    init: str | Path | None = None,
     device: torch.device | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Train and keep the weights of the validation that was best.
 
@@ -53,11 +57,23 @@ def run_training(
             `out/training`; a run that was stopped goes on from there.
         config: The run.
         minutes: Stop after so much time, with the learning rate brought down by then.
+        init: Start from the weights of this model (shipped name or folder), with its shape.
         device: Default: the GPU where there is one.
+        progress: Called with (steps done, in all).
 
     Returns:
         `out`.
+
+    Raises:
+        MissingFileError: There are no places.
+        ModelFolderError: The model to start from cannot be read.
+        DivergedError: The loss is no longer a number.
+        RequestError: The run that was stopped had another recipe.
     """
+    parent = None
+    if init is not None:
+        parent = load_model(init, device=torch.device("cpu"))
+        config = replace(config, **{name: parent.config[name] for name in _SHAPE})
     train, val = load_places(places)
     ground = Ground.of([*train, *val])
     catalogue = config.catalogue(train, ground)
@@ -71,6 +87,8 @@ def run_training(
         work,
         device=device or torch.device(found),
         minutes=minutes,
+        init=parent,
+        progress=progress,
     )
     best = _best(work / "journal.jsonl")
     for file in (work / f"step_{best}").iterdir():
