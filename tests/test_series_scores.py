@@ -151,13 +151,13 @@ def test_crps_by_brute_force_and_of_a_single_member() -> None:
     found = scored(Observations(seed=0), PlaceForecast(members=members), case)
     pairs = np.abs(members[:, None] - members[None]).sum(axis=(0, 1)) / (2 * 5 * 4)
     brute = (np.abs(members - case.truth).mean(axis=0) - pairs).mean()
-    assert found["seen_crps"] == pytest.approx(brute / 255, rel=1e-5)
+    assert found["crps"] == pytest.approx(brute / 255, rel=1e-5)
     dressed = dressed_crps(case.truth - case.present)
-    assert found["seen_skill"] == pytest.approx(1 - brute / dressed, rel=1e-5)
+    assert found["crps_skill"] == pytest.approx(1 - brute / dressed, rel=1e-5)
     single = scored(Observations(seed=0), PlaceForecast(members=members[:1]), case)
-    assert single["seen_crps"] == pytest.approx(np.abs(members[0] - case.truth).mean() / 255)
-    assert np.isnan(single["seen_spread_skill"])
-    assert np.isnan(single["seen_rank_deviation"])
+    assert single["crps"] == pytest.approx(np.abs(members[0] - case.truth).mean() / 255)
+    assert np.isnan(single["spread_skill"])
+    assert np.isnan(single["rank_deviation"])
 
 
 def test_dressed_persistence_is_the_best_laplace_noise() -> None:
@@ -189,17 +189,17 @@ def test_exchangeable_members_are_calibrated(m: int) -> None:
     forecast = PlaceForecast(members=drawn[1:].astype(np.float32))
     found = scored(Observations(seed=0), forecast, case)
     # 10 800 values: a class's share has a standard error of 0.003, the sum of ten errors 0.02.
-    assert found["seen_rank_deviation"] < 0.05
-    assert found["seen_spread_skill"] == pytest.approx(1, abs=0.05)
+    assert found["rank_deviation"] < 0.05
+    assert found["spread_skill"] == pytest.approx(1, abs=0.05)
     narrow = PlaceForecast(members=(120 + 0.2 * (drawn[1:] - 120)).astype(np.float32))
-    assert scored(Observations(seed=0), narrow, case)["seen_rank_deviation"] > 0.3
+    assert scored(Observations(seed=0), narrow, case)["rank_deviation"] > 0.3
 
 
 def test_observations_are_scored_where_a_forecast_tells_them_from_states() -> None:
     case = made_case()
     still = case.present[None]
     forecast = PlaceForecast(members=still, observations=case.truth[None].repeat(2, axis=0))
-    assert scored(Observations(seed=0), forecast, case)["seen_crps"] == 0
+    assert scored(Observations(seed=0), forecast, case)["crps"] == 0
     assert scored(Harm(), forecast, case)["harm_mean"] == 1  # Harm is of the states.
 
 
@@ -208,7 +208,7 @@ def test_ranks_of_ties_are_shared_out() -> None:
     same = case.truth[None].repeat(4, axis=0).copy()
     same[0, :, 0] += 1  # Some spread, else there is nothing to rank.
     assert (
-        scored(Observations(seed=0), PlaceForecast(members=same), case)["seen_rank_deviation"]
+        scored(Observations(seed=0), PlaceForecast(members=same), case)["rank_deviation"]
         < 0.06
     )
 
