@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.place_forecaster import place_forecaster
+from benchmarks.world_cases import world_case
 from forecast.evaluation.bootstrap import RESAMPLES
 from forecast.evaluation.case import SeriesCase
 from forecast.evaluation.forecaster import forecaster_method
@@ -39,7 +40,6 @@ from forecast.evaluation.scoring import (
 )
 from forecast.evaluation.statistic import Array
 from forecast.evaluation.table import summary_tables
-from forecast.evaluation.worlds import world_case
 from preprocessing.files import write_text
 from preprocessing.series import SeriesStore
 from preprocessing.simulator import WorldConfig, simulate_world

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
+from benchmarks.world_cases import world_case
 from forecast.evaluation.case import build_case
 from forecast.evaluation.methods import rule_methods
 from forecast.evaluation.plan import case_at, dates_around, older_dates, plan_cases
@@ -32,7 +33,6 @@ from forecast.evaluation.scoring import (
     score_cases,
     scores_of,
 )
-from forecast.evaluation.worlds import world_case
 from preprocessing.simulator import Cover, WorldConfig, simulate_world
 from tests.series_cases import made_case, made_series
 

@@ -207,10 +207,7 @@ def test_ranks_of_ties_are_shared_out() -> None:
     case = made_case(size=60)
     same = case.truth[None].repeat(4, axis=0).copy()
     same[0, :, 0] += 1  # Some spread, else there is nothing to rank.
-    assert (
-        scored(Observations(seed=0), PlaceForecast(members=same), case)["rank_deviation"]
-        < 0.06
-    )
+    assert scored(Observations(seed=0), PlaceForecast(members=same), case)["rank_deviation"] < 0.06
 
 
 # Pictures

@@ -55,7 +55,7 @@ def test_unchanged_ground_is_the_present_and_change_is_rare(
     present = cell_means(picture) / 255
     moved = np.abs(found.states - present).max(axis=1) > 1e-4
     assert moved.mean() < 0.2
-    assert 0 <= found.probability.min()
+    assert found.probability.min() >= 0
     assert found.probability.mean() < 0.2
     assert found.probability.std() > 0
 
