@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
-from forecast.training.run import read_recipe, run_training
+from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
 
 if TYPE_CHECKING:

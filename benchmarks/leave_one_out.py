@@ -21,12 +21,13 @@ import torch
 from forecast.evaluation.roc import area_under_curve
 from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
+from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import gather
 from forecast.training.ground import Ground, GroundPlace
-from forecast.training.loop import ForecastTraining, known_mean, train_network
+from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places
-from forecast.training.run import cases_of, read_recipe
+from forecast.training.run import cases_of
 from preprocessing.files import write_text
 
 _SIZE, _, _TEXTURE = (channel for channel, _ in RULES)

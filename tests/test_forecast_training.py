@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +9,21 @@ import pytest
 import torch
 from ground_cases import made_place
 
+from forecast.baselines import DressedPersistence
 from forecast.network.unet import ChangeUNet
+from forecast.pretrained import load_model
+from forecast.training import loop
+from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import Catalogue, Drawing, Item, gather
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground
-from forecast.training.hurdle_loss import hurdle_loss
-from forecast.training.loop import ForecastTraining, train_network
+from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss
+from forecast.training.loop import train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places, save_places
-from forecast.training.run import read_recipe, run_training
+from forecast.training.run import run_training
 from preprocessing.cells import cell_means
-from preprocessing.errors import MissingFileError, PairStoreError
+from preprocessing.errors import DivergedError, MissingFileError, PairStoreError, RequestError
 
 CPU = torch.device("cpu")
 
@@ -138,8 +143,6 @@ def _stopped(
     out: Path,
 ) -> None:
     """Stop in the third step, after the checkpoint of the second."""
-    import forecast.training.loop as loop
-
     calls = 0
     real = loop.hurdle_loss
 
@@ -216,7 +219,7 @@ def test_a_time_limit_ends_training_with_the_schedule_done(tmp_path: Path) -> No
     assert json.loads(entry)["step"] < 100
 
 
-@pytest.mark.parametrize("name", ["base", "gpu"])
+@pytest.mark.parametrize("name", ["base", "gpu", "small"])
 def test_shipped_recipes_are_read(name: str) -> None:
     assert read_recipe(name).steps > 0
 
@@ -228,3 +231,35 @@ def test_a_model_knows_what_its_places_look_like() -> None:
     gsd_m = torch.tensor([10.0])
     assert found.score(tile, gsd_m)[0] < 1.5
     assert found.score(0.5 + (tile - 0.5) * 0.05, gsd_m)[0] > 3
+
+
+def test_training_starts_from_a_model_and_goes_on_with_its_own_recipe_only(tmp_path: Path) -> None:
+    path = tmp_path / "places.npz"
+    save_places(path, [made_place(seed=1)], [])
+    config = ForecastTraining(
+        block_out_channels=(32, 32), steps=1, batch_size=2, validate_every=1, warmup_steps=1
+    )
+    first = run_training(path, tmp_path / "first", config, device=CPU)
+    wide = replace(config, block_out_channels=(32, 48), learning_rate=1e-12)
+    second = run_training(path, tmp_path / "second", wide, init=first, device=CPU)
+    one, other = (load_model(folder, device=CPU).state_dict() for folder in (first, second))
+    # With hardly a step its weights are those of the model, rounded to float16 on the way.
+    assert all(torch.allclose(one[name], other[name], atol=2e-3) for name in one)
+    assert DressedPersistence.load(second).tables
+    with pytest.raises(RequestError, match="repeat its recipe"):
+        run_training(path, first, wide, device=CPU)
+
+
+def test_a_loss_that_is_no_number_ends_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.zeros((), requires_grad=True)
+    broken = HurdleLoss(nothing, nothing, nothing * torch.nan)
+    monkeypatch.setattr(loop, "hurdle_loss", lambda *_: broken)
+    places = [made_place(seed=1)]
+    ground = Ground.of(places)
+    catalogue = Catalogue.of(places, ground, weights={})
+    config = ForecastTraining(block_out_channels=(32, 32), steps=1, batch_size=2)
+    with pytest.raises(DivergedError, match="learning_rate"):
+        train_network(ground, catalogue, [], config, tmp_path, device=CPU)
+    assert not (tmp_path / "checkpoint.pt").exists()

@@ -193,18 +193,8 @@ def gather(
     known = known.view(size, count, _CELLS, _CELLS)
     here = _window(ground.known, ground.known_at[now], height, width, top, left, 1, 1)
     earlier = Earlier(mapped[:, :-1], known[:, :-1] & keep[..., None, None], ago)
-    there = label >= 0
-    codes = _window(
-        ground.labels,
-        ground.labels_at[label.clamp_min(0)] if len(ground.labels_at) else label * 0,
-        height,
-        width,
-        top,
-        left,
-        1,
-        1,
-    )
-    labelled = (codes != UNKNOWN) & there.view(-1, 1, 1, 1)
+    codes = _labels(ground, label, height, width, top, left)
+    labelled = codes != UNKNOWN
     seen = (known[:, -1:] & here).float()
     item = Item(
         past=past.float() / 255,
@@ -222,6 +212,19 @@ def gather(
         weight=weight,
     )
     return item if drawing is None else _varied(item, ground.covariance[now], drawing, generator)
+
+
+def _labels(
+    ground: Ground, label: Tensor, height: Tensor, width: Tensor, top: Tensor, left: Tensor
+) -> Tensor:
+    """Windows of labels `(b, 1, 32, 32)`, `UNKNOWN` where there is no label."""
+    if len(ground.labels_at) == 0:
+        return torch.full_like(label, UNKNOWN).view(-1, 1, 1, 1).expand(-1, 1, _CELLS, _CELLS)
+    there = (label >= 0).view(-1, 1, 1, 1)
+    at = ground.labels_at[label.clamp_min(0)]
+    # Without a label any value is read; asking which have one would wait for the device.
+    index = torch.where(there, _window_index(at, height, width, top, left, 1, 1), 0)
+    return torch.where(there, ground.labels[index], UNKNOWN)
 
 
 def _to_start(colours: Tensor, dates: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,12 +247,25 @@ def _window(
     channels: int,
 ) -> Tensor:
     """Windows of 32 cells: `(b, channels, 32 * factor, 32 * factor)`."""
-    side = torch.arange(_CELLS * factor, device=values.device)
+    return values[_window_index(at, height, width, top, left, factor, channels)]
+
+
+def _window_index(
+    at: Tensor,
+    height: Tensor,
+    width: Tensor,
+    top: Tensor,
+    left: Tensor,
+    factor: int,
+    channels: int,
+) -> Tensor:
+    """Where the values of windows lie."""
+    side = torch.arange(_CELLS * factor, device=at.device)
     rows = (top[:, None] * factor + side).view(-1, 1, len(side), 1)
     columns = (left[:, None] * factor + side).view(-1, 1, 1, len(side))
-    plane = torch.arange(channels, device=values.device).view(1, -1, 1, 1)
+    plane = torch.arange(channels, device=at.device).view(1, -1, 1, 1)
     height, width = (v.view(-1, 1, 1, 1) * factor for v in (height, width))
-    return values[at.view(-1, 1, 1, 1) + (plane * height + rows) * width + columns]
+    return at.view(-1, 1, 1, 1) + (plane * height + rows) * width + columns
 
 
 def _earlier_dates(

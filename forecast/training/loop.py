@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,69 +17,18 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from forecast.network.unet import ChangeUNet
-from forecast.training.draws import Catalogue, Drawing, gather
-from forecast.training.ground import Ground, GroundPlace
+from forecast.training.checkpoint import export_weights, resume, save_checkpoint
+from forecast.training.config import ForecastTraining
+from forecast.training.draws import Catalogue, gather
+from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
-from preprocessing.errors import DivergedError, RequestError
+from preprocessing.errors import DivergedError
 from preprocessing.precision import autocast
 
-__all__ = ["ForecastTraining", "known_mean", "train_network"]
+__all__ = ["known_mean", "train_network"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ForecastTraining:
-    """One training run; saved beside the weights.
-
-    Attributes:
-        block_out_channels: Width of each level of the UNet.
-        layers_per_block: Residual blocks a level.
-        regional_noise: Values of noise that a whole region shares.
-        steps: Optimiser steps.
-        batch_size: Items a step; two members each.
-        learning_rate: Peak of the cosine schedule.
-        warmup_steps: Linear warm-up.
-        weight_decay: Of AdamW.
-        gradient_clip: Largest norm of the gradient.
-        ema_decay: Of the weights that are kept.
-        dataset_weights: How often datasets are drawn, as (dataset, weight); 1 for those not named.
-        drawing: How items are varied.
-        longest_years: Longest horizon that is drawn.
-        validate_every: Steps between scores on whole places; the weights of each are kept.
-        worlds: Simulated worlds that are made and trained on beside the stores.
-        seed: Of weights, items, and noise.
-        compiled: Compile the network; pays on a GPU.
-    """
-
-    block_out_channels: tuple[int, ...] = (48, 64, 96, 128)
-    layers_per_block: int = 1
-    regional_noise: int = 8
-    steps: int = 2000
-    batch_size: int = 16
-    learning_rate: float = 5e-4
-    warmup_steps: int = 100
-    weight_decay: float = 0.02
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.998
-    dataset_weights: tuple[tuple[str, float], ...] = ()
-    drawing: Drawing = field(default_factory=Drawing)
-    longest_years: float = 12.0
-    validate_every: int = 500
-    worlds: int = 80
-    seed: int = 0
-    compiled: bool = False
-
-    def catalogue(self, places: Sequence[GroundPlace], ground: Ground) -> Catalogue:
-        """What is drawn of places that `ground` begins with."""
-        return Catalogue.of(
-            places,
-            ground,
-            weights=dict(self.dataset_weights),
-            longest=self.longest_years,
-            boost=self.drawing.boost,
-        )
 
 
 def train_network(
@@ -138,7 +86,7 @@ def train_network(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     ema = EMAModel(model.parameters(), decay=config.ema_decay, foreach=True)
-    begin = _resume(out / "checkpoint.pt", config, model, ema, optimizer, device)
+    begin = resume(out / "checkpoint.pt", config, model, ema, optimizer, device)
     if config.compiled:
         model.unet.compile()
     began, sums = time.monotonic(), torch.zeros(3, device=device)
@@ -182,7 +130,7 @@ def train_network(
                     for case in cases
                     for history in (False, True)
                 }
-            _export(model, out / f"step_{done}")
+            export_weights(model, out / f"step_{done}")
             model.train()
             ema.restore(model.parameters())
             entry = {
@@ -196,7 +144,7 @@ def train_network(
             with (out / "journal.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
             _log.info("%s", summary_line(entry))
-            _save(out / "checkpoint.pt", config, model, ema, optimizer, done)
+            save_checkpoint(out / "checkpoint.pt", config, model, ema, optimizer, done)
         if progress is not None:
             progress(done, config.steps)
         if last:
@@ -234,65 +182,3 @@ def _schedule(step: int, config: ForecastTraining, spent: float) -> float:
     through = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     through = min(1.0, max(through, spent))
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * through))
-
-
-def _export(model: ChangeUNet, folder: Path) -> None:
-    """Write the weights as float16, through a folder of another name."""
-    part = folder.with_name(f".{folder.name}.part")
-    copy: ChangeUNet = ChangeUNet.from_config(model.config)
-    copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})
-    copy.half().save_pretrained(part)
-    if folder.exists():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
-    os.replace(part, folder)
-
-
-def _save(
-    path: Path,
-    config: ForecastTraining,
-    model: nn.Module,
-    ema: EMAModel,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-) -> None:
-    part = path.with_suffix(".part")
-    state = {
-        "shape": _shape(config),
-        "model": model.state_dict(),
-        "ema": ema.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-    }
-    torch.save(state, part)
-    os.replace(part, path)
-
-
-def _shape(config: ForecastTraining) -> str:
-    """What a run that goes on has to keep."""
-    kept = (config.block_out_channels, config.layers_per_block, config.regional_noise, config.seed)
-    return json.dumps(kept)
-
-
-def _resume(
-    path: Path,
-    config: ForecastTraining,
-    model: nn.Module,
-    ema: EMAModel,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location=device, weights_only=True)
-    if state["shape"] != _shape(config):
-        raise RequestError(
-            f"expected a recipe with the widths, layers, regional noise and seed {state['shape']} "
-            f"of the run in {path.parent}, got {_shape(config)}; repeat its recipe"
-        )
-    model.load_state_dict(state["model"])
-    ema.load_state_dict(state["ema"])
-    ema.to(device)
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])

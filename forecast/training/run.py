@@ -14,29 +14,18 @@ import torch
 
 from forecast.baselines import DressedPersistence
 from forecast.pretrained import load_model
+from forecast.training.config import ForecastTraining
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground, GroundPlace
-from forecast.training.loop import ForecastTraining, known_mean, train_network
+from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case
 from forecast.training.portable import load_places
-from preprocessing.config import load_recipe
 
-__all__ = ["cases_of", "read_recipe", "run_training"]
+__all__ = ["cases_of", "run_training"]
 
-_RECIPES = Path(__file__).parent.parent / "recipes"
 _STARTS, _HORIZONS = (0.4, 0.65), (3.0, 7.0)
 _MOST_CELLS = 20_000
 _SHAPE = ("block_out_channels", "layers_per_block", "regional_noise")
-
-
-def read_recipe(name: str | Path) -> ForecastTraining:
-    """Read a recipe: a TOML file, or the name of one that ships.
-
-    Raises:
-        MissingFileError: Neither.
-        ConfigError: See `load_recipe`.
-    """
-    return load_recipe(ForecastTraining, name, _RECIPES)
 
 
 def run_training(
