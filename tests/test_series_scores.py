@@ -11,10 +11,11 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
 from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.dressed import dressed_crps
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.harm import Harm
 from forecast.evaluation.lasting_change import LastingChange
-from forecast.evaluation.observations import Observations, dressed_crps
+from forecast.evaluation.observations import Observations
 from forecast.evaluation.pictures import Pictures
 from forecast.evaluation.roc import area_under_curve
 from forecast.evaluation.scoring import score_case, scores_of

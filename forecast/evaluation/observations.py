@@ -8,32 +8,15 @@ import numpy as np
 import torch
 
 from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.dressed import dressed_crps
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.statistic import Array, Statistic, ratio
 from forecast.training.losses import fair_crps
 
-__all__ = ["RANK_CLASSES", "Observations", "dressed_crps"]
+__all__ = ["RANK_CLASSES", "Observations"]
 
 RANK_CLASSES = 10
 _STREAM = 6
-_SCALES = np.geomspace(0.3, 60.0, 60)
-"""Grey levels of the noise that persistence is dressed with."""
-
-
-def dressed_crps(difference: Array) -> float:
-    """CRPS of persistence plus the Laplace noise that suits these very differences best.
-
-    The CRPS of a Laplace distribution of scale b is b (|z| + exp(-|z|) - 3/4), with z the error
-    over b. The scale is chosen on the truth, of sixty from 0.3 to 60 grey levels: a bar a little
-    too high, which needs no other place.
-    """
-    size = np.abs(difference).ravel().astype(np.float64)
-    # The score is smooth in the differences: a fine histogram of them gives it to six digits.
-    counts, edges = np.histogram(size, bins=2048, range=(0.0, max(float(size.max()), 1e-6)))
-    middle = (edges[:-1] + edges[1:]) / 2
-    z = middle / _SCALES[:, None]
-    by_scale = _SCALES * ((z + np.exp(-z) - 0.75) @ counts) / size.size
-    return float(by_scale.min())
 
 
 class Observations(Statistic):

@@ -22,7 +22,7 @@ def summary_tables(groups: Sequence[Section], parts: Sequence[Part]) -> str:
             "",
             part.meaning,
             "",
-            f"| of | method | {titles} |",
+            f"| places | method | {titles} |",
             "|---" * (len(part.scores) + 2) + "|",
         ]
         for section in groups:
