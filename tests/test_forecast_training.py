@@ -13,8 +13,9 @@ from forecast.baselines import DressedPersistence
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
+from forecast.training.catalogue import Catalogue
 from forecast.training.config import ForecastTraining, read_recipe
-from forecast.training.draws import Catalogue, Drawing, Item, gather
+from forecast.training.draws import Drawing, Item, gather
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss

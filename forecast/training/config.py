@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forecast.training.draws import Catalogue, Drawing
+from forecast.training.catalogue import Catalogue
+from forecast.training.draws import Drawing
 from forecast.training.ground import Ground, GroundPlace
 from preprocessing.config import load_recipe
 
