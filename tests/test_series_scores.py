@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
 from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.catalogue import SCORES
 from forecast.evaluation.dressed import dressed_crps
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.harm import Harm
@@ -18,7 +19,12 @@ from forecast.evaluation.lasting_change import LastingChange
 from forecast.evaluation.observations import Observations
 from forecast.evaluation.pictures import Pictures
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.scoring import score_case, scores_of
+from forecast.evaluation.scoring import (
+    pair_statistics,
+    place_statistics,
+    score_case,
+    scores_of,
+)
 from forecast.evaluation.statistic import Statistic
 from tests.series_cases import made_case
 
@@ -40,6 +46,7 @@ def test_harm_is_the_error_over_that_of_the_present() -> None:
     assert found["harm_representative"] == pytest.approx(0.5, rel=1e-5)
     assert found["harm_share"] == 0
     assert found["rmse_persistence"] == pytest.approx(np.sqrt((change**2).mean()) / 255, rel=1e-5)
+    assert found["rmse"] == pytest.approx(found["rmse_persistence"] / 2, rel=1e-5)
     away = PlaceForecast(members=(case.present - change)[None])
     assert scored(Harm(), away, case)["harm_mean"] == pytest.approx(2, rel=1e-5)
     assert scored(Harm(), away, case)["harm_share"] == 1
@@ -256,10 +263,15 @@ def test_colours_that_the_region_has_not_by_brute_force() -> None:
 # All together
 
 
-def test_what_a_forecast_does_not_say_is_not_scored() -> None:
+@pytest.mark.parametrize(
+    "statistics", [place_statistics(), pair_statistics()], ids=["place", "pair"]
+)
+def test_what_a_forecast_does_not_say_is_not_scored(statistics: list[Statistic]) -> None:
     case = made_case()
-    nothing = scores_of(score_case(PlaceForecast(), case))
+    nothing = scores_of(score_case(PlaceForecast(), case, statistics), statistics)
     assert all(np.isnan(value) for value in nothing.values())
+    assert nothing.keys() <= SCORES.keys()
     blind = replace(case, seen=~case.seen, known=~case.known)
     forecast = PlaceForecast(case.present[None], np.zeros((24, 24), np.float32))
-    assert all(np.isnan(value) for value in scores_of(score_case(forecast, blind)).values())
+    found = scores_of(score_case(forecast, blind, statistics), statistics)
+    assert all(np.isnan(value) for value in found.values())

@@ -11,6 +11,8 @@ from forecast.evaluation.statistic import Array, Statistic, ratio
 
 __all__ = ["Harm"]
 
+_ROUNDING = 1e-5
+"""Share of a mean square error that float32 images may cost without harm."""
 _LEAST = 1e-9
 """Of a mean square error, so that a perfect forecast has a finite logarithm."""
 
@@ -47,7 +49,7 @@ class Harm(Statistic):
             [
                 0.5 * np.log(mean / still),
                 0.5 * np.log(single / still),
-                float(mean > still * (1 + 1e-9)),
+                float(mean > still * (1 + _ROUNDING)),
                 still / 255**2,
                 mean / 255**2,
                 1.0,
