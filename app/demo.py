@@ -7,26 +7,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from app.forecasting import forecast_region
 from app.outputs import Progress
 from app.overview import draw_overview
 from app.request import ForecastRequest
 from app.results import ForecastFolder
-from forecast.baselines import DressedPersistence, persistence
-from forecast.evaluation.statistic import Observed
-from forecast.evaluation.tally import Tally
-from forecast.evaluation.tiles import METHODS
-from forecast.patches import FACTOR, to_low
-from forecast.pretrained import is_change_model, model_folder
+from forecast.baselines import DressedPersistence
+from forecast.evaluation.catalogue import shown
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.harm import Harm
+from forecast.evaluation.observations import Observations
+from forecast.evaluation.pairs import pair_baselines, pair_case
+from forecast.evaluation.scoring import score_case, scores_of
+from forecast.evaluation.statistic import Array
+from forecast.pretrained import model_folder
 from preprocessing.alignment import align
+from preprocessing.cells import cell_means
 from preprocessing.coregister import apply_shift, estimate_shift
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import write_text
 from preprocessing.histogram import match_histogram
 from preprocessing.io import read_raster
 from preprocessing.raster import Raster
+from preprocessing.series import PlaceSeries
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
 
 __all__ = ["DEMO_SEED", "DemoResult", "demo_scene", "run_demo"]
@@ -111,7 +116,7 @@ def run_demo(
         years=_FORECAST_YEARS,
         members=_MEMBERS,
         save_members=True,
-        save_observations=is_change_model(),
+        save_observations=True,
         workers=workers,
     )
     result = forecast_region(request, progress=progress)
@@ -136,53 +141,47 @@ def _truth(start: Path, later: Path) -> Raster:
 
 
 def _score(result: ForecastFolder, truths: list[Raster]) -> str:
-    dressed = DressedPersistence.load(model_folder())
     present = read_raster(result.present)
-    low = _low(present)
     lines = [
-        "| year | method | CRPS | RMSE | spread-skill | Brier of change |",
-        "|---|---|---|---|---|---|",
+        "| year | method | CRPS | RMSE | spread-skill |",
+        "|---|---|---|---|---|",
     ]
-    totals = {method: Tally() for method in METHODS}
+    statistics = [Harm(), Observations(seed=0)]
+    dressed = DressedPersistence.load(model_folder())
+    total: dict[str, dict[str, Array]] = {}
     for horizon, (year, truth) in enumerate(zip(result.years, truths, strict=True), start=1):
-        folder = result.folder / ("observations" if result.saved_observations else "members")
-        members = torch.stack(
-            [_low(read_raster(path)) for path in sorted(folder.glob(f"*_{year}.tif"))]
+        paths = sorted((result.folder / "observations").glob(f"*_{year}.tif"))
+        members = np.stack([255 * cell_means(read_raster(path).data) for path in paths])
+        past = PlaceSeries(
+            "demo",
+            "worlds",
+            "test",
+            present.grid.gsd_m or float("nan"),
+            np.array([float(result.years[0] - 1)]),
+            _bytes(present)[None],
+            (truth.valid & present.valid)[None],
         )
-        seen = torch.from_numpy((truth.valid & present.valid).astype(np.float32))[None, None]
-        weight = (to_low(_cropped(seen)) > 0.999).float()
-        noise = dressed.members(
-            low,
-            years=float(horizon),
-            gsd_m=present.grid.gsd_m or 0.0,
-            count=len(members),
-            seed=year,
-        )
-        for method, ensemble in zip(METHODS, (members - low, persistence(low), noise), strict=True):
-            sums = Tally.of(ensemble, Observed(_low(truth) - low, weight))
-            totals[method] += sums
-            lines.append(_row(str(year), method, sums))
-    lines += [_row("all", method, totals[method]) for method in METHODS]
+        case = pair_case(past, _bytes(truth), years=float(horizon))
+        methods = pair_baselines(dressed, members=len(members), seed=0)
+        forecasts = {method.name: method.forecast(case) for method in methods}
+        for method, forecast in {"landcast": PlaceForecast(members=members), **forecasts}.items():
+            if forecast is not None:
+                sums = score_case(forecast, case, statistics)
+                before = total.get(method, {name: np.zeros_like(row) for name, row in sums.items()})
+                total[method] = {name: before[name] + row for name, row in sums.items()}
+                lines.append(_row(str(year), method, scores_of(sums, statistics)))
+    lines += [_row("all", method, scores_of(sums, statistics)) for method, sums in total.items()]
     note = (
-        "Errors in grey levels of 255 on 4x4 means, after laying the truth on the start image "
-        "and matching its colours; lower is better. Spread-skill 1 is calibrated."
+        "What a sensor would see, in grey levels of 255 on 4x4 means, after laying the truth on "
+        "the start image and matching its colours; lower is better. Spread-skill 1 is calibrated."
     )
     return "\n".join([*lines, "", note])
 
 
-def _row(year: str, method: str, sums: Tally) -> str:
-    score = sums.scores()
-    ratio = "-" if np.isnan(score["spread_skill"]) else f"{score['spread_skill']:.2f}"
-    return (
-        f"| {year} | {method} | {255 * score['crps']:.2f} | {255 * score['rmse']:.2f} "
-        f"| {ratio} | {score['brier']:.3f} |"
-    )
+def _row(year: str, method: str, score: dict[str, float]) -> str:
+    values = " | ".join(shown(name, score[name]) for name in ("crps", "rmse", "spread_skill"))
+    return f"| {year} | {method} | {values} |"
 
 
-def _low(raster: Raster) -> torch.Tensor:
-    return to_low(_cropped(torch.from_numpy(raster.data)[None]))
-
-
-def _cropped(image: torch.Tensor) -> torch.Tensor:
-    height, width = (side // FACTOR * FACTOR for side in image.shape[-2:])
-    return image[..., :height, :width]
+def _bytes(raster: Raster) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(255 * raster.data.clip(0, 1)), np.uint8)

@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,7 @@ from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
-from forecast.pretrained import is_change_model, load_change_model, load_model, model_folder
-from forecast.process import ONE_PASS
+from forecast.pretrained import load_model, model_folder
 from forecast.states.answers import RegionNetwork
 from forecast.states.area import ChangedArea
 from forecast.states.earlier import earlier_picture
@@ -64,14 +63,6 @@ def forecast_region(
         _log.info("%s already holds this forecast", request.out)
         return ForecastFolder.open(request.out)
     check_output(request, images, identity)
-    _check_model(request, folder)
-    unused: list[str] = []
-    if images.earlier and not is_change_model(folder):
-        unused.append(
-            f"{len(images.earlier)} earlier images are left out: the model {folder.name} takes none"
-        )
-        _log.warning("%s", unused[0])
-        images = replace(images, earlier=())
     if scratch.exists() and not request.resume:
         shutil.rmtree(scratch)
     fresh = not scratch.exists()
@@ -81,7 +72,7 @@ def forecast_region(
     try:
         write_text(scratch / "request.json", json.dumps(identity))
         ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
-        if request.calibrate and is_change_model(folder):
+        if request.calibrate:
             ground = _taught(ground, request, images, scratch, folder)
         run.roll(folder, _executor(request), progress)
     except RequestError:
@@ -92,7 +83,6 @@ def forecast_region(
         raise
     areas = run.write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
-    record["history_left_out"] += unused
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     for suffix in ("mp4", "gif"):
@@ -108,7 +98,7 @@ def _taught(
     """What the region's own past teaches."""
     height, width = ground.objects.shape
     network = RegionNetwork(
-        load_change_model(folder), height=height, width=width, gsd_m=images.start.grid.gsd_m
+        load_model(folder), height=height, width=width, gsd_m=images.start.grid.gsd_m
     )
 
     def picture(date: int) -> NDArray[np.float32]:
@@ -118,22 +108,6 @@ def _taught(
 
     with one_thread():
         return teach(ground, scratch, network, picture, seed=request.seed)
-
-
-def _check_model(request: ForecastRequest, folder: Path) -> None:
-    """Refuse what the model cannot do; loading it tells whether it is whole.
-
-    Raises:
-        RequestError: Another number of passes.
-    """
-    one_pass = is_change_model(folder)
-    if not one_pass:
-        one_pass = load_model(folder).config.objective in ONE_PASS
-    if one_pass and request.steps not in (None, 1):
-        raise RequestError(
-            f"expected --steps 1 for the model {folder.name}, which is trained to forecast in "
-            f"one pass, got {request.steps}"
-        )
 
 
 def _executor(request: ForecastRequest) -> Executor | None:

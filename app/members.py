@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
-from app.rollout_members import RolloutRunner
-from forecast.pretrained import is_change_model, load_change_model
+from forecast.pretrained import load_model
 from forecast.states.answers import RegionNetwork
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths, MemberRun
@@ -20,7 +18,7 @@ from preprocessing.raster import Encoding
 from sr.lift import ESRGANLift
 from sr.pretrained import load_network
 
-__all__ = ["MemberTask", "Runner", "one_thread", "roll_member", "runner_of"]
+__all__ = ["MemberRunner", "MemberTask", "one_thread", "roll_member"]
 
 Tick = Callable[[], None]
 
@@ -52,32 +50,21 @@ class MemberTask:
     observations: bool = False
 
 
-class Runner(Protocol):
+class MemberRunner:
     """Forecasts members with models that are loaded once.
-
-    Attributes:
-        ticks: How often `tick` is called in a year.
-    """
-
-    ticks: int
-
-    def run(self, task: MemberTask, tick: Tick | None) -> None:
-        """Forecast the years of a member that are not there yet."""
-        ...
-
-
-class StateRunner:
-    """Runs members by a model of lasting change.
 
     Args:
         task: One of the tasks.
+
+    Attributes:
+        ticks: How often `tick` is called in a year.
     """
 
     def __init__(self, task: MemberTask) -> None:
         self._ground = Ground.open(task.scratch, task.encoding)
         height, width = self._ground.objects.shape
         self._network = RegionNetwork(
-            load_change_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
+            load_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
         )
         self._lift = ESRGANLift(load_network())
         self.ticks = (1 + task.observations) * self._network.ticks
@@ -96,14 +83,9 @@ class StateRunner:
         ).years(task.years)
 
 
-def runner_of(task: MemberTask) -> Runner:
-    """Load the models."""
-    if is_change_model(task.model):
-        return StateRunner(task)
-    return RolloutRunner(task)
-
-
-def roll_member(task: MemberTask, *, runner: Runner | None = None, tick: Tick | None = None) -> int:
+def roll_member(
+    task: MemberTask, *, runner: MemberRunner | None = None, tick: Tick | None = None
+) -> int:
     """Forecast one member, keeping each year as stored values in the scratch folder.
 
     Args:
@@ -115,7 +97,7 @@ def roll_member(task: MemberTask, *, runner: Runner | None = None, tick: Tick | 
         The number of the member.
     """
     with one_thread():
-        (runner or runner_of(task)).run(task, tick)
+        (runner or MemberRunner(task)).run(task, tick)
     return task.member
 
 

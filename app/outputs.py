@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.layers import LayerWriter
-from app.members import MemberTask, roll_member, runner_of
+from app.members import MemberRunner, MemberTask, roll_member
 from app.request import ForecastRequest
 from app.results import KINDS, ForecastFolder
 from forecast.states.area import ChangedArea, cell_weights
@@ -80,7 +80,7 @@ class RegionRun:
                 if progress is not None:
                     progress("forecasting", done, len(tasks))
             return
-        runner = runner_of(tasks[0])
+        runner = MemberRunner(tasks[0])
         each = request.years * runner.ticks
         done = 0
 
@@ -182,10 +182,7 @@ class RegionRun:
         return distance
 
     def _write_members(self, year: int, writer: LayerWriter) -> None:
-        """Write each member's state and observation, if they are asked for.
-
-        The members of a model that knows no states are observations.
-        """
+        """Write each member's state and observation, if they are asked for."""
         for member, state in zip(self._members, self._states(year), strict=True):
             name = f"{member.member:02}_{year}.tif"
             if self.request.save_members:
@@ -196,11 +193,8 @@ class RegionRun:
                 folder = self.request.out / "observations"
                 folder.mkdir(exist_ok=True)
                 note = f"{self._note(year)}, as a sensor may see it"
-                part = _part_of(state)
-                if member.seen(year).exists():
-                    seen = np.load(member.seen(year), mmap_mode="r")
-                    part = _observed(state, seen, self._encoding)
-                writer.image(folder / name, part, note)
+                seen = np.load(member.seen(year), mmap_mode="r")
+                writer.image(folder / name, _observed(state, seen, self._encoding), note)
 
     @property
     def _encoding(self) -> Encoding:

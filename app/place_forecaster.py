@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.rollout_places import padded_start, rollout_place_forecaster
-from forecast.evaluation.series.forecaster import ForecastYear, PlaceForecaster
+from forecast.evaluation.forecaster import ForecastYear, PlaceForecaster
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet
-from forecast.pretrained import is_change_model, load_change_model, model_folder
-from forecast.start import stored_path
+from forecast.pretrained import load_model, model_folder
+from forecast.start import padded_start, stored_path
 from forecast.states.answers import RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.earlier import EarlierCells
@@ -44,9 +43,7 @@ def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceFore
         ModelFolderError: The model cannot be read.
     """
     folder = model_folder(model)
-    if not is_change_model(folder):
-        return rollout_place_forecaster(folder, members=members, seed=seed)
-    network, lift = load_change_model(folder), ESRGANLift(load_network())
+    network, lift = load_model(folder), ESRGANLift(load_network())
     familiarity = Familiarity.load(folder)
 
     def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:

@@ -33,7 +33,7 @@ class ForecastRequest:
         year: Year of the image named last, which then is the start; dates are found in metadata
             or names where None.
         model: Shipped name or model folder.
-        steps: Network passes a year; the model's own default where None.
+        steps: Network passes a year: 1, or None.
         save_members: Also write every member.
         save_observations: Also write an observation of every member: what a sensor would see.
         calibrate: Learn from the region's own past where it has dates enough, see `teach`.
@@ -71,6 +71,11 @@ class ForecastRequest:
                 raise RequestError(
                     f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
                 )
+        if self.steps not in (None, 1):
+            raise RequestError(
+                f"expected --steps 1, as forecasts take one network pass a year, got {self.steps}; "
+                "leave the option out"
+            )
         if not 0 <= self.seed < 2**63:
             raise RequestError(f"expected --seed of 0 to 2**63 - 1, got {self.seed}")
         if self.workers < 1:
@@ -104,7 +109,6 @@ def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]
         "horizon_years": request.years,
         "members": request.members,
         "seed": request.seed,
-        "steps": request.steps,
         "save_members": request.save_members,
         "save_observations": request.save_observations,
         "calibrate": request.calibrate,

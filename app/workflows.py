@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from app.comparison import ComparisonRequest
 from app.comparison import compare as compare_methods
 from app.evaluation import evaluate
+from app.forecast_training import train_forecast
 from app.forecasting import forecast_region
 from app.lift_training import pack_pairs, train_lift
 from app.outputs import Progress
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
-from preprocessing.errors import OutputExistsError
 from preprocessing.executor import default_workers
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 
@@ -114,68 +114,6 @@ def prepare_series(
     from preprocessing.series.preparation import prepare_series as run
 
     return run(inputs, out, config, progress=progress, **listed)
-
-
-def train_forecast(
-    stores: Sequence[str | Path],
-    out: Path,
-    config: Path | None = None,
-    *,
-    init: str | None = None,
-    resume: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """Train a forecaster by a TOML recipe into a model folder.
-
-    The recipe is a file or the name of one that ships: `tiny`, `base` (where None), `base-32`,
-    `large`, `mean`, `reference`.
-    With `init` it starts from the weights of that model.
-    """
-    from forecast.training.config import read_recipe
-    from forecast.training.loop import train_forecast as train
-
-    return train(
-        stores, out, read_recipe(config or "base"), init=init, resume=resume, progress=progress
-    )
-
-
-def calibrate_forecast(
-    model: str,
-    stores: Sequence[str | Path],
-    out: Path,
-    *,
-    pairs: int = 240,
-    members: int = 8,
-    progress: Progress | None = None,
-) -> str:
-    """Copy a forecaster to `out` with the noise that suits the `val` pairs of stores.
-
-    Returns:
-        A table of what the factors are worth on datasets they were not fitted to.
-
-    Raises:
-        OutputExistsError: `out` is there already.
-    """
-    from forecast.baselines import DressedPersistence
-    from forecast.pretrained import load_model, model_folder
-    from forecast.training.calibration import calibrate
-    from forecast.training.data import PairData
-    from forecast.training.export import export_calibrated
-    from preprocessing.pair_index import PairIndex
-
-    if out.exists():
-        raise OutputExistsError(f"expected a new folder for --out, {out} is there; name another")
-    folder = model_folder(model)
-    calibration = calibrate(
-        load_model(folder),
-        PairData(PairIndex.of(stores, "val", side_px=None), seed=0),
-        DressedPersistence.load(folder),
-        pairs=pairs,
-        members=members,
-        progress=progress,
-    )
-    export_calibrated(folder, out, calibration)
-    return calibration.table()
 
 
 def train_sr(

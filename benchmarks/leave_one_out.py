@@ -1,6 +1,6 @@
 """The same small forecaster, trained without each place in turn and scored there.
 
-    landcast train change SERIES.zarr --config small --out small
+    landcast train forecast SERIES.zarr --config small --out small
     python -m benchmarks.leave_one_out small/training/places.npz --out docs/leave-one-out.md
 
 Places that have labels of lasting change are left out one by one, those of validation too: they
@@ -21,12 +21,13 @@ import torch
 from forecast.evaluation.roc import area_under_curve
 from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
-from forecast.training.change_loop import ChangeTraining, known_mean, train_change
-from forecast.training.change_run import cases_of, read_change_recipe
+from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import gather
 from forecast.training.ground import Ground, GroundPlace
+from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places
+from forecast.training.run import cases_of
 from preprocessing.files import write_text
 
 _SIZE, _, _TEXTURE = (channel for channel, _ in RULES)
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="*", help="leave out places of these alone")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     options = parser.parse_args()
-    config = read_change_recipe(options.config)
+    config = read_recipe(options.config)
     train, val = load_places(options.places)
     lines = [
         "| left out | cells changed | AUC, one image | with history | changed before | texture "
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def left_out(
-    place: GroundPlace, others: Sequence[GroundPlace], config: ChangeTraining
+    place: GroundPlace, others: Sequence[GroundPlace], config: ForecastTraining
 ) -> str | None:
     """One row: train on the others, score the place; None if nothing changed there."""
     cases = cases_of(others, [place])
@@ -70,7 +71,7 @@ def left_out(
     ground = Ground.of([*others, place])
     catalogue = config.catalogue(others, ground)
     work = Path(tempfile.mkdtemp())
-    model = train_change(ground, catalogue, [], config, work, device=CPU)
+    model = train_network(ground, catalogue, [], config, work, device=CPU)
     shutil.rmtree(work)
     rules = [rules_of(model, ground, case) for case in cases]
     alone = [score_place(model, ground, case, history=False) for case in cases]
@@ -112,7 +113,7 @@ def rules_of(model: ChangeUNet, ground: Ground, case: Case) -> tuple[float, floa
     return share, area_under_curve(event, size), area_under_curve(event, np.asarray(texture))
 
 
-def page(table: str, config: ChangeTraining) -> str:
+def page(table: str, config: ForecastTraining) -> str:
     return f"""# Leaving one place out
 
 Made by `python -m benchmarks.leave_one_out places.npz`: the recipe `small` ({config.steps} steps of

@@ -19,25 +19,27 @@ from typing import NamedTuple
 import numpy as np
 
 from app.place_forecaster import place_forecaster
+from benchmarks.world_cases import world_case
 from forecast.evaluation.bootstrap import RESAMPLES
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecaster import forecaster_method
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.masks import mask_cases
+from forecast.evaluation.methods import CaseMethod, rule_methods
+from forecast.evaluation.parts import PLACE_PARTS
+from forecast.evaluation.places import cases_of, place_of, places_to_score
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.series import (
-    PlaceForecast,
-    SeriesCase,
-    all_series_statistics,
+from forecast.evaluation.rules import RULES
+from forecast.evaluation.scoring import (
     by_split,
+    place_sections,
+    place_statistics,
     score_case,
+    score_cases,
     scores_of,
 )
-from forecast.evaluation.series.forecaster import forecaster_method
-from forecast.evaluation.series.masks import mask_cases
-from forecast.evaluation.series.methods import CaseMethod, rule_methods
-from forecast.evaluation.series.places import cases_of, place_of, places_to_score
-from forecast.evaluation.series.rules import RULES
-from forecast.evaluation.series.scoring import score_cases, series_sections
-from forecast.evaluation.series.table import summary_tables
-from forecast.evaluation.series.worlds import world_case
 from forecast.evaluation.statistic import Array
+from forecast.evaluation.table import summary_tables
 from preprocessing.files import write_text
 from preprocessing.series import SeriesStore
 from preprocessing.simulator import WorldConfig, simulate_world
@@ -112,12 +114,12 @@ def main() -> None:
                 known = rows[row].setdefault(name, {})
                 known[statistic] = known.get(statistic, 0) + sums
 
-    statistics = all_series_statistics()
+    statistics = place_statistics()
     sums = score_cases(cases, methods, statistics, watch=note)
     table = place_table(rows, shares, [m.name for m in ours])
     split = {place_of(case.place): case.past.split for case in cases}
-    whole = series_sections(by_split(sums, split), statistics, seed=0, resamples=RESAMPLES)
-    summary = summary_tables(whole)
+    whole = place_sections(by_split(sums, split), statistics, seed=0, resamples=RESAMPLES)
+    summary = summary_tables(whole, PLACE_PARTS)
     if options.worlds:
         summary += f"\n\n{worlds_table(options.worlds)}"
     text = page(table, summary, len(cases), options)
@@ -144,7 +146,7 @@ def place_table(
         "|---" * (4 + len(columns)) + "|",
     ]
     marks = {"": "", "one date": " ¹", "mask": " ²"}
-    statistics = all_series_statistics()[1:2]
+    statistics = place_statistics()[1:2]
     for row, found in sorted(rows.items()):
         cells = []
         for name in columns:

@@ -1,4 +1,4 @@
-"""The forecaster: a conditioned UNet, its training, ensembles, rollouts and scores.
+"""The forecaster: a conditioned UNet, states of the land, training and scores.
 
 Import from the modules themselves; those that training needs do not import GDAL.
 """

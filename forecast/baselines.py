@@ -1,50 +1,34 @@
-"""What every forecast is compared with: no change, with and without noise, and more of the same."""
+"""What every forecast of observations is compared with: nothing changes, dressed with noise."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from forecast.horizons import horizon_class
-from forecast.training.data import PairData
+from forecast.training.ground import GroundPlace
+from preprocessing.cells import cell_means, cells_valid
 from preprocessing.errors import ModelFolderError
 
-__all__ = ["DressedPersistence", "linear_trend", "persistence"]
+__all__ = ["DressedPersistence"]
 
 _LEVELS = 401
+_PAIRS_A_PLACE = 24
+_VALUES_A_PAIR = 4000
 _FILE = "dressed_persistence.json"
-
-
-def persistence(past_low: Tensor) -> Tensor:
-    """One member that says nothing changes: `(b, c, h, w)` to differences `(1, b, c, h, w)`."""
-    return torch.zeros_like(past_low)[None]
-
-
-def linear_trend(past_low: Tensor, yearly: Tensor, years: Tensor) -> Tensor:
-    """One member that says the change seen before goes on at its pace.
-
-    Args:
-        past_low: `(b, c, h, w)`, 0..1.
-        yearly: Change a year before the past, `(b, c, h, w)`; NaN where not known.
-        years: `(b,)` horizons.
-
-    Returns:
-        Differences `(1, b, c, h, w)`; the future is kept within 0..1. NaN where not known.
-    """
-    future = past_low + yearly * years.view(-1, 1, 1, 1)
-    return (future.clamp(0, 1) - past_low)[None]
 
 
 @dataclass(frozen=True)
 class DressedPersistence:
-    """Persistence plus residuals drawn from the training pairs of like horizon and resolution.
+    """Persistence plus residuals drawn from training places of like horizon and resolution.
 
     The residuals of a training dataset are kept as quantiles per horizon class; a query takes
     the dataset whose metres per pixel are nearest (in the logarithm), and the nearest horizon
@@ -58,43 +42,47 @@ class DressedPersistence:
     tables: tuple[dict[str, Any], ...]
 
     @classmethod
-    def fit(cls, data: PairData, *, pairs_per_table: int = 256) -> DressedPersistence:
-        """Estimate the residuals on training pairs."""
-        tables: list[dict[str, Any]] = []
-        classes = horizon_class(data.index.years)
-        generator = np.random.default_rng(0)
-        for dataset in data.counts:
-            for horizon in np.unique(classes[data.index.dataset == dataset]):
-                index = np.flatnonzero((data.index.dataset == dataset) & (classes == horizon))
-                if len(index) > pairs_per_table:
-                    index = generator.choice(index, pairs_per_table, replace=False)
-                difference, weight = data.differences(index)
-                residuals = difference[weight.expand_as(difference) > 0].numpy()
-                known = data.index.gsd_m[index]
-                known = known[np.isfinite(known)]
-                gsd = np.median(known) if known.size else 0.0
+    def fit(cls, places: Sequence[GroundPlace], *, seed: int = 0) -> DressedPersistence:
+        """Estimate the residuals between dates of training places, in the colours of the last."""
+        generator = np.random.default_rng(seed)
+        found: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
+        metres: dict[str, list[float]] = defaultdict(list)
+        for place in places:
+            if place.gsd_m > 0:
+                metres[place.dataset].append(place.gsd_m)
+            for i, j in _pairs(len(place.years), generator):
+                horizon = int(horizon_class(place.years[j] - place.years[i]))
+                found[place.dataset, horizon].append(_residuals(place, i, j, generator))
+        levels = np.linspace(0, 1, _LEVELS)
+        tables = []
+        for (dataset, horizon), parts in sorted(found.items()):
+            values = np.concatenate(parts)
+            if values.size:
                 tables.append(
                     {
                         "dataset": dataset,
-                        "gsd_m": float(gsd),
-                        "horizon_class": int(horizon),
-                        "quantiles": np.round(
-                            np.quantile(residuals, np.linspace(0, 1, _LEVELS)), 5
-                        ).tolist(),
+                        "gsd_m": float(np.median(metres[dataset])) if metres[dataset] else 0.0,
+                        "horizon_class": horizon,
+                        "quantiles": np.round(np.quantile(values, levels), 5).tolist(),
                     }
                 )
         return cls(tuple(tables))
 
-    def members(
-        self, past_low: Tensor, *, years: float, gsd_m: float, count: int, seed: int
-    ) -> Tensor:
-        """Differences `(count, b, c, h, w)` for pasts `(b, c, h, w)` of one horizon."""
-        quantiles = torch.tensor(self._table(years, gsd_m)["quantiles"], dtype=torch.float32)
-        generator = torch.Generator().manual_seed(seed)
-        level = torch.rand((count, *past_low.shape), generator=generator) * (_LEVELS - 1)
-        below = level.floor().long().clamp_max(_LEVELS - 2)
-        share = level - below
-        return quantiles[below] * (1 - share) + quantiles[below + 1] * share
+    def residuals(
+        self, shape: tuple[int, ...], *, years: float, gsd_m: float, generator: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Random differences of cells to nothing changes, 0..1 units.
+
+        Args:
+            shape: Of the result.
+            years: Horizon.
+            gsd_m: Metres per pixel, 0 where not known.
+            generator: They are drawn from.
+        """
+        quantiles = self._table(years, gsd_m)["quantiles"]
+        level = generator.random(shape) * (len(quantiles) - 1)
+        drawn = np.interp(level, np.arange(len(quantiles)), quantiles)
+        return np.asarray(drawn, np.float32)
 
     def _table(self, years: float, gsd_m: float) -> dict[str, Any]:
         horizon = int(horizon_class(years))
@@ -121,6 +109,27 @@ class DressedPersistence:
         if not path.is_file():
             raise ModelFolderError(
                 f"expected {_FILE} in the model folder {folder}, found none; "
-                "export the model again with 'landcast train'"
+                "train the model again with 'landcast train forecast'"
             )
         return cls(tuple(json.loads(path.read_text(encoding="utf-8"))))
+
+
+def _pairs(dates: int, generator: np.random.Generator) -> list[tuple[int, int]]:
+    """Some pairs of dates, the earlier first."""
+    every = [(i, j) for i in range(dates) for j in range(i + 1, dates)]
+    order = generator.permutation(len(every))[:_PAIRS_A_PLACE]
+    return [every[number] for number in order]
+
+
+def _residuals(
+    place: GroundPlace, i: int, j: int, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Differences of some cells between two dates, 0..1 units."""
+    both = cells_valid(place.valid[i] & place.valid[j])
+    looks = [
+        place.colours[date, :, :3] @ cell_means(place.images[date])[:, both] / 255
+        + place.colours[date, :, 3:]
+        for date in (i, j)
+    ]
+    values = (looks[1] - looks[0]).ravel()
+    return generator.permutation(values)[:_VALUES_A_PAIR].astype(np.float32)

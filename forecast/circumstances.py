@@ -13,23 +13,20 @@ _OCTAVE_SCALE = 10.0
 """One year, or one halving of the resolution, moves the quickest sinusoid by ten radians."""
 
 
-def circumstances(
-    years: Tensor, gsd_m: Tensor | None = None, regional: Tensor | None = None
-) -> Tensor:
+def circumstances(years: Tensor, gsd_m: Tensor | None, regional: Tensor) -> Tensor:
     """Labels of a batch.
 
     Args:
         years: `(b,)` horizons.
-        gsd_m: `(b,)` metres per pixel, 0 where not known. Default: not known.
-        regional: `(b, k)` standard normal noise that the whole picture shares. Default: k is 0.
+        gsd_m: `(b,)` metres per pixel, 0 where not known; None where none is.
+        regional: `(b, k)` standard normal noise that the whole picture shares.
 
     Returns:
         `(b, 2 + k)`.
     """
     unknown = torch.zeros_like(years)
     known = unknown if gsd_m is None else gsd_m.to(years).nan_to_num(0.0)
-    labels = torch.stack([years, known], dim=1)
-    return labels if regional is None else torch.cat([labels, regional.to(labels)], dim=1)
+    return torch.cat([torch.stack([years, known], dim=1), regional.to(years)], dim=1)
 
 
 class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships no types
@@ -43,31 +40,23 @@ class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships
     Args:
         channels: Sinusoids of each.
         embedding: Width of the embedding.
-        resolution: Whether metres per pixel count.
         regional: Values of noise that the whole picture shares.
     """
 
-    def __init__(
-        self, channels: int, embedding: int, *, resolution: bool, regional: int = 0
-    ) -> None:
-        super().__init__(channels, embedding, cond_proj_dim=channels if resolution else None)
+    def __init__(self, channels: int, embedding: int, *, regional: int) -> None:
+        super().__init__(channels, embedding, cond_proj_dim=channels)
         self.sinusoids = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.regional = nn.Linear(regional, embedding, bias=False) if regional else None
-        if resolution:
-            # At first it says nothing, so that weights without it can be trained on.
-            nn.init.zeros_(self.cond_proj.weight)
+        self.regional = nn.Linear(regional, embedding, bias=False)
+        nn.init.zeros_(self.cond_proj.weight)  # At first the resolution says nothing.
 
     def forward(self, labels: Tensor) -> Tensor:
         """Embed labels `(b, 2 + k)` from `circumstances`: `(b, embedding)`."""
         dtype = self.linear_1.weight.dtype
         years, gsd_m = labels[:, :2].float().unbind(dim=1)
         horizon = self.sinusoids(years * _YEARS_SCALE).to(dtype)
-        resolution = None
-        if self.cond_proj is not None:
-            octaves = torch.log2(gsd_m.clamp_min(1e-3))
-            known = (gsd_m > 0).unsqueeze(1)
-            resolution = (self.sinusoids(octaves * _OCTAVE_SCALE) * known).to(dtype)
+        octaves = torch.log2(gsd_m.clamp_min(1e-3))
+        known = (gsd_m > 0).unsqueeze(1)
+        resolution = (self.sinusoids(octaves * _OCTAVE_SCALE) * known).to(dtype)
         embedded: Tensor = super().forward(horizon, resolution)
-        if self.regional is not None:
-            embedded = embedded + self.regional(labels[:, 2:].to(dtype))
-        return embedded
+        shared: Tensor = self.regional(labels[:, 2:].to(dtype))
+        return embedded + shared

@@ -1,86 +1,98 @@
-"""Ensembles of tiles: noise in, members out."""
+"""An ensemble of one tile at one horizon: states and observations of them, without lifting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from forecast.history import History
-from forecast.objects import settle, share_noise
-from forecast.patches import FACTOR, to_low
-from forecast.process import Sampler
-from forecast.sampling import sample
-from forecast.unet import NOISE_CHANNELS, ForecastUNet
-from preprocessing.precision import autocast
+from forecast.network.conditions import CONDITIONS
+from forecast.network.unet import ChangeUNet
+from forecast.patches import FACTOR
+from forecast.start import padded_start
+from forecast.states.analogues import Analogues
+from forecast.states.answers import Noise, RegionNetwork, View
+from forecast.states.changes import Changes
+from forecast.states.earlier import EarlierCells
+from forecast.states.events import event_levels
+from forecast.states.familiarity import Familiarity
+from forecast.states.ground import start_cells
+from forecast.states.objects import region_objects
+from forecast.states.region_conditions import region_conditions, region_tone
+from forecast.states.trust import region_trust
 
-__all__ = ["predict_tiles"]
+__all__ = ["TileEnsemble", "forecast_tile"]
+
+_SEEN_YEAR = 1
+"""Calendar year that the noise of observations belongs to; that of states has year 0."""
 
 
-@torch.inference_mode()
-def predict_tiles(
-    model: ForecastUNet,
-    past: Tensor,
-    years: Tensor,
-    gsd_m: Tensor | None = None,
+@dataclass(frozen=True)
+class TileEnsemble:
+    """A forecast of m members on the grid of cells.
+
+    Attributes:
+        states: `(m, 3, h, w)` float32, 0..1.
+        observations: `(m, 3, h, w)` what a sensor may see of them.
+        probability: `(h, w)` that the ground has changed lastingly.
+    """
+
+    states: NDArray[np.float32]
+    observations: NDArray[np.float32]
+    probability: NDArray[np.float32]
+
+
+def forecast_tile(
+    model: ChangeUNet,
+    image: NDArray[np.uint8],
+    valid: NDArray[np.bool_],
     *,
+    years: float,
+    gsd_m: float | None,
     members: int,
-    seed: int | Sequence[int],
-    steps: int | None = None,
-    sampler: Sampler | None = None,
-    history: History | None = None,
-) -> Tensor:
-    """Forecast single tiles straight to their horizon, without lifting them.
+    seed: int,
+    familiarity: Familiarity | None = None,
+) -> TileEnsemble:
+    """Forecast a small picture straight to its horizon, as a region is forecast year by year.
 
     Args:
         model: In evaluation mode.
-        past: `(b, 3, 4h, 4w)`, 0..1.
-        years: `(b,)` horizons.
-        gsd_m: `(b,)` metres per pixel, 0 where not known. Default: not known.
-        members: Members, m.
-        seed: Of the noise. Several are those of equal parts of the batch: a part has the noise
-            it has alone.
-        steps: Network passes; the model's own default where None.
-        sampler: Solver, likewise.
-        history: Earlier dates. Default: none.
-
-    Returns:
-        Differences future minus past over 4x4 means, whatever the model's own output size, so that
-        models compare: `(m, b, 3, h, w)` in units of 0..1.
+        image: `(3, height, width)`, without earlier dates; whole cells.
+        valid: `(height, width)`.
+        years: Horizon. What is longer than the longest of training is made of several.
+        gsd_m: Metres per pixel; None where not known.
+        members: Members.
+        seed: Of the noise.
+        familiarity: Of the model; None where it does not know what it has seen.
     """
-    config = model.config
-    device = past.device
-    with autocast(device):
-        condition = model.condition(past, history)
-        seeds = [seed] if isinstance(seed, int) else list(seed)
-        generators = [torch.Generator().manual_seed(one) for one in seeds]
-        segments = model.segments(to_low(past, model.factor)).to(device)
-
-        def drawn(sources: Sequence[torch.Generator], *shape: int) -> Tensor:
-            part = len(past) // len(sources)
-            return torch.cat([torch.randn((part, *shape), generator=s) for s in sources]).to(device)
-
-        def denoise(regional: Tensor, x: Tensor, time: float) -> Tensor:
-            return model.guided(x, condition, x.new_full((len(x),), time), years, gsd_m, regional)
-
-        def noise(sources: Sequence[torch.Generator], number: int = 0) -> Tensor:
-            return share_noise(drawn(sources, NOISE_CHANNELS, *condition.shape[-2:]), segments)
-
-        outputs = []
-        for member in range(members):
-            regional = drawn(generators, config.regional_noise)
-            on_the_way = [torch.Generator().manual_seed(s * 1_000_003 + member) for s in seeds]
-            output = sample(
-                partial(denoise, regional),
-                noise(generators),
-                model.process,
-                steps=steps or config.sampling_steps,
-                sampler=sampler or config.sampler,
-                further=partial(noise, on_the_way),
+    start = padded_start(image, valid if valid.any() else np.ones_like(valid))
+    cells, seen = start_cells(start, valid)
+    shape = (cells.shape[1], cells.shape[2])
+    tone = region_tone(cells, seen)
+    told = np.empty((CONDITIONS, *shape), np.float16)
+    region_conditions(cells, EarlierCells.none(shape), tone, told)
+    view = View(start, told, tone)
+    trust, _ = region_trust(familiarity, start, gsd_m)
+    objects = region_objects(start, tone)
+    analogues = Analogues(cells, seen, float(tone.contrast[0]), objects)
+    network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
+    inside = (..., slice(valid.shape[0] // FACTOR), slice(valid.shape[1] // FACTOR))
+    states, observations, probability = [], [], np.zeros(shape, np.float32)
+    for member in range(members):
+        levels = event_levels(objects, seed=seed, member=member)
+        changes, left = Changes.none(cells), years
+        while left > 0:
+            leg = min(left, float(network.longest_years))
+            chance, look = network.change(view, leg, Noise(seed, member))
+            changes = changes.after(
+                trust * chance, look, levels, analogues, seed=seed, member=member
             )
-            whole, within = settle(output, segments)
-            outputs.append(to_low(whole + within, FACTOR // model.factor))
-    scaled = torch.stack(outputs).float()
-    return scaled * float(config.target_scale)
+            left -= leg
+            if left > 0:
+                changes = changes.next_leg()
+        difference = network.seen(view, leg, Noise(seed, member, _SEEN_YEAR)) * (2 - trust)
+        states.append(changes.colours[inside])
+        observations.append(np.clip(changes.colours + difference, 0, 1)[inside])
+        probability += changes.probability / members
+    return TileEnsemble(np.stack(states), np.stack(observations), probability[inside])

@@ -35,7 +35,7 @@ def ground_noise(
         member: Ensemble member.
         year: Calendar year that is forecast.
         channels: Noise channels.
-        number: Of the plane; a solver that adds noise on the way takes a further one each pass.
+        number: Of the plane; each use of noise has one of its own.
 
     Returns:
         `(channels, window.height, window.width)` float32.

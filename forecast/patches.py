@@ -1,63 +1,29 @@
-"""A 128 px image as patch channels of the output's size, e.g. 48 of 32 x 32, and back."""
+"""From 3 channels of 128 x 128 to 48 of 32 x 32."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = [
-    "FACTOR",
-    "OUTPUT_SIZES",
-    "TILE_PX",
-    "PatchLayout",
-    "from_patches",
-    "padded_shape",
-    "to_low",
-    "to_patches",
-]
+__all__ = ["FACTOR", "TILE_PX", "padded_shape", "to_low", "to_patches"]
 
-PatchLayout = Literal["aligned", "contiguous"]
 TILE_PX = 128
-OUTPUT_SIZES = (32, 64, 128)
 FACTOR = 4
 """Image pixels along one of a forecast of 32 px a tile; all forecasts are scored at that size."""
 
 
-def to_patches(image: Tensor, layout: PatchLayout = "aligned", factor: int = FACTOR) -> Tensor:
-    """Stack an image as patch channels; exact and invertible.
+def to_patches(image: Tensor) -> Tensor:
+    """Stack the sixteen 4x4 phases of an image as channels; exact and invertible.
 
-    With a factor of 4 `aligned` takes the sixteen 4x4 phases (`pixel_unshuffle`): every channel
-    lies on the grid of the output. `contiguous` takes sixteen neighbouring quarter-size patches,
-    the layout of the first published system of this kind.
+    Every channel lies on the grid of the output.
 
     Args:
-        image: `(b, c, factor * h, factor * w)`.
-        layout: Which of the two.
-        factor: Image pixels along one output pixel.
+        image: `(b, c, 4 * h, 4 * w)`.
 
     Returns:
-        `(b, factor ** 2 * c, h, w)`.
+        `(b, 16 * c, h, w)`.
     """
-    if layout == "aligned":
-        return F.pixel_unshuffle(image, factor)
-    if layout != "contiguous":
-        raise ValueError(f"expected the layout aligned or contiguous, got {layout!r}")
-    b, c, height, width = image.shape
-    h, w = height // factor, width // factor
-    grid = image.reshape(b, c, factor, h, factor, w)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(b, factor**2 * c, h, w)
-
-
-def from_patches(patches: Tensor, layout: PatchLayout = "aligned", factor: int = FACTOR) -> Tensor:
-    """Undo `to_patches`: `(b, factor ** 2 * c, h, w)` to `(b, c, factor * h, factor * w)`."""
-    if layout == "aligned":
-        return F.pixel_shuffle(patches, factor)
-    b, channels, h, w = patches.shape
-    c = channels // factor**2
-    grid = patches.reshape(b, factor, factor, c, h, w)
-    return grid.permute(0, 3, 1, 4, 2, 5).reshape(b, c, factor * h, factor * w)
+    return F.pixel_unshuffle(image, FACTOR)
 
 
 def to_low(image: Tensor, factor: int = FACTOR) -> Tensor:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from forecast.network.unet import ChangeUNet
-from forecast.unet import ForecastUNet
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import sha256
 
 __all__ = [
     "DEFAULT_MODEL",
-    "is_change_model",
-    "load_change_model",
     "load_model",
     "model_folder",
     "weights_sha256",
@@ -32,7 +28,8 @@ def model_folder(name: str | Path | None = None) -> Path:
     """Folder of a model: a shipped name (`base` where None) or a path.
 
     Raises:
-        ModelFolderError: No such folder, or it lacks its configuration or weights.
+        ModelFolderError: No such folder, it lacks its configuration or weights, or it holds
+            another kind of model.
     """
     local = None if name is None else Path(name)
     folder = local if local and local.is_dir() else _SHIPPED / str(name or DEFAULT_MODEL)
@@ -48,36 +45,26 @@ def model_folder(name: str | Path | None = None) -> Path:
             f"expected {_CONFIG} and {_WEIGHTS} in the model folder {folder}, "
             f"missing {' and '.join(missing)}; train or export the model again"
         )
+    _check_class(folder / _CONFIG)
     return folder
 
 
-def is_change_model(name: str | Path | None = None) -> bool:
-    """Whether a model is a `ChangeUNet`, which answers with states of the land.
-
-    Raises:
-        ModelFolderError: The folder is incomplete.
-    """
-    path = model_folder(name) / _CONFIG
+def _check_class(path: Path) -> None:
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["_class_name"] == "ChangeUNet")
+        found = json.loads(path.read_text(encoding="utf-8"))["_class_name"]
     except (ValueError, KeyError, TypeError) as err:
         raise ModelFolderError(
             f"expected the configuration of a landcast forecaster in {path}, it is another or "
-            f"damaged ({err}); export the model again"
+            f"damaged ({err}); train or export the model again"
         ) from err
+    if found != ChangeUNet.__name__:
+        raise ModelFolderError(
+            f"expected a forecaster of the class {ChangeUNet.__name__} in {path.parent}, got one "
+            f"of the class {found}, which landcast no longer runs; train the model again"
+        )
 
 
-def load_change_model(
-    name: str | Path | None = None, *, device: torch.device | None = None
-) -> ChangeUNet:
-    """Load a model of lasting change, in float32 and evaluation mode; see `load_model`."""
-    loaded: ChangeUNet = _load(ChangeUNet, name, device)
-    return loaded
-
-
-def load_model(
-    name: str | Path | None = None, *, device: torch.device | None = None
-) -> ForecastUNet:
+def load_model(name: str | Path | None = None, *, device: torch.device | None = None) -> ChangeUNet:
     """Load a model for forecasting, in float32 and evaluation mode.
 
     Args:
@@ -87,22 +74,19 @@ def load_model(
     Raises:
         ModelFolderError: The folder is incomplete or its weights do not fit.
     """
-    loaded: ForecastUNet = _load(ForecastUNet, name, device)
-    return loaded
-
-
-def _load(kind: Any, name: str | Path | None, device: torch.device | None) -> Any:
     folder = model_folder(name)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        model = kind.from_pretrained(
+        model: ChangeUNet = ChangeUNet.from_pretrained(
             folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as err:
         raise ModelFolderError(
             f"expected the weights of a landcast forecaster in {folder}: {err}"
         ) from err
-    return model.to(device, memory_format=torch.channels_last).eval()
+    model.to(device, memory_format=torch.channels_last)
+    model.eval()
+    return model
 
 
 def weights_sha256(name: str | Path | None = None) -> str:

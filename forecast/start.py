@@ -1,4 +1,4 @@
-"""The present as the first state of a rollout: read by blocks, gaps filled, padded."""
+"""The present as a forecast starts from it: read by blocks, gaps filled, padded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from preprocessing.errors import NoValidPixelsError
 from preprocessing.filling import fill_invalid
 from preprocessing.io import RasterSource, blocks
 
-__all__ = ["BLOCK", "mirror_edges", "read_start", "stored_path"]
+__all__ = ["BLOCK", "mirror_edges", "padded_start", "read_start", "stored_path"]
 
 BLOCK = 1024
 """Side of what is read at once, in pixels."""
@@ -77,3 +77,12 @@ def mirror_edges(image: NDArray[np.float32], *, height: int, width: int) -> None
     right = np.pad(np.arange(width), (0, image.shape[2] - width), mode="symmetric")[width:]
     image[:, height:, :width] = image[:, down, :width]
     image[:, :, width:] = image[:, :, right]
+
+
+def padded_start(image: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """An image `(3, h, w)` as 0..1, gaps filled, mirrored to a shape that the network takes."""
+    height, width = valid.shape
+    padded = np.empty((3, *padded_shape(height, width)), np.float32)
+    padded[:, :height, :width] = fill_invalid(image, valid) / np.float32(255)
+    mirror_edges(padded, height=height, width=width)
+    return padded

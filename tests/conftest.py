@@ -15,7 +15,7 @@ from states_cases import small_network
 from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence
-from forecast.unet import ForecastUNet
+from forecast.network.unet import ChangeUNet
 from preprocessing.grid import Grid, Window
 from preprocessing.io import write_cog
 
@@ -78,31 +78,19 @@ def make_raster(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_model() -> ForecastUNet:
+def tiny_model() -> ChangeUNet:
     """A small untrained network, deterministic."""
-    torch.manual_seed(0)
-    model: ForecastUNet = ForecastUNet(
-        block_out_channels=(16, 32), layers_per_block=1, target_scale=0.1
-    )
-    return model.eval()
+    return small_network()
 
 
 @pytest.fixture(scope="session")
-def tiny_model_folder(tiny_model: ForecastUNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model_folder(tiny_model: ChangeUNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small network as a model folder."""
     folder = tmp_path_factory.mktemp("tiny-model")
     tiny_model.save_pretrained(folder)
     table = {"dataset": "a", "gsd_m": 10.0, "horizon_class": 0}
     quantiles = np.linspace(-0.1, 0.1, 401).tolist()
     DressedPersistence(({**table, "quantiles": quantiles},)).save(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def change_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small untrained network of lasting change as a model folder."""
-    folder = tmp_path_factory.mktemp("change-model")
-    small_network().save_pretrained(folder)
     return folder
 
 

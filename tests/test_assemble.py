@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pair_store_cases import make_store
 from series_cases import made_series
 
 import forecast.training.assemble as assemble
-from app.change_training import train_change
+from app.forecast_training import train_forecast
 from forecast.training.assemble import assemble_places, labels_of, world_place
 from forecast.training.ground import UNKNOWN, GroundPlace
 from forecast.training.portable import load_places
-from preprocessing.errors import OutputExistsError
+from preprocessing.errors import OutputExistsError, PairStoreError, RequestError
+from preprocessing.pairs import PairStore
 from preprocessing.series import PlaceSeries
 
 YEARS = tuple(float(year) for year in range(2010, 2020))
@@ -65,14 +68,43 @@ def test_training_refuses_a_folder_in_use_and_takes_a_file_of_places(
     recipe.write_text(
         "block_out_channels = [32, 32]\nsteps = 1\nbatch_size = 2\nwarmup_steps = 1\nworlds = 0\n"
     )
-    out = train_change([store], tmp_path / "model", recipe)
+    out = train_forecast([store], tmp_path / "model", recipe)
     with pytest.raises(OutputExistsError, match="--resume"):
-        train_change([store], out, recipe)
+        train_forecast([store], out, recipe)
     places = out / "training" / "places.npz"
     assert [place.name for place in load_places(places)[0]] == ["train"]
-    again = train_change([places], tmp_path / "again", recipe)
+    again = train_forecast([places], tmp_path / "again", recipe)
     weights = [(f / "diffusion_pytorch_model.safetensors").read_bytes() for f in (out, again)]
     assert weights[0] == weights[1]
+
+
+def test_pairs_are_places_of_two_dates_without_labels(tmp_path: Path) -> None:
+    stored = make_store(tmp_path / "pairs.zarr")
+    train, val = assemble_places([stored], worlds=0)
+    assert (len(train), len(val)) == (8, 4)
+    pairs = PairStore(stored).read("train")
+    for number, place in enumerate(train):
+        assert place.labels == {}
+        assert place.years.tolist() == [0, pairs.years[number]]
+        assert np.array_equal(place.images, [pairs.past[number], pairs.future[number]])
+        assert place.dataset == "toy"
+    with pytest.raises(PairStoreError, match="none"):
+        assemble_places([tmp_path / "none.zarr"], worlds=0)
+
+
+def test_a_model_trains_on_pairs_alone(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        "block_out_channels = [32, 32]\nsteps = 2\nbatch_size = 2\nwarmup_steps = 1\nworlds = 0\n"
+    )
+    stored = make_store(tmp_path / "pairs.zarr")
+    ticks: list[tuple[str, int, int]] = []
+    out = train_forecast([stored], tmp_path / "m", recipe, progress=lambda *t: ticks.append(t))
+    assert ticks[-1] == ("training", 2, 2)
+    entry = json.loads((out / "training" / "journal.jsonl").read_text())
+    assert entry["change"] == entry["look"] == 0 < entry["seen"]
+    with pytest.raises(RequestError, match="without --resume"):
+        train_forecast([stored], tmp_path / "other", recipe, resume=True)
 
 
 def made_ground(name: str) -> GroundPlace:

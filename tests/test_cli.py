@@ -37,7 +37,7 @@ def workflows(monkeypatch, tmp_path):
         return report
 
     def trainer(kind):
-        def train(stores, out, config, *, resume, init=None, progress=None):
+        def train(stores, out, config, *, resume, init=None, minutes=None, progress=None):
             calls.append((kind, stores, out, config, resume, init))
             return out
 
@@ -52,6 +52,7 @@ def workflows(monkeypatch, tmp_path):
         train_sr=trainer("train sr"),
     )
     monkeypatch.setitem(sys.modules, "app.workflows", fake)
+    monkeypatch.setitem(sys.modules, "app.forecast_training", fake)
     return SimpleNamespace(calls=calls, module=fake)
 
 
@@ -65,7 +66,7 @@ def one_line(capsys):
 def test_forecast_passes_every_option(workflows, capsys):
     arguments = (
         "forecast q.tif r.tif --out o --year 2016 --years 3 --members 4 --seed 7 --model m "
-        "--steps 2 --workers 3 --save-members --save-observations --overwrite --bands 3,2,1 "
+        "--steps 1 --workers 3 --save-members --save-observations --overwrite --bands 3,2,1 "
         "--value-range 0,3000"
     )
     assert run(arguments.split()) == 0
@@ -77,7 +78,7 @@ def test_forecast_passes_every_option(workflows, capsys):
         seed=7,
         year=2016,
         model="m",
-        steps=2,
+        steps=1,
         workers=3,
         save_members=True,
         save_observations=True,
@@ -106,23 +107,10 @@ def test_train(workflows, kind):
     ]
 
 
-def test_calibrate_shows_the_table(workflows, capsys):
-    def calibrate(model, stores, out, **options):
-        workflows.calls.append((model, stores, out, options.pop("progress") is None, options))
-        return "a table"
-
-    workflows.module.calibrate_forecast = calibrate
-    arguments = ["calibrate", "base", "a.zarr", "b.zarr", "--out", "m", "--pairs", "9"]
-    assert run(["train", *arguments]) == 0
-    options = {"pairs": 9, "members": 8}
-    assert workflows.calls == [("base", ["a.zarr", "b.zarr"], Path("m"), False, options)]
-    assert capsys.readouterr().out == "a table\n\nm\n"
-
-
 def test_evaluate_shows_the_report(workflows, capsys):
     arguments = (
         "evaluate m a.zarr --out o --pairs 9 --members 4 --split test --against x --against y "
-        "--seed 3 --perceptual-weights w.pth --alpha 0.5 --with-history"
+        "--seed 3 --perceptual-weights w.pth --alpha 0.5"
     )
     assert run(arguments.split()) == 0
     options = {
@@ -133,7 +121,6 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "seed": 3,
         "perceptual_weights": Path("w.pth"),
         "alpha": 0.5,
-        "with_history": True,
         "rasters": False,
         "masks": None,
         "overwrite": False,
@@ -216,7 +203,7 @@ def test_stopping_is_code_130(workflows, monkeypatch, capsys):
         ("forecast r.tif --out o --colour red", "--colour"),
         ("compare p.png --jpeg 3 --out o", "--jpeg"),
         ("forecasts r.tif", "forecasts"),
-        ("train forecast --out m", "PAIRS"),
+        ("train forecast --out m", "STORE"),
         ("prepare a.tif --out p.zarr", "EARLIER and LATER"),
         ("prepare a.tif b.tif --out p.zarr --dataset d", "--dataset only with a manifest"),
         ("prepare a.tif b.tif --out p.zarr --split val", "--split only with a manifest"),

@@ -21,7 +21,7 @@ from app.comparison.images import degrade, find_images
 from app.comparison.methods import Method, bicubic, classical_methods, networks
 from app.comparison.scores import METRICS, score
 from app.comparison.summary import Scores, summarise
-from forecast.evaluation.features import FeatureDistance
+from forecast.evaluation.perceptual import FeatureDistance
 from preprocessing.errors import (
     MissingFileError,
     ModelFolderError,
@@ -33,7 +33,7 @@ from preprocessing.errors import (
 from sr.pretrained import is_pair, shipped_models
 from sr.rrdb import RRDBNet
 
-_DISTANCE = FeatureDistance.gabor().between
+_DISTANCE = FeatureDistance.of(None).between
 
 
 @pytest.fixture(scope="session")

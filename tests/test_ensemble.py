@@ -1,65 +1,65 @@
-"""Ensembles of tiles, whatever the size of the forecast."""
+"""Tiles straight to their horizon."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
+import numpy as np
 import pytest
 import torch
+from conftest import picture
+from states_cases import small_network
 
-from forecast.ensemble import predict_tiles
-from forecast.patches import to_low
-from forecast.pretrained import load_model
-from forecast.unet import ForecastUNet
-from preprocessing.precision import autocast
+import forecast.ensemble
+from forecast.ensemble import TileEnsemble, forecast_tile
+from forecast.network.unet import ChangeUNet
+from forecast.states.answers import Noise, RegionNetwork, View
+from preprocessing.cells import cell_means
 
-
-@pytest.mark.parametrize(("output_size", "channels"), [(32, 48), (64, 12), (128, 3)])
-def test_members_are_4x4_means_of_the_output(output_size: int, channels: int) -> None:
-    torch.manual_seed(0)
-    model = ForecastUNet((16, 32), output_size=output_size, attention_levels=0).eval()
-    past = torch.rand(2, 3, 128, 128)
-    years = torch.tensor([1.0, 4.0])
-    members = predict_tiles(model, past, years, members=2, seed=3)
-    noise = torch.randn(2, 3, output_size, output_size, generator=torch.Generator().manual_seed(3))
-    with torch.inference_mode(), autocast(past.device):
-        condition = model.condition(past)
-        assert condition.shape == (2, channels, output_size, output_size)
-        fine = model(noise, condition, torch.ones(2), years)
-    assert fine.shape == (2, 3, output_size, output_size)
-    assert members.shape == (2, 2, 3, 32, 32)
-    expected = to_low(fine, output_size // 32) * model.config.target_scale
-    torch.testing.assert_close(members[0], expected)
+IMAGE = picture(96, 120)
+"""Smaller than a tile: mirrored for the network, cut again for the answer."""
 
 
-def test_members_differ_by_regional_noise_alone() -> None:
-    torch.manual_seed(0)
-    model = ForecastUNet((16, 32), attention_levels=0, regional_noise=4).eval()
-    past = torch.rand(2, 3, 128, 128)
-    ones = torch.ones(2)
-    noise, condition = torch.zeros(2, 3, 32, 32), model.condition(past)
-    weather = torch.randn(2, 2, 4)
-    with torch.inference_mode():
-        first, second = (model(noise, condition, ones, ones, None, w) for w in weather)
-        again = model(noise, condition, ones, ones, None, weather[0])
-    assert torch.equal(first, again)
-    assert float((first - second).abs().max()) > 1e-3
+def ensemble(model: ChangeUNet, years: float, members: int = 3, seed: int = 1) -> TileEnsemble:
+    valid = np.ones(IMAGE.shape[1:], bool)
+    return forecast_tile(model, IMAGE, valid, years=years, gsd_m=10.0, members=members, seed=seed)
 
 
-def test_models_that_do_not_say_their_size_answer_32_px(
-    tiny_model_folder: Path, tmp_path: Path
+def test_members_depend_on_the_seed_and_their_number_alone() -> None:
+    model = small_network()
+    found, more = ensemble(model, 2.0), ensemble(model, 2.0, members=4)
+    assert found.states.shape == found.observations.shape == (3, 3, 24, 30)
+    assert found.probability.shape == (24, 30)
+    np.testing.assert_array_equal(more.states[:3], found.states)
+    np.testing.assert_array_equal(more.observations[:3], found.observations)
+    other = ensemble(model, 2.0, seed=2)
+    assert (other.observations != found.observations).any()
+    assert (found.observations[0] != found.observations[1]).any()
+
+
+def test_ground_that_does_not_change_is_the_present() -> None:
+    found = ensemble(small_network(change_bias=-40.0), 3.0)
+    for state in found.states:
+        np.testing.assert_allclose(state, cell_means(IMAGE) / 255, rtol=1e-6)
+    assert found.probability.max() < 1e-6
+    sure = ensemble(small_network(change_bias=40.0), 3.0)
+    assert sure.probability.min() > 1 - 1e-6
+    assert (np.abs(sure.states - found.states).max(axis=1) > 0).all()
+
+
+def test_longer_horizons_than_in_training_are_made_of_several(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    old = tmp_path / "old"
-    old.mkdir()
-    for file in tiny_model_folder.iterdir():
-        (old / file.name).write_bytes(file.read_bytes())
-    config = json.loads((old / "config.json").read_text())
-    assert config.pop("output_size") == 32
-    (old / "config.json").write_text(json.dumps(config))
-    assert load_model(old, device=torch.device("cpu")).factor == 4
+    asked = []
 
+    class Told(RegionNetwork):
+        def change(
+            self, view: View, years: float, noise: Noise, tick: object = None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            asked.append(years)
+            shape = view.conditions.shape[1:]
+            return np.full(shape, 0.1 * years, np.float32), np.zeros((3, *shape), np.float32)
 
-def test_other_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="output_size"):
-        ForecastUNet((16, 32), output_size=48)
+    monkeypatch.setattr(forecast.ensemble, "RegionNetwork", Told)
+    with torch.inference_mode():
+        found = ensemble(small_network(), 7.5, members=1)
+    assert asked == [3.0, 3.0, 1.5]  # The network knows three years.
+    np.testing.assert_allclose(found.probability, 1 - 0.7 * 0.7 * 0.85, rtol=1e-5)

@@ -1,32 +1,33 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-from forecast.baselines import DressedPersistence, linear_trend
+from forecast.baselines import DressedPersistence
+from forecast.ensemble import TileEnsemble
 from forecast.evaluation.bootstrap import LEAST_UNITS, draw_units, estimate
-from forecast.evaluation.cases import Cases
-from forecast.evaluation.history import earlier_pairs
-from forecast.evaluation.methods import Method, baselines, forecaster
-from forecast.evaluation.places import resampling_units
-from forecast.evaluation.ranks import RankHistogram
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.harm import Harm
+from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.observations import Observations
+from forecast.evaluation.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
+from forecast.evaluation.resampling import resampling_units
 from forecast.evaluation.results import Comparison, Section, sections
-from forecast.evaluation.scoring import Scored, all_statistics, score_methods
+from forecast.evaluation.scoring import pair_statistics, score_cases
 from forecast.evaluation.sums import EvaluationSums, Group
-from forecast.evaluation.values import ValueScores
 from forecast.horizons import HORIZON_NAMES, horizon_class
-from forecast.unet import ForecastUNet
+from forecast.network.unet import ChangeUNet
+from preprocessing.cells import cell_means
 from preprocessing.errors import ModelFolderError
 from preprocessing.pair_index import PairIndex
 from preprocessing.pairs import Pairs, PairStore
 from tests.conftest import picture
 
 DATES = ("2010-01-01", "2012-01-01", "2015-01-01")
+STATISTICS = [Harm(), Observations(seed=1)]
 
 
 def place_pairs(
@@ -68,28 +69,35 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> PairIndex:
 
 
 def shifted(
-    name: str, offset: float, *, noise: float = 0.02, members: int = 4, stream: int = 0
-) -> Method:
-    """An ensemble around the truth; methods of one stream have the same noise."""
+    name: str, offset: float, *, noise: float = 5.0, members: int = 4, stream: int = 0
+) -> CaseMethod:
+    """An ensemble around the truth in grey levels; methods of one stream have the same noise."""
 
-    def forecast(cases: Cases, seed: int) -> Tensor:
-        fields = [
-            torch.from_numpy(g.normal(offset, noise, (members, *cases.low.shape[1:])))
-            for g in cases.generators(seed, stream)
-        ]
-        return cases.difference + torch.stack(fields, dim=1).float()
+    def forecast(case: SeriesCase) -> PlaceForecast:
+        drawn = case.generator(1, stream).normal(offset, noise, (members, *case.truth.shape))
+        return PlaceForecast(members=(case.truth + drawn).astype(np.float32))
 
-    return Method(name, forecast)
+    return CaseMethod(name, forecast)
 
 
-def run(index: PairIndex, methods: list[Method], **options) -> Scored:
-    chosen = options.pop("chosen", np.arange(len(index)))
-    statistics = options.pop("statistics", [ValueScores()])
-    return score_methods(index, chosen, methods, statistics, seed=1, **options)
+def run(
+    index: PairIndex,
+    methods: list[CaseMethod],
+    *,
+    chosen: np.ndarray | None = None,
+    statistics: list | None = None,
+) -> EvaluationSums:
+    chosen = np.arange(len(index)) if chosen is None else chosen
+    units, _ = resampling_units(index)
+    named = {pair_name(index, n): (str(index.dataset[n]), str(units[n])) for n in chosen}
+    cases = pair_cases(index, chosen, split="val")
+    return score_cases(
+        cases, methods, statistics or STATISTICS, unit=lambda case: named[case.place]
+    )
 
 
-def in_all(scored: Scored, *, resamples: int = 400) -> dict[tuple[str, str], Section]:
-    found = sections(scored.sums, [ValueScores()], seed=2, resamples=resamples)
+def in_all(sums: EvaluationSums, *, resamples: int = 400) -> dict[tuple[str, str], Section]:
+    found = sections(sums, STATISTICS, seed=2, resamples=resamples)
     return {(section.dataset, section.horizon): section for section in found}
 
 
@@ -129,126 +137,73 @@ def test_horizon_classes(years: float, name: str) -> None:
     assert HORIZON_NAMES[int(horizon_class(years))] == name
 
 
-def test_earlier_dates_end_at_the_past_on_the_same_tile(index: PairIndex) -> None:
-    found = earlier_pairs(index)
-    # Of three pairs of a tile only the second starts where another ends.
-    expected = np.full(len(index), -1)
-    expected[1::3] = np.arange(0, len(index), 3)
-    np.testing.assert_array_equal(found, expected)
+def test_pairs_become_cases_of_one_date(index: PairIndex) -> None:
+    case, other = pair_cases(index, np.array([4, 0]), split="val")
+    pairs = index.read(np.array([4]))
+    np.testing.assert_array_equal(case.past.images[0], pairs.past[0])
+    np.testing.assert_allclose(case.truth, cell_means(pairs.future[0]))
+    assert case.years == 3
+    assert case.start == 2012
+    assert not case.known.any()
+    assert case.generator(0, 0).random() != other.generator(0, 0).random()
 
 
-def test_the_trend_goes_on_at_its_pace(index: PairIndex) -> None:
-    methods = [shifted("landcast", 0), Method("trend", lambda c, _: _trend(c))]
-    scored = run(index, methods)
-    table = in_all(scored)["all", "all"]
-    trend = table.methods[1]
-    assert trend.pairs == 17
-    # 10 levels in 2 years are 15 in 3; the truth is 10 more in a quarter of the tile.
-    assert trend.scores["crps"].value * 255 == pytest.approx(5 / 4, rel=1e-3)
-    assert table.comparisons[0].pairs == 17
-
-
-def _trend(cases: Cases) -> Tensor:
-    return linear_trend(cases.low, cases.trend, cases.years)
-
-
-def test_a_trend_stays_within_the_range() -> None:
-    low = torch.full((1, 3, 2, 2), 0.9)
-    found = linear_trend(low, torch.full_like(low, 0.1), torch.tensor([5.0]))
-    torch.testing.assert_close(found[0], torch.full_like(low, 0.1))
-
-
-def test_other_ground_gives_no_trend(tmp_path: Path) -> None:
-    store = PairStore.create(tmp_path / "a.zarr")
-    pairs = place_pairs("a", "b", 0)
-    moved = np.roll(pairs.past, 40, axis=3)
-    store.append(pairs.take(np.array([0])))
-    other = pairs.take(np.array([1]))
-    object.__setattr__(other, "past", moved[1:2])
-    store.append(other)
-    index = PairIndex.of([tmp_path / "a.zarr"], "val")
-    assert earlier_pairs(index).tolist() == [-1, 0]
-    scored = run(index, [shifted("landcast", 0), Method("trend", lambda c, _: _trend(c))])
-    assert scored.sums.methods() == ["landcast"]
-
-
-def test_scores_do_not_depend_on_batch_or_order_and_merge(index: PairIndex) -> None:
+def test_scores_do_not_depend_on_order_and_merge(index: PairIndex) -> None:
     dressed = {"dataset": "a", "gsd_m": 10.0, "horizon_class": 1}
     table = DressedPersistence(({**dressed, "quantiles": np.linspace(-0.1, 0.1, 401).tolist()},))
-    methods = [shifted("landcast", 0.01), *baselines(table, members=3)]
+    methods = [shifted("landcast", 3), *pair_baselines(table, members=3, seed=1)]
     order = np.random.default_rng(0).permutation(len(index))[:14]
-    every = {"statistics": all_statistics(seed=1)}
-    whole = run(index, methods, batch_size=51, chosen=np.sort(order), **every)
-    same_sums(whole.sums, run(index, methods, batch_size=4, chosen=order, **every).sums)
-    parts = [run(index, methods, chosen=part, **every).sums for part in (order[:6], order[6:])]
-    same_sums(whole.sums, parts[0] + parts[1])
-    same_sums(whole.sums, parts[1] + parts[0])
-    assert whole.members == {
-        "landcast": 4,
-        "persistence": 1,
-        "dressed persistence": 3,
-        "linear trend": 1,
-    }
+    every = pair_statistics(seed=1)
+    whole = run(index, methods, chosen=np.sort(order), statistics=every)
+    same_sums(whole, run(index, methods, chosen=order, statistics=every))
+    parts = [run(index, methods, chosen=part, statistics=every) for part in (order[:6], order[6:])]
+    same_sums(whole, parts[0] + parts[1])
+    same_sums(whole, parts[1] + parts[0])
+    assert whole.methods() == ["landcast", "persistence", "dressed persistence"]
 
 
-def test_a_network_gets_the_noise_of_the_pair(index: PairIndex, tiny_model: ForecastUNet) -> None:
-    method = forecaster("landcast", tiny_model, members=3)
-    cases = Cases.of(index.read(np.array([0, 30, 5])))
-    together = method.members(cases, 4)
-    assert together.shape == (3, 3, 3, 32, 32)
-    assert float(together.std(dim=0).mean()) > 0
-    torch.testing.assert_close(
-        method.members(cases.take(torch.tensor([1])), 4)[:, 0], together[:, 1], rtol=0, atol=1e-5
-    )
-    assert (method.members(cases, 5) - together).abs().max() > 1e-3
-
-
-def test_a_network_without_noise_gives_one_member(index: PairIndex) -> None:
-    model: ForecastUNet = ForecastUNet(
-        block_out_channels=(16, 32), layers_per_block=1, objective="mean"
-    ).eval()
-    cases = Cases.of(index.read(np.arange(2)))
-    assert forecaster("still", model, members=4).members(cases, 0).shape == (1, 2, 3, 32, 32)
-
-
-def test_an_ensemble_keeps_its_size_where_members_agree(
-    index: PairIndex, tiny_model: ForecastUNet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else its size would depend on which pairs are in a batch."""
-
-    def predict(model, past, years, gsd_m, *, members, seed, history):
-        spread = torch.randn(members, len(past), 3, 32, 32) * float(years[0] > 2)
-        return spread + past.mean()
-
-    monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)
-    method = forecaster("some", tiny_model, members=4)
-    cases = Cases.of(index.read(np.arange(2)))
-    assert cases.years.tolist() == [2, 3]
-    for part in ([0], [1], [0, 1]):
-        assert len(method.members(cases.take(torch.tensor(part)), 0)) == 4
+def test_a_network_gets_the_noise_of_the_pair(index: PairIndex, tiny_model: ChangeUNet) -> None:
+    first, second = pair_cases(index, np.array([0, 30]), split="val")
+    found = tile_forecaster("landcast", tiny_model, None, members=3, seed=4).forecast(first)
+    again = tile_forecaster("landcast", tiny_model, None, members=3, seed=4)
+    again.forecast(second)
+    forecast = again.forecast(first)
+    assert found is not None
+    assert forecast is not None
+    assert found.observed is not None
+    assert found.observed.shape == (3, 3, 32, 32)
+    np.testing.assert_array_equal(forecast.observed, found.observed)
+    assert found.observed.std(axis=0).mean() > 0.1
+    other = tile_forecaster("landcast", tiny_model, None, members=3, seed=5).forecast(first)
+    assert other is not None
+    assert np.abs(other.observed - found.observed).max() > 0.1
 
 
 def test_a_network_that_answers_nan_is_refused_not_left_out(
-    index: PairIndex, tiny_model: ForecastUNet, monkeypatch: pytest.MonkeyPatch
+    index: PairIndex, tiny_model: ChangeUNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def predict(model, past, years, gsd_m, *, members, seed, history):
-        return torch.full((members, len(past), 3, 32, 32), torch.nan if years[0] > 2 else 0.1)
+    def broken(*args: object, **options: object) -> TileEnsemble:
+        field = np.full((2, 3, 32, 32), np.nan, np.float32)
+        return TileEnsemble(field, field, field[0, 0])
 
-    monkeypatch.setattr("forecast.evaluation.methods.predict_tiles", predict)
-    methods = [shifted("landcast", 0.01), forecaster("broken", tiny_model, members=2)]
+    monkeypatch.setattr("forecast.evaluation.pairs.forecast_tile", broken)
+    methods = [
+        shifted("landcast", 3),
+        tile_forecaster("broken", tiny_model, None, members=2, seed=0),
+    ]
     with pytest.raises(ModelFolderError, match="broken"):
         run(index, methods, chosen=np.arange(3))
 
 
 def test_equal_methods_are_neither_better_nor_worse(index: PairIndex) -> None:
     names = [f"twin {i}" for i in range(40)]
-    methods = [shifted(name, 0.01, stream=i, members=2) for i, name in enumerate(names)]
+    methods = [shifted(name, 3, stream=i, members=2) for i, name in enumerate(names)]
     many = np.flatnonzero(index.dataset == "many")
-    sums = run(index, [*methods, Method("same", methods[0].members)], chosen=many).sums
+    sums = run(index, [*methods, CaseMethod("same", methods[0].forecast)], chosen=many)
 
     def compared(*pair: str) -> Comparison:
         two = EvaluationSums(sums.pairs, {k: row for k, row in sums.sums.items() if k[1] in pair})
-        whole = sections(two, [ValueScores()], seed=2, resamples=400)[0]
+        whole = sections(two, STATISTICS, seed=2, resamples=400)[0]
         return whole.comparisons[0]
 
     pairs = [compared(*names[i : i + 2]) for i in range(0, len(names), 2)]
@@ -261,19 +216,17 @@ def test_equal_methods_are_neither_better_nor_worse(index: PairIndex) -> None:
 
 
 def test_what_is_better_is_called_better(index: PairIndex) -> None:
-    methods = [shifted("landcast", 0.01), shifted("far", 0.05, stream=1)]
+    methods = [shifted("landcast", 3), shifted("far", 12, stream=1)]
     comparison = in_all(run(index, methods))["many", "all"].comparisons[0]
     for name in ("crps", "rmse"):
         assert comparison.verdict(name) == "better"
         assert comparison.skill[name].low > 0
     turned = in_all(run(index, methods[::-1]))["many", "all"].comparisons[0]
     assert turned.verdict("crps") == "worse"
-    assert comparison.difference["bias"].sign == -1
-    assert comparison.verdict("bias") == ""  # Neither way is better.
 
 
 def test_sections_and_their_pairs(index: PairIndex) -> None:
-    table = in_all(run(index, [shifted("landcast", 0.01), shifted("other", 0.03)]))
+    table = in_all(run(index, [shifted("landcast", 3), shifted("other", 8)]))
     assert {key: s.pairs for key, s in table.items()} == {
         ("many", "all"): 27,
         ("many", "2"): 9,
@@ -304,17 +257,17 @@ def test_sections_and_their_pairs(index: PairIndex) -> None:
 
 
 def test_intervals_equal_a_bootstrap_by_hand(index: PairIndex) -> None:
-    methods = [shifted("landcast", 0.01, noise=0.05), shifted("other", 0.012, noise=0.05, stream=1)]
+    methods = [shifted("landcast", 3, noise=12), shifted("other", 4, noise=12, stream=1)]
     section = in_all(run(index, methods))["many", "all"]
     chosen = np.flatnonzero(index.dataset == "many")
-    cases = Cases.of(index.read(chosen))
-    rows = [ValueScores().sums(m.members(cases, 1), cases) for m in methods]
+    cases = list(pair_cases(index, chosen, split="val"))
+    rows = [np.stack([Harm().sums(m.forecast(c), c) for c in cases]) for m in methods]
     places = [np.flatnonzero(index.place[chosen] == p) for p in np.unique(index.place[chosen])]
     gaps = []
     for draw in draw_units(9, seed=2, name="many", resamples=400):
         picked = np.repeat(np.arange(9), draw.astype(int))
         pairs = np.concatenate([places[i] for i in picked])
-        ours, theirs = (ValueScores().scores(r[pairs].sum(axis=0))["rmse"] for r in rows)
+        ours, theirs = (Harm().scores(r[pairs].sum(axis=0))["rmse"] for r in rows)
         gaps.append(float(ours - theirs))
     found = section.comparisons[0].difference["rmse"]
     expected = np.quantile(gaps, [0.025, 0.975], method="nearest")
@@ -353,32 +306,10 @@ def test_intervals_need_units_and_known_values() -> None:
     assert estimate(4.0, never, 9).high == np.inf
 
 
-def test_methods_must_be_told_apart_and_complete(index: PairIndex) -> None:
+def test_methods_must_be_told_apart_and_keep_their_size(index: PairIndex) -> None:
     with pytest.raises(ValueError, match="different names"):
         run(index, [shifted("a", 0), shifted("a", 0)])
-    with pytest.raises(ValueError, match="every pair"):
-        run(index, [Method("gaps", lambda c, _: c.trend[None])])
-    with pytest.raises(ValueError, match="shape"):
-        run(index, [Method("flat", lambda c, _: c.low)])
-
-    for again in (0, 1):  # The same group of sums, or another one.
-        sizes, ranks = iter([2, 3]), [RankHistogram(seed=0)]
-        uneven = Method("uneven", lambda c, _, sizes=sizes: torch.zeros(next(sizes), *c.low.shape))
-        with pytest.raises(ValueError, match="one size"):
-            run(index, [uneven], chosen=np.array([0, again]), batch_size=1, statistics=ranks)
     rows = EvaluationSums()
     rows.add([Group("a", 0, "b", ("c",))], "c", "ranks", np.ones((1, 3)))
     with pytest.raises(ValueError, match="one size"):
         rows.add([Group("a", 0, "b", ("c",))], "c", "ranks", np.ones((1, 4)))
-
-
-def test_examples_are_chosen_by_seed_and_show_the_forecast(index: PairIndex) -> None:
-    scored = run(index, [shifted("landcast", 0.1, noise=0)])
-    assert len(scored.examples) == 6
-    again = run(index, [shifted("landcast", -0.1, noise=0)], batch_size=3)
-    assert [e.source for e in again.examples] == [e.source for e in scored.examples]
-    example = scored.examples[0]
-    blocks = example.truth.astype(float).reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(example.mean, (blocks + 25.5).clip(0, 255), atol=1)
-    np.testing.assert_array_equal(example.members[0], example.mean)
-    assert example.spread.max() < 1e-6

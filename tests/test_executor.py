@@ -47,18 +47,18 @@ def mean_of(region: Path, out: Path, model: Path, **where: Any) -> NDArray[np.ui
 
 
 def test_neither_workers_nor_dask_change_the_pixels(
-    tmp_path: Path, make_raster: Callable[..., Path], change_model_folder: Path
+    tmp_path: Path, make_raster: Callable[..., Path], tiny_model_folder: Path
 ) -> None:
     region = make_raster("region_2020.tif", height=128, width=140)
-    alone = mean_of(region, tmp_path / "alone", change_model_folder)
-    pool = mean_of(region, tmp_path / "pool", change_model_folder, workers=2)
+    alone = mean_of(region, tmp_path / "alone", tiny_model_folder)
+    pool = mean_of(region, tmp_path / "pool", tiny_model_folder, workers=2)
     np.testing.assert_array_equal(pool, alone)
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
     ) as cluster:
         address = cluster.scheduler_address
-        dask = mean_of(region, tmp_path / "dask", change_model_folder, dask=address)
+        dask = mean_of(region, tmp_path / "dask", tiny_model_folder, dask=address)
     np.testing.assert_array_equal(dask, alone)
 
 

@@ -42,13 +42,13 @@ def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def request_of(change_model_folder: Path, tmp_path: Path) -> Callable[..., ForecastRequest]:
+def request_of(tiny_model_folder: Path, tmp_path: Path) -> Callable[..., ForecastRequest]:
     def make(*images: Path, out: str = "out", **options: object) -> ForecastRequest:
         defaults: dict[str, object] = {
             "years": 2,
             "members": 2,
             "seed": 7,
-            "model": str(change_model_folder),
+            "model": str(tiny_model_folder),
         }
         return ForecastRequest(images=images, out=tmp_path / out, **{**defaults, **options})  # type: ignore[arg-type]
 
@@ -154,25 +154,17 @@ def test_a_series_is_forecast_with_observations_and_resumes_to_the_same_pixels(
     assert not list((request.out / "observations").glob("*.tif"))
 
 
-def test_a_model_of_every_difference_still_forecasts(
-    make_raster: Make, request_of: Callable[..., ForecastRequest], tiny_model_folder: Path
+def test_a_model_of_another_kind_is_refused(
+    make_raster: Make, request_of: Callable[..., ForecastRequest], tmp_path: Path
 ) -> None:
-    images = [make_raster(f"region_{year}.tif", seed=year) for year in (2018, 2020)]
-    result = forecast_region(
-        request_of(*images, model=str(tiny_model_folder), save_members=True, save_observations=True)
-    )
-    maps = pixels(result.folder)
-    members = np.stack([maps[f"members/{m:02}_2022.tif"] for m in (0, 1)]).astype(float)
-    assert (members[0] != members[1]).any()
-    assert 0 <= maps["change_probability_2022.tif"].max() <= 1
-    # Its members are observations already, and it says that it takes no history.
-    for member in (0, 1):
-        np.testing.assert_array_equal(
-            maps[f"observations/{member:02}_2022.tif"], maps[f"members/{member:02}_2022.tif"]
-        )
-    run = json.loads((result.folder / "run.json").read_text())
-    assert len(run["history_left_out"]) == 1
-    assert "takes none" in run["history_left_out"][0]
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "config.json").write_text(json.dumps({"_class_name": "ForecastUNet"}))
+    (old / "diffusion_pytorch_model.safetensors").touch()
+    request = request_of(make_raster("region_2020.tif"), model=str(old))
+    with pytest.raises(ModelFolderError, match="ForecastUNet, which landcast no longer runs"):
+        forecast_region(request)
+    assert not request.out.exists()
 
 
 def test_same_request_same_pixels_and_members_are_a_prefix(
@@ -312,10 +304,11 @@ def test_wrong_input_is_refused_and_leaves_nothing(
             ModelFolderError,
             "missing",
         ),
-        (request_of(make_raster("b_2020.tif"), steps=4), RequestError, "--steps 1"),
         (request_of(make_raster("c_2020.tif"), dask="tcp://127.0.0.1:9"), RequestError, "Dask"),
     ]
     for request, error, words in cases:
         with pytest.raises(error, match=words):
             forecast_region(request)
         assert not request.out.exists()
+    with pytest.raises(RequestError, match="--steps 1"):
+        request_of(make_raster("b_2020.tif"), steps=4)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from pair_store_cases import make_store
 from torch import Tensor
 from torch.nn import functional
-from training_cases import make_store
 
 from app.cli.entry import run
 from preprocessing.errors import (

@@ -16,7 +16,7 @@ from sr.rrdb import RRDBNet
 
 
 def test_a_place_is_forecast_year_after_year_with_observations(
-    change_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app.place_forecaster, "load_network", lambda: RRDBNet(num_blocks=1))
     now = picture(96, 140)
@@ -28,7 +28,7 @@ def test_a_place_is_forecast_year_after_year_with_observations(
         "a", "set", "val", 10.0, np.array([2015.0, 2020.0]), np.stack([then, now]), valid
     )
     torch.manual_seed(0)
-    forecaster = place_forecaster(str(change_model_folder), members=2, seed=1)
+    forecaster = place_forecaster(str(tiny_model_folder), members=2, seed=1)
     years = list(islice(forecaster(past), 4))
     assert len(years) == 4  # beyond the three years that the network knows
     for before, after in pairwise(years):

@@ -53,7 +53,7 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
     [
         "forecast.training.loop",
         "forecast.states.familiarity",
-        "forecast.training.change_run",
+        "app.forecast_training",
         "sr.training",
         "sr.lift",
         "sr.guided_lift",

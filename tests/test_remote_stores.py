@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pair_store_cases import make_store
 from prepare_cases import dated, write
 from range_server import serve_folder
-from test_forecast_training import make_store
 
 from app.cli.entry import run
 from preprocessing.errors import LandcastError, PairStoreError, UnreadableRasterError
@@ -22,15 +22,12 @@ pytest.importorskip("s3fs")
 from signed_bucket import signed_bucket
 
 RECIPE = """
-block_out_channels = [16, 32]
-attention_levels = 0
+block_out_channels = [32, 32]
 steps = 2
 batch_size = 2
 warmup_steps = 1
 validate_every = 2
-validation_pairs = 2
-validation_members = 2
-checkpoint_every = 2
+worlds = 0
 """
 
 

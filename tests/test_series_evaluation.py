@@ -14,14 +14,15 @@ from PIL import Image
 import app.evaluation
 from app.evaluation import evaluate
 from benchmarks import places
-from forecast.evaluation.series import PlaceForecast, build_case, plan_cases
-from forecast.evaluation.series.forecaster import ForecastYear, forecaster_method
-from forecast.evaluation.series.masks import mask_cases
-from forecast.evaluation.series.methods import CaseMethod
-from forecast.evaluation.series.page import PARTS
-from forecast.evaluation.series.places import cases_of, middle, places_to_score
-from forecast.evaluation.series.plan import case_at
-from forecast.evaluation.series.rules import texture
+from forecast.evaluation.case import build_case
+from forecast.evaluation.forecaster import ForecastYear, forecaster_method
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.masks import mask_cases
+from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.parts import PLACE_PARTS
+from forecast.evaluation.places import cases_of, middle, places_to_score
+from forecast.evaluation.plan import case_at, plan_cases
+from forecast.evaluation.rules import texture
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.series import PlaceLabel, PlaceSeries, SeriesStore
 from tests.series_cases import made_series
@@ -149,9 +150,9 @@ def report(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_the_report_asks_its_questions_in_order(report: Path) -> None:
     text = (report / "report.html").read_text()
     page = Page(text)
-    places = [page.text.index(part.title) for part in PARTS]
+    places = [page.text.index(part.title) for part in PLACE_PARTS]
     assert places == sorted(places)
-    assert all(part.meaning.split(".")[0] in page.text for part in PARTS)
+    assert all(part.meaning.split(".")[0] in page.text for part in PLACE_PARTS)
     assert "nan" not in page.text.lower()
     assert "<b>0" in page.text  # As text, with its brackets.
     for tag, attributes in page.tags:
@@ -175,7 +176,7 @@ def test_the_numbers_of_the_report_are_recorded(report: Path) -> None:
     assert methods["landcast"]["detail"] > 0
     assert set(record["places_scored"]["scores"]) == {"<b>0", "valley"}
     short = (report / "report.md").read_text()
-    assert short.index(PARTS[0].title) < short.index(PARTS[2].title)
+    assert short.index(PLACE_PARTS[0].title) < short.index(PLACE_PARTS[2].title)
     assert "| other places (1) | landcast |" in short
 
 

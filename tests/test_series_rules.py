@@ -11,20 +11,14 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
+from benchmarks.world_cases import world_case
+from forecast.evaluation.case import build_case
+from forecast.evaluation.methods import rule_methods
+from forecast.evaluation.plan import case_at, dates_around, older_dates, plan_cases
 from forecast.evaluation.results import sections
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.series import (
-    all_series_statistics,
-    build_case,
-    by_split,
-    plan_cases,
-    score_case,
-    scores_of,
-)
-from forecast.evaluation.series.methods import rule_methods
-from forecast.evaluation.series.plan import case_at, dates_around, older_dates
-from forecast.evaluation.series.rule_probability import RuleProbability
-from forecast.evaluation.series.rules import (
+from forecast.evaluation.rule_probability import RuleProbability
+from forecast.evaluation.rules import (
     changed_before,
     climatology,
     linear_trend,
@@ -32,8 +26,13 @@ from forecast.evaluation.series.rules import (
     texture,
     trended,
 )
-from forecast.evaluation.series.scoring import score_cases
-from forecast.evaluation.series.worlds import world_case
+from forecast.evaluation.scoring import (
+    by_split,
+    place_statistics,
+    score_case,
+    score_cases,
+    scores_of,
+)
 from preprocessing.simulator import Cover, WorldConfig, simulate_world
 from tests.series_cases import made_case, made_series
 
@@ -245,7 +244,7 @@ def test_every_place_counts_alike_in_its_split() -> None:
     ]
     cases = [build_case(p, case_at(p.years, 8, 11, 3)) for p in places]
     cases = [replace(case, event=case.event & (np.arange(24) < 11)) for case in cases]
-    statistics = all_series_statistics(seed=0)
+    statistics = place_statistics(seed=0)
     methods = rule_methods(cases)
     sums = score_cases(cases, methods, statistics)
     backwards = score_cases(cases[::-1], methods, statistics)

@@ -10,17 +10,26 @@ from scipy.integrate import quad
 from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.catalogue import SCORES
+from forecast.evaluation.dressed import dressed_crps
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.harm import Harm
+from forecast.evaluation.lasting_change import LastingChange
+from forecast.evaluation.observations import Observations
+from forecast.evaluation.pictures import Pictures
 from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.series import PlaceForecast, SeriesCase, score_case, scores_of
-from forecast.evaluation.series.harm import Harm
-from forecast.evaluation.series.lasting_change import LastingChange
-from forecast.evaluation.series.observations import Observations, dressed_crps
-from forecast.evaluation.series.pictures import Pictures
-from forecast.evaluation.series.statistic import SeriesStatistic
+from forecast.evaluation.scoring import (
+    pair_statistics,
+    place_statistics,
+    score_case,
+    scores_of,
+)
+from forecast.evaluation.statistic import Statistic
 from tests.series_cases import made_case
 
 
-def scored(statistic: SeriesStatistic, forecast: PlaceForecast, *cases: SeriesCase) -> dict:
+def scored(statistic: Statistic, forecast: PlaceForecast, *cases: SeriesCase) -> dict:
     total = sum(statistic.sums(forecast, case) for case in cases)
     return {name: float(value) for name, value in statistic.scores(np.asarray(total)).items()}
 
@@ -37,6 +46,7 @@ def test_harm_is_the_error_over_that_of_the_present() -> None:
     assert found["harm_representative"] == pytest.approx(0.5, rel=1e-5)
     assert found["harm_share"] == 0
     assert found["rmse_persistence"] == pytest.approx(np.sqrt((change**2).mean()) / 255, rel=1e-5)
+    assert found["rmse"] == pytest.approx(found["rmse_persistence"] / 2, rel=1e-5)
     away = PlaceForecast(members=(case.present - change)[None])
     assert scored(Harm(), away, case)["harm_mean"] == pytest.approx(2, rel=1e-5)
     assert scored(Harm(), away, case)["harm_share"] == 1
@@ -149,13 +159,13 @@ def test_crps_by_brute_force_and_of_a_single_member() -> None:
     found = scored(Observations(seed=0), PlaceForecast(members=members), case)
     pairs = np.abs(members[:, None] - members[None]).sum(axis=(0, 1)) / (2 * 5 * 4)
     brute = (np.abs(members - case.truth).mean(axis=0) - pairs).mean()
-    assert found["seen_crps"] == pytest.approx(brute / 255, rel=1e-5)
+    assert found["crps"] == pytest.approx(brute / 255, rel=1e-5)
     dressed = dressed_crps(case.truth - case.present)
-    assert found["seen_skill"] == pytest.approx(1 - brute / dressed, rel=1e-5)
+    assert found["crps_skill"] == pytest.approx(1 - brute / dressed, rel=1e-5)
     single = scored(Observations(seed=0), PlaceForecast(members=members[:1]), case)
-    assert single["seen_crps"] == pytest.approx(np.abs(members[0] - case.truth).mean() / 255)
-    assert np.isnan(single["seen_spread_skill"])
-    assert np.isnan(single["seen_rank_deviation"])
+    assert single["crps"] == pytest.approx(np.abs(members[0] - case.truth).mean() / 255)
+    assert np.isnan(single["spread_skill"])
+    assert np.isnan(single["rank_deviation"])
 
 
 def test_dressed_persistence_is_the_best_laplace_noise() -> None:
@@ -187,17 +197,17 @@ def test_exchangeable_members_are_calibrated(m: int) -> None:
     forecast = PlaceForecast(members=drawn[1:].astype(np.float32))
     found = scored(Observations(seed=0), forecast, case)
     # 10 800 values: a class's share has a standard error of 0.003, the sum of ten errors 0.02.
-    assert found["seen_rank_deviation"] < 0.05
-    assert found["seen_spread_skill"] == pytest.approx(1, abs=0.05)
+    assert found["rank_deviation"] < 0.05
+    assert found["spread_skill"] == pytest.approx(1, abs=0.05)
     narrow = PlaceForecast(members=(120 + 0.2 * (drawn[1:] - 120)).astype(np.float32))
-    assert scored(Observations(seed=0), narrow, case)["seen_rank_deviation"] > 0.3
+    assert scored(Observations(seed=0), narrow, case)["rank_deviation"] > 0.3
 
 
 def test_observations_are_scored_where_a_forecast_tells_them_from_states() -> None:
     case = made_case()
     still = case.present[None]
     forecast = PlaceForecast(members=still, observations=case.truth[None].repeat(2, axis=0))
-    assert scored(Observations(seed=0), forecast, case)["seen_crps"] == 0
+    assert scored(Observations(seed=0), forecast, case)["crps"] == 0
     assert scored(Harm(), forecast, case)["harm_mean"] == 1  # Harm is of the states.
 
 
@@ -205,10 +215,7 @@ def test_ranks_of_ties_are_shared_out() -> None:
     case = made_case(size=60)
     same = case.truth[None].repeat(4, axis=0).copy()
     same[0, :, 0] += 1  # Some spread, else there is nothing to rank.
-    assert (
-        scored(Observations(seed=0), PlaceForecast(members=same), case)["seen_rank_deviation"]
-        < 0.06
-    )
+    assert scored(Observations(seed=0), PlaceForecast(members=same), case)["rank_deviation"] < 0.06
 
 
 # Pictures
@@ -256,10 +263,15 @@ def test_colours_that_the_region_has_not_by_brute_force() -> None:
 # All together
 
 
-def test_what_a_forecast_does_not_say_is_not_scored() -> None:
+@pytest.mark.parametrize(
+    "statistics", [place_statistics(), pair_statistics()], ids=["place", "pair"]
+)
+def test_what_a_forecast_does_not_say_is_not_scored(statistics: list[Statistic]) -> None:
     case = made_case()
-    nothing = scores_of(score_case(PlaceForecast(), case))
+    nothing = scores_of(score_case(PlaceForecast(), case, statistics), statistics)
     assert all(np.isnan(value) for value in nothing.values())
+    assert nothing.keys() <= SCORES.keys()
     blind = replace(case, seen=~case.seen, known=~case.known)
     forecast = PlaceForecast(case.present[None], np.zeros((24, 24), np.float32))
-    assert all(np.isnan(value) for value in scores_of(score_case(forecast, blind)).values())
+    found = scores_of(score_case(forecast, blind, statistics), statistics)
+    assert all(np.isnan(value) for value in found.values())

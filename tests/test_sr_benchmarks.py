@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from sr.guided import GuidedRRDBNet, save_guided
-from tests.training_cases import make_store
+from tests.pair_store_cases import make_store
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

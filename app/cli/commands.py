@@ -109,7 +109,7 @@ def forecast(
         str | None, typer.Option("--model", help="Model folder; the shipped one if not given.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year.")
+        int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year: 1.")
     ] = None,
     save_members: Annotated[
         bool, typer.Option("--save-members", help="Keep every member's rasters.")
@@ -250,9 +250,6 @@ def evaluate(
             help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
         ),
     ] = None,
-    with_history: Annotated[
-        bool, typer.Option("--with-history", help="Score only pairs with an earlier date.")
-    ] = False,
     alpha: Annotated[
         float | None,
         typer.Option("--alpha", min=0, max=1, help="Of an upscaler: see `landcast upscale`."),
@@ -285,7 +282,6 @@ def evaluate(
             seed=seed,
             perceptual_weights=perceptual_weights,
             alpha=alpha,
-            with_history=with_history,
             rasters=rasters,
             masks=masks,
             overwrite=overwrite,

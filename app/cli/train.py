@@ -1,4 +1,4 @@
-"""`landcast train`: the networks from pair stores."""
+"""`landcast train`: the networks from series and pair stores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.cli.options import Overwrite, Resume
 
 __all__ = ["train"]
 
-train = typer.Typer(help="Train a model on pair stores.", no_args_is_help=True)
+train = typer.Typer(help="Train a model on series or pair stores.", no_args_is_help=True)
 
 _Stores = Annotated[
     list[str],
@@ -31,39 +31,31 @@ _Minutes = Annotated[
 
 @train.command(name="forecast")
 def forecast(
-    stores: _Stores,
+    stores: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STORE...",
+            help="Series stores, pair stores, or one file of places that an earlier run left.",
+        ),
+    ],
     out: _Model,
     config: _Config = None,
+    minutes: _Minutes = None,
     init: Annotated[
         str | None,
         typer.Option("--init", metavar="MODEL", help="Start from its weights, e.g. base."),
     ] = None,
     resume: Resume = False,
 ) -> None:
-    """Train the UNet that forecasts."""
-    from app.workflows import train_forecast
+    """Train the network that forecasts where ground changes and what it then looks like."""
+    # Without what `app.workflows` needs for rasters.
+    from app.forecast_training import train_forecast
 
     with progress_bars() as progress:
-        train_forecast(stores, out, config, init=init, resume=resume, progress=progress)
-    typer.echo(str(out))
-
-
-@train.command(name="calibrate")
-def calibrate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Shipped name or model folder.")],
-    stores: _Stores,
-    out: _Model,
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Pairs, evenly by dataset.")] = 240,
-    members: Annotated[int, typer.Option("--members", min=2, help="Members of each.")] = 8,
-) -> None:
-    """Set the spread of a forecaster on the `val` pairs of stores."""
-    from app.workflows import calibrate_forecast
-
-    with progress_bars() as progress:
-        table = calibrate_forecast(
-            model, stores, out, pairs=pairs, members=members, progress=progress
+        train_forecast(
+            stores, out, config, minutes=minutes, init=init, resume=resume, progress=progress
         )
-    typer.echo(f"{table}\n\n{out}")
+    typer.echo(str(out))
 
 
 @train.command(name="sr")
@@ -115,25 +107,6 @@ def pack(
 
     learnt, held_out = pack_pairs(stores, out, pairs=pairs, overwrite=overwrite)
     typer.echo(f"{learnt} pairs to learn from, {held_out} to validate on\n{out}")
-
-
-@train.command(name="change")
-def change(
-    stores: Annotated[
-        list[str],
-        typer.Argument(metavar="SERIES.zarr...", help="Series stores, or one file of places."),
-    ],
-    out: _Model,
-    config: _Config = None,
-    minutes: _Minutes = None,
-    resume: Resume = False,
-) -> None:
-    """Train the network that tells where ground changes lastingly, and what it then looks like."""
-    from app.change_training import train_change  # Without what `app.workflows` needs for rasters.
-
-    with progress_bars() as progress:
-        train_change(stores, out, config, minutes=minutes, resume=resume, progress=progress)
-    typer.echo(str(out))
 
 
 @train.command(name="features")

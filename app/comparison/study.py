@@ -28,7 +28,7 @@ from app.comparison.scores import score
 from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
 from app.outputs import Progress
-from forecast.evaluation.features import FeatureDistance
+from forecast.evaluation.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
 from sr.enhance import Lut3D, LutFit, write_cube
@@ -79,7 +79,7 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
             f"expected other images for --fit than those scored, got {min(common)} in both"
         )
     weights = request.perceptual_weights
-    distance = FeatureDistance.gabor() if weights is None else FeatureDistance.vgg16(weights)
+    distance = FeatureDistance.of(weights)
     upscalers = networks(request.models, alpha=request.alpha, allow_pickle=request.allow_pickle)
     tables = _fit(images, others, request, progress)
     with contextlib.ExitStack() as stack:

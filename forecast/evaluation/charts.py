@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -13,18 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forecast.evaluation.bootstrap import Estimate
-from forecast.evaluation.results import ALL, MethodScores, Section
+from forecast.evaluation.results import ALL, Section
 
-__all__ = [
-    "COLOURS",
-    "aggregation_chart",
-    "chart",
-    "look",
-    "rank_chart",
-    "skill_chart",
-    "spectrum_chart",
-]
+__all__ = ["COLOURS", "chart", "look", "place_chart", "rank_chart", "reliability_chart"]
 
 COLOURS = ("#2f9e6e", "#8a9299", "#3668c4", "#d6455d", "#6b4fa0", "#c98a1b", "#1b9fb0")
 """By position of the method; told apart by their marks too."""
@@ -50,47 +41,15 @@ _STYLE: dict[Any, Any] = {  # matplotlib wants each key as a literal of its own.
 }
 
 
-def skill_chart(sections: Sequence[Section], names: Sequence[str]) -> str:
-    """CRPS skill of the first method against the others by horizon, with 95 % intervals.
-
-    Args:
-        sections: Of one dataset, a class of horizons each.
-        names: All methods, for their colours.
-    """
-    classes = [section for section in sections if section.horizon != ALL]
-
-    def draw(axes: Axes) -> None:
-        against = [name for name in names[1:] if any(_skill(s, name) for s in classes)]
-        for number, name in enumerate(against):
-            points = [(i, skill) for i, s in enumerate(classes) if (skill := _skill(s, name))]
-            shift = 0.14 * (number - (len(against) - 1) / 2)
-            x = np.array([i for i, _ in points]) + shift
-            y, low, high = (
-                np.array([getattr(skill, part) for _, skill in points])
-                for part in ("value", "low", "high")
-            )
-            colour, mark = look(names, name)
-            axes.plot(x, y, mark, color=colour, label=f"against {name}", markersize=5)
-            known = np.isfinite(low)
-            axes.vlines(x[known], low[known], high[known], color=colour, linewidth=1.5)
-        axes.axhline(0, color=_INK, linewidth=0.8)
-        axes.set_xticks(range(len(classes)), [f"{s.horizon}\n{s.pairs} pairs" for s in classes])
-        axes.set_xlim(-0.5, len(classes) - 0.5)
-        axes.set_ylim(*_within(axes.get_ylim(), -1.0, 1.0))
-        axes.set_xlabel("horizon, years")
-        axes.set_ylabel("CRPS skill")
-        if against:
-            axes.legend(loc="best")
-
-    return chart(draw, "CRPS skill by horizon")
-
-
 def rank_chart(section: Section, names: Sequence[str]) -> str:
     """Rank histograms of all ensembles; the dashed line is a calibrated one."""
 
     def draw(axes: Axes) -> None:
         ranks = 0
-        for method, share in _curves(section.methods, "rank_share"):
+        for method in section.methods:
+            share = method.curves.get("rank_share")
+            if not share:
+                continue
             ranks = len(share)
             edges = np.linspace(0, 1, ranks + 1)
             colour, _ = look(names, method.method)
@@ -109,67 +68,73 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
     return chart(draw, "Rank histograms")
 
 
-def spectrum_chart(section: Section, names: Sequence[str]) -> str:
-    """Mean log power of members, relative to the truth, by spatial frequency."""
+def place_chart(
+    places: Sequence[Section],
+    names: Sequence[str],
+    score: str,
+    title: str,
+    *,
+    line: float,
+    limits: tuple[float, float],
+) -> str:
+    """A score of all horizons of each place, by method; `line` is what no skill has."""
+    whole = [section for section in places if section.horizon == ALL]
 
     def draw(axes: Axes) -> None:
-        for method, power in _curves(section.methods, "power_db"):
-            excess = np.asarray(power) - np.asarray(method.curves["power_truth_db"])
-            colour, mark = look(names, method.method)
-            x = np.arange(1, len(excess) + 1)
-            axes.plot(x, excess, color=colour, marker=mark, markersize=3, label=method.method)
-        axes.axhline(0, color=_INK, linewidth=0.8, linestyle="--")
-        axes.set_xscale("log", base=2)
-        axes.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-        axes.set_xlabel("cycles a tile of 32 px")
-        axes.set_ylabel("power minus truth, dB")
-        axes.legend(loc="best")
+        rows = np.arange(len(whole))[::-1]
+        for name in names:
+            points = [
+                (found.scores[score].value, row)
+                for section, row in zip(whole, rows, strict=True)
+                for found in section.methods
+                if found.method == name and np.isfinite(found.scores[score].value)
+            ]
+            if points:
+                colour, mark = look(names, name)
+                x = np.clip([x for x, _ in points], *limits)
+                y = [row for _, row in points]
+                axes.plot(
+                    x, y, mark, color=colour, label=name, markersize=5, alpha=0.85, clip_on=False
+                )
+        axes.axvline(line, color=_INK, linewidth=0.8, linestyle="--")
+        axes.set_yticks(rows, [section.dataset for section in whole], fontsize=8)
+        axes.set_xlim(*limits)
+        axes.set_ylim(-0.7, len(whole) - 0.3)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 
-    return chart(draw, "Power spectra")
+    return chart(draw, title, size=(5.2, 1.5 + 0.22 * max(4, len(whole))))
 
 
-def aggregation_chart(section: Section, names: Sequence[str]) -> str:
-    """RMSE of the ensemble mean over that of persistence, by size of the blocks averaged."""
+def reliability_chart(section: Section, names: Sequence[str]) -> str:
+    """Observed share of lasting change by forecast probability, of classes that hold any cells."""
 
     def draw(axes: Axes) -> None:
-        for method, found in _curves(section.methods, "rmse_ratio"):
+        top = 0.05
+        for method in section.methods:
+            if not method.curves.get("frequency"):
+                continue
+            share = np.asarray(method.curves["frequency_share"], float)
+            seen = share > 2e-4
+            p = np.asarray(method.curves["probability"], float)[seen]
+            y = np.asarray(method.curves["frequency"], float)[seen]
             colour, mark = look(names, method.method)
-            side = method.curves["block_px"]
-            axes.plot(side, found, color=colour, marker=mark, markersize=4, label=method.method)
-        axes.axhline(1, color=_INK, linewidth=0.8, linestyle="--")
-        axes.set_xscale("log", base=2)
-        sides = [4, 8, 16, 32, 64, 128]
-        axes.set_xticks(sides, [str(side) for side in sides])
-        axes.set_ylim(*_within(axes.get_ylim(), 0.0, 2.0))
-        axes.set_xlabel("side of the blocks, image pixels")
-        axes.set_ylabel("RMSE over persistence")
-        axes.legend(loc="best")
+            axes.plot(p, y, color=colour, linewidth=1, label=method.method)
+            axes.scatter(p, y, 6 + 60 * share[seen], color=colour, marker=mark)
+            top = max(top, float(np.max(p, initial=0)), float(np.max(y, initial=0)))
+        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
+        axes.set_xlim(-0.01 * top, 1.04 * top)
+        axes.set_ylim(-0.01 * top, 1.04 * top)
+        axes.set_xlabel("forecast probability of lasting change")
+        axes.set_ylabel("share that changed lastingly")
+        axes.legend(loc="upper left")
 
-    return chart(draw, "RMSE by aggregation")
-
-
-def _curves(
-    methods: Iterable[MethodScores], name: str
-) -> Iterable[tuple[MethodScores, Sequence[float]]]:
-    return [(method, method.curves[name]) for method in methods if method.curves.get(name)]
-
-
-def _skill(section: Section, against: str) -> Estimate | None:
-    for comparison in section.comparisons:
-        if comparison.against == against:
-            return comparison.skill.get("crps")
-    return None
+    return chart(draw, f"Reliability, {section.dataset}")
 
 
 def look(names: Sequence[str], name: str) -> tuple[str, str]:
     """Colour and mark of the method `name` among `names`."""
     number = list(names).index(name)
     return COLOURS[number % len(COLOURS)], _MARKS[number % len(_MARKS)]
-
-
-def _within(limits: tuple[float, float], lowest: float, highest: float) -> tuple[float, float]:
-    """Limits of an axis that one bad method cannot stretch without end."""
-    return max(limits[0], lowest), min(limits[1], highest)
 
 
 def chart(

@@ -1,79 +1,99 @@
-"""A few pairs to look at, chosen by seed and not by score."""
+"""A forecast of each place to look at, beside what came."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from PIL import Image
 
-from forecast.patches import to_low
-from preprocessing.pair_index import PairIndex
-from preprocessing.pairs import Pairs
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecasts import PlaceForecast
+from preprocessing.html_page import figure
+from preprocessing.report_charts import image_source
 
-__all__ = ["Example", "choose_examples"]
+__all__ = ["PlaceExample", "example_strips"]
 
-_A_DATASET = 3
-_MEMBERS = 3
 Picture = NDArray[np.uint8]
+_TOP = 0.5
+_MOST_PX = 400
 
 
 @dataclass(frozen=True)
-class Example:
-    """One pair and its forecast.
+class PlaceExample:
+    """Pictures of one case, `(h, w, 3)` uint8.
 
     Attributes:
-        source: `dataset/place/earlier/later`, with the tile's position.
-        years: Horizon.
-        past: `(128, 128, 3)` uint8.
-        truth: Like `past`.
-        members: Up to three futures `(32, 32, 3)` uint8, in the order they were drawn.
-        mean: Mean of all members, `(32, 32, 3)` uint8.
-        spread: Standard deviation over the members, mean over bands, `(32, 32)`, 0..1.
+        label: Place, start and target.
+        present: At full resolution.
+        member: The representative member, at full resolution where there is one.
+        truth: Means over cells, in the colours of the start.
+        probability: Of lasting change, black 0 to yellow 0.5.
+        event: What changed lastingly, in yellow; grey where it is not known.
     """
 
-    source: str
-    years: float
-    past: Picture
+    label: str
+    present: Picture
+    member: Picture
     truth: Picture
-    members: tuple[Picture, ...]
-    mean: Picture
-    spread: NDArray[np.float32]
+    probability: Picture
+    event: Picture
 
     @classmethod
-    def of(cls, pairs: Pairs, number: int, members: Tensor, years: float) -> Example:
-        """Build from pair `number` and its members `(m, 3, 32, 32)`, differences."""
-        past, future = (
-            torch.from_numpy(x[number]).float() / 255 for x in (pairs.past, pairs.future)
-        )
-        low = to_low(past[None])[0]
-        futures = (low + members).clamp(0, 1)
-        spread = members.std(dim=0).mean(dim=0) if len(members) > 1 else torch.zeros(low.shape[1:])
+    def of(cls, case: SeriesCase, forecast: PlaceForecast) -> PlaceExample | None:
+        """Build from a forecast with members and probabilities; None of others."""
+        if forecast.members is None or forecast.probability is None:
+            return None
+        shown = forecast.members if forecast.states is None else forecast.states
+        event = _coloured(case.event.astype(np.float32))
+        event[~case.known] = 128
         return cls(
-            source=f"{pairs.source[number]} at {pairs.row[number]}, {pairs.col[number]}",
-            years=years,
-            past=_picture(past),
-            truth=_picture(future),
-            members=tuple(_picture(x) for x in futures[:_MEMBERS]),
-            mean=_picture(futures.mean(dim=0)),
-            spread=spread.numpy(),
+            f"{case.place}: {case.start:.0f}, {case.years:.0f} years ahead",
+            _picture(case.past.images[-1]),
+            _picture(shown[forecast.representative]),
+            _picture(case.truth),
+            _coloured(forecast.probability / _TOP),
+            event,
         )
 
 
-def choose_examples(index: PairIndex, chosen: NDArray[np.intp], *, seed: int) -> NDArray[np.intp]:
-    """Three pairs of each dataset among the chosen ones, at random."""
-    generator = np.random.default_rng([seed, 3])
-    datasets = index.dataset[chosen]
-    return np.concatenate(
-        [
-            np.sort(generator.permutation(chosen[datasets == name])[:_A_DATASET])
-            for name in np.unique(datasets)
-        ]
+def example_strips(examples: Sequence[PlaceExample], method: str) -> str:
+    """The examples as a table, one row each; empty where there are none."""
+    if not examples:
+        return ""
+    titles = ("present", "representative member", "later image", "probability", "lasting change")
+    rows = []
+    for e in examples:
+        pictures = (e.present, e.member, e.truth, e.probability, e.event)
+        rows.append(f"<tr><th colspan={len(titles)}>{html.escape(e.label)}</th></tr>")
+        rows.append(
+            "<tr>"
+            + "".join(f"<td>{_image(p, t)}</td>" for p, t in zip(pictures, titles, strict=True))
+            + "</tr>"
+        )
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    table = f"<div class=scroll><table class=strip><tr>{head}</tr>{''.join(rows)}</table></div>"
+    return (
+        f"<h2>Look at it</h2><p>Forecasts of {html.escape(method)}, chosen without regard to how "
+        "good they are. The later image is shown as means over cells, in the colours of the "
+        f"start. Probability: black 0 to yellow {_TOP}. Lasting change: yellow; grey is not "
+        f"known.</p>{figure(table)}"
     )
 
 
-def _picture(image: Tensor) -> Picture:
-    """`(3, h, w)` in 0..1 to `(h, w, 3)` uint8."""
-    return (image * 255).round().byte().permute(1, 2, 0).numpy()
+def _picture(image: NDArray[np.generic]) -> Picture:
+    return np.asarray(np.moveaxis(image, 0, -1)).clip(0, 255).round().astype(np.uint8)
+
+
+def _coloured(values: NDArray[np.float32]) -> Picture:
+    return np.array(matplotlib.colormaps["inferno"](values.clip(0, 1), bytes=True)[..., :3])
+
+
+def _image(pixels: Picture, alt: str) -> str:
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((_MOST_PX, _MOST_PX))
+    return f"<img alt='{alt}' src='{image_source(picture, 'PNG')}'>"

@@ -1,47 +1,80 @@
-"""Units of the bootstrap: what is drawn again as a whole, because its pairs are alike."""
+"""The places of a series store that are scored, and their cases."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import NDArray
 
-from preprocessing.pair_index import PairIndex
-from preprocessing.pairs import TILE_PX
+from forecast.evaluation.case import SeriesCase, build_cases
+from forecast.evaluation.plan import plan_cases
+from preprocessing.cells import CELL
+from preprocessing.series import PlaceSeries, SeriesStore
 
-__all__ = ["BLOCK_PX", "FEW_PLACES", "resampling_units"]
-
-FEW_PLACES = 8
-"""A dataset of fewer places is resampled by blocks of ground."""
-
-BLOCK_PX = 2 * TILE_PX
+__all__ = ["cases_of", "middle", "place_of", "places_to_score", "window"]
 
 
-def resampling_units(index: PairIndex) -> tuple[NDArray[np.str_], dict[str, str]]:
-    """Name the unit each pair belongs to.
+def place_of(name: str) -> str:
+    """What counts as one place: `city/017` is a part of `city`."""
+    return name.partition("/")[0]
 
-    Pairs of one place share ground, season and light, so places are drawn, not pairs. Where a
-    dataset has fewer than eight places, the units are blocks of ground of 256 px (four tiles) with
-    all their dates: such intervals speak of this ground, not of other places.
+
+def places_to_score(
+    store: SeriesStore, *, splits: Sequence[str], parts: int, seed: int = 0
+) -> list[str]:
+    """Names of the places of three dates and more.
 
     Args:
-        index: All pairs of the split, also those that are not scored: the kind of the units does
-            not depend on the choice.
-
-    Returns:
-        `(n,)` unit of each pair, and by dataset the kind of its units, `places` or `blocks`.
+        store: Series.
+        splits: Those asked for.
+        parts: Of a place that is stored in many parts (`city/017`) at most so many, at random.
+        seed: Of that choice.
     """
-    kinds = {
-        str(name): "places"
-        if len(np.unique(index.place[index.dataset == name])) >= FEW_PLACES
-        else "blocks"
-        for name in np.unique(index.dataset)
-    }
-    # By the middle of the tile: the last tiles of a raster are pushed back into it.
-    rows, cols = ((x + TILE_PX // 2) // BLOCK_PX for x in (index.row, index.col))
-    units = [
-        place if kinds[dataset] == "places" else f"{place} {row},{col}"
-        for dataset, place, row, col in zip(
-            index.dataset.tolist(), index.place.tolist(), rows.tolist(), cols.tolist(), strict=True
-        )
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for name, label in store.labels.items():
+        if label.split in splits and len(label.dates) > 2:
+            grouped[place_of(name)].append(name)
+    generator = np.random.default_rng([seed, 8])
+    return [
+        name
+        for names in grouped.values()
+        for name in sorted(generator.permutation(names).tolist()[:parts])
     ]
-    return np.array(units), kinds
+
+
+def cases_of(
+    store: SeriesStore, names: Sequence[str], *, starts: int = 3, side_px: int | None = None
+) -> Iterator[SeriesCase]:
+    """Read places one after the other and make their cases.
+
+    Args:
+        store: Series.
+        names: Places.
+        starts: Starts a place at most, see `plan_cases`.
+        side_px: Only the middle of larger places; where forecasting all of it would take long.
+    """
+    for name in names:
+        place = store.place(name)
+        place = place if side_px is None else middle(place, side_px)
+        yield from build_cases(place, plan_cases(place.years, starts=starts))
+
+
+def middle(place: PlaceSeries, side_px: int) -> PlaceSeries:
+    """The middle of a place, at most `side_px` (whole cells) high and wide."""
+    rows, cols = window(place, side_px)
+    return replace(place, images=place.images[..., rows, cols], valid=place.valid[..., rows, cols])
+
+
+def window(place: PlaceSeries, side_px: int) -> tuple[slice, slice]:
+    """Rows and columns of `middle`."""
+    height, width = place.valid.shape[-2:]
+    side = side_px // CELL * CELL
+    return _middle(height, side), _middle(width, side)
+
+
+def _middle(size: int, side: int) -> slice:
+    kept = min(size, side)
+    first = (size - kept) // 2 // CELL * CELL
+    return slice(first, first + kept)

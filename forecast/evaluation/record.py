@@ -1,4 +1,4 @@
-"""The scores as numbers for machines and as a short table."""
+"""The scores as numbers for machines, and who is better as a short table."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecast.evaluation.bootstrap import Estimate
-from forecast.evaluation.catalogue import SCORES, shown
+from forecast.evaluation.catalogue import shown
 from forecast.evaluation.results import ALL, Section
 
-__all__ = ["as_record", "as_table", "bounds", "verdicts"]
-
-_COLUMNS = (
-    "rmse",
-    "rmse_fair",
-    "crps",
-    "energy",
-    "spread_skill",
-    "rank_deviation",
-    "spectral_bias_db",
-)
+__all__ = ["as_record", "bounds", "verdicts"]
 
 
 def as_record(sections: Sequence[Section]) -> dict[str, Any]:
@@ -41,19 +31,6 @@ def as_record(sections: Sequence[Section]) -> dict[str, Any]:
         },
         "sections": [_section(section) for section in sections],
     }
-
-
-def as_table(sections: Sequence[Section]) -> str:
-    """The main scores over all horizons as a Markdown table, errors in grey levels of 255."""
-    titles = " | ".join(SCORES[name].title for name in _COLUMNS)
-    lines = [f"| dataset | method | {titles} |", "|---" * (len(_COLUMNS) + 2) + "|"]
-    for section in sections:
-        if section.horizon == ALL:
-            for method in section.methods:
-                part = "" if method.pairs == section.pairs else f" ({method.pairs} pairs)"
-                values = " | ".join(shown(n, method.scores[n].value) for n in _COLUMNS)
-                lines.append(f"| {section.dataset} | {method.method}{part} | {values} |")
-    return "\n".join(lines)
 
 
 def verdicts(sections: Sequence[Section]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from forecast.evaluation.bootstrap import Estimate, draw_units, estimate
 from forecast.evaluation.catalogue import SCORES
-from forecast.evaluation.statistic import Array, SumScores
+from forecast.evaluation.statistic import Array, Statistic
 from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.horizons import HORIZON_NAMES
 
@@ -83,7 +83,7 @@ class Section:
 
 
 def sections(
-    sums: EvaluationSums, statistics: Sequence[SumScores], *, seed: int, resamples: int
+    sums: EvaluationSums, statistics: Sequence[Statistic], *, seed: int, resamples: int
 ) -> list[Section]:
     """Turn sums into scores.
 
@@ -118,7 +118,7 @@ class _Table:
     """Looks up sums of groups, as they are and resampled."""
 
     sums: EvaluationSums
-    statistics: dict[str, SumScores]
+    statistics: dict[str, Statistic]
     units: dict[str, list[str]]
     draws: dict[str, Array]
 
@@ -137,10 +137,7 @@ class _Table:
                 MethodScores(
                     method,
                     count,
-                    {
-                        n: estimate(v[0], v[1:], 0 if n == "pixels" else units)
-                        for n, v in values.items()
-                    },
+                    {n: estimate(v[0], v[1:], units) for n, v in values.items()},
                     self._curves(common, method),
                 )
             )

@@ -1,171 +1,137 @@
-"""Score methods on stored pairs, batch by batch; no ensemble outlives its batch."""
+"""Sums of all statistics by dataset or place, horizon and method, and what they come to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from forecast.evaluation.aggregation import NullResolution
-from forecast.evaluation.cases import Cases
-from forecast.evaluation.energy import EnergyScore
-from forecast.evaluation.examples import Example, choose_examples
-from forecast.evaluation.features import FeatureDistance
-from forecast.evaluation.history import earlier_pairs, yearly_change
-from forecast.evaluation.methods import Method
-from forecast.evaluation.places import resampling_units
-from forecast.evaluation.ranks import RankHistogram
-from forecast.evaluation.similarity import StructuralSimilarity
-from forecast.evaluation.spectra import SpectralDistance
-from forecast.evaluation.statistic import Statistic
+from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.harm import Harm
+from forecast.evaluation.lasting_change import LastingChange
+from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.observations import Observations
+from forecast.evaluation.perceptual import FeatureDistance
+from forecast.evaluation.pictures import Pictures
+from forecast.evaluation.places import place_of
+from forecast.evaluation.results import ALL, Section, sections
+from forecast.evaluation.statistic import Array, Statistic
 from forecast.evaluation.sums import EvaluationSums, Group
-from forecast.evaluation.values import ValueScores
 from forecast.horizons import horizon_class
-from forecast.pair_history import find_chains, history_of
-from preprocessing.pair_index import PairIndex
 
-__all__ = ["Scored", "all_statistics", "score_methods"]
+__all__ = [
+    "by_split",
+    "pair_statistics",
+    "place_sections",
+    "place_statistics",
+    "score_case",
+    "score_cases",
+    "scores_of",
+]
 
-
-@dataclass(frozen=True)
-class Scored:
-    """What scoring leaves.
-
-    Attributes:
-        sums: Of all methods.
-        kinds: By dataset the kind of unit its bootstrap draws, `places` or `blocks`.
-        examples: A few pairs with members of the first method.
-        members: Size of the ensembles by method.
-        history: How many pairs had at least one, two ... of the earlier dates that a method
-            looks at.
-    """
-
-    sums: EvaluationSums
-    kinds: dict[str, str]
-    examples: tuple[Example, ...]
-    members: dict[str, int]
-    history: tuple[int, ...]
+_LABELS, _OTHERS = {"train": "places of training"}, "other places"
+Sums = dict[str, Array]
 
 
-def all_statistics(*, seed: int, perceptual_weights: Path | None = None) -> list[Statistic]:
-    """Every statistic of the report.
+def place_statistics(*, seed: int = 0) -> list[Statistic]:
+    """Every statistic, in the order of the report: harm, lasting change, observations, pictures."""
+    return [Harm(), LastingChange(seed=seed), Observations(seed=seed), Pictures()]
+
+
+def pair_statistics(*, seed: int = 0, perceptual_weights: Path | None = None) -> list[Statistic]:
+    """Every statistic of pairs.
 
     Args:
-        seed: Of random tie-breaking.
+        seed: Of ties.
         perceptual_weights: Weights of VGG16, see `load_vgg16`; the stand-in where None.
     """
-    weights = perceptual_weights
-    return [
-        ValueScores(),
-        EnergyScore(),
-        RankHistogram(seed=seed),
-        NullResolution(),
-        StructuralSimilarity(),
-        SpectralDistance(),
-        FeatureDistance.gabor() if weights is None else FeatureDistance.vgg16(weights),
-    ]
+    return [Harm(), Observations(seed=seed), FeatureDistance.of(perceptual_weights)]
 
 
-def score_methods(
-    index: PairIndex,
-    chosen: NDArray[np.intp],
-    methods: Sequence[Method],
+def score_case(
+    forecast: PlaceForecast, case: SeriesCase, statistics: Sequence[Statistic] | None = None
+) -> Sums:
+    """Sums of one forecast of one case, by statistic; those of several cases add up."""
+    return {s.name: s.sums(forecast, case) for s in statistics or place_statistics()}
+
+
+def scores_of(sums: Sums, statistics: Sequence[Statistic] | None = None) -> dict[str, float]:
+    """Scores by name of (added) sums; NaN where nothing was scored."""
+    found: dict[str, float] = {}
+    for statistic in statistics or place_statistics():
+        scores = statistic.scores(sums[statistic.name])
+        found |= {name: float(value) for name, value in scores.items()}
+    return found
+
+
+def score_cases(
+    cases: Iterable[SeriesCase],
+    methods: Sequence[CaseMethod],
     statistics: Sequence[Statistic],
     *,
-    seed: int = 0,
-    batch_size: int = 16,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Scored:
-    """Forecast and score pairs.
+    unit: Callable[[SeriesCase], tuple[str, str]] | None = None,
+    watch: Callable[[SeriesCase, Mapping[str, PlaceForecast]], None] | None = None,
+) -> EvaluationSums:
+    """Forecast and score cases, one after the other; no forecast outlives its case.
 
     Args:
-        index: All pairs of the split; earlier dates are looked for among them.
-        chosen: Positions of those to score.
-        methods: The one that is tested first.
+        cases: Those of one start in the order of their horizons, see `forecaster_method`.
+        methods: The one that is compared with the others first.
         statistics: What to measure.
-        seed: Of noise, tie-breaking and examples.
-        batch_size: Pairs in memory; the scores do not depend on it.
-        progress: Called with `("scoring", done, total)`.
+        unit: What a case counts for: dataset, and what the bootstrap draws as a whole. Default:
+            its place, as both.
+        watch: Called with each case and the forecasts of it.
+
+    Returns:
+        Sums by dataset, class of horizons and unit.
 
     Raises:
-        ValueError: The first method leaves out a pair, two methods share a name, or the ensembles
-            of one differ in size.
+        ValueError: Two methods share a name.
     """
     if len({method.name for method in methods}) < len(methods):
         raise ValueError(f"expected methods of different names, got {[m.name for m in methods]}")
-    units, kinds = resampling_units(index)
-    horizons = horizon_class(index.years)
-    earlier = earlier_pairs(index)
-    dates = max(method.history for method in methods)
-    chains = find_chains(
-        index.source, index.row, index.col, index.years, count=dates, store=index.store
-    )
-    with_history = np.zeros(dates, int)
-    shown = choose_examples(index, chosen, seed=seed)
-    sums, examples = EvaluationSums(), []
-    sizes: dict[str, int] = {}
-    for done, part in _batches(chosen, batch_size):
-        pairs = index.read(part)
-        history = history_of(pairs, chains[part], index.read, factor=1)
-        with_history += (history.years > 0).sum(dim=0).numpy()
-        cases = Cases.of(pairs, yearly_change(index, part, pairs, earlier), history)
-        ensembles = {method.name: _ensemble(method, cases, seed) for method in methods}
-        able = {name: _covered(ensemble) for name, ensemble in ensembles.items()}
-        if not bool(able[methods[0].name].all()):
-            raise ValueError(f"{methods[0].name}: expected members of every pair, got NaN")
-        groups = [
-            Group(
-                str(index.dataset[at]),
-                int(horizons[at]),
-                str(units[at]),
-                tuple(name for name, covered in able.items() if bool(covered[i])),
-            )
-            for i, at in enumerate(part.tolist())
-        ]
-        sums.count(groups)
-        for name, ensemble in ensembles.items():
-            rows = torch.nonzero(able[name])[:, 0]
-            if len(rows) == 0:
-                continue
-            if sizes.setdefault(name, len(ensemble)) != len(ensemble):
-                raise ValueError(
-                    f"{name}: expected ensembles of one size, got {sizes[name]} and {len(ensemble)}"
-                )
-            inside = [groups[i] for i in rows.tolist()]
-            covered_cases, members = cases.take(rows), ensemble[:, rows]
-            for statistic in statistics:
-                sums.add(inside, name, statistic.name, statistic.sums(members, covered_cases))
-        for i in np.flatnonzero(np.isin(part, shown)).tolist():
-            members = ensembles[methods[0].name][:, i]
-            examples.append(Example.of(pairs, i, members, float(cases.years[i])))
-        if progress is not None:
-            progress("scoring", done, len(chosen))
-    found = {name: kinds[name] for name in kinds if name in index.dataset[chosen]}
-    return Scored(sums, found, tuple(examples), sizes, tuple(with_history.tolist()))
+    sums = EvaluationSums()
+    for case in cases:
+        forecasts = {method.name: method.forecast(case) for method in methods}
+        able = {name: forecast for name, forecast in forecasts.items() if forecast is not None}
+        dataset, whole = unit(case) if unit is not None else (place_of(case.place),) * 2
+        group = Group(dataset, int(horizon_class(case.years)), whole, tuple(able))
+        sums.count([group])
+        for name, forecast in able.items():
+            for statistic, row in score_case(forecast, case, statistics).items():
+                sums.add([group], name, statistic, row[None])
+        if watch is not None:
+            watch(case, able)
+    return sums
 
 
-def _ensemble(method: Method, cases: Cases, seed: int) -> Tensor:
-    with torch.inference_mode():
-        ensemble = method.members(cases, seed).float().cpu()
-    if ensemble.shape[1:] != cases.difference.shape:
-        raise ValueError(
-            f"{method.name}: expected members of shape (m, {tuple(cases.difference.shape)}), "
-            f"got {tuple(ensemble.shape)}"
-        )
-    return ensemble
+def by_split(sums: EvaluationSums, split: Mapping[str, str]) -> EvaluationSums:
+    """Put the places of each split together; within a class of horizons each counts alike.
+
+    Args:
+        sums: From `score_cases`.
+        split: Of each place.
+    """
+    merged = EvaluationSums()
+    for group, count in sums.pairs.items():
+        wide = group._replace(dataset=_LABELS.get(split[group.dataset], _OTHERS))
+        merged.pairs[wide] = merged.pairs.get(wide, 0) + count
+    for (group, method, statistic), row in sums.sums.items():
+        wide = group._replace(dataset=_LABELS.get(split[group.dataset], _OTHERS))
+        merged.add([wide], method, statistic, np.asarray(row / sums.pairs[group])[None])
+    return merged
 
 
-def _covered(ensemble: Tensor) -> Tensor:
-    """Pairs whose members are all finite: bool `(b,)`."""
-    return ensemble.isfinite().flatten(2).all(dim=2).all(dim=0)
-
-
-def _batches(chosen: NDArray[np.intp], size: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    for start in range(0, len(chosen), size):
-        part = chosen[start : start + size]
-        yield start + len(part), part
+def place_sections(
+    sums: EvaluationSums,
+    statistics: Sequence[Statistic],
+    *,
+    seed: int,
+    resamples: int,
+) -> list[Section]:
+    """Scores with intervals over places; nothing is said of all places together."""
+    found = sections(sums, statistics, seed=seed, resamples=resamples)
+    several = len({group.dataset for group in sums.pairs}) > 1
+    return [section for section in found if not (several and section.dataset == ALL)]

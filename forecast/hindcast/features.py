@@ -54,6 +54,6 @@ def cell_features(past: Past, tone: Tone) -> NDArray[np.float32]:
 
 def block_features(past: Past, window: Window, tone: Tone) -> NDArray[np.float32]:
     """`cell_features` of a block of the region."""
-    around = grown(window, _HALO, *past.known.shape[1:])
+    around = grown(window, _HALO, *past.shape)
     found = cell_features(past.block(around.slices), tone)
     return found[(slice(None), *within(window, around).slices)]

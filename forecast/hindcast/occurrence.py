@@ -104,7 +104,7 @@ class LocalOccurrence:
 
 def sampled_blocks(past: Past) -> list[Window]:
     """Blocks that stand for a region: all of it if it is small."""
-    blocks = cut(*past.known.shape[1:], BLOCK)
+    blocks = cut(*past.shape, BLOCK)
     return blocks[:: -(-len(blocks) // _BLOCKS)]
 
 

@@ -36,6 +36,11 @@ class Past:
     def __len__(self) -> int:
         return len(self.years)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return self.known.shape[1], self.known.shape[2]
+
     def until(self, date: int) -> Past:
         """The same without anything later than a date."""
         return Past(self.cells[: date + 1], self.known[: date + 1], self.years[: date + 1])

@@ -87,7 +87,6 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         self.unet.class_embedding = Circumstances(
             block_out_channels[0],
             4 * block_out_channels[0],
-            resolution=True,
             regional=regional_noise,
         )
 

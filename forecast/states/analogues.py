@@ -189,6 +189,11 @@ class Analogues:
                 found[:, at[0], at[1]] = chosen
         return found
 
+    def colours(self, sources: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cells `(3, h, w)` that sources show; anything where there is none."""
+        flat = np.maximum(sources[0] * self._seen.shape[1] + sources[1], 0)
+        return np.moveaxis(self._looks[:, :3][flat], -1, 0)
+
     def _continued(
         self, sources: NDArray[np.int32], at: tuple[int, int]
     ) -> Iterator[tuple[int, int]]:

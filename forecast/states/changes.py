@@ -66,7 +66,6 @@ class Changes:
         look: NDArray[np.float32],
         levels: NDArray[np.float32],
         analogues: Analogues,
-        start: NDArray[np.float32],
         *,
         seed: int,
         member: int,
@@ -78,7 +77,6 @@ class Changes:
             look: `(3, h, w)` difference to the colours that change makes.
             levels: `(h, w)` from `event_levels`, the same in all years.
             analogues: Of the region.
-            start: `(3, h, w)` cells of the start, 0..1, which sources point to.
             seed: Seed of the run.
             member: Number of the member.
         """
@@ -90,9 +88,8 @@ class Changes:
         moved = np.clip(self.colours + look, low, high)
         moved = analogues.look(moved, new, seed=seed, member=member)
         sources = analogues.sources(moved, new, self.sources, seed=seed, member=member)
-        found = new & (sources[0] >= 0)
-        moved[:, found] = start[:, sources[0][found], sources[1][found]]
-        colours = np.where(new, moved, self.colours)
+        copied = np.where(sources[0] >= 0, analogues.colours(sources), moved)
+        colours = np.where(new, copied, self.colours)
         return replace(later, changed=changed, colours=colours, sources=sources)
 
     def save(self, path: Path) -> None:

@@ -48,6 +48,15 @@ class EarlierCells:
     years: NDArray[np.float32]
 
     @classmethod
+    def none(cls, shape: tuple[int, int]) -> EarlierCells:
+        """No date of a region of `(h, w)` cells."""
+        return cls(
+            np.zeros((0, 3, *shape), np.float16),
+            np.zeros((0, *shape), bool),
+            np.zeros(0, np.float32),
+        )
+
+    @classmethod
     def in_colours_of(
         cls,
         start: NDArray[np.float32],

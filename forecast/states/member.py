@@ -124,7 +124,6 @@ class MemberRun:
             look,
             levels,
             self.ground.analogues,
-            self.ground.cells,
             seed=self.seed,
             member=paths.member,
         )

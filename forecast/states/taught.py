@@ -75,7 +75,7 @@ def teach(
         planes = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.float16, shape=(len(horizons), *ground.objects.shape)
         )
-        for window in cut(*ground.objects.shape, BLOCK):
+        for window in cut(*past.shape, BLOCK):
             planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
         planes.flush()
         _save_events(past, folder)
@@ -109,8 +109,8 @@ def _save_events(past: Past, folder: Path) -> None:
     last = len(past) - 2  # Two dates tell whether it lasted.
     ahead = past.years[last] - past.years[:last]
     for date in sorted({int(np.abs(ahead - years).argmin()) for years in _EVENT_YEARS}):
-        for window in cut(*past.known.shape[1:], BLOCK):
-            around = grown(window, _AROUND, *past.known.shape[1:])
+        for window in cut(*past.shape, BLOCK):
+            around = grown(window, _AROUND, *past.shape)
             here = past.block(around.slices)
             changed, known = here.changed(date, last)
             inside = within(window, around).slices

@@ -1,4 +1,4 @@
-"""Training places from series stores and simulated worlds, with labels of lasting change."""
+"""Training places from series stores, pair stores and simulated worlds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.training.ground import UNKNOWN, GroundPlace
+from preprocessing.errors import SeriesStoreError
 from preprocessing.lasting_change import DatedCells, label_start, pairs_of_dates
 from preprocessing.lasting_change.truth import LASTS_YEARS, cover_changed_lastingly
+from preprocessing.pair_index import choose_evenly
+from preprocessing.pairs import SPLITS, PairStore
 from preprocessing.series import PlaceSeries, SeriesStore
 from preprocessing.simulator import draw_config, simulate_world
 
@@ -20,6 +23,8 @@ __all__ = ["assemble_places", "labels_of", "world_place"]
 _HORIZONS = (1, 2, 3, 5, 7, 10)
 _LEAST_DATES = 4
 _FIRST_SEED = 10_000
+_TRAINING_PAIRS, _VALIDATION_PAIRS = 4000, 24
+"""Of a pair store, at most; 100 kB each in memory."""
 _HELD_OUT = 10
 """Of so many worlds one is for validation."""
 Tick = Callable[[int, int], None]
@@ -31,7 +36,8 @@ def assemble_places(
     """Read the places of stores, label them, and add worlds.
 
     Args:
-        stores: Series stores; places of the split `test` are left out.
+        stores: Series stores, and pair stores, each pair of which is a place of two dates whose
+            lasting change is not known. The split `test` is left out.
         worlds: Simulated worlds, every tenth for validation.
         progress: Called with (places done, places in all).
 
@@ -39,18 +45,22 @@ def assemble_places(
         Places to train on and to score on.
 
     Raises:
-        SeriesStoreError: A store cannot be read.
+        PairStoreError: A store cannot be read, or is of neither kind.
     """
-    opened = [SeriesStore.open(store) for store in stores]
+    opened = [_opened(store) for store in stores]
     names = [
         (store, name)
         for store in opened
+        if not isinstance(store, PairStore)
         for name, label in store.labels.items()
         if label.split in ("train", "val") and len(label.dates) > 1
     ]
     train: list[GroundPlace] = []
     val: list[GroundPlace] = []
-    total = len(names) + worlds
+    for pairs in (store for store in opened if isinstance(store, PairStore)):
+        train += _pair_places(pairs, "train", _TRAINING_PAIRS)
+        val += _pair_places(pairs, "val", _VALIDATION_PAIRS)
+    total = len(train) + len(val) + len(names) + worlds
 
     def done() -> None:
         if progress is not None:
@@ -65,6 +75,37 @@ def assemble_places(
         (val if number % _HELD_OUT == _HELD_OUT - 1 else train).append(world)
         done()
     return train, val
+
+
+def _opened(path: str | Path) -> SeriesStore | PairStore:
+    try:
+        return SeriesStore.open(path)
+    except SeriesStoreError:
+        return PairStore(path)
+
+
+def _pair_places(store: PairStore, split: str, most: int) -> list[GroundPlace]:
+    """Pairs of a split, evenly over its datasets; the later picture has the colours of the past."""
+    inside = np.flatnonzero(store.column("split") == SPLITS.index(split))
+    datasets = np.array([str(source).split("/")[0] for source in store.column("source")[inside]])
+    if inside.size == 0:
+        return []
+    chosen = inside[choose_evenly(datasets, most)]
+    pairs = store.read_some(chosen)
+    same = np.eye(3, 4, dtype=np.float32)[None].repeat(2, axis=0)
+    return [
+        GroundPlace(
+            name=f"{pairs.source[i]} at {pairs.row[i]}, {pairs.col[i]}",
+            dataset=str(pairs.source[i]).split("/")[0],
+            gsd_m=float(np.nan_to_num(pairs.gsd_m[i])),
+            years=np.array([0.0, pairs.years[i]], float),
+            images=np.stack([pairs.past[i], pairs.future[i]]),
+            valid=pairs.valid[i][None].repeat(2, axis=0),
+            colours=same,
+            labels={},
+        )
+        for i in range(len(pairs))
+    ]
 
 
 def labels_of(place: PlaceSeries) -> dict[tuple[int, int], NDArray[np.uint8]]:

@@ -1,38 +1,88 @@
-"""Resumable checkpoints of a training run, written under a temporary name and moved."""
+"""What a training run leaves behind: weights to forecast with, and a state to go on from."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Any
 
 import torch
+from diffusers.training_utils import EMAModel
+from torch import nn
 
-from preprocessing.errors import ModelFolderError
+from forecast.network.unet import ChangeUNet
+from forecast.training.config import ForecastTraining
+from preprocessing.errors import RequestError
 
-__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint"]
-
-CHECKPOINT = "checkpoint.pt"
-
-
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Replace the checkpoint of `folder` in one move."""
-    temporary = folder / f".{CHECKPOINT}.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / CHECKPOINT)
+__all__ = ["export_weights", "resume", "save_checkpoint"]
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """Read the checkpoint of `folder`; tensors and plain values only.
+def export_weights(model: ChangeUNet, folder: Path) -> None:
+    """Write the weights as float16, through a folder of another name."""
+    part = folder.with_name(f".{folder.name}.part")
+    copy: ChangeUNet = ChangeUNet.from_config(model.config)
+    copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})
+    copy.half().save_pretrained(part)
+    if folder.exists():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    os.replace(part, folder)
+
+
+def save_checkpoint(
+    path: Path,
+    config: ForecastTraining,
+    model: nn.Module,
+    ema: EMAModel,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+) -> None:
+    """Write all that a run needs to go on, in one move."""
+    part = path.with_suffix(".part")
+    state = {
+        "shape": _shape(config),
+        "model": model.state_dict(),
+        "ema": ema.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+    }
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def _shape(config: ForecastTraining) -> str:
+    """What a run that goes on has to keep."""
+    kept = (config.block_out_channels, config.layers_per_block, config.regional_noise, config.seed)
+    return json.dumps(kept)
+
+
+def resume(
+    path: Path,
+    config: ForecastTraining,
+    model: nn.Module,
+    ema: EMAModel,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+) -> int:
+    """Go on from a checkpoint, if there is one.
+
+    Returns:
+        Steps done.
 
     Raises:
-        ModelFolderError: There is none.
+        RequestError: It is of a run with another recipe.
     """
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise ModelFolderError(
-            f"expected a training run with {CHECKPOINT} in {folder}, found none; "
-            "start without --resume"
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location=device, weights_only=True)
+    if state.get("shape", _shape(config)) != _shape(config):
+        raise RequestError(
+            f"expected a recipe with the widths, layers, regional noise and seed {state['shape']} "
+            f"of the run in {path.parent}, got {_shape(config)}; repeat its recipe"
         )
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    model.load_state_dict(state["model"])
+    ema.load_state_dict(state["ema"])
+    ema.to(device)
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])

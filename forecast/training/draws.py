@@ -1,24 +1,19 @@
-"""Which place, dates and window a training item shows, and the items as tensors."""
+"""Training items: what a place shows in a window between two dates, varied at random."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.network.conditions import Earlier, Tone
 from forecast.patches import FACTOR, TILE_PX
-from forecast.training.ground import UNKNOWN, Ground, GroundPlace
+from forecast.training.ground import UNKNOWN, Ground
 
-__all__ = ["Catalogue", "Drawing", "Item", "gather"]
+__all__ = ["Drawing", "Item", "gather"]
 
 _CELLS = TILE_PX // FACTOR
-_STRIDE = 16
-_LEAST_KNOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,85 +65,6 @@ class Drawing:
     gsd_dropout: float = 0.15
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """Every window of every pair of dates that can be drawn; n rows.
-
-    Attributes:
-        rows: `(n, 6)` int64: place, start, end (dates of the place), label (-1: none), row and
-            column of the window in cells.
-        share: `(n,)` how often each is drawn.
-        weight: `(n,)` what it then counts for occurrence.
-    """
-
-    rows: NDArray[np.int64]
-    share: NDArray[np.float64]
-    weight: NDArray[np.float32]
-
-    @classmethod
-    def of(
-        cls,
-        places: Sequence[GroundPlace],
-        ground: Ground,
-        *,
-        weights: Mapping[str, float],
-        longest: float = 32.0,
-        boost: float = 30.0,
-    ) -> Catalogue:
-        """List windows on a grid of half tiles.
-
-        Args:
-            places: As `ground` was made of.
-            ground: For their sizes.
-            weights: Of datasets; 1 for those not named, 0 leaves one out.
-            longest: Horizon in years.
-            boost: See `Drawing`.
-        """
-        rows: list[tuple[int, ...]] = []
-        changed: list[float] = []
-        of_dataset: list[str] = []
-        label_number = 0
-        for number, place in enumerate(places):
-            height, width = int(ground.height[number]), int(ground.width[number])
-            tops = sorted({*range(0, height - _CELLS, _STRIDE), height - _CELLS})
-            lefts = sorted({*range(0, width - _CELLS, _STRIDE), width - _CELLS})
-            numbers = {}
-            for pair in place.labels:
-                numbers[pair] = label_number
-                label_number += 1
-            pairs = [*numbers] or [
-                (i, j) for i in range(len(place.years)) for j in range(i + 1, len(place.years))
-            ]
-            valid = place.valid[:, ::FACTOR, ::FACTOR]
-            for i, j in pairs:
-                if not 0.4 < place.years[j] - place.years[i] <= longest:
-                    continue
-                both, label = valid[i] & valid[j], place.labels.get((i, j))
-                for top in tops:
-                    for left in lefts:
-                        at = (slice(top, top + _CELLS), slice(left, left + _CELLS))
-                        if both[at].sum() < _LEAST_KNOWN * _CELLS**2:
-                            continue
-                        share = 0.0
-                        if label is not None:
-                            here = label[at]
-                            share = float(here[here != UNKNOWN].sum()) / 254 / _CELLS**2
-                        rows.append((number, i, j, numbers.get((i, j), -1), top, left))
-                        changed.append(share)
-                        of_dataset.append(place.dataset)
-        table = np.array(rows, dtype=np.int64).reshape(-1, 6)
-        names, index = np.unique(of_dataset, return_inverse=True)
-        total = np.array([weights.get(str(name), 1.0) for name in names])
-        # Within a dataset places count by the root of the number of their windows.
-        _, place_index, place_size = np.unique(table[:, 0], return_inverse=True, return_counts=True)
-        plain: NDArray[np.float64] = 1 / np.sqrt(place_size[place_index])
-        plain *= total[index] / np.bincount(index, plain)[index]
-        plain /= plain.sum()
-        drawn = plain * (1 + boost * np.minimum(1.0, np.array(changed) * 4))
-        drawn /= drawn.sum()
-        return cls(table, drawn, (plain / drawn).astype(np.float32))
-
-
 def gather(
     ground: Ground,
     rows: Tensor,
@@ -193,18 +109,8 @@ def gather(
     known = known.view(size, count, _CELLS, _CELLS)
     here = _window(ground.known, ground.known_at[now], height, width, top, left, 1, 1)
     earlier = Earlier(mapped[:, :-1], known[:, :-1] & keep[..., None, None], ago)
-    there = label >= 0
-    codes = _window(
-        ground.labels,
-        ground.labels_at[label.clamp_min(0)] if len(ground.labels_at) else label * 0,
-        height,
-        width,
-        top,
-        left,
-        1,
-        1,
-    )
-    labelled = (codes != UNKNOWN) & there.view(-1, 1, 1, 1)
+    codes = _labels(ground, label, height, width, top, left)
+    labelled = codes != UNKNOWN
     seen = (known[:, -1:] & here).float()
     item = Item(
         past=past.float() / 255,
@@ -222,6 +128,19 @@ def gather(
         weight=weight,
     )
     return item if drawing is None else _varied(item, ground.covariance[now], drawing, generator)
+
+
+def _labels(
+    ground: Ground, label: Tensor, height: Tensor, width: Tensor, top: Tensor, left: Tensor
+) -> Tensor:
+    """Windows of labels `(b, 1, 32, 32)`, `UNKNOWN` where there is no label."""
+    if len(ground.labels_at) == 0:
+        return torch.full_like(label, UNKNOWN).view(-1, 1, 1, 1).expand(-1, 1, _CELLS, _CELLS)
+    there = (label >= 0).view(-1, 1, 1, 1)
+    at = ground.labels_at[label.clamp_min(0)]
+    # Without a label any value is read; asking which have one would wait for the device.
+    index = torch.where(there, _window_index(at, height, width, top, left, 1, 1), 0)
+    return torch.where(there, ground.labels[index], UNKNOWN)
 
 
 def _to_start(colours: Tensor, dates: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,12 +163,25 @@ def _window(
     channels: int,
 ) -> Tensor:
     """Windows of 32 cells: `(b, channels, 32 * factor, 32 * factor)`."""
-    side = torch.arange(_CELLS * factor, device=values.device)
+    return values[_window_index(at, height, width, top, left, factor, channels)]
+
+
+def _window_index(
+    at: Tensor,
+    height: Tensor,
+    width: Tensor,
+    top: Tensor,
+    left: Tensor,
+    factor: int,
+    channels: int,
+) -> Tensor:
+    """Where the values of windows lie."""
+    side = torch.arange(_CELLS * factor, device=at.device)
     rows = (top[:, None] * factor + side).view(-1, 1, len(side), 1)
     columns = (left[:, None] * factor + side).view(-1, 1, 1, len(side))
-    plane = torch.arange(channels, device=values.device).view(1, -1, 1, 1)
+    plane = torch.arange(channels, device=at.device).view(1, -1, 1, 1)
     height, width = (v.view(-1, 1, 1, 1) * factor for v in (height, width))
-    return values[at.view(-1, 1, 1, 1) + (plane * height + rows) * width + columns]
+    return at.view(-1, 1, 1, 1) + (plane * height + rows) * width + columns
 
 
 def _earlier_dates(

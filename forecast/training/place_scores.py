@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from forecast.evaluation.dressed import dressed_crps
 from forecast.evaluation.roc import area_under_curve
 from forecast.network.unet import ChangeUNet
 from forecast.patches import FACTOR, TILE_PX
@@ -125,19 +126,10 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
         auc=None if np.isnan(auc) else auc,
         area=float(told.mean() / rate) if known else None,
         brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
-        observed=1 - crps / _dressed(difference[:, seen]),
+        observed=1 - 255 * crps / dressed_crps(255 * difference[:, seen].numpy()),
         look=look,
     )
 
 
 def _mean_crps(members: Tensor, truth: Tensor, where: Tensor) -> float:
     return float(fair_crps(members[:, :, where], truth[:, where]).mean())
-
-
-def _dressed(difference: Tensor) -> float:
-    """CRPS of Laplace noise around no difference, with the best scale for these very values."""
-    scales = (np.geomspace(0.3, 60, 60) / 255).tolist()
-    return min(
-        float((b * (difference.abs() / b + torch.exp(-difference.abs() / b) - 0.75)).mean())
-        for b in scales
-    )
