@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.stats import kstest
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
+from forecast.states.analogues import NO_SOURCE
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.area import ChangedArea, cell_weights
 from forecast.states.changes import Changes
@@ -144,7 +145,14 @@ def test_share_of_events_is_the_mean_probability(ground: Ground) -> None:
     look = np.zeros((3, height, width), np.float32)
     start = Changes.none(ground.cells)
     shares = [
-        start.after(probability, look, event_levels(ground.objects, seed=0, member=m)).changed
+        start.after(
+            probability,
+            look,
+            event_levels(ground.objects, seed=0, member=m),
+            ground.analogues,
+            seed=0,
+            member=m,
+        ).changed
         for m in range(200)
     ]
     share = np.mean(shares, axis=0)
@@ -276,6 +284,9 @@ def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
     cells = ground.cells.shape[1:]
     changed = generator.random(cells) < 0.1
     colours = np.where(changed, 0.9, ground.cells).astype(np.float32)
+    # Half of them are copied from elsewhere, the others drawn.
+    sources = generator.integers(0, min(cells), (2, *cells)).astype(np.int32)
+    sources[:, ~changed | (generator.random(cells) < 0.5)] = NO_SOURCE
     painted = []
     for block in (7, 64):
         stored = np.array(ground.stored)
@@ -285,6 +296,7 @@ def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
             ground.view.image,
             ground.view.tone,
             colours=colours,
+            sources=sources,
             before=np.zeros(cells, bool),
             changed=changed,
             lift=BlockLift(),

@@ -243,9 +243,9 @@ def filled_from(
     """
     ramp = (np.arange(2 * _OVERLAP) + 0.5) / (2 * _OVERLAP)
     profile = np.concatenate([ramp, np.ones(CELL - 2 * _OVERLAP), ramp[::-1]])
-    weight = np.outer(profile, profile).astype(np.float32)
-    total = np.zeros((3, *(size + 2 * _OVERLAP for size in block.shape[1:])), np.float32)
-    weights = np.zeros(total.shape[1:], np.float32)
+    weight = np.outer(profile, profile)
+    total = np.zeros((3, *(size + 2 * _OVERLAP for size in block.shape[1:])))
+    weights = np.zeros(total.shape[1:])
     side = np.arange(CELL + 2 * _OVERLAP)
     limits = image.shape[1] - 1, image.shape[2] - 1
     for row in (0, 1):

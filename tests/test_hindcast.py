@@ -1,0 +1,129 @@
+"""A place's own past: what it teaches, and that it knows nothing later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecast.evaluation.roc import area_under_curve
+from forecast.hindcast.observations import ObservationShares, fit_shares
+from forecast.hindcast.occurrence import LocalOccurrence
+from forecast.hindcast.past import Past
+from forecast.hindcast.skill import held_out, hindcast, mixed
+from preprocessing.grid import Window
+
+_SIDE, _DATES = 64, 9
+_WHOLE = Window(0, 0, _SIDE, _SIDE)
+
+
+def _growing(*, dates: int = _DATES, speed: float = 2.0, seed: int = 0) -> Past:
+    """A dark town in a bright plain, whose rim moves by some cells a year."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.mgrid[:_SIDE, :_SIDE]
+    angle = np.arctan2(rows - 32, cols - 32)
+    distance = np.hypot(rows - 32, cols - 32) - 3 * np.sin(3 * angle)
+    cells = np.stack([np.where(distance < 6 + speed * date, 0.3, 0.7) for date in range(dates)])[
+        :, None
+    ].repeat(3, axis=1)
+    cells = cells + rng.normal(0, 0.01, cells.shape)
+    known = np.ones((dates, _SIDE, _SIDE), bool)
+    return Past(cells.astype(np.float32), known, 2000.0 + np.arange(dates))
+
+
+def test_it_learns_that_the_rim_of_the_town_changes() -> None:
+    future = _growing(dates=_DATES + 6)
+    past = future.until(_DATES - 1)
+    local = LocalOccurrence.fit(past)
+    assert local is not None
+    told = local.of_block(_WHOLE, [1.0, 3.0])
+    changed, _ = future.changed(_DATES - 1, _DATES + 2)
+    assert area_under_curve(changed, told[1]) > 0.85
+    assert told[1].mean() == pytest.approx(changed.mean(), rel=0.6)
+    assert (told[1] >= told[0]).all()
+
+
+def test_slower_growth_so_far_is_expected_to_go_on_more_slowly() -> None:
+    areas = []
+    for speed in (1.0, 2.0):
+        local = LocalOccurrence.fit(_growing(speed=speed, dates=8))
+        assert local is not None
+        areas.append(local.of_block(_WHOLE, [3.0]).mean())
+    assert areas[1] > 1.5 * areas[0]
+
+
+def test_nothing_later_is_used() -> None:
+    past = _growing()
+    noise = np.random.default_rng(5).random(past.cells.shape).astype(np.float32)
+    later = past.cells.copy()
+    later[7:] = noise[7:]
+    spoilt = replace(past, cells=later)
+    first, second = LocalOccurrence.fit(past.until(6)), LocalOccurrence.fit(spoilt.until(6))
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first.of_block(_WHOLE, [3.0]), second.of_block(_WHOLE, [3.0]))
+
+
+def test_the_held_out_hindcast_sees_no_date_after_its_start() -> None:
+    past = _growing()
+    dates = held_out(past.years)
+    assert dates is not None
+    start, end = dates
+    asked = []
+
+    def general(date: int, years: float) -> np.ndarray:
+        asked.append((date, years))
+        return np.full(past.shape, 0.1, np.float32)
+
+    skill = hindcast(past, general)
+    assert skill is not None
+    assert asked == [(start, end - start)]
+    assert skill.years_ago == past.years[-1] - past.years[start]
+    assert skill.weight > 0
+    assert skill.auc is not None
+    assert skill.auc > 0.85
+    assert skill.auc_general == 0.5
+    assert skill.log_loss < skill.log_loss_general
+
+
+def test_a_model_that_knows_better_is_not_overruled() -> None:
+    past = _growing()
+    dates = held_out(past.years)
+    assert dates is not None
+    changed, _ = past.changed(*dates)
+    skill = hindcast(past, lambda *_: np.where(changed, 0.999, 0.001).astype(np.float32))
+    assert skill is not None
+    assert skill.weight == 0.0
+    assert skill.log_loss == skill.log_loss_general
+
+
+def test_few_dates_and_still_ground_teach_nothing() -> None:
+    assert LocalOccurrence.fit(_growing(dates=3)) is None
+    assert LocalOccurrence.fit(_growing(speed=0)) is None
+    assert hindcast(_growing(dates=5), lambda *_: np.zeros((_SIDE, _SIDE), np.float32)) is None
+
+
+def test_mixed_log_odds() -> None:
+    taught, general = np.array([0.2, 0.5]), np.array([0.8, 0.1])
+    np.testing.assert_allclose(mixed(taught, general, 1.0), taught, rtol=1e-5)
+    np.testing.assert_allclose(mixed(taught, general, 0.0), general, rtol=1e-5)
+    np.testing.assert_allclose(mixed(taught, general, 0.5), [0.5, 0.25], rtol=1e-5)
+
+
+@pytest.mark.parametrize("swings", [True, False])
+def test_observations_follow_ground_that_swings_and_leave_ground_that_does_not(
+    swings: bool,
+) -> None:
+    rng = np.random.default_rng(0)
+    size = 0.2 if swings else 0.002
+    fields = rng.integers(0, 2, (8, 1, 16, 16)).repeat(4, axis=2).repeat(4, axis=3)
+    cells = 0.5 + size * fields.repeat(3, axis=1)
+    if not swings:  # It drifts instead: what it was is no guide.
+        cells = cells + 0.05 * np.arange(8)[:, None, None, None] ** 2
+    past = Past(cells.astype(np.float32), np.ones((8, 64, 64), bool), 2000.0 + np.arange(8))
+    drawn = rng.normal(0, 0.01, (4, 3, 64, 64)).astype(np.float32)
+    shares = fit_shares(past, drawn)
+    assert isinstance(shares, ObservationShares)
+    assert (shares.follow >= 0.75) is swings
+    assert swings or shares.follow == 0
