@@ -71,7 +71,7 @@ def world(seed: int, size: int, cache: Path | None) -> KnownSeries:
 def examples(
     seeds: range,
     arguments: argparse.Namespace,
-    palettes: tuple[Palette | None, ...] = ("mixed",),
+    palettes: tuple[Palette | None, ...],
     dates: int | None = None,
     each: int | None = None,
 ) -> Iterator[Example]:
@@ -127,16 +127,17 @@ def main() -> None:
     if arguments.score is not None:
         network = ChangeClassifier.load(arguments.score)
     else:
-        learnt = list(examples(range(LEARNT, LEARNT + arguments.worlds), arguments))
+        learnt = list(examples(range(LEARNT, LEARNT + arguments.worlds), arguments, ("mixed",)))
         network = train_classifier(learnt, Fitting(passes=arguments.passes))
         apart = list(examples(tuned, arguments, ("mixed", "own", "curved")))
         logits, changed, _ = joined(network, apart)
         calibrate_classifier(network, logits, changed)
         network.save_pretrained(arguments.out)
-    for palettes, name in (
-        ((None,), "as simulated"),
-        (("own", "curved"), "degraded, palettes not trained on"),
-    ):
+    cases: dict[str, tuple[Palette | None, ...]] = {
+        "as simulated": (None,),
+        "degraded, palettes not trained on": ("own", "curved"),
+    }
+    for name, palettes in cases.items():
         for dates in (5, 3, 2):
             found = list(examples(scored, arguments, palettes, dates, each=2))
             report(f"{name}, {dates} dates on either side", network, found)

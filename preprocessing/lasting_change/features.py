@@ -102,8 +102,8 @@ def series_features(before: DatedCells, after: DatedCells) -> NDArray[np.float32
     means_over = distance(_mean(b_usual, b_valid), _mean(a_usual, a_valid))
     kinds = kinds_of_looks(np.concatenate([b, a]), np.concatenate([b_valid, a_valid]))
     rare = [x.reshape(known.shape) for x in transitions(kinds[: len(b)], kinds[len(b) :])]
-    series = [_series(x, v, known) for x, v in ((b, b_valid), (a, a_valid))]
-    like = [_back(x, known) for x in beside_like_series(*series, smallest[known])]
+    b_series, a_series = _series(b, b_valid, known), _series(a, a_valid, known)
+    like = [_back(x, known) for x in beside_like_series(b_series, a_series, smallest[known])]
     became, was = nearest_around(b_mean, a_mean, known, 1)
     wide_became, wide_was = nearest_around(b_mean, a_mean, known, 4)
     last = distance(b[-1], a_mean)

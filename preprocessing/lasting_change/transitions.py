@@ -32,11 +32,11 @@ def transitions(
         follow each other from before to after than within a period; of how much oftener so than in
         reverse; and the share of its looks that are of the same kinds before and after.
     """
-    within = sum(_within(period) for period in (before, after))
+    within = _within(before) + _within(after)
     b, a = before.sum(axis=0), after.sum(axis=0)
     across = (b.T @ a).astype(np.float64)
     across /= max(float(across.sum()), 1e-9)
-    within = within / max(float(within.sum()), 1e-9)
+    within /= max(float(within.sum()), 1e-9)
     b /= np.maximum(b.sum(axis=1, keepdims=True), 1e-9)
     a /= np.maximum(a.sum(axis=1, keepdims=True), 1e-9)
 
@@ -76,5 +76,5 @@ def kinds_of_looks(looks: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDAr
 def _within(period: NDArray[np.float32]) -> NDArray[np.float64]:
     """How often the same ground had two kinds at two dates of a period, both ways."""
     every = period.sum(axis=0)
-    once = sum(date.T @ date for date in period)
+    once = np.einsum("dni,dnj->ij", period, period, optimize=True)
     return np.asarray(every.T @ every - once, np.float64)
