@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--apart", type=int, default=12, help="worlds of calibration, of scores")
     parser.add_argument("--pairs", type=int, default=6, help="pairs of dates of each world")
     parser.add_argument("--size", type=int, default=256, help="pixels along a world")
-    parser.add_argument("--passes", type=int, default=16)
+    parser.add_argument("--passes", type=int, default=9)
     parser.add_argument("--score", type=Path, help="score this folder's weights, train none")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -127,7 +127,9 @@ def main() -> None:
     if arguments.score is not None:
         network = ChangeClassifier.load(arguments.score)
     else:
-        learnt = list(examples(range(LEARNT, LEARNT + arguments.worlds), arguments, ("mixed",)))
+        seeds = range(LEARNT, LEARNT + arguments.worlds)
+        learnt = list(examples(seeds, arguments, ("mixed",)))
+        learnt += examples(seeds, arguments, ("mixed",), 5, each=2)  # few draws have as many
         network = train_classifier(learnt, Fitting(passes=arguments.passes))
         apart = list(examples(tuned, arguments, ("mixed", "own", "curved")))
         logits, changed, _ = joined(network, apart)

@@ -73,7 +73,7 @@ def draw_example(
         series: Four dates or more.
         rng: What is drawn.
         palette: As in `another_look`; None leaves the images as they are, and cloudless.
-        dates: Dates on either side. Default: drawn, two to five.
+        dates: Dates on either side, or half of all. Default: drawn, two to five.
     """
     before, after = _draw_dates(len(series.years), rng, dates)
     chosen = before + after
@@ -102,14 +102,14 @@ def draw_example(
 def _draw_dates(
     dates: int, rng: np.random.Generator, fixed: int | None = None
 ) -> tuple[list[int], list[int]]:
-    """Dates up to a start and from a target on, each or every other; `fixed`: so many, each."""
-    least = fixed or LEAST_DATES
+    """Dates up to a start and from a target on, each or every other; or so many, if there are."""
+    least = min(fixed, dates // 2) if fixed else LEAST_DATES
     start = int(rng.integers(least - 1, dates - least))
     furthest = min(dates - least, start + _FURTHEST)
     target = int(rng.integers(start + 1, furthest + 1))
     counts, step = rng.integers(LEAST_DATES, MOST_DATES + 1, 2), int(rng.choice([1, 1, 1, 2]))
     if fixed is not None:
-        counts, step = np.array([fixed, fixed]), 1
+        counts, step = np.array([least, least]), 1
     before = [start - step * k for k in range(int(counts[0])) if start >= step * k][::-1]
     after = [target + step * k for k in range(int(counts[1])) if target + step * k < dates]
     if len(before) < LEAST_DATES or len(after) < LEAST_DATES:
