@@ -113,14 +113,15 @@ def report(name: str, network: ChangeClassifier, found: list[Example]) -> None:
 def main() -> None:
     """Train, calibrate, save, score."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    weights = parser.add_mutually_exclusive_group(required=True)
+    weights.add_argument("--out", type=Path, help="folder of the weights")
+    weights.add_argument("--score", type=Path, help="score this folder's weights, train none")
     parser.add_argument("--cache", type=Path, help="folder that keeps simulated worlds")
     parser.add_argument("--worlds", type=int, default=90, help="worlds of training")
     parser.add_argument("--apart", type=int, default=12, help="worlds of calibration, of scores")
     parser.add_argument("--pairs", type=int, default=6, help="pairs of dates of each world")
     parser.add_argument("--size", type=int, default=256, help="pixels along a world")
     parser.add_argument("--passes", type=int, default=9)
-    parser.add_argument("--score", type=Path, help="score this folder's weights, train none")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     tuned, scored = (range(s, s + arguments.apart) for s in (TUNED, SCORED))
