@@ -18,7 +18,6 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__fi
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import torch
@@ -37,23 +36,25 @@ from preprocessing.lasting_change.looks import Palette
 from preprocessing.lasting_change.scoring import average_precision, reliability
 from preprocessing.simulator import draw_config, simulate_world
 
-LEARNT, TUNED, SCORED = 1000, 5000, 9000
+LEARNT, TUNED, SCORED = 10_000, 5000, 9000
 """First seeds of the worlds of training, calibration and scores."""
 
 
 def world(seed: int, size: int, cache: Path | None) -> KnownSeries:
-    """A world drawn from a seed, kept in `cache` if there is one; a quarter have clouds."""
+    """A world drawn from a seed, kept in `cache` if there is one.
+
+    Those that are scored have seasons at full strength and dates enough for five on either side.
+    """
     path = cache / f"{seed}_{size}.npz" if cache else None
     if path is not None and path.exists():
         with np.load(path) as stored:
             return KnownSeries(**stored)
     rng = np.random.default_rng(seed)
-    interval = int(rng.integers(1, 3))
-    years = int(rng.integers(9, 13)) * interval
-    drawn = draw_config(seed, height=size, width=size, years=years, interval=interval)
-    config = replace(
-        drawn, clouds=bool(rng.random() < 0.25), seasons=1.0 if seed >= SCORED else drawn.seasons
-    )
+    interval = 1 if rng.random() < 0.5 else 2
+    years = int(rng.integers(9, 13)) if interval == 1 else int(rng.integers(16, 21))
+    config = draw_config(seed, height=size, width=size, years=years, interval=interval)
+    if SCORED <= seed < LEARNT:
+        config = replace(config, years=12 + seed % 4, interval=1, seasons=1.0)
     made = simulate_world(config)
     series = KnownSeries(
         np.array([decimal_year(raster.date) for raster in made.rasters if raster.date]),
@@ -68,14 +69,18 @@ def world(seed: int, size: int, cache: Path | None) -> KnownSeries:
 
 
 def examples(
-    seeds: range, each: int, arguments: argparse.Namespace, palettes: tuple[Palette, ...]
+    seeds: range,
+    arguments: argparse.Namespace,
+    palettes: tuple[Palette | None, ...],
+    dates: int | None = None,
+    each: int | None = None,
 ) -> Iterator[Example]:
     """Pairs of dates of worlds; the palettes in turn."""
     for seed in seeds:
         series = world(seed, arguments.size, arguments.cache)
-        rng = np.random.default_rng((seed, 1))
-        for number in range(each):
-            yield draw_example(series, rng, palettes[number % len(palettes)])
+        rng = np.random.default_rng((seed, 1, dates or 0))
+        for number in range(each or arguments.pairs):
+            yield draw_example(series, rng, palettes[number % len(palettes)], dates)
 
 
 def joined(
@@ -108,26 +113,37 @@ def report(name: str, network: ChangeClassifier, found: list[Example]) -> None:
 def main() -> None:
     """Train, calibrate, save, score."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
+    weights = parser.add_mutually_exclusive_group(required=True)
+    weights.add_argument("--out", type=Path, help="folder of the weights")
+    weights.add_argument("--score", type=Path, help="score this folder's weights, train none")
     parser.add_argument("--cache", type=Path, help="folder that keeps simulated worlds")
-    parser.add_argument("--worlds", type=int, default=64, help="worlds of training")
+    parser.add_argument("--worlds", type=int, default=90, help="worlds of training")
     parser.add_argument("--apart", type=int, default=12, help="worlds of calibration, of scores")
     parser.add_argument("--pairs", type=int, default=6, help="pairs of dates of each world")
     parser.add_argument("--size", type=int, default=256, help="pixels along a world")
-    parser.add_argument("--passes", type=int, default=16)
+    parser.add_argument("--passes", type=int, default=9)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    seen = range(LEARNT, LEARNT + arguments.worlds)
     tuned, scored = (range(s, s + arguments.apart) for s in (TUNED, SCORED))
-    learnt = list(examples(seen, arguments.pairs, arguments, ("mixed",)))
-    network = train_classifier(learnt, Fitting(passes=arguments.passes))
-    apart = list(examples(tuned, arguments.pairs, arguments, ("mixed", "own", "curved")))
-    logits, changed, _ = joined(network, apart)
-    calibrate_classifier(network, logits, changed)
-    network.save_pretrained(arguments.out)
-    for palette in get_args(Palette):
-        found = list(examples(scored, arguments.pairs, arguments, (palette,)))
-        report(f"worlds apart, palette {palette}", network, found)
+    if arguments.score is not None:
+        network = ChangeClassifier.load(arguments.score)
+    else:
+        seeds = range(LEARNT, LEARNT + arguments.worlds)
+        learnt = list(examples(seeds, arguments, ("mixed",)))
+        learnt += examples(seeds, arguments, ("mixed",), 5, each=2)  # few draws have as many
+        network = train_classifier(learnt, Fitting(passes=arguments.passes))
+        apart = list(examples(tuned, arguments, ("mixed", "own", "curved")))
+        logits, changed, _ = joined(network, apart)
+        calibrate_classifier(network, logits, changed)
+        network.save_pretrained(arguments.out)
+    cases: dict[str, tuple[Palette | None, ...]] = {
+        "as simulated": (None,),
+        "degraded, palettes not trained on": ("own", "curved"),
+    }
+    for name, palettes in cases.items():
+        for dates in (5, 3, 2):
+            found = list(examples(scored, arguments, palettes, dates, each=2))
+            report(f"{name}, {dates} dates on either side", network, found)
 
 
 if __name__ == "__main__":

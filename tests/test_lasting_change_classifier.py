@@ -37,7 +37,8 @@ def unseen_world() -> KnownSeries:
 
 def test_classifier_ranks_better_than_the_rule_on_an_unseen_world() -> None:
     network, rng = ChangeClassifier.load(), np.random.default_rng(0)
-    found = [draw_example(unseen_world(), rng, palette) for palette in ("own", "mixed", "curved")]
+    palettes = ("own", "mixed", "curved")
+    found = [draw_example(unseen_world(), rng, palette, n) for palette in palettes for n in (2, 3)]
     changed = np.concatenate([example.changed[example.known] for example in found])
     logits = np.concatenate([logits_of(network, example) for example in found])
     rule = np.concatenate([example.difference[example.known] for example in found])

@@ -1,17 +1,17 @@
-"""A cell beside others of its place: those that look like it, and its neighbours."""
+"""A cell beside others of its place: those whose series was like its own, and its neighbours."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-__all__ = ["beside_like_cells", "distance", "log_size", "nearest_around", "step_to_neighbours"]
+__all__ = ["beside_like_series", "distance", "log_size", "nearest_around", "step_to_neighbours"]
 
-_LIKE = 24
-"""Cells of like colour that a cell is compared with."""
-_MOST_LIKE = 6000
+_LIKE = 16
+"""Cells of like series that a cell is compared with."""
+_AMONG = 1000
 """Cells of a place among which like ones are looked for."""
+_AT_ONCE = 8192
 
 
 def distance(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -24,48 +24,63 @@ def log_size(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(np.log(np.maximum(x, 0) + 0.05))
 
 
-def beside_like_cells(
-    known: NDArray[np.bool_],
-    b_mean: NDArray[np.float32],
-    a_mean: NDArray[np.float32],
-    b_swing: NDArray[np.floating],
-    a_swing: NDArray[np.floating],
-    smallest: NDArray[np.floating],
+def beside_like_series(
+    before: NDArray[np.floating], after: NDArray[np.floating], smallest: NDArray[np.floating]
 ) -> list[NDArray[np.floating]]:
-    """A cell beside cells of the place that look like it.
+    """A cell beside cells of the place whose looks were like its own, date by date.
 
-    How far it differs beyond those that looked like it before (what all pastures do is weather);
-    how far those swing that look like it before and after (fields swing, roofs do not); how rare
-    its look after was before, and the other way round.
+    Cells that looked alike at every date before are of one kind of ground and under one weather, so
+    they look alike after, unless one of them has changed; and the other way round.
+
+    Args:
+        before: `(n, p)` looks at the dates before, in units of the place's spread.
+        after: `(n, q)`, at the dates after.
+        smallest: `(n,)` smallest difference from a date before to one after.
+
+    Returns:
+        `(n,)` each, logarithms: how far the looks after are from the median of those of cells alike
+        before, and how far these are themselves; the same of the looks before of cells alike
+        after; how far the cell differs beyond cells alike before, and beyond cells alike after, and
+        how far the latter differ (who joins a town differs, the town does not).
     """
-    old, new = b_mean[:, known].T, a_mean[:, known].T
-    every = slice(None, None, -(-len(old) // _MOST_LIKE))
-    count = min(_LIKE, len(old[every]))
-    old_tree, new_tree = cKDTree(old[every]), cKDTree(new[every])
-
-    def nearest(tree: cKDTree, look: NDArray[np.float32]) -> tuple[NDArray, NDArray]:  # type: ignore[type-arg]
-        apart, index = tree.query(look, k=count)
-        return apart.reshape(len(look), count), index.reshape(len(look), count)
-
-    _, of_old = nearest(old_tree, old)
-    _, of_new = nearest(new_tree, new)
-    rare_new, _ = nearest(old_tree, new)
-    rare_old, _ = nearest(new_tree, old)
-    own = smallest[known]
-    beyond = log_size(own) - log_size(np.median(own[every][of_old], axis=1))
-    found = [
-        beyond,
-        log_size(np.median(b_swing[known][every][of_old], axis=1)),
-        log_size(np.median(a_swing[known][every][of_new], axis=1)),
-        log_size(rare_new.mean(axis=1)),
-        log_size(rare_old.mean(axis=1)),
+    every = -(-len(before) // _AMONG)
+    own = log_size(smallest)
+    found = []
+    for one, other in ((before, after), (after, before)):
+        like = _most_like(one, every)
+        apart, usual = _beside(other, every, like)
+        found.append((log_size(apart), log_size(usual), np.median(own[::every][like], axis=1)))
+    (ahead, usual_ahead, like_before), (back, usual_back, like_after) = found
+    return [
+        ahead,
+        usual_ahead,
+        back,
+        usual_back,
+        own - like_before,
+        own - like_after,
+        like_after,
     ]
-    maps: list[NDArray[np.floating]] = []
-    for values in found:
-        filled = np.zeros(known.shape)
-        filled[known] = values
-        maps.append(filled)
-    return maps
+
+
+def _most_like(series: NDArray[np.floating], every: int) -> NDArray[np.intp]:
+    """Indices `(n, _LIKE)`, among each `every`-th, of those nearest to each of `(n, p)`."""
+    among = series[::every]
+    size, count = (among**2).sum(axis=1), min(_LIKE, len(among))
+    parts = []
+    for start in range(0, len(series), _AT_ONCE):
+        apart = size - 2 * series[start : start + _AT_ONCE] @ among.T
+        parts.append(np.argpartition(apart, count - 1, axis=1)[:, :count])
+    return np.concatenate(parts)
+
+
+def _beside(
+    series: NDArray[np.floating], every: int, like: NDArray[np.intp]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Distance of each series to the median of its like, and the median distance of these."""
+    others = series[::every][like]
+    middle = np.median(others, axis=1)
+    usual = np.median(np.sqrt(((others - middle[:, None]) ** 2).mean(axis=-1)), axis=1)
+    return np.sqrt(((series - middle) ** 2).mean(axis=1)), usual
 
 
 def nearest_around(

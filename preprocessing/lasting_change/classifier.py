@@ -26,7 +26,7 @@ LEAST_DATES = 2
 
 
 class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Residual convolutions over `series_features`, with the place's means as context.
+    """Residual convolutions over `series_features`.
 
     It sees dates before and after and no colours: only how a cell differed, beside its neighbours
     and beside what looks like it. Dilations of 1, 2 and 4 cells let it see fields and quarters as
@@ -55,7 +55,6 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.entry = nn.Conv2d(features + 1, width, 1)
-        self.context = nn.Linear(2 * (features + 1), width)
         self.first = nn.ModuleList(
             nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in dilations
         )
@@ -73,11 +72,7 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
         deviation = features.new_tensor(self.config.deviation)[:, None, None]
         mask = known[:, None].to(features.dtype)
         x = torch.cat([(features - mean) / deviation * mask, mask], dim=1)
-        share = mask.mean(dim=(2, 3)).clamp_min(1e-3)
-        place = x.mean(dim=(2, 3)) / share
-        spread = ((x**2).mean(dim=(2, 3)) / share - place**2).clamp_min(0).sqrt()
-        context = self.context(torch.cat([place, spread], dim=1))
-        x = functional.silu(self.entry(x) + context[:, :, None, None])
+        x = functional.silu(self.entry(x))
         for first, second in zip(self.first, self.second, strict=True):
             x = x + second(functional.silu(first(x)))
         logits: Tensor = self.exit(functional.silu(x))[:, 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class DatedCells:
             np.stack([cells_valid(valid) for valid in place.valid]),
         )
 
-    def of(self, dates: Sequence[int]) -> DatedCells:
+    def of(self, dates: Iterable[int]) -> DatedCells:
         """Some of the dates, by their indices."""
         chosen = list(dates)
         return DatedCells(self.means[chosen], self.texture[chosen], self.valid[chosen])

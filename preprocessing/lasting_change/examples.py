@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,9 @@ __all__ = ["Example", "KnownSeries", "draw_example"]
 
 _FURTHEST = 10
 """Dates from the start to the furthest target."""
+_CLOUDED = 0.25
+_CLOUD_PX = 12
+"""Standard deviation of the kernel that clouds are smoothed with."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,26 @@ class Example:
 
 
 def draw_example(
-    series: KnownSeries, rng: np.random.Generator, palette: Palette = "mixed"
+    series: KnownSeries,
+    rng: np.random.Generator,
+    palette: Palette | None = "mixed",
+    dates: int | None = None,
 ) -> Example:
-    """Draw dates and a look, and take the features.
+    """Draw dates, a look and clouds, and take the features.
 
     Args:
         series: Four dates or more.
         rng: What is drawn.
-        palette: As in `another_look`.
+        palette: As in `another_look`; None leaves the images as they are, and cloudless.
+        dates: Dates on either side, or half of all. Default: drawn, two to five.
     """
-    before, after = _draw_dates(len(series.years), rng)
+    before, after = _draw_dates(len(series.years), rng, dates)
     chosen = before + after
-    look = another_look(series.images[chosen], rng, palette)
-    shown = KnownSeries(series.years[chosen], look, series.valid[chosen], series.covers[chosen])
+    look, valid = series.images[chosen], series.valid[chosen]
+    if palette is not None:
+        look = another_look(look, rng, palette)
+        valid = valid & ~_clouds(valid.shape, rng)
+    shown = KnownSeries(series.years[chosen], look, valid, series.covers[chosen])
     cells = DatedCells.of_place(shown).in_colours_of(len(before) - 1)
     earlier = cells.of(range(len(before)))
     later = cells.of(range(len(before), len(chosen)))
@@ -88,14 +99,29 @@ def draw_example(
     return Example(features, truth, known, difference, float(target - start))
 
 
-def _draw_dates(dates: int, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Two to five dates up to a start and from a target on, each or every other."""
-    start = int(rng.integers(LEAST_DATES - 1, dates - LEAST_DATES))
-    furthest = min(dates - LEAST_DATES, start + _FURTHEST)
+def _draw_dates(
+    dates: int, rng: np.random.Generator, fixed: int | None = None
+) -> tuple[list[int], list[int]]:
+    """Dates up to a start and from a target on, each or every other; or so many, if there are."""
+    least = min(fixed, dates // 2) if fixed else LEAST_DATES
+    start = int(rng.integers(least - 1, dates - least))
+    furthest = min(dates - least, start + _FURTHEST)
     target = int(rng.integers(start + 1, furthest + 1))
     counts, step = rng.integers(LEAST_DATES, MOST_DATES + 1, 2), int(rng.choice([1, 1, 1, 2]))
+    if fixed is not None:
+        counts, step = np.array([least, least]), 1
     before = [start - step * k for k in range(int(counts[0])) if start >= step * k][::-1]
     after = [target + step * k for k in range(int(counts[1])) if target + step * k < dates]
     if len(before) < LEAST_DATES or len(after) < LEAST_DATES:
-        return _draw_dates(dates, rng)
+        return _draw_dates(dates, rng, fixed)
     return before, after
+
+
+def _clouds(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Round patches that hide up to half of each date, in a quarter of all series."""
+    hidden = np.zeros(shape, bool)
+    if rng.random() < _CLOUDED:
+        for date in hidden:
+            field = cv2.GaussianBlur(rng.standard_normal(date.shape, np.float32), (0, 0), _CLOUD_PX)
+            date |= field > np.quantile(field, 1 - 0.5 * rng.random() ** 2)
+    return hidden
