@@ -29,7 +29,7 @@ class Fitting:
         seed: Of weights and order.
     """
 
-    passes: int = 9
+    passes: int = 6
     batch: int = 8
     learning_rate: float = 3e-3
     width: int = 40
