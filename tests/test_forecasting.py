@@ -126,7 +126,7 @@ def test_a_series_is_forecast_with_observations_and_resumes_to_the_same_pixels(
     assert {f"observations/{m:02}_{y}.tif" for m in (0, 1) for y in (2021, 2022)} <= maps.keys()
     assert len(whole.saved_observations) == 4
     difference = maps["observations/00_2022.tif"].astype(float) - maps["members/00_2022.tif"]
-    assert np.abs(difference).mean() > 0.5
+    assert np.abs(difference).mean() > 0.05
     item = json.loads((whole.folder / "forecast_2022.json").read_text())
     assert item["assets"]["observation_01"]["href"] == "./observations/01_2022.tif"
     alone = pixels(forecast_region(request_of(series[-1], out="alone")).folder)

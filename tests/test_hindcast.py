@@ -47,7 +47,7 @@ def test_it_learns_that_the_rim_of_the_town_changes() -> None:
 def test_slower_growth_so_far_is_expected_to_go_on_more_slowly() -> None:
     areas = []
     for speed in (1.0, 2.0):
-        local = LocalOccurrence.fit(_growing(speed=speed, dates=8))
+        local = LocalOccurrence.fit(_growing(speed=speed, dates=10))
         assert local is not None
         areas.append(local.of_block(_WHOLE, [3.0]).mean())
     assert areas[1] > 1.5 * areas[0]
@@ -66,7 +66,7 @@ def test_nothing_later_is_used() -> None:
 
 
 def test_the_held_out_hindcast_sees_no_date_after_its_start() -> None:
-    past = _growing()
+    past = _growing(dates=12)
     dates = held_out(past.years)
     assert dates is not None
     start, end = dates

@@ -16,7 +16,7 @@ __all__ = ["LEAST_DATES", "PLAIN", "ObservationShares", "fit_shares"]
 LEAST_DATES = 3
 """One to forecast from, one before it, and one to compare with."""
 _FOLLOW = (0.0, 0.25, 0.5, 0.75, 1.0)
-_NOISE = (0.0, 0.5, 0.75, 1.0, 1.25)
+_NOISE = (0.25, 0.5, 0.75, 1.0, 1.25)
 _MOST_CELLS = 100_000
 
 
