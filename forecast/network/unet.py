@@ -96,7 +96,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         with torch.no_grad():
             for channel, weight in RULES:
                 self.rules.weight[0, channel] = weight
-        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0]), requires_grad=False)
+        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]), requires_grad=False)
 
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
         """What the network sees of the pictures.
@@ -142,5 +142,6 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
         drawn = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
-        change = self.calibration[0] * drawn.detach() + self.calibration[1]
+        scale, offset, of_years = self.calibration
+        change = scale * drawn.detach() + offset + of_years * years.log().view(-1, 1, 1, 1)
         return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

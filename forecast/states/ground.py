@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.hindcast.observations import PLAIN, ObservationShares
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.patches import FACTOR
@@ -33,7 +32,7 @@ from preprocessing.raster import Encoding
 
 __all__ = [
     "EVENTS",
-    "SHARES",
+    "FOLLOWED",
     "SKILL",
     "TAUGHT",
     "Ground",
@@ -44,7 +43,7 @@ __all__ = [
 
 _BLOCK = 256
 _DONE = "ground.json"
-TAUGHT, EVENTS, SKILL, SHARES = "taught", "events", "hindcast", "shares"
+TAUGHT, EVENTS, SKILL, FOLLOWED = "taught", "events", "hindcast", "followed"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Ground:
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.states.taught`; None where it taught nothing.
         events: What changed here before; None likewise.
-        shares: What observations of it are made of.
+        followed: Share of earlier dates in observations, see `share_followed`.
         skill: Of the hindcast on the region's past; None where there was none.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
@@ -78,7 +77,7 @@ class Ground:
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
-    shares: ObservationShares
+    followed: float
     skill: HindcastSkill | None
     stored: NDArray[Any]
     encoding: Encoding
@@ -112,7 +111,7 @@ class Ground:
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=_events(folder / f"{EVENTS}.npz"),
-            shares=_shares(folder / f"{SHARES}.json"),
+            followed=_followed(folder / f"{FOLLOWED}.json"),
             skill=_skill(folder / f"{SKILL}.json"),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
@@ -156,10 +155,8 @@ def _events(path: Path) -> Events | None:
         return Events(stored["before"], stored["after"])
 
 
-def _shares(path: Path) -> ObservationShares:
-    if not path.exists():
-        return PLAIN
-    return ObservationShares(**json.loads(path.read_text(encoding="utf-8")))
+def _followed(path: Path) -> float:
+    return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 0.0
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -167,15 +167,15 @@ class MemberRun:
         ground, member = self.ground, self.paths.member
         drawn = self.network.seen(view, years, Noise(self.seed, member, year), self.tick)
         # Unsure ground is seen less surely.
-        seen = ground.shares.noise * (2 - ground.trust) * drawn
+        seen = np.asarray((2 - ground.trust) * drawn, dtype=np.float32)
         earlier = ground.earlier
-        if ground.shares.follow == 0 or not len(earlier.years):
+        if ground.followed == 0 or not len(earlier.years):
             return seen
         chance = ndtr(regional_noise(seed=self.seed, member=member, year=year, count=_DATE + 1))
         date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
         same = np.asarray(earlier.known[date]) & ~changes.changed
         before = np.asarray(earlier.cells[date], dtype=np.float32) - ground.cells
-        return np.asarray(seen + ground.shares.follow * same * before, dtype=np.float32)
+        return np.asarray(seen + ground.followed * same * before, dtype=np.float32)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""

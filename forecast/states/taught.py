@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.hindcast.observations import LEAST_DATES, fit_shares
+from forecast.hindcast.observations import LEAST_DATES, share_followed
 from forecast.hindcast.occurrence import BLOCK, LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.skill import hindcast
@@ -19,7 +19,7 @@ from forecast.patches import FACTOR
 from forecast.states.analogues import looks_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
-from forecast.states.ground import EVENTS, SHARES, SKILL, TAUGHT, Ground
+from forecast.states.ground import EVENTS, FOLLOWED, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
@@ -99,8 +99,8 @@ def _fit_observations(
     drawn = [
         network.seen(view, years, Noise(seed, member, _YEAR)) for member in range(_OBSERVATIONS)
     ]
-    shares = fit_shares(past, np.stack(drawn))
-    write_text(folder / f"{SHARES}.json", json.dumps(asdict(shares)))
+    share = share_followed(past, np.stack(drawn))
+    write_text(folder / f"{FOLLOWED}.json", json.dumps(share))
 
 
 def _save_events(past: Past, folder: Path) -> None:

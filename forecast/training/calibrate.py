@@ -20,14 +20,16 @@ _ITERATIONS = 60
 
 @torch.no_grad()
 def calibrate(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> None:
-    """Fit scale and offset of the log odds (Platt 1999), each item counted by its weight.
+    """Fit scale and offset of the log odds (Platt 1999), and what they gain with the horizon.
+
+    Each item is counted by its weight.
 
     Args:
         model: In evaluation mode; its `calibration` is set.
         items: Of the training places.
         generator: Of the noise.
     """
-    odds, labels, weights = [], [], []
+    odds, years, labels, weights = [], [], [], []
     for item in items:
         with autocast(model.device):
             condition = model.condition(item.past, item.tone, item.earlier)
@@ -37,20 +39,24 @@ def calibrate(model: ChangeUNet, items: Iterable[Item], generator: torch.Generat
             answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
         known = item.labelled > 0
         odds.append(answer.drawn[known])
+        years.append(item.years.log().view(-1, 1, 1, 1).expand_as(item.change)[known])
         labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])
-    model.calibration.copy_(_fitted(torch.cat(odds), torch.cat(labels), torch.cat(weights)))
+    drawn = torch.cat(odds)
+    shown = torch.stack([drawn, torch.ones_like(drawn), torch.cat(years)], dim=1)
+    model.calibration.copy_(_fitted(shown, torch.cat(labels), torch.cat(weights)))
 
 
 @torch.enable_grad()
-def _fitted(odds: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    found = torch.tensor([0.0, 0.0], device=odds.device, requires_grad=True)  # Logarithm of scale.
+def _fitted(shown: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Logistic regression of columns `(n, 3)`."""
+    found = torch.tensor([1.0, 0.0, 0.0], device=shown.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([found], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = F.binary_cross_entropy_with_logits(
-            found[0].exp() * odds + found[1],
+            shown @ found,
             labels,
             weight=weights / weights.sum(),
             reduction="sum",
@@ -59,4 +65,4 @@ def _fitted(odds: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return torch.stack([found[0].exp(), found[1]]).detach()
+    return found.detach()
