@@ -10,15 +10,17 @@ import torch
 from ground_cases import made_place
 
 from forecast.baselines import DressedPersistence
+from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
+from forecast.training.calibrate import calibrate
 from forecast.training.catalogue import Catalogue
 from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import Drawing, Item, gather
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground
-from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss
+from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss, noise_of
 from forecast.training.loop import train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places, save_places
@@ -159,6 +161,39 @@ def _stopped(
         train_network(ground, catalogue, cases, config, out, device=CPU)
     finally:
         loop.hurdle_loss = real
+
+
+def test_calibration_takes_back_how_items_were_drawn() -> None:
+    model: ChangeUNet = ChangeUNet(block_out_channels=(32, 32)).eval()
+    item = _items([[0, 1, 3, 0, 0, 0], [1, 0, 3, 0, 0, 0]], None)
+    changed = (torch.rand(item.change.shape, generator=_seeded(1)) < 0.3).float()
+    item = replace(item, change=changed, weight=torch.tensor([0.1, 2.0]))
+    calibrate(model, [item], _seeded())
+    noise, regional = noise_of(2, 32, 8, _seeded())
+    condition = model.condition(item.past, item.tone, item.earlier)
+    answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
+    counts = item.labelled * item.weight.view(-1, 1, 1, 1)
+    told, came = (
+        float((values * counts).sum() / counts.sum())
+        for values in (torch.sigmoid(answer.change), changed)
+    )
+    assert told == pytest.approx(came, rel=0.01)
+
+
+def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
+    torch.manual_seed(0)
+    model: ChangeUNet = ChangeUNet(block_out_channels=(32, 32)).eval()
+    rules = model.occurrence_by_rules()
+    item = _items([[0, 1, 3, -1, 0, 0]], None)
+    condition = model.condition(item.past, item.tone, item.earlier)
+    noise, regional = noise_of(1, 32, 8, _seeded())
+    shown = (noise, condition, item.tone, item.years, item.gsd_m, regional)
+    told, own = rules(*shown), model(*shown)
+    expected = sum(weight * condition[:, [channel - CONDITIONS]] for channel, weight in RULES)
+    torch.testing.assert_close(told.drawn, expected)
+    torch.testing.assert_close(told.look, own.look)
+    torch.testing.assert_close(told.seen, own.seen)
+    assert float((own.drawn - told.drawn).abs().max()) > 0.01
 
 
 def test_places_travel_in_one_file(tmp_path: Path) -> None:

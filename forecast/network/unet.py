@@ -98,6 +98,20 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
                 self.rules.weight[0, channel] = weight
         self.calibration = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]), requires_grad=False)
 
+    def occurrence_by_rules(self) -> ChangeUNet:
+        """A copy whose log odds of change are those of the rules alone, not calibrated."""
+        copy: ChangeUNet = type(self).from_config(self.config)
+        copy.load_state_dict(self.state_dict())
+        copy.to(self.device, memory_format=torch.channels_last)
+        with torch.no_grad():
+            copy.unet.conv_out.weight[0] = 0
+            copy.unet.conv_out.bias[0] = 0
+            copy.rules.weight.zero_()
+            for channel, weight in RULES:
+                copy.rules.weight[0, channel] = weight
+        copy.eval()
+        return copy
+
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
         """What the network sees of the pictures.
 

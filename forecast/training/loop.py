@@ -31,7 +31,7 @@ from preprocessing.precision import autocast
 __all__ = ["known_mean", "train_network"]
 
 _log = logging.getLogger(__name__)
-_CALIBRATION_ITEMS = 600
+_CALIBRATION_BATCHES = 50
 
 
 def train_network(
@@ -47,6 +47,9 @@ def train_network(
     progress: Callable[[int, int], None] | None = None,
 ) -> ChangeUNet:
     """Train a network; each validation writes `step_{n}/` and a line of `journal.jsonl`.
+
+    What the network tells of occurrence is written only if it ranks the validation places better
+    than the rules that it starts from; else their log odds are.
 
     Args:
         ground: Training and validation places; moved to the device.
@@ -130,17 +133,15 @@ def train_network(
             model.eval()
             # Batches of other sizes are not worth compiling.
             with torch.compiler.set_stance("force_eager"):
-                batches = -(-_CALIBRATION_ITEMS // config.batch_size)
-                further = range(config.steps, config.steps + batches)
-                calibrate(model, (draw(number)[0] for number in further), generator)
-                scores = {
-                    f"{case.name}{' with history' * history}": asdict(
-                        score_place(model, ground, case, history=history)
-                    )
-                    for case in cases
-                    for history in (False, True)
-                }
-            export_weights(model, out / f"step_{done}")
+                further = range(config.steps, config.steps + min(_CALIBRATION_BATCHES, done))
+                tried = {"network": model, "rules": model.occurrence_by_rules()}
+                found = {}
+                for occurrence, candidate in tried.items():
+                    calibrate(candidate, (draw(number)[0] for number in further), generator)
+                    found[occurrence] = _scores(candidate, ground, cases)
+            occurrence = max(found, key=lambda name: _mean_auc(found[name]))
+            scores = found[occurrence]
+            export_weights(tried[occurrence], out / f"step_{done}")
             model.train()
             ema.restore(_trained(model))
             entry = {
@@ -149,6 +150,7 @@ def train_network(
                 "change": losses[0],
                 "look": losses[1],
                 "seen": losses[2],
+                "occurrence": occurrence,
                 "scores": scores,
             }
             with (out / "journal.jsonl").open("a", encoding="utf-8") as file:
@@ -162,6 +164,23 @@ def train_network(
     ema.copy_to(_trained(model))
     model.eval()
     return model
+
+
+def _scores(
+    model: ChangeUNet, ground: Ground, cases: Sequence[Case]
+) -> dict[str, dict[str, float | None]]:
+    """Of every case without and with history, by its name."""
+    return {
+        f"{case.name}{' with history' * history}": asdict(
+            score_place(model, ground, case, history=history)
+        )
+        for case in cases
+        for history in (False, True)
+    }
+
+
+def _mean_auc(scores: dict[str, dict[str, float | None]]) -> float:
+    return known_mean([score["auc"] for score in scores.values()]) or 0.0
 
 
 def _trained(model: nn.Module) -> list[nn.Parameter]:
