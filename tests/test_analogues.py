@@ -59,7 +59,7 @@ def test_copies_go_on_where_the_neighbour_copies(cells: NDArray[np.float32]) -> 
 
 
 def test_a_look_that_the_region_has_nowhere_is_not_copied(cells: NDArray[np.float32]) -> None:
-    look = np.full_like(cells, -_WATER * 10)
+    look = np.full_like(cells, -_WATER * 30)
     found = _analogues(cells).sources(look, _new(), _none(), seed=1, member=0)
     assert (found == NO_SOURCE).all()
 

@@ -11,14 +11,41 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from forecast.circumstances import Circumstances, circumstances
-from forecast.network.conditions import CONDITIONS, RULES, Earlier, Tone, conditions
+from forecast.network.conditions import (
+    CONDITIONS,
+    RULES,
+    TEXTURE_CHANNEL,
+    Earlier,
+    Tone,
+    conditions,
+)
 from forecast.patches import FACTOR, to_low, to_patches
 
-__all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet"]
+__all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet", "occurrence_columns"]
 
 NOISE_CHANNELS = 3
 PATCH_CHANNELS = 3 * FACTOR**2
 _OUTPUTS = 7
+_LEAST_TEXTURE, _ROUGH = 0.01, 0.4
+
+
+def occurrence_columns(drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
+    """What calibrated log odds are a weighted sum of.
+
+    Args:
+        drawn: `(b, 1, h, w)` log odds among tiles as training draws them.
+        condition: From `ChangeUNet.condition`.
+        years: `(b,)` horizon.
+
+    Returns:
+        `(b, 4, h, w)`: those log odds, 1, the logarithm of the years, and how calm the ground is:
+        the logarithm of its smoothed texture, 0 from 0.4 of the contrast on. Water, sand and snow
+        hardly change lastingly.
+    """
+    texture = condition[:, [TEXTURE_CHANNEL - CONDITIONS]].float()
+    calm = ((texture + _LEAST_TEXTURE) / _ROUGH).log().clamp_max(0)
+    shape = years.log().view(-1, 1, 1, 1).expand_as(drawn)
+    return torch.cat([drawn, torch.ones_like(drawn), shape, calm], dim=1)
 
 
 @dataclass(frozen=True)
@@ -96,7 +123,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         with torch.no_grad():
             for channel, weight in RULES:
                 self.rules.weight[0, channel] = weight
-        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]), requires_grad=False)
+        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0, 0.0, 0.0]), requires_grad=False)
 
     def occurrence_by_rules(self) -> ChangeUNet:
         """A copy whose log odds of change are those of the rules alone, not calibrated."""
@@ -156,6 +183,6 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
         drawn = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
-        scale, offset, of_years = self.calibration
-        change = scale * drawn.detach() + offset + of_years * years.log().view(-1, 1, 1, 1)
+        columns = occurrence_columns(drawn.detach(), condition, years)
+        change = torch.einsum("bkhw,k->bhw", columns, self.calibration)[:, None]
         return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

@@ -33,8 +33,9 @@ _APART = 4
 """A cell is no analogue of those fewer cells away."""
 _GOING_ON = 0.2
 """How much a copy that goes on where a neighbour's came from is preferred."""
-_ALIKE = 1.0
-"""Largest distance of an analogue from the look that is asked for, in units of contrast."""
+_ALIKE, _FARTHEST = 1.0, 3.0
+"""Largest distance of ground that is like other ground, and of an analogue from the look that is
+asked for, in units of contrast."""
 _OVERLAP = 1
 """Pixels that copies of neighbouring cells reach into each other."""
 _STEPS = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (1, 0), (0, 1), (1, 1), (1, -1))
@@ -109,7 +110,7 @@ class Analogues:
         self._seen = seen
         self._objects = objects
         self._events = events
-        self._alike = _ALIKE * contrast
+        self._contrast = contrast
 
     @cached_property
     def _library(self) -> tuple[cKDTree, NDArray[np.int64]]:
@@ -133,7 +134,7 @@ class Analogues:
         asked = np.flatnonzero(new)
         levels = event_levels(self._objects, seed=seed, member=member, number=_NUMBER)
         became, far = self._events.look(self._looks[asked], levels.ravel()[asked])
-        like = far <= self._alike
+        like = far <= _ALIKE * self._contrast
         look = drawn.reshape(3, -1).copy()
         look[:, asked[like]] = became[like].T
         return look.reshape(drawn.shape)
@@ -185,7 +186,7 @@ class Analogues:
                 cost = _GOING_ON * float(np.sqrt(apart @ apart))
                 if cost < best:
                     best, chosen = cost, source
-            if chosen is not None and best <= self._alike:
+            if chosen is not None and best <= _FARTHEST * self._contrast:
                 found[:, at[0], at[1]] = chosen
         return found
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.network.unet import ChangeUNet
+from forecast.network.unet import ChangeUNet, occurrence_columns
 from forecast.training.draws import Item
 from forecast.training.hurdle_loss import noise_of
 from preprocessing.precision import autocast
@@ -20,7 +20,7 @@ _ITERATIONS = 60
 
 @torch.no_grad()
 def calibrate(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> None:
-    """Fit scale and offset of the log odds (Platt 1999), and what they gain with the horizon.
+    """Fit the weights of `occurrence_columns` (Platt 1999, with two columns more).
 
     Each item is counted by its weight.
 
@@ -29,7 +29,7 @@ def calibrate(model: ChangeUNet, items: Iterable[Item], generator: torch.Generat
         items: Of the training places.
         generator: Of the noise.
     """
-    odds, years, labels, weights = [], [], [], []
+    columns, labels, weights = [], [], []
     for item in items:
         with autocast(model.device):
             condition = model.condition(item.past, item.tone, item.earlier)
@@ -38,19 +38,17 @@ def calibrate(model: ChangeUNet, items: Iterable[Item], generator: torch.Generat
             )
             answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
         known = item.labelled > 0
-        odds.append(answer.drawn[known])
-        years.append(item.years.log().view(-1, 1, 1, 1).expand_as(item.change)[known])
+        told = occurrence_columns(answer.drawn, condition, item.years)
+        columns.append(told.movedim(1, -1)[known[:, 0]])
         labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])
-    drawn = torch.cat(odds)
-    shown = torch.stack([drawn, torch.ones_like(drawn), torch.cat(years)], dim=1)
-    model.calibration.copy_(_fitted(shown, torch.cat(labels), torch.cat(weights)))
+    model.calibration.copy_(_fitted(torch.cat(columns), torch.cat(labels), torch.cat(weights)))
 
 
 @torch.enable_grad()
 def _fitted(shown: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Logistic regression of columns `(n, 3)`."""
-    found = torch.tensor([1.0, 0.0, 0.0], device=shown.device, requires_grad=True)
+    """Logistic regression of columns `(n, 4)`."""
+    found = torch.tensor([1.0, 0.0, 0.0, 0.0], device=shown.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([found], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
