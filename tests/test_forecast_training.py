@@ -279,8 +279,10 @@ def test_training_starts_from_a_model_and_goes_on_with_its_own_recipe_only(tmp_p
     wide = replace(config, block_out_channels=(32, 48), learning_rate=1e-12)
     second = run_training(path, tmp_path / "second", wide, init=first, device=CPU)
     one, other = (load_model(folder, device=CPU).state_dict() for folder in (first, second))
-    # With hardly a step its weights are those of the model, rounded to float16 on the way.
-    assert all(torch.allclose(one[name], other[name], atol=2e-3) for name in one)
+    # With hardly a step its weights are those of the model, rounded to float16 on the way; the
+    # calibration is fitted anew.
+    learnt = [name for name in one if name != "calibration"]
+    assert all(torch.allclose(one[name], other[name], atol=2e-3) for name in learnt)
     assert DressedPersistence.load(second).tables
     with pytest.raises(RequestError, match="repeat its recipe"):
         run_training(path, first, wide, device=CPU)
