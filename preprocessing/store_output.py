@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -24,7 +25,7 @@ def report_folder(store: str | Path) -> Path:
     return store.with_name((store.stem if store.suffix == ".zarr" else store.name) + ".report")
 
 
-class StoreOutput:
+class StoreOutput(ABC):
     """A context that leaves nothing behind unless published.
 
     Args:
@@ -58,9 +59,9 @@ class StoreOutput:
         for leftover in (self._store_path, self._report_path):
             shutil.rmtree(leftover, ignore_errors=True)
 
+    @abstractmethod
     def _open(self, path: Path) -> object:
         """Open a store of this kind; fails where there is something else."""
-        raise NotImplementedError
 
     def _publish(self) -> None:
         """Move store and report to their final names."""

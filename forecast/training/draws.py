@@ -91,7 +91,7 @@ def gather(
         left = (left + shift[1]).clamp_min(0).minimum(width - _CELLS)
     first = ground.first[place]
     now = first + start
-    past = _window(ground.pixels, ground.pixels_at[now], height, width, top, left, FACTOR, 3)
+    past = ground.pixels[_window_at(ground.pixels_at[now], height, width, top, left, FACTOR, 3)]
     dates, ago, keep = _earlier_dates(ground, place, start, drawing, generator)
     all_dates = torch.cat([dates, (first + end)[:, None]], dim=1)
     count = all_dates.shape[1]
@@ -101,13 +101,13 @@ def gather(
 
     flat = all_dates.reshape(-1)
     at = (each(height), each(width), each(top), each(left))
-    cells = _window(ground.cells, ground.cells_at[flat], *at, 1, 3)
-    known = _window(ground.known, ground.known_at[flat], *at, 1, 1)
+    cells = ground.cells[_window_at(ground.cells_at[flat], *at, 1, 3)]
+    known = ground.known[_window_at(ground.known_at[flat], *at, 1, 1)]
     matrix, offset = _to_start(ground.colours, all_dates, now)
     values = cells.view(size, count, 3, _CELLS, _CELLS).float() / 255
     mapped = torch.einsum("btij,btjhw->btihw", matrix, values) + offset[..., None, None]
     known = known.view(size, count, _CELLS, _CELLS)
-    here = _window(ground.known, ground.known_at[now], height, width, top, left, 1, 1)
+    here = ground.known[_window_at(ground.known_at[now], height, width, top, left, 1, 1)]
     earlier = Earlier(mapped[:, :-1], known[:, :-1] & keep[..., None, None], ago)
     codes = _labels(ground, label, height, width, top, left)
     labelled = codes != UNKNOWN
@@ -139,7 +139,7 @@ def _labels(
     there = (label >= 0).view(-1, 1, 1, 1)
     at = ground.labels_at[label.clamp_min(0)]
     # Without a label any value is read; asking which have one would wait for the device.
-    index = torch.where(there, _window_index(at, height, width, top, left, 1, 1), 0)
+    index = torch.where(there, _window_at(at, height, width, top, left, 1, 1), 0)
     return torch.where(there, ground.labels[index], UNKNOWN)
 
 
@@ -152,21 +152,7 @@ def _to_start(colours: Tensor, dates: Tensor, now: Tensor) -> tuple[Tensor, Tens
     return matrix, (back @ shift).squeeze(-1)
 
 
-def _window(
-    values: Tensor,
-    at: Tensor,
-    height: Tensor,
-    width: Tensor,
-    top: Tensor,
-    left: Tensor,
-    factor: int,
-    channels: int,
-) -> Tensor:
-    """Windows of 32 cells: `(b, channels, 32 * factor, 32 * factor)`."""
-    return values[_window_index(at, height, width, top, left, factor, channels)]
-
-
-def _window_index(
+def _window_at(
     at: Tensor,
     height: Tensor,
     width: Tensor,
