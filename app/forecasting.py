@@ -32,7 +32,7 @@ from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
 
-__all__ = ["forecast_region"]
+__all__ = ["forecast_members", "forecast_region"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,6 @@ def forecast_region(
         bands=request.bands,
         value_range=request.value_range,
     )
-    folder = model_folder(request.model)
     identity = identity_of(request, images)
     scratch = request.out / SCRATCH
     if already_done(request.out, identity) and not request.overwrite:
@@ -68,20 +67,16 @@ def forecast_region(
     fresh = not scratch.exists()
     created = [p for p in (request.out, *request.out.parents) if not p.exists()]
     scratch.mkdir(parents=True, exist_ok=True)
-    run = RegionRun(request, images, scratch)
     try:
         write_text(scratch / "request.json", json.dumps(identity))
-        ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
-        if request.calibrate:
-            ground = _taught(ground, request, images, scratch, folder)
-        run.roll(folder, _executor(request), progress)
+        ground, valid = forecast_members(request, images, scratch, progress)
     except RequestError:
         if fresh:
             shutil.rmtree(scratch)
             for empty in created:
                 empty.rmdir()
         raise
-    areas = run.write(valid, ground.stored, progress)
+    areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
@@ -90,6 +85,34 @@ def forecast_region(
     write_stac(result)
     shutil.rmtree(scratch)
     return result
+
+
+def forecast_members(
+    request: ForecastRequest,
+    images: DatedImages,
+    scratch: Path,
+    progress: Progress | None = None,
+) -> tuple[Ground, NDArray[np.bool_]]:
+    """Read a region, learn from its past, and forecast its members into a folder.
+
+    Args:
+        request: How to forecast; its images are not looked at.
+        images: Start and history; nothing else is read.
+        scratch: Existing folder; what is there already is kept.
+        progress: Called with `("forecasting", done, total)`.
+
+    Returns:
+        The ground at the start, and its validity `(height, width)`.
+
+    Raises:
+        RequestError: See `prepare_ground`.
+    """
+    folder = model_folder(request.model)
+    ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
+    if request.calibrate:
+        ground = _taught(ground, request, images, scratch, folder)
+    RegionRun(request, images, scratch).roll(folder, _executor(request), progress)
+    return ground, valid
 
 
 def _taught(

@@ -12,6 +12,7 @@ from app.comparison import compare as compare_methods
 from app.evaluation import evaluate
 from app.forecast_training import train_forecast
 from app.forecasting import forecast_region
+from app.hindcasting import HindcastRequest, hindcast_place
 from app.lift_training import pack_pairs, train_lift
 from app.outputs import Progress
 from app.request import ForecastRequest
@@ -31,6 +32,7 @@ __all__ = [
     "FetchReport",
     "FetchRequest",
     "ForecastRequest",
+    "HindcastRequest",
     "Progress",
     "UpscaleRequest",
     "compare_methods",
@@ -38,6 +40,7 @@ __all__ = [
     "evaluate",
     "fetch_imagery",
     "forecast_region",
+    "hindcast_place",
     "pack_pairs",
     "prepare",
     "prepare_series",

@@ -14,6 +14,7 @@ from app.cli.bars import progress_bars
 from app.cli.compare import compare
 from app.cli.data import simulate
 from app.cli.fetch import fetch
+from app.cli.hindcast import hindcast
 from app.cli.options import (
     Bands,
     Members,
@@ -42,6 +43,7 @@ app.command()(prepare)
 app.command()(fetch)
 app.command()(compare)
 app.command()(simulate)
+app.command()(hindcast)
 app.add_typer(train, name="train")
 app.command()(upscale)
 

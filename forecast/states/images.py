@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pystac
+from numpy.typing import NDArray
 
 from preprocessing.dates import years_between
 from preprocessing.errors import DateError, MissingFileError
@@ -23,7 +25,7 @@ class EarlierSource:
 
     Attributes:
         source: The image.
-        years: Before the start, above 0.
+        years: Before the start, above 0; below 0 in `DatedImages.after`.
     """
 
     source: RasterSource
@@ -43,6 +45,28 @@ class DatedImages:
     start: RasterSource
     start_year: int
     earlier: tuple[EarlierSource, ...]
+
+    @property
+    def years(self) -> NDArray[np.float64]:
+        """`(d,)` years of all dates after the start, ascending; the last is the start itself, 0."""
+        return np.array([-image.years for image in self.earlier] + [0.0])
+
+    def until(self, date: int) -> DatedImages:
+        """What there was at one of the dates, counted from the oldest, and nothing later."""
+        if date == len(self.earlier):
+            return self
+        start = self.earlier[date]
+        return DatedImages(
+            start.source,
+            _date(start.source).year,
+            tuple(_seen_from(start.years, self.earlier[:date])),
+        )
+
+    def after(self, date: int) -> tuple[EarlierSource, ...]:
+        """The images later than one of the dates, the nearest first; their years are below 0."""
+        start = EarlierSource(self.start, 0.0)
+        every = (*self.earlier, start)
+        return tuple(_seen_from(every[date].years, every[date + 1 :]))
 
 
 def image_paths(given: Sequence[Path]) -> list[Path]:
@@ -118,6 +142,11 @@ def open_images(
         date.year,
         tuple(EarlierSource(image, years_between(when, date)) for when, image in earlier),
     )
+
+
+def _seen_from(years: float, images: Sequence[EarlierSource]) -> list[EarlierSource]:
+    """Images as dated from another start, without those of its own date."""
+    return [EarlierSource(i.source, i.years - years) for i in images if i.years != years]
 
 
 def _date(image: RasterSource) -> dt.date:

@@ -1,0 +1,153 @@
+"""One forecast of the past held to what then came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from forecast.evaluation.dressed import dressed_crps
+from forecast.evaluation.roc import area_under_curve
+from forecast.hindcast.occurrence import sampled_blocks
+from forecast.hindcast.past import Past
+from forecast.network.conditions import RULES, TEXTURE_CHANNEL
+from forecast.states.changes import Changes
+from forecast.states.ground import Ground
+from forecast.states.member import MemberPaths
+from forecast.states.windows import in_pixels
+from forecast.training.losses import fair_crps
+from preprocessing.cells import cell_means
+from preprocessing.grid import Window
+
+__all__ = ["Outcome", "outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of a forecast from one date to a later one, on cells of 4 x 4 pixels.
+
+    Attributes:
+        start: Date of the start, as ISO text.
+        horizon: Horizon in years that it stands for.
+        years: Its own horizon.
+        dates: Dates that were known, the start among them.
+        weight: Share of what the place's own past taught, see `HindcastSkill`.
+        auc: Of the probability of lasting change; None where too little changed. `auc_before` of
+            "where it changed before", `auc_texture` of texture.
+        expected: Share of the cells expected to change; `changed` did.
+        brier: Mean square error of the probability. Of "nothing changes" it is `changed`.
+        mse: Mean square error of the members' mean, values of 0..1; `mse_still` of the present.
+        crps: Fair CRPS of the observations, values of 0..1; `crps_still` of dressed persistence.
+    """
+
+    start: str
+    horizon: int
+    years: float
+    dates: int
+    weight: float
+    auc: float | None
+    auc_before: float | None
+    auc_texture: float | None
+    expected: float
+    changed: float
+    brier: float
+    mse: float
+    mse_still: float
+    crps: float
+    crps_still: float
+
+    def rounded(self) -> dict[str, Any]:
+        """For a file: six digits."""
+        return {
+            key: float(f"{value:.6g}") if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+
+
+def outcome(
+    past: Past,
+    start: int,
+    end: int,
+    ground: Ground,
+    members: Sequence[MemberPaths],
+    year: int,
+    *,
+    date: str,
+    horizon: int,
+) -> Outcome | None:
+    """Hold a forecast to what came, on a bounded sample of the region's blocks.
+
+    Args:
+        past: From `read_truth`.
+        start: Position of the start.
+        end: Position of the later date.
+        ground: What the forecast started from.
+        members: What it left, observations among it.
+        year: Calendar year of the forecast.
+        date: Of the start, as ISO text.
+        horizon: That it stands for.
+
+    Returns:
+        None where no cell tells.
+    """
+    changes = [Changes.load(member.changes(year)).probability for member in members]
+    probability = np.mean(changes, axis=0, dtype=np.float32)
+    maps = (probability, *(ground.view.conditions[c] for c in (RULES[0][0], TEXTURE_CHANNEL)))
+    events, ranked, presents, truths, states, seen = [], [], [], [], [], []
+    for window in sampled_blocks(past):
+        here = past.block(window.slices)
+        changed, known = here.changed(start, end)
+        events.append(changed[known])
+        ranked.append(np.stack([np.asarray(m[window.slices], np.float32)[known] for m in maps]))
+        both = here.known[start] & here.known[end]
+        presents.append(ground.cells[(slice(None), *window.slices)][:, both])
+        truths.append(here.cells[end].clip(0, 1)[:, both])
+        states.append(np.stack([_state(ground, m.state(year), window)[:, both] for m in members]))
+        seen.append(np.stack([_part(m.seen(year), window)[:, both] for m in members]))
+    event, (p, before, texture) = np.concatenate(events), np.concatenate(ranked, axis=1)
+    present, truth = np.concatenate(presents, axis=1), np.concatenate(truths, axis=1)
+    if not len(event) or not truth.size:
+        return None
+    state = np.concatenate(states, axis=2)
+    observed = (state + np.concatenate(seen, axis=2)).clip(0, 1)
+    crps = fair_crps(torch.from_numpy(observed), torch.from_numpy(truth)).mean()
+    return Outcome(
+        start=date,
+        horizon=horizon,
+        years=float(past.years[end] - past.years[start]),
+        dates=len(ground.earlier.years) + 1,
+        weight=0.0 if ground.skill is None else ground.skill.weight,
+        auc=_auc(event, p),
+        auc_before=_auc(event, before),
+        auc_texture=_auc(event, texture),
+        expected=float(p.mean()),
+        changed=float(event.mean()),
+        brier=float(((p - event) ** 2).mean()),
+        mse=_square(state.mean(axis=0) - truth),
+        mse_still=_square(present - truth),
+        crps=float(crps),
+        crps_still=dressed_crps(255 * (truth - present)) / 255,
+    )
+
+
+def _part(path: Path, window: Window) -> NDArray[Any]:
+    return np.array(np.load(path, mmap_mode="r")[(slice(None), *window.slices)])
+
+
+def _state(ground: Ground, path: Path, window: Window) -> NDArray[np.float32]:
+    """Means over cells of a member, 0..1."""
+    return cell_means(ground.encoding.decode(_part(path, in_pixels(window))))
+
+
+def _square(difference: NDArray[np.float32]) -> float:
+    return float((difference.astype(np.float64) ** 2).mean())
+
+
+def _auc(event: NDArray[np.bool_], values: NDArray[np.floating]) -> float | None:
+    found = area_under_curve(event, values)
+    return None if np.isnan(found) else found
