@@ -18,6 +18,7 @@ __all__ = ["hindcast_page"]
 
 _STYLE = """
 img.chart{width:100%;height:auto;display:block}figure{margin-bottom:14px}
+.two{grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr))}
 th.n{white-space:normal;vertical-align:bottom}p.reach{color:var(--ink);font-size:17px}
 """
 _SETTINGS = ("region", "dates", "left_out", "model", "members", "seed", "calibrate", "landcast")
@@ -54,11 +55,11 @@ def hindcast_page(
     Returns:
         An HTML document.
     """
-    title = f"Forecasts of the past of {region}"
+    title = f"Forecasts of the past: {region}"
     starts = sorted({found.start for found in outcomes})
     body = [
         f"<h1>{html.escape(title)}</h1>",
-        f"<p>From {len(starts)} dates of this place, {starts[0]} to {starts[-1]}, landcast "
+        f"<p>From {len(starts)} dates of the place, {starts[0]} to {starts[-1]}, landcast "
         "forecast what followed from what was known then, and nothing later.</p>",
         f"<p class=reach><b>{html.escape(reach(skills))}</b></p>",
         _cards(skills),
@@ -66,7 +67,7 @@ def hindcast_page(
         figure(table(TITLES, [tuple(map(html.escape, row_of(skill))) for skill in skills])),
         "<div class=two>"
         + figure(_auc_chart(skills), "Mean over starts; dashed: guessing, nothing changes.")
-        + figure(_area_chart(skills), "Share of the cells; dots: each start.")
+        + figure(_area_chart(skills), "Share of the cells, mean over starts.")
         + figure(
             _ratio_chart(outcomes, skills, "pictures"), "Below 1 the mean of the members is better."
         )
