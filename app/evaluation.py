@@ -30,6 +30,7 @@ def evaluate(
     alpha: float | None = None,
     rasters: bool = False,
     masks: Path | None = None,
+    dates: Sequence[int] = (),
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -48,6 +49,7 @@ def evaluate(
         alpha: Of an upscaler that is a pair of networks: the share of the adversarial one.
         rasters: Of an upscaler, also write every tile it restored, with maps.
         masks: On series, a folder with masks of change that people drew, see `mask_cases`.
+        dates: On series, numbers of dates that the history is cut to, see `evaluate_series`.
         overwrite: Replace earlier scores in `out`.
         progress: Called with `("scoring", done, total)`.
 
@@ -77,11 +79,15 @@ def evaluate(
             members=members,
             against=against,
             masks=masks,
+            dates=dates,
             seed=seed,
             progress=progress,
         )
-    if masks is not None:
-        raise RequestError("expected --masks with a series store only; leave the option out")
+    for option, set_ in (("masks", masks is not None), ("dates", bool(dates))):
+        if set_:
+            raise RequestError(
+                f"expected --{option} with a series store only; leave the option out"
+            )
     split = split or "val"
     upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))
     if upscaler is not None or is_upscaler(model):

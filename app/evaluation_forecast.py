@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.evaluation_history import enough_dates, history_methods
 from app.outputs import Progress
 from app.place_forecaster import place_forecaster
 from forecast.baselines import DressedPersistence
@@ -15,6 +16,7 @@ from forecast.evaluation.case import SeriesCase
 from forecast.evaluation.examples import PlaceExample
 from forecast.evaluation.forecaster import forecaster_method
 from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.history import within, without
 from forecast.evaluation.masks import mask_cases
 from forecast.evaluation.methods import CaseMethod, rule_methods
 from forecast.evaluation.page import PAIR_NOTES, PLACE_NOTES, scores_page
@@ -58,6 +60,7 @@ def evaluate_series(
     members: int,
     against: Sequence[str] = (),
     masks: Path | None = None,
+    dates: Sequence[int] = (),
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Path:
@@ -74,6 +77,8 @@ def evaluate_series(
         members: Members of the ensemble.
         against: Further forecasters.
         masks: Folder with masks drawn by people, see `mask_cases`; scored beside the series.
+        dates: Also score the model with its history cut to so many dates, the start among them,
+            and with all of it but not calibrated on the place; each costs as much as the model.
         seed: Of noise, ties, bootstrap and the choice of parts of places.
         progress: Called with `("scoring", done, total)`.
 
@@ -81,7 +86,8 @@ def evaluate_series(
         The path of `report.md`.
 
     Raises:
-        RequestError: No place has three dates, or a model or mask cannot be read.
+        RequestError: No place has three dates, or none as many as `dates` say before its start,
+            or a model or mask cannot be read.
     """
     names = places_to_score(store, splits=splits, parts=_PARTS, seed=seed)
     if not names:
@@ -89,11 +95,13 @@ def evaluate_series(
             f"expected places of three dates and more in {store.location}, splits "
             f"{', '.join(splits)}, found none; prepare series of more dates"
         )
+    history = history_methods(_OURS, model, dates, members=members, seed=seed)
     methods = [
         *(
             forecaster_method(name, place_forecaster(folder, members=members, seed=seed))
             for name, folder in _named(model, against).items()
         ),
+        *history,
         *_rules(store, seed=seed),
     ]
     cases = list(cases_of(store, names, starts=1, side_px=_SIDE_PX))
@@ -101,23 +109,33 @@ def evaluate_series(
         allowed = {n for n, label in store.labels.items() if label.split in splits}
         drawn = mask_cases(store, masks, side_px=_SIDE_PX)
         cases += [case for case in drawn if case.place in allowed]
+    enough_dates(cases, dates)
     statistics = place_statistics(seed=seed)
     # Of each place the furthest horizon of its last start.
     watcher = _Watcher(len(cases), progress, {case.place: place_of(case.place) for case in cases})
-    sums = score_cases(cases, methods, statistics, watch=watcher)
+    every = score_cases(cases, methods, statistics, watch=watcher)
+    cut = [method.name for method in history]
+    sums = without(every, cut)
     split = {place_of(case.place): case.past.split for case in cases}
     whole = place_sections(by_split(sums, split), statistics, seed=seed, resamples=RESAMPLES)
     places = place_sections(sums, statistics, seed=seed, resamples=1)
+    by_dates = []
+    if cut:
+        common = by_split(within(every, [_OURS, *cut]), split)
+        by_dates = place_sections(common, statistics, seed=seed, resamples=RESAMPLES)
     settings = {
         **_settings(model, against, members=members, seed=seed),
         "store": store.location,
         "splits": list(splits),
         "cases": len(cases),
         "masks": None if masks is None else masks.name,
+        "dates": list(dates),
         "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "units": "places"},
     }
     title = f"{settings['model']} on whole places"
     record = {"splits_scored": as_record(whole), "places_scored": as_record(places)}
+    if by_dates:
+        record["by_dates"] = as_record(by_dates)
     page = scores_page(
         title,
         PLACE_PARTS,
@@ -126,9 +144,10 @@ def evaluate_series(
         watcher.shown,
         notes=PLACE_NOTES,
         settings=settings,
+        by_dates=by_dates,
     )
     intro = f"{len(cases)} forecasts of whole places, {members} members."
-    return _write(out, title, intro, {**settings, **record}, page, whole, PLACE_PARTS)
+    return _write(out, title, intro, {**settings, **record}, page, whole, PLACE_PARTS, by_dates)
 
 
 def evaluate_pairs(
@@ -272,12 +291,16 @@ def _write(
     page: str,
     groups: Sequence[Section],
     parts: Sequence[Part],
+    by_dates: Sequence[Section] = (),
 ) -> Path:
+    tables = summary_tables(groups, parts)
+    if by_dates:
+        tables += f"\n\n# By number of dates\n\n{summary_tables(by_dates, parts)}"
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "scores.json", json.dumps(strict(dict(record)), indent=1, allow_nan=False))
     write_text(out / "report.html", page)
     return write_text(
         out / "report.md",
         f"# {title}\n\n{intro}\n\nEvery score by horizon, with intervals: `report.html`, "
-        f"`scores.json`. Errors are in grey levels of 255.\n\n{summary_tables(groups, parts)}\n",
+        f"`scores.json`. Errors are in grey levels of 255.\n\n{tables}\n",
     )

@@ -31,13 +31,16 @@ from sr.pretrained import load_network
 __all__ = ["place_forecaster"]
 
 
-def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceForecaster:
+def place_forecaster(
+    model: str | None, *, members: int, seed: int, calibrate: bool = True
+) -> PlaceForecaster:
     """Load a model folder once; each call forecasts its members side by side.
 
     Args:
         model: Shipped name or folder; the default where None.
         members: Members of the ensemble.
         seed: Of their noise.
+        calibrate: Learn from each place's own past where it has dates enough.
 
     Raises:
         ModelFolderError: The model cannot be read.
@@ -50,7 +53,8 @@ def place_forecaster(model: str | None, *, members: int, seed: int) -> PlaceFore
         with tempfile.TemporaryDirectory(prefix="landcast-") as name:
             scratch = Path(name)
             ground = _ground(past, scratch, familiarity)
-            ground = _taught(ground, past, network, scratch, seed=seed)
+            if calibrate:
+                ground = _taught(ground, past, network, scratch, seed=seed)
             runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
             for horizon in count(1):
                 for run in runs:

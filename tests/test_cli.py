@@ -110,7 +110,7 @@ def test_train(workflows, kind):
 def test_evaluate_shows_the_report(workflows, capsys):
     arguments = (
         "evaluate m a.zarr --out o --pairs 9 --members 4 --split test --against x --against y "
-        "--seed 3 --perceptual-weights w.pth --alpha 0.5"
+        "--seed 3 --perceptual-weights w.pth --alpha 0.5 --dates 1,8"
     )
     assert run(arguments.split()) == 0
     options = {
@@ -123,6 +123,7 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "alpha": 0.5,
         "rasters": False,
         "masks": None,
+        "dates": (1, 8),
         "overwrite": False,
     }
     assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]

@@ -180,9 +180,12 @@ def test_the_numbers_of_the_report_are_recorded(report: Path) -> None:
     assert "| other places (1) | landcast |" in short
 
 
-def test_masks_are_for_series_only(tmp_path: Path, tiny_model_folder: Path) -> None:
-    with pytest.raises(RequestError, match="--masks"):
-        evaluate(str(tiny_model_folder), ["pairs.zarr"], tmp_path / "out", masks=tmp_path)
+@pytest.mark.parametrize("option", [{"masks": Path("masks")}, {"dates": (1, 2)}])
+def test_some_options_are_for_series_only(
+    option: dict[str, object], tmp_path: Path, tiny_model_folder: Path
+) -> None:
+    with pytest.raises(RequestError, match=f"--{next(iter(option))}"):
+        evaluate(str(tiny_model_folder), ["pairs.zarr"], tmp_path / "out", **option)
 
 
 def test_plans_of_a_short_series_end_before_its_last_date() -> None:

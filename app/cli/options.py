@@ -17,6 +17,7 @@ __all__ = [
     "Years",
     "parse_averages",
     "parse_bands",
+    "parse_dates",
     "parse_value_range",
 ]
 
@@ -33,6 +34,16 @@ def parse_bands(text: str | None) -> tuple[int, int, int] | None:
             param_hint="--bands",
         ) from None
     return red, green, blue
+
+
+def parse_dates(text: str | None) -> tuple[int, ...]:
+    """`1,2,4,8` to numbers of dates."""
+    parts = [] if text is None else text.split(",")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(
+            f"expected numbers of dates such as 1,2,4,8, got '{text}'", param_hint="--dates"
+        )
+    return tuple(map(int, parts))
 
 
 def parse_averages(texts: list[str]) -> dict[str, int]:

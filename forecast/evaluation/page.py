@@ -60,6 +60,7 @@ def scores_page(
     *,
     notes: Sequence[str],
     settings: Mapping[str, Any],
+    by_dates: Sequence[Section] = (),
 ) -> str:
     """Draw the report; the page asks nothing of the network and runs no script.
 
@@ -71,6 +72,7 @@ def scores_page(
         examples: To look at.
         notes: How to read it.
         settings: Shown at the end.
+        by_dates: The first method with its history cut, on cases that have it all.
 
     Returns:
         An HTML document.
@@ -86,6 +88,7 @@ def scores_page(
             + _each_place(places, part)
             for number, part in enumerate(parts, start=1)
         ),
+        _by_dates(by_dates, parts),
         _verdicts(whole, names[0]),
         example_strips(examples, names[0]),
         "<h2>How to read this</h2><ul>"
@@ -122,6 +125,25 @@ def _methods(section: Section, part: Part) -> str:
     ]
     titles = (f"{section.dataset}, all horizons", *(SCORES[n].title for n in part.scores))
     return table(titles, rows)
+
+
+def _by_dates(sections: Sequence[Section], parts: Sequence[Part]) -> str:
+    """Every score of the forecaster with fewer dates."""
+    whole = [section for section in sections if section.horizon == ALL]
+    if not whole:
+        return ""
+    counts = "; ".join(f"{s.dataset}: {s.pairs} cases of {s.units} places" for s in whole)
+    tables = "".join(
+        f"<h3>{html.escape(part.title)}</h3>"
+        + "".join(figure(_methods(section, part)) for section in whole)
+        for part in parts
+    )
+    return (
+        "<h2>What is history worth?</h2><p>The forecaster with the nearest dates up to the start "
+        "only, the start among them; with all of them; and with all of them but not calibrated on "
+        f"the place's own past. On the cases that have as many dates ({html.escape(counts)}).</p>"
+        f"{tables}"
+    )
 
 
 def _each_place(places: Sequence[Section], part: Part) -> str:

@@ -15,8 +15,8 @@ LEAST_DATES = 4
 """One before a start, the start, and two that tell what lasted."""
 _TOLERANCE = 0.35
 """Of the years that a later date may be off its horizon."""
-_HISTORY = 3
-"""One in so many dates comes before the first start, so that it is like the one asked about."""
+_HISTORY = 2
+"""One in so many dates comes before the first start: skill grows with the dates known."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def plan_starts(
 ) -> list[PlannedStart]:
     """Spread starts over a series, each with the dates nearest to the horizons.
 
-    A start has a third of the dates before it. After every end there is a further date, so that
+    A start has half of the dates before it. After every end there is a further date, so that
     what swings back does not count as lasting.
 
     Args:
