@@ -143,9 +143,12 @@ class ForecastFolder:
             return ""
         found = self.run["hindcast"]
         if found is None:
+            why = "a hindcast takes six dates and more"
+            if not self.run.get("calibrate", True):
+                why = "the forecast did not look at its past, see 'landcast hindcast'"
             return (
-                "nothing is known of the skill on this very place: a hindcast takes six dates and "
-                "more"
+                "nothing is known of the skill on this very place but what the model card says of "
+                f"places kept apart: {why}"
             )
         first = self.start_year - found["years_ago"]
         auc = "too little changed to rank"

@@ -28,6 +28,26 @@ def test_open_reads_what_run_json_says(folder):
     assert (result.region, result.model) == ("town_2020.tif", "tiny")
 
 
+def test_what_is_known_of_the_skill_is_told(folder):
+    run = json.loads((folder / "run.json").read_text())
+
+    def told(**more):
+        (folder / "run.json").write_text(json.dumps({**run, **more}))
+        return ForecastFolder.open(folder).hindcast_text
+
+    assert told() == ""
+    few = told(hindcast=None, calibrate=True)
+    assert few.startswith("nothing is known of the skill on this very place but what the model")
+    assert "six dates" in few
+    assert "landcast hindcast" in told(hindcast=None, calibrate=False)
+    skill = {"years_ago": 4.0, "years": 3.0, "expected": 0.071, "changed": 0.02}
+    ranked = {"auc": 0.87, "auc_before": 0.74, "auc_texture": 0.56}
+    line = told(hindcast={**skill, **ranked})
+    assert line.startswith("on this place's past, from 2016 to 2019: AUC 0.87 (where it changed")
+    assert "7.1% of the ground expected to change, 2.0% did" in line
+    assert "too little changed" in told(hindcast={**skill, **dict.fromkeys(ranked)})
+
+
 def test_paths_exist_for_every_kind_year_and_member(folder):
     result = ForecastFolder.open(folder)
     assert result.saved_members == (0, 1, 2, 3)

@@ -15,8 +15,6 @@ LEAST_DATES = 4
 """One before a start, the start, and two that tell what lasted."""
 _TOLERANCE = 0.35
 """Of the years that a later date may be off its horizon."""
-_HISTORY = 2
-"""One in so many dates comes before the first start: skill grows with the dates known."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ def plan_starts(
 ) -> list[PlannedStart]:
     """Spread starts over a series, each with the dates nearest to the horizons.
 
-    A start has half of the dates before it. After every end there is a further date, so that
-    what swings back does not count as lasting.
+    A start has half of the dates before it where that can be: skill grows with the dates known.
+    After every end there is a further date, so that what swings back does not count as lasting.
 
     Args:
         years: `(d,)` decimal years, ascending; only differences count.
@@ -49,9 +47,9 @@ def plan_starts(
         In the order of time; none where the dates are too few.
     """
     last = len(years) - 2
-    first = max(1, len(years) // _HISTORY)
-    ends = {date: _ends(years, date, last, longest) for date in range(first, last)}
+    ends = {date: _ends(years, date, last, longest) for date in range(1, last)}
     able = [date for date, found in ends.items() if found]
+    able = [date for date in able if date >= len(years) // 2] or able[-starts:]
     if not able:
         return []
     chosen = np.unique(np.linspace(0, len(able) - 1, min(starts, len(able))).round().astype(int))
