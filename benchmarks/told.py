@@ -4,8 +4,8 @@
 
 PLACE is a folder of dated images. At each start only the images up to it are given; hindcasts on
 those tell a skill by horizon, as `landcast hindcast` does. Then the forecast from the start is held
-to the later images. Beside it, for three years, what `landcast forecast` itself tells (one
-hindcast, `run.json`). One row a place, start and horizon.
+to the later images. Beside it, at its horizon, what `landcast forecast` itself tells (one hindcast,
+`run.json`). One row a place, start and horizon.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from app.hindcasting import HindcastRequest, outcomes_from
 from forecast.hindcast.by_horizon import HorizonSkill, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts
+from forecast.hindcast.text import two_digits
 from forecast.states.images import DatedImages, image_paths, open_images
 
 _LEAST_HORIZON = 3
-_OWN_HORIZON = 3
+_ALIKE = 0.35
+"""Of its years that a horizon may differ from another that it is compared with."""
 _AUC, _AREA = 0.05, 2.0
 
 
@@ -55,8 +57,8 @@ def rows_of(
         after, own = outcomes(images, planned, request)
         for came in after:
             if came.horizon in told:
-                mine = own if came.horizon == _OWN_HORIZON else {}
-                rows.append(Row(place.name, told[came.horizon], came, mine or {}))
+                alike = own and abs((own["years"] or 0.0) / came.years - 1) <= _ALIKE
+                rows.append(Row(place.name, told[came.horizon], came, own if alike else {}))
                 print(markdown(rows[-1]), file=sys.stderr, flush=True)
     return rows
 
@@ -88,16 +90,16 @@ def markdown(row: Row) -> str:
         row.place,
         f"{came.start[:4]} +{came.horizon}",
         str(told.starts),
-        _two(told.auc),
-        _two(own.get("auc")),
-        _two(came.auc),
-        _two(came.auc_before),
-        _two(told.area_ratio),
-        _two(_ratio(own.get("expected"), own.get("changed"))),
-        _two(ratio),
+        two_digits(told.auc),
+        two_digits(own.get("auc")),
+        two_digits(came.auc),
+        two_digits(came.auc_before),
+        two_digits(told.area_ratio),
+        two_digits(_ratio(own.get("expected"), own.get("changed"))),
+        two_digits(ratio),
         f"{came.changed:.1%}",
-        _two(told.harm),
-        _two((came.mse / came.mse_still) ** 0.5),
+        two_digits(told.harm),
+        two_digits((came.mse / came.mse_still) ** 0.5),
     )
     return "| " + " | ".join(cells) + " |"
 
@@ -141,10 +143,6 @@ def summary(rows: list[Row]) -> str:
 
 def _ratio(expected: float | None, changed: float | None) -> float | None:
     return expected / changed if expected and changed else None
-
-
-def _two(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def main() -> None:

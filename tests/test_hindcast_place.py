@@ -15,6 +15,7 @@ from conftest import UTM
 import app.members
 from app.cli.entry import run
 from app.hindcasting import HindcastRequest, hindcast_place, outcomes_from
+from benchmarks.told import Row, late_starts, table
 from forecast.hindcast.by_horizon import longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts
@@ -236,3 +237,18 @@ def test_how_far_ahead_something_was_better() -> None:
     assert longest_better(skill_by_horizon([far])) is None
     still = skill_by_horizon([_outcome(horizon=1, changed=0.0, brier=0.0, auc=None)])
     assert hindcast_table(still).splitlines()[2].startswith("| 1 | 1 | - | - | - | 10.0% | 0.0% |")
+
+
+def test_what_was_told_is_compared_with_what_came() -> None:
+    years = np.arange(1990.0, 2010)
+    for planned in late_starts(years, starts=2, longest=5):
+        assert planned.date >= 10
+        assert max(planned.ends) >= 3
+    (told,) = skill_by_horizon([_outcome()])
+    near = _outcome(auc=0.84, expected=0.1, changed=0.1)
+    far = _outcome(auc=0.7, expected=0.3, changed=0.1)
+    text = table([Row("a", told, near, {}), Row("b", told, far, {"auc": 0.75})])
+    assert "| a | 2000 +3 | 1 | 0.80 | - | 0.84 | 0.70 | 0.50 | - | 1.00 | 10.0% |" in text
+    assert "within 0.05 of what was told in 1 of 2" in text
+    assert "of what was told in 1 of 2." in text
+    assert "-0.030" in text

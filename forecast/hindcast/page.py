@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from forecast.evaluation.charts import COLOURS, chart
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better
 from forecast.hindcast.outcome import Outcome
-from forecast.hindcast.text import MEANINGS, TITLES, reach, row_of
+from forecast.hindcast.text import MEANINGS, TITLES, reach, row_of, two_digits
 from preprocessing.html_page import figure, html_page, table
 
 __all__ = ["hindcast_page"]
@@ -163,18 +163,14 @@ def _start(found: Outcome) -> tuple[str, ...]:
     shares = f"{found.expected:.1%}", f"{found.changed:.1%}"
     return (
         html.escape(found.start),
-        f"{found.years:.3g}",
+        f"{found.years:.1f}",
         str(found.dates),
         f"{found.weight:.2g}",
-        *(_two(value) for value in (found.auc, found.auc_before, found.auc_texture)),
+        *(two_digits(value) for value in (found.auc, found.auc_before, found.auc_texture)),
         *shares,
-        _two(harm),
-        _two(crps),
+        two_digits(harm),
+        two_digits(crps),
     )
-
-
-def _two(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better
 
-__all__ = ["MEANINGS", "TITLES", "hindcast_table", "reach", "row_of"]
+__all__ = ["MEANINGS", "TITLES", "hindcast_table", "reach", "row_of", "two_digits"]
 
 TITLES = (
     "years ahead",
@@ -51,13 +51,13 @@ def row_of(skill: HorizonSkill) -> tuple[str, ...]:
     return (
         str(skill.horizon),
         str(skill.starts),
-        *(_two(value) for value in (skill.auc, skill.auc_before, skill.auc_texture)),
+        *(two_digits(value) for value in (skill.auc, skill.auc_before, skill.auc_texture)),
         f"{skill.expected:.1%}",
         f"{skill.changed:.1%}",
-        _two(skill.area_ratio),
-        _two(skill.brier_skill),
-        _two(skill.harm),
-        _two(skill.crps_skill),
+        two_digits(skill.area_ratio),
+        two_digits(skill.brier_skill),
+        two_digits(skill.harm),
+        two_digits(skill.crps_skill),
         ", ".join(skill.better) or "nothing",
     )
 
@@ -85,5 +85,6 @@ def _years(count: int) -> str:
     return "year" if count == 1 else "years"
 
 
-def _two(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def two_digits(value: float | None) -> str:
+    """A score as text; a dash where it is not known."""
+    return "-" if value is None else f"{round(value, 2) + 0:.2f}"  # No -0.00.
