@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -248,8 +248,9 @@ def _scratch(out: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch)
-        for empty in created:
-            empty.rmdir()
+        with suppress(OSError):  # Where others have put something there.
+            for empty in created:
+                empty.rmdir()
 
 
 def _record(
