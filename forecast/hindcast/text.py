@@ -71,7 +71,7 @@ def reach(skills: Sequence[HorizonSkill]) -> str:
             f"up to {furthest} {_years(furthest)}."
         )
     beyond = (
-        "longer horizons could not be tried on these dates"
+        "longer horizons were not tried"
         if longest == furthest
         else f"beyond, up to {furthest} years, nothing was"
     )
