@@ -20,6 +20,7 @@ from app.outputs import Progress, RegionRun
 from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
 from app.results import ForecastFolder
 from app.stac import write_stac
+from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
 from forecast.states.answers import RegionNetwork
 from forecast.states.area import ChangedArea
@@ -130,7 +131,8 @@ def _taught(
         return earlier_picture(images.start, source, ground.cells.shape, scratch / "past_image.npy")
 
     with one_thread():
-        return teach(ground, scratch, network, picture, seed=request.seed)
+        observations = ObservationModel.load(folder)
+        return teach(ground, scratch, network, observations, picture, seed=request.seed)
 
 
 def _executor(request: ForecastRequest) -> Executor | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.evaluation.forecaster import ForecastYear, PlaceForecaster
+from forecast.hindcast.observations import ObservationModel
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
@@ -47,14 +48,14 @@ def place_forecaster(
     """
     folder = model_folder(model)
     network, lift = load_model(folder), ESRGANLift(load_network())
-    familiarity = Familiarity.load(folder)
+    familiarity, observations = Familiarity.load(folder), ObservationModel.load(folder)
 
     def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:
         with tempfile.TemporaryDirectory(prefix="landcast-") as name:
             scratch = Path(name)
             ground = _ground(past, scratch, familiarity)
             if calibrate:
-                ground = _taught(ground, past, network, scratch, seed=seed)
+                ground = _taught(ground, past, network, observations, scratch, seed=seed)
             runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
             for horizon in count(1):
                 for run in runs:
@@ -83,7 +84,13 @@ def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) ->
 
 
 def _taught(
-    ground: Ground, past: PlaceSeries, network: ChangeUNet, folder: Path, *, seed: int
+    ground: Ground,
+    past: PlaceSeries,
+    network: ChangeUNet,
+    observations: ObservationModel | None,
+    folder: Path,
+    *,
+    seed: int,
 ) -> Ground:
     """What the place's own past teaches."""
     height, width = ground.objects.shape
@@ -94,7 +101,7 @@ def _taught(
         nearest = int(np.abs(ago - float(ground.earlier.years[date])).argmin())
         return padded_start(past.images[nearest], past.valid[nearest])
 
-    return teach(ground, folder, answers, picture, seed=seed)
+    return teach(ground, folder, answers, observations, picture, seed=seed)
 
 
 def _gsd_m(past: PlaceSeries) -> float | None:

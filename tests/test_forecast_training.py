@@ -168,7 +168,7 @@ def test_calibration_takes_back_how_items_were_drawn() -> None:
     item = _items([[0, 1, 3, 0, 0, 0], [1, 0, 3, 0, 0, 0]], None)
     changed = (torch.rand(item.change.shape, generator=_seeded(1)) < 0.3).float()
     item = replace(item, change=changed, weight=torch.tensor([0.1, 2.0]))
-    calibrate(model, [item], _seeded())
+    calibrate(model, [item], [item], _seeded())
     noise, regional = noise_of(2, 32, 8, _seeded())
     condition = model.condition(item.past, item.tone, item.earlier)
     answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)

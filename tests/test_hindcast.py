@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from forecast.evaluation.roc import area_under_curve
-from forecast.hindcast.observations import share_followed
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.skill import held_out, hindcast, mixed
@@ -109,19 +108,3 @@ def test_mixed_log_odds() -> None:
     np.testing.assert_allclose(mixed(taught, general, 1.0), taught, rtol=1e-5)
     np.testing.assert_allclose(mixed(taught, general, 0.0), general, rtol=1e-5)
     np.testing.assert_allclose(mixed(taught, general, 0.5), [0.5, 0.25], rtol=1e-5)
-
-
-@pytest.mark.parametrize("swings", [True, False])
-def test_observations_follow_ground_that_swings_and_leave_ground_that_does_not(
-    swings: bool,
-) -> None:
-    rng = np.random.default_rng(0)
-    size = 0.2 if swings else 0.002
-    fields = rng.integers(0, 2, (8, 1, 16, 16)).repeat(4, axis=2).repeat(4, axis=3)
-    cells = 0.5 + size * fields.repeat(3, axis=1)
-    if not swings:  # It drifts instead: what it was is no guide.
-        cells = cells + 0.05 * np.arange(8)[:, None, None, None] ** 2
-    past = Past(cells.astype(np.float32), np.ones((8, 64, 64), bool), 2000.0 + np.arange(8))
-    drawn = rng.normal(0, 0.01, (4, 3, 64, 64)).astype(np.float32)
-    share = share_followed(past, drawn)
-    assert share >= 0.75 if swings else share == 0

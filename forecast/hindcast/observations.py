@@ -1,45 +1,298 @@
-"""How far observations of a place follow what was seen of it before."""
+"""How ground that does not change will be seen: a mean and a spread, by how it was seen."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
+from forecast.hindcast.occurrence import sampled_blocks
 from forecast.hindcast.past import Past
-from forecast.training.losses import fair_crps
+from preprocessing.errors import ModelFolderError
+from preprocessing.files import write_text
+from preprocessing.grid import Window
+from preprocessing.histogram import match_histogram
 
-__all__ = ["LEAST_DATES", "share_followed"]
+__all__ = ["ObservationModel", "Outcome", "laplace_crps", "outcome", "regional_sizes"]
 
-LEAST_DATES = 3
-"""One to forecast from, one before it, and one to compare with."""
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_MOST_CELLS = 100_000
+_FILE = "observations.json"
+_LONGEST_YEARS = 13.0
+_PAIRS, _ROWS, _BLOCKS = 60, 800, 6
+_SHRINKAGE, _POWER = 3.0, 1.5
+_OF_LOCATION, _OF_REGION = 0.3, 5.0
+_REGIONAL = (1, 7, 8)
+"""Columns of the scale that are the same over a region: a pair of dates tells each but once."""
+_STEPS = 60
+_LEAST_LOG, _MOST_LOG = -5.0, 2.0
+_LEVELS = 65536
 
 
-def share_followed(past: Past, drawn: NDArray[np.float32]) -> float:
-    """The share of the difference of an earlier date to the start that observations take on.
+@dataclass(frozen=True)
+class Outcome:
+    """Cells of a start, and how they were seen later, in units of the region's contrast.
 
-    Light, crops and water levels that a place has come back; where it drifts they do not. The share
-    with the best fair CRPS for the last date, forecast from the one before it.
+    Attributes:
+        location: `(n, LOCATIONS)` from `EarlierLooks.columns`, one row a cell and band.
+        scale: `(n, SCALES)` likewise.
+        difference: `(n,)` of the later image to the start.
+    """
 
-    Args:
-        past: Three dates and more, up to the start of the forecast.
-        drawn: `(m, 3, h, w)` what the model draws for m members, from the date before the last.
+    location: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    difference: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ObservationModel:
+    """Laplace distributions whose mean and log scale are linear in what was seen before.
+
+    Nonhomogeneous regression with the CRPS as its loss (Gneiting et al. 2005). The model of all
+    training places is the prior of a place's own: coefficients are drawn towards it the less, the
+    more pairs of dates the place has.
+
+    Attributes:
+        location: `(LOCATIONS,)` coefficients of the mean, of columns in units of `location_unit`.
+        scale: `(SCALES,)` coefficients of the log scale, of columns less `scale_mean` in units of
+            `scale_unit`.
+        location_unit: `(LOCATIONS,)`.
+        scale_mean: `(SCALES,)`.
+        scale_unit: `(SCALES,)`.
+    """
+
+    location: tuple[float, ...]
+    scale: tuple[float, ...]
+    location_unit: tuple[float, ...]
+    scale_mean: tuple[float, ...]
+    scale_unit: tuple[float, ...]
+
+    @classmethod
+    def of_outcomes(
+        cls, outcomes: Sequence[Outcome], weights: Sequence[float], *, steps: int = 300
+    ) -> ObservationModel:
+        """The model of many places; a weight for each outcome."""
+        location = np.concatenate([found.location for found in outcomes])
+        scale = np.concatenate([found.scale for found in outcomes])
+        unit, mean, spread = location.std(axis=0), scale.mean(axis=0), scale.std(axis=0)
+        mean[0], spread[0] = 0, 1
+        start = cls(
+            (0.0,) * LOCATIONS,
+            (-1.0,) + (0.0,) * (SCALES - 1),
+            tuple(np.maximum(unit, 1e-3).tolist()),
+            tuple(mean.tolist()),
+            tuple(np.where(spread > 1e-6, spread, 1).tolist()),
+        )
+        return start._fitted(outcomes, weights, np.full(LOCATIONS + SCALES, 1e-4), steps)
+
+    def taught_by(self, past: Past, *, seed: int = 0) -> ObservationModel:
+        """The same, drawn towards what the past of a region tells.
+
+        Args:
+            past: Up to the start of the forecast.
+            seed: Of the sample of pairs of dates and of cells.
+        """
+        dates = range(len(past))
+        ahead = past.years[None] - past.years[:, None]
+        pairs = [(s, e) for s in dates for e in dates if 0 < ahead[s, e] <= _LONGEST_YEARS]
+        generator = np.random.default_rng(seed)
+        if len(pairs) > _PAIRS:
+            chosen = np.sort(generator.choice(len(pairs), _PAIRS, replace=False))
+            pairs = [pairs[number] for number in chosen]
+        found = [outcome(past, start, end, generator) for start, end in pairs]
+        outcomes = [rows for rows in found if rows is not None]
+        if not outcomes:
+            return self
+        strength = np.full(LOCATIONS + SCALES, _SHRINKAGE / len(outcomes) ** _POWER)
+        strength[:LOCATIONS] *= _OF_LOCATION
+        strength[[LOCATIONS + column for column in _REGIONAL]] *= _OF_REGION
+        return self._fitted(outcomes, np.ones(len(outcomes)), strength, _STEPS)
+
+    def of_block(
+        self,
+        past: Past,
+        window: Window,
+        years: Sequence[float],
+        sizes: Sequence[tuple[float, float]],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """How the last date of a past will be seen some years later, where it does not change.
+
+        Args:
+            past: Of the region.
+            window: A block of it.
+            years: Horizons.
+            sizes: From `regional_sizes`.
+
+        Returns:
+            Mean difference to the last date and scale of the Laplace distribution around it, both
+            `(y, 3, h, w)` of 0..1.
+        """
+        tone = past.tone()
+        looks = EarlierLooks.of_block(past, window, tone)
+        slopes = (
+            np.divide(self.location, self.location_unit),
+            np.divide(self.scale, self.scale_unit),
+        )
+        means, scales = [], []
+        for horizon, size in zip(years, sizes, strict=True):
+            location, scale = looks.columns(horizon, size)
+            means.append(np.einsum("kchw,k->chw", location, slopes[0]))
+            centred = scale - np.reshape(self.scale_mean, (-1, 1, 1, 1))
+            logs = np.einsum("kchw,k->chw", centred, slopes[1])
+            scales.append(np.exp(np.clip(logs, _LEAST_LOG, _MOST_LOG)))
+        contrast = float(tone.contrast[0])
+        return (
+            (contrast * np.stack(means)).astype(np.float32),
+            (contrast * np.stack(scales)).astype(np.float32),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write into a model folder."""
+        write_text(folder / _FILE, json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> ObservationModel | None:
+        """Read from a model folder; None where it has none.
+
+        Raises:
+            ModelFolderError: It is damaged.
+        """
+        path = folder / _FILE
+        if not path.exists():
+            return None
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{name: tuple(values) for name, values in stored.items()})
+        except (OSError, ValueError, TypeError, AttributeError) as err:
+            raise ModelFolderError(
+                f"expected how ground is seen again in {path}, it is damaged ({err}); train the "
+                "model again"
+            ) from err
+
+    def _fitted(
+        self,
+        outcomes: Sequence[Outcome],
+        weights: Sequence[float] | NDArray[np.float64],
+        strength: NDArray[np.float64],
+        steps: int,
+    ) -> ObservationModel:
+        """Least mean CRPS plus squared distance from this model; every outcome counts alike.
+
+        Args:
+            outcomes: In units of contrast.
+            weights: One each.
+            strength: `(LOCATIONS + SCALES,)` of the distance.
+            steps: Of L-BFGS, at most.
+        """
+        location = _tensor([rows.location / self.location_unit for rows in outcomes])
+        scale = _tensor([(rows.scale - self.scale_mean) / self.scale_unit for rows in outcomes])
+        truth = _tensor([rows.difference for rows in outcomes])
+        shares = [
+            np.full(len(rows.difference), weight / len(rows.difference) / _size(rows))
+            for rows, weight in zip(outcomes, weights, strict=True)
+        ]
+        share = _tensor(shares)
+        share = share / share.sum()
+        prior = torch.tensor([*self.location, *self.scale], dtype=torch.float64)
+        found = prior.clone().requires_grad_(True)
+        optimizer = torch.optim.LBFGS(
+            [found], max_iter=steps, history_size=20, line_search_fn="strong_wolfe"
+        )
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            logs = (scale @ found[LOCATIONS:]).clamp(_LEAST_LOG, _MOST_LOG)
+            crps = laplace_crps(truth - location @ found[:LOCATIONS], logs.exp())
+            total = (share * crps).sum()
+            total = total + (torch.from_numpy(strength) * (found - prior) ** 2).sum()
+            total.backward()  # type: ignore[no-untyped-call]
+            return total
+
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+        values = found.detach().tolist()
+        return ObservationModel(
+            tuple(values[:LOCATIONS]),
+            tuple(values[LOCATIONS:]),
+            self.location_unit,
+            self.scale_mean,
+            self.scale_unit,
+        )
+
+
+def laplace_crps(error: Tensor, scale: Tensor) -> Tensor:
+    """CRPS of Laplace distributions whose mean is off by an error (Jordan et al. 2019)."""
+    size = error.abs()
+    return size + scale * torch.exp(-size / scale) - 0.75 * scale
+
+
+def outcome(
+    past: Past, start: int, end: int, generator: np.random.Generator, *, rows: int = _ROWS
+) -> Outcome | None:
+    """How cells of one date of a region were seen at a later one.
+
+    The later image is matched to the start by histogram, as images that are compared with
+    forecasts are.
 
     Returns:
-        0 to 1.
+        Some cells, each band a row; None where no cell was seen at both.
     """
-    every = max(1, int((past.known[-1].size / _MOST_CELLS) ** 0.5))
-    some = (..., slice(None, None, every), slice(None, None, every))
-    cells, known = np.array(past.cells[some], np.float32), past.known[some]
-    start = len(past) - 2
-    where = known[start] & known[-1]
-    truth = torch.from_numpy((cells[-1] - cells[start])[:, where])
-    noise = torch.from_numpy(drawn[some][:, :, where])
-    dates = [member % start for member in range(len(noise))]
-    followed = torch.from_numpy(
-        np.stack([((cells[d] - cells[start]) * known[d])[:, where] for d in dates])
+    until = past.until(start)
+    tone = until.tone()
+    years = float(past.years[end] - past.years[start])
+    blocks = _blocks(past)
+    looks = [EarlierLooks.of_block(until, window, tone) for window in blocks]
+    sizes = _mean_sizes(looks, years)
+    locations, scales, before, after = [], [], [], []
+    for window, look in zip(blocks, looks, strict=True):
+        here = past.block(window.slices)
+        cells = np.flatnonzero(here.known[start] & here.known[end])
+        most = max(1, rows // len(blocks))
+        if len(cells) > most:
+            cells = generator.choice(cells, most, replace=False)
+        location, scale = look.columns(years, sizes)
+        locations.append(location.reshape(LOCATIONS, 3, -1)[..., cells])
+        scales.append(scale.reshape(SCALES, 3, -1)[..., cells])
+        before.append(here.cells[start].reshape(3, -1)[:, cells])
+        after.append(here.cells[end].reshape(3, -1)[:, cells])
+    first, later = np.concatenate(before, axis=1), np.concatenate(after, axis=1)
+    if not first.size:
+        return None
+    matched = match_histogram(later[:, None], first[:, None], levels=_LEVELS)[:, 0]
+    return Outcome(
+        np.concatenate(locations, axis=-1).reshape(LOCATIONS, -1).T,
+        np.concatenate(scales, axis=-1).reshape(SCALES, -1).T,
+        ((matched - first) / float(tone.contrast[0])).ravel().astype(np.float32),
     )
-    losses = {share: float(fair_crps(share * followed + noise, truth).mean()) for share in _SHARES}
-    return min(losses, key=lambda share: losses[share])
+
+
+def regional_sizes(past: Past, years: Sequence[float]) -> list[tuple[float, float]]:
+    """Means over the region of `EarlierLooks.sizes`, for each horizon."""
+    tone = past.tone()
+    looks = [EarlierLooks.of_block(past, window, tone) for window in _blocks(past)]
+    return [_mean_sizes(looks, horizon) for horizon in years]
+
+
+def _mean_sizes(looks: Sequence[EarlierLooks], years: float) -> tuple[float, float]:
+    found = [look.sizes(years) for look in looks]
+    return (
+        float(np.mean([all_dates.mean() for all_dates, _ in found])),
+        float(np.mean([near.mean() for _, near in found])),
+    )
+
+
+def _blocks(past: Past) -> list[Window]:
+    blocks = sampled_blocks(past)
+    return blocks[:: -(-len(blocks) // _BLOCKS)]
+
+
+def _size(rows: Outcome) -> float:
+    return max(float(np.abs(rows.difference).mean()), 1e-3)
+
+
+def _tensor(parts: Sequence[NDArray[np.floating]]) -> Tensor:
+    return torch.from_numpy(np.concatenate(parts).astype(np.float64))

@@ -10,12 +10,13 @@ from scipy.special import ndtr
 from forecast.noise import ground_noise
 from preprocessing.grid import Window
 
-__all__ = ["event_levels"]
+__all__ = ["event_levels", "object_noise"]
 
 _NUMBER = 1
 """Plane of the noise of events; the network is given plane 0."""
-_WEIGHTS = {"smooth": 0.5, "object": 0.5, "fine": 0.1}
-_SMOOTH, _FINE = 3.0, 0.7
+_SHARED, _FINE = 0.5, 0.1
+"""Weights of smooth and of object noise, and of fine noise in events."""
+_SMOOTH_SIGMA, _FINE_SIGMA = 3.0, 0.7
 """Standard deviations of Gaussian windows, in cells."""
 
 
@@ -24,8 +25,7 @@ def event_levels(
 ) -> NDArray[np.float32]:
     """Levels that the probability of change must pass: a cell changes where it is above.
 
-    The normal distribution function of a weighted sum of three standard normal fields: smooth
-    noise, noise that objects share, and fine noise. So events have the shapes of fields, blocks
+    The normal distribution function of `object_noise`. So events have the shapes of fields, blocks
     and clearings, and each cell changes with just its probability.
 
     Args:
@@ -37,24 +37,54 @@ def event_levels(
     Returns:
         `(h, w)`, each value uniform over 0..1 as seeds and members vary.
     """
+    noise = object_noise(
+        objects, seed=seed, member=member, year=0, number=number, fine=_FINE, sigma=_FINE_SIGMA
+    )
+    return np.asarray(ndtr(noise), dtype=np.float32)
+
+
+def object_noise(
+    objects: NDArray[np.int64],
+    *,
+    seed: int,
+    member: int,
+    year: int,
+    number: int,
+    fine: float,
+    sigma: float,
+) -> NDArray[np.float32]:
+    """Standard normal noise of the ground that neighbours and objects share.
+
+    A weighted sum of smooth noise, noise that objects share, and fine noise.
+
+    Args:
+        objects: `(h, w)` from `region_objects`.
+        seed: Seed of the run.
+        member: Number of the member.
+        year: Calendar year; 0 for what a member has the same in all years.
+        number: Plane of the noise, see `ground_noise`.
+        fine: Weight of the fine noise; that of the others is 0.5.
+        sigma: Its Gaussian window, in cells.
+
+    Returns:
+        `(h, w)`.
+    """
     height, width = objects.shape
-    margin = int(4 * _SMOOTH)
+    margin = int(4 * _SMOOTH_SIGMA)
     white = ground_noise(
         Window(-margin, -margin, height + 2 * margin, width + 2 * margin),
         seed=seed,
         member=member,
-        year=0,
+        year=year,
         number=number,
     )
     inside = (slice(margin, margin + height), slice(margin, margin + width))
-    shared = white[1][inside].ravel()[objects]
-    scale = sum(weight**2 for weight in _WEIGHTS.values()) ** -0.5
-    total = scale * (
-        _WEIGHTS["smooth"] * _smoothed(white[0], _SMOOTH, margin)[inside]
-        + _WEIGHTS["object"] * shared
-        + _WEIGHTS["fine"] * _smoothed(white[2], _FINE, margin)[inside]
+    total = (
+        _SHARED * _smoothed(white[0], _SMOOTH_SIGMA, margin)[inside]
+        + _SHARED * white[1][inside].ravel()[objects]
+        + fine * _smoothed(white[2], sigma, margin)[inside]
     )
-    return np.asarray(ndtr(total), dtype=np.float32)
+    return np.asarray(total / np.sqrt(2 * _SHARED**2 + fine**2), dtype=np.float32)
 
 
 def _smoothed(white: NDArray[np.float32], sigma: float, reach: int) -> NDArray[np.float32]:

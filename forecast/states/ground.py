@@ -24,6 +24,7 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.images import DatedImages
 from forecast.states.objects import region_objects
 from forecast.states.region_conditions import region_conditions, region_tone
+from forecast.states.seen_again import SeenAgain
 from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
 from preprocessing.cells import cell_means, cells_valid
@@ -32,7 +33,6 @@ from preprocessing.raster import Encoding
 
 __all__ = [
     "EVENTS",
-    "FOLLOWED",
     "SKILL",
     "TAUGHT",
     "Ground",
@@ -43,7 +43,7 @@ __all__ = [
 
 _BLOCK = 256
 _DONE = "ground.json"
-TAUGHT, EVENTS, SKILL, FOLLOWED = "taught", "events", "hindcast", "followed"
+TAUGHT, EVENTS, SKILL = "taught", "events", "hindcast"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Ground:
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.states.taught`; None where it taught nothing.
         events: What changed here before; None likewise.
-        followed: Share of earlier dates in observations, see `share_followed`.
+        seen_again: How unchanged ground will be seen by what was seen before; None where that is
+            left to the model.
         skill: Of the hindcast on the region's past; None where there was none.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
@@ -77,7 +78,7 @@ class Ground:
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
-    followed: float
+    seen_again: SeenAgain | None
     skill: HindcastSkill | None
     stored: NDArray[Any]
     encoding: Encoding
@@ -111,7 +112,7 @@ class Ground:
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=_events(folder / f"{EVENTS}.npz"),
-            followed=_followed(folder / f"{FOLLOWED}.json"),
+            seen_again=SeenAgain.open(folder),
             skill=_skill(folder / f"{SKILL}.json"),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
@@ -153,10 +154,6 @@ def _events(path: Path) -> Events | None:
         return None
     with np.load(path) as stored:
         return Events(stored["before"], stored["after"])
-
-
-def _followed(path: Path) -> float:
-    return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 0.0
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from forecast.hindcast.skill import mixed
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS
-from forecast.noise import regional_noise
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
@@ -27,8 +25,6 @@ from forecast.states.windows import cut
 __all__ = ["MemberPaths", "MemberRun"]
 
 _BLOCK = 1024
-_DATE = 32
-"""Value of the regional noise that tells which date is followed; the network has the first."""
 Tick = Callable[[], None]
 
 
@@ -128,7 +124,7 @@ class MemberRun:
             member=paths.member,
         )
         if self.observations:
-            np.save(paths.seen(year), self._seen(view, horizon - begun, year, after))
+            np.save(paths.seen(year), self._seen(view, horizon, begun, after))
         after.save(paths.changes(year))
         earlier = self.ground.stored
         if horizon > 1:
@@ -162,20 +158,25 @@ class MemberRun:
             return general
         return mixed(ground.taught[years - 1], general, ground.skill.weight)
 
-    def _seen(self, view: View, years: int, year: int, changes: Changes) -> NDArray[np.float32]:
-        """What an observation differs by: as the model draws it, and as the place was seen."""
+    def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
+        """What an observation differs by: as the place was seen before, else as the model draws."""
         ground, member = self.ground, self.paths.member
-        drawn = self.network.seen(view, years, Noise(self.seed, member, year), self.tick)
-        # Unsure ground is seen less surely.
-        seen = np.asarray((2 - ground.trust) * drawn, dtype=np.float32)
-        earlier = ground.earlier
-        if ground.followed == 0 or not len(earlier.years):
-            return seen
-        chance = ndtr(regional_noise(seed=self.seed, member=member, year=year, count=_DATE + 1))
-        date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
-        same = np.asarray(earlier.known[date]) & ~changes.changed
-        before = np.asarray(earlier.cells[date], dtype=np.float32) - ground.cells
-        return np.asarray(seen + ground.followed * same * before, dtype=np.float32)
+        year = self.start_year + horizon
+        if ground.seen_again is None:
+            noise = Noise(self.seed, member, year)
+            drawn = self.network.seen(view, horizon - begun, noise, self.tick)
+            # Unsure ground is seen less surely.
+            return np.asarray((2 - ground.trust) * drawn, dtype=np.float32)
+        mean, around = ground.seen_again.drawn(
+            horizon,
+            np.asarray(ground.objects),
+            ground.earlier,
+            np.asarray(ground.cells),
+            seed=self.seed,
+            member=member,
+            year=year,
+        )
+        return np.asarray(np.where(changes.changed, 0, mean) + around, dtype=np.float32)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.hindcast.observations import LEAST_DATES, share_followed
+from forecast.hindcast.observations import ObservationModel
 from forecast.hindcast.occurrence import BLOCK, LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.skill import hindcast
@@ -19,17 +19,16 @@ from forecast.patches import FACTOR
 from forecast.states.analogues import looks_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
-from forecast.states.ground import EVENTS, FOLLOWED, SKILL, TAUGHT, Ground
+from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
+from forecast.states.seen_again import write_seen_again
 from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
 from preprocessing.files import write_text
 
 __all__ = ["teach"]
 
-_MEMBERS, _OBSERVATIONS = 2, 4
-_YEAR = 1
-"""Of the noise: a year has its own."""
+_MEMBERS = 2
 _EVENT_YEARS = (3.0, 8.0)
 """How far back events are looked for."""
 _AROUND = 2
@@ -37,7 +36,13 @@ Picture = Callable[[int], NDArray[np.float32]]
 
 
 def teach(
-    ground: Ground, folder: Path, network: RegionNetwork, picture: Picture, *, seed: int
+    ground: Ground,
+    folder: Path,
+    network: RegionNetwork,
+    observations: ObservationModel | None,
+    picture: Picture,
+    *,
+    seed: int,
 ) -> Ground:
     """Forecast the region's past; keep what it teaches about its future where that helps.
 
@@ -45,6 +50,7 @@ def teach(
         ground: The region at its start.
         folder: Of `prepare_ground`; what is there already is kept.
         network: Answers for the region.
+        observations: Of the model; None where it has none.
         picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
         seed: Of the run.
 
@@ -55,8 +61,9 @@ def teach(
     if told.exists():
         return ground
     past = _past(ground, folder)
-    if len(past) >= LEAST_DATES:
-        _fit_observations(ground, past, folder, network, picture, seed)
+    if observations is not None and len(past) > 1:
+        here = observations.taught_by(past, seed=seed)
+        write_seen_again(here, past, folder, longest=network.longest_years)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
         view = _view_of(ground, date, picture(date), folder)
@@ -82,25 +89,6 @@ def teach(
         part.replace(folder / f"{TAUGHT}.npy")
     write_text(told, json.dumps(None if skill is None else asdict(skill)))
     return Ground.open(folder, ground.encoding)
-
-
-def _fit_observations(
-    ground: Ground,
-    past: Past,
-    folder: Path,
-    network: RegionNetwork,
-    picture: Picture,
-    seed: int,
-) -> None:
-    """How far observations of this place follow its earlier dates."""
-    date = len(past) - 2
-    view = _view_of(ground, date, picture(date), folder)
-    years = max(1.0, float(past.years[-1] - past.years[date]))
-    drawn = [
-        network.seen(view, years, Noise(seed, member, _YEAR)) for member in range(_OBSERVATIONS)
-    ]
-    share = share_followed(past, np.stack(drawn))
-    write_text(folder / f"{FOLLOWED}.json", json.dumps(share))
 
 
 def _save_events(past: Past, folder: Path) -> None:

@@ -42,6 +42,7 @@ def train_network(
     out: Path,
     *,
     device: torch.device,
+    alike: Catalogue | None = None,
     minutes: float | None = None,
     init: ChangeUNet | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -58,6 +59,8 @@ def train_network(
         config: The run. A checkpoint in `out` is continued.
         out: Folder, made if missing.
         device: Where to.
+        alike: The same with every dataset counting alike; tells how much changes. Default: as
+            they are drawn.
         minutes: Stop after so much time, if the steps are not done by then.
         init: Start from its weights; `config` has its shape.
         progress: Called with (steps done, in all).
@@ -85,9 +88,6 @@ def train_network(
         model.load_state_dict(init.state_dict())
     model.to(device, memory_format=torch.channels_last)
     ground = ground.to(device)
-    rows = torch.from_numpy(catalogue.rows).to(device)
-    share = torch.from_numpy(catalogue.share).to(device).cumsum(dim=0)
-    weight = torch.from_numpy(catalogue.weight).to(device)
     optimizer = torch.optim.AdamW(
         _trained(model), config.learning_rate, weight_decay=config.weight_decay
     )
@@ -98,12 +98,8 @@ def train_network(
     began, sums = time.monotonic(), torch.zeros(3, device=device)
     since = begin
 
-    def draw(step: int) -> tuple[Item, torch.Generator]:
-        generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + step)
-        drawn = torch.rand(config.batch_size, generator=generator, device=device).double()
-        index = torch.searchsorted(share, drawn * share[-1]).clamp_max(len(rows) - 1)
-        return gather(ground, rows[index], weight[index], config.drawing, generator), generator
-
+    draw = _drawing(catalogue, ground, config, device)
+    draw_alike = draw if alike is None else _drawing(alike, ground, config, device)
     for step in range(begin, config.steps):
         spent = 0.0 if minutes is None else (time.monotonic() - began) / (60 * minutes)
         for group in optimizer.param_groups:
@@ -137,7 +133,8 @@ def train_network(
                 tried = {"network": model, "rules": model.occurrence_by_rules()}
                 found = {}
                 for occurrence, candidate in tried.items():
-                    calibrate(candidate, (draw(number)[0] for number in further), generator)
+                    items, even = ((d(n)[0] for n in further) for d in (draw, draw_alike))
+                    calibrate(candidate, items, even, generator)
                     found[occurrence] = _scores(candidate, ground, cases)
             occurrence = max(found, key=lambda name: _mean_auc(found[name]))
             scores = found[occurrence]
@@ -164,6 +161,23 @@ def train_network(
     ema.copy_to(_trained(model))
     model.eval()
     return model
+
+
+def _drawing(
+    catalogue: Catalogue, ground: Ground, config: ForecastTraining, device: torch.device
+) -> Callable[[int], tuple[Item, torch.Generator]]:
+    """The batch of a step, and the generator that drew it."""
+    rows = torch.from_numpy(catalogue.rows).to(device)
+    share = torch.from_numpy(catalogue.share).to(device).cumsum(dim=0)
+    weight = torch.from_numpy(catalogue.weight).to(device)
+
+    def draw(step: int) -> tuple[Item, torch.Generator]:
+        generator = torch.Generator(device=device).manual_seed(config.seed * 1_000_003 + step)
+        drawn = torch.rand(config.batch_size, generator=generator, device=device).double()
+        index = torch.searchsorted(share, drawn * share[-1]).clamp_max(len(rows) - 1)
+        return gather(ground, rows[index], weight[index], config.drawing, generator), generator
+
+    return draw
 
 
 def _scores(

@@ -18,6 +18,7 @@ from forecast.training.config import ForecastTraining
 from forecast.training.familiar import familiarity_of
 from forecast.training.ground import Ground, GroundPlace
 from forecast.training.loop import known_mean, train_network
+from forecast.training.observation_prior import observation_prior
 from forecast.training.place_scores import Case
 from forecast.training.portable import load_places
 
@@ -66,6 +67,7 @@ def run_training(
     train, val = load_places(places)
     ground = Ground.of([*train, *val])
     catalogue = config.catalogue(train, ground)
+    alike = replace(config, dataset_weights=()).catalogue(train, ground)
     found = "cuda" if torch.cuda.is_available() else "cpu"
     work = out / "training"
     train_network(
@@ -75,6 +77,7 @@ def run_training(
         config,
         work,
         device=device or torch.device(found),
+        alike=alike,
         minutes=minutes,
         init=parent,
         progress=progress,
@@ -84,6 +87,9 @@ def run_training(
         shutil.copyfile(file, out / f".{file.name}.part")
         os.replace(out / f".{file.name}.part", out / file.name)
     familiarity_of(train).save(out)
+    observations = observation_prior(train)
+    if observations is not None:
+        observations.save(out)
     DressedPersistence.fit(train).save(out)
     facts = {
         "step": best,

@@ -1,0 +1,152 @@
+"""How unchanged ground of a region will be seen: means and spreads, and draws from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from forecast.hindcast.observations import ObservationModel, regional_sizes
+from forecast.hindcast.occurrence import BLOCK
+from forecast.hindcast.past import Past
+from forecast.noise import regional_noise
+from forecast.states.earlier import EarlierCells
+from forecast.states.events import object_noise
+from forecast.states.windows import cut
+
+__all__ = ["SeenAgain", "write_seen_again"]
+
+_NAMES = _MEAN, _SCALE, _USUAL, _SWING = "seen_mean", "seen_scale", "seen_usual", "seen_swing"
+_NUMBERS = (2, 3, 4, 5)
+"""Planes of the noise: one that the bands share, and one each."""
+_FINE, _FINE_SIGMA = 0.7, 0.5
+_ALIKE = 0.75
+"""Correlation of the bands."""
+_FOLLOWED, _LEAST_DATES = 0.8, 4
+"""Correlation with the date that is followed, from so many dates on."""
+_DATE = 32
+"""Value of the regional noise that tells which date is followed; the network has the first."""
+_LEAST_SWING = 1e-3
+
+
+@dataclass(frozen=True)
+class SeenAgain:
+    """Laplace distributions of what an observation differs by where the ground has not changed.
+
+    Attributes:
+        mean: `(y, 3, h, w)` by so many whole years, 0..1.
+        scale: `(y, 3, h, w)`.
+        usual: `(3, h, w)` mean difference of the earlier dates to the start.
+        swing: `(3, h, w)` their standard deviation.
+    """
+
+    mean: NDArray[np.float16]
+    scale: NDArray[np.float16]
+    usual: NDArray[np.float16]
+    swing: NDArray[np.float16]
+
+    @classmethod
+    def open(cls, folder: Path) -> SeenAgain | None:
+        """Map what `write_seen_again` wrote into memory; None where it wrote nothing."""
+        paths = [folder / f"{name}.npy" for name in _NAMES]
+        if not all(path.exists() for path in paths):
+            return None
+        return cls(*(np.load(path, mmap_mode="r") for path in paths))
+
+    def drawn(
+        self,
+        years: int,
+        objects: NDArray[np.int64],
+        earlier: EarlierCells,
+        start: NDArray[np.float32],
+        *,
+        seed: int,
+        member: int,
+        year: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """One draw, with the pattern of an earlier date where there are enough.
+
+        A Gaussian copula: neighbours, objects and bands share noise; a drawn earlier date,
+        standardised cell by cell, has most of it (as in the Schaake shuffle, Clark et al. 2004).
+
+        Args:
+            years: Horizon; the longest that was written counts for longer ones.
+            objects: `(h, w)` from `region_objects`.
+            earlier: Dates before the start.
+            start: `(3, h, w)` cells of the start.
+            seed: Of the run.
+            member: Number of the member.
+            year: Calendar year.
+
+        Returns:
+            Mean and noise around it, both `(3, h, w)`.
+        """
+        shared, *own = (
+            object_noise(
+                objects,
+                seed=seed,
+                member=member,
+                year=year,
+                number=number,
+                fine=_FINE,
+                sigma=_FINE_SIGMA,
+            )
+            for number in _NUMBERS
+        )
+        noise = _ALIKE**0.5 * shared + (1 - _ALIKE) ** 0.5 * np.stack(own)
+        if len(earlier.years) >= _LEAST_DATES:
+            chance = ndtr(regional_noise(seed=seed, member=member, year=year, count=_DATE + 1))
+            date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
+            known = np.asarray(earlier.known[date]) & (self.swing.min(axis=0) > _LEAST_SWING)
+            apart = np.asarray(earlier.cells[date], np.float32) - start - self.usual
+            pattern = apart / np.maximum(self.swing, _LEAST_SWING)
+            followed = _FOLLOWED * pattern + (1 - _FOLLOWED**2) ** 0.5 * noise
+            noise = np.where(known, followed, noise)
+        horizon = min(years, len(self.mean)) - 1
+        low = 2 * np.minimum(ndtr(noise), ndtr(-noise))
+        size = -np.log(np.maximum(low, 1e-6))
+        scale = np.asarray(self.scale[horizon], np.float32)
+        drawn = np.sign(noise) * size * scale
+        return np.asarray(self.mean[horizon], np.float32), drawn.astype(np.float32)
+
+
+def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longest: int) -> None:
+    """Find out how a region will be seen, and write it beside its start.
+
+    Args:
+        model: Of the region.
+        past: Up to its start.
+        folder: To write into.
+        longest: Horizon in whole years.
+    """
+    years = [float(year) for year in range(1, longest + 1)]
+    sizes = regional_sizes(past, years)
+
+    def plane(name: str, *count: int) -> NDArray[np.float16]:
+        shape = (*count, 3, *past.shape)
+        return np.lib.format.open_memmap(
+            folder / f".{name}.part.npy", mode="w+", dtype=np.float16, shape=shape
+        )
+
+    mean, scale = plane(_MEAN, longest), plane(_SCALE, longest)
+    usual, swing = plane(_USUAL), plane(_SWING)
+    for window in cut(*past.shape, BLOCK):
+        at = (..., *window.slices)
+        mean[at], scale[at] = model.of_block(past, window, years, sizes)
+        usual[at], swing[at] = _earlier_spread(past.block(window.slices))
+    for name, values in zip(_NAMES, (mean, scale, usual, swing), strict=True):
+        values.flush()  # type: ignore[attr-defined]
+        (folder / f".{name}.part.npy").replace(folder / f"{name}.npy")
+
+
+def _earlier_spread(here: Past) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation `(3, h, w)` of the differences of earlier dates to the last."""
+    known = here.known[:-1, None] & here.known[-1]
+    count = np.maximum(known.sum(axis=0), 1)
+    apart = np.where(known, here.cells[:-1] - here.cells[-1:], 0)
+    mean = apart.sum(axis=0) / count
+    spread = np.where(known, apart - mean, 0)
+    return mean, np.sqrt((spread**2).sum(axis=0) / count)

@@ -1,0 +1,68 @@
+"""How ground of the training places was seen again: what a place's own past is drawn towards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecast.hindcast.observations import ObservationModel, Outcome, outcome
+from forecast.hindcast.past import Past
+from forecast.training.ground import GroundPlace
+from preprocessing.cells import cell_means, cells_valid
+
+__all__ = ["observation_prior"]
+
+_PAIRS, _ROWS = 12, 1500
+_PLACES = 30
+_LONGEST_YEARS = 13.0
+_SIMULATED = "worlds"
+
+
+def observation_prior(places: Sequence[GroundPlace], *, seed: int = 0) -> ObservationModel | None:
+    """Fit the model of observations to pairs of dates of the places, every dataset counting alike.
+
+    Args:
+        places: Of training; simulated worlds are left out, at most 30 of a dataset are taken.
+        seed: Of the sample.
+
+    Returns:
+        None where no place has three dates that show the same ground.
+    """
+    generator = np.random.default_rng(seed)
+    outcomes: list[Outcome] = []
+    whose: list[str] = []
+    for place in _chosen(places):
+        past = _past(place)
+        ahead = past.years[None] - past.years[:, None]
+        ahead[0] = 0
+        pairs = np.argwhere((ahead > 0) & (ahead <= _LONGEST_YEARS))
+        if len(pairs) > _PAIRS:
+            pairs = pairs[generator.choice(len(pairs), _PAIRS, replace=False)]
+        for start, end in pairs:
+            found = outcome(past.until(end), start, end, generator, rows=_ROWS)
+            if found is not None:
+                outcomes.append(found)
+                whose.append(place.dataset)
+    if not outcomes:
+        return None
+    count = Counter(whose)
+    return ObservationModel.of_outcomes(outcomes, [1 / count[name] for name in whose])
+
+
+def _chosen(places: Sequence[GroundPlace]) -> list[GroundPlace]:
+    by_dataset: dict[str, list[GroundPlace]] = {}
+    for place in places:
+        if place.dataset != _SIMULATED and len(place.years) > 2:
+            by_dataset.setdefault(place.dataset, []).append(place)
+    return [place for found in by_dataset.values() for place in found[:: -(-len(found) // _PLACES)]]
+
+
+def _past(place: GroundPlace) -> Past:
+    """All dates in the colours of the last."""
+    cells = np.stack([cell_means(image.astype(np.float32) / 255) for image in place.images])
+    mapped = np.einsum("dij,djhw->dihw", place.colours[..., :3], cells)
+    mapped += place.colours[..., 3, None, None]
+    known = np.stack([cells_valid(valid) for valid in place.valid])
+    return Past(mapped.astype(np.float32), known, place.years)
