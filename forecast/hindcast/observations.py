@@ -29,6 +29,8 @@ _SHRINKAGE, _POWER = 3.0, 1.5
 _OF_LOCATION, _OF_REGION = 0.3, 5.0
 _REGIONAL = (1, 7, 8)
 """Columns of the scale that are the same over a region: a pair of dates tells each but once."""
+_TELLING = 2
+"""Dates at the end of an interval that tell what changed lastingly; that ground does not count."""
 _STEPS = 60
 _LEAST_LOG, _MOST_LOG = -5.0, 2.0
 _LEVELS = 65536
@@ -233,7 +235,7 @@ def laplace_crps(error: Tensor, scale: Tensor) -> Tensor:
 def outcome(
     past: Past, start: int, end: int, generator: np.random.Generator, *, rows: int = _ROWS
 ) -> Outcome | None:
-    """How cells of one date of a region were seen at a later one.
+    """How cells of one date of a region that did not change were seen at a later one.
 
     The later image is matched to the start by histogram, as images that are compared with
     forecasts are.
@@ -250,7 +252,11 @@ def outcome(
     locations, scales, before, after = [], [], [], []
     for window, look in zip(blocks, looks, strict=True):
         here = past.block(window.slices)
-        cells = np.flatnonzero(here.known[start] & here.known[end])
+        stayed = here.known[start] & here.known[end]
+        if past.dates_after(end) >= _TELLING:
+            changed, known = here.changed(start, end)
+            stayed &= ~(changed & known)
+        cells = np.flatnonzero(stayed)
         most = max(1, rows // len(blocks))
         if len(cells) > most:
             cells = generator.choice(cells, most, replace=False)

@@ -41,7 +41,7 @@ def observation_prior(places: Sequence[GroundPlace], *, seed: int = 0) -> Observ
         if len(pairs) > _PAIRS:
             pairs = pairs[generator.choice(len(pairs), _PAIRS, replace=False)]
         for start, end in pairs:
-            found = outcome(past.until(end), start, end, generator, rows=_ROWS)
+            found = outcome(past, start, end, generator, rows=_ROWS)
             if found is not None:
                 outcomes.append(found)
                 whose.append(place.dataset)
