@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +20,8 @@ from app.caption import captioned
 from app.results import ForecastFolder, display_image
 from preprocessing.errors import DateError, GridMismatchError, RequestError
 from preprocessing.io import RasterSource
+from preprocessing.ownership import owned_file
+from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder"]
 
@@ -81,7 +82,7 @@ def animate(
         raise ValueError(f"expected more than 0 seconds a year, got {seconds_per_year}")
     pictures = _render(list(frames), max_size)
     seconds = [seconds_per_year] * (len(pictures) - 1) + [seconds_per_year * _LAST_HOLD]
-    temporary = out.with_name(f".{out.stem}.{uuid.uuid4().hex[:8]}{out.suffix.lower()}")
+    temporary = partial_path(out)
     try:
         if out.suffix.lower() == ".mp4":
             _write_mp4(pictures, seconds, temporary)
@@ -128,7 +129,9 @@ def animate_folder(
     for year in result.years:
         picture = display_image(result.path("forecast", year), result.value_range, max_size)
         frames.append(Frame(picture, year, forecast=True))
-    return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+    with owned_file(out):
+        remove_partials_of(out)
+        return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
 
 
 def check_format(out: Path) -> None:

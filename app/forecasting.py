@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from dataclasses import asdict
 from importlib.metadata import version
@@ -17,7 +16,16 @@ from numpy.typing import NDArray
 from app.animation import animate_folder
 from app.members import one_thread
 from app.outputs import Progress, RegionRun
-from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
+from app.request import (
+    SCRATCH,
+    ForecastRequest,
+    already_done,
+    begun,
+    check_output,
+    identity_of,
+    note_begun,
+    remove_scratch,
+)
 from app.results import ForecastFolder
 from app.stac import write_stac
 from forecast.pretrained import load_model, model_folder
@@ -31,6 +39,8 @@ from forecast.states.taught import teach
 from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
+from preprocessing.ownership import owned_folder
+from preprocessing.partial_files import remove_partials_in
 
 __all__ = ["forecast_region"]
 
@@ -49,7 +59,6 @@ def forecast_region(
     Raises:
         RequestError: The request is wrong; nothing was written.
     """
-    began = time.monotonic()
     images = open_images(
         image_paths(request.images),
         year=request.year,
@@ -58,28 +67,40 @@ def forecast_region(
     )
     folder = model_folder(request.model)
     identity = identity_of(request, images)
+    with owned_folder(request.out):
+        if already_done(request.out, identity) and not request.overwrite:
+            _log.info("%s already holds this forecast", request.out)
+            remove_scratch(request.out)
+            return ForecastFolder.open(request.out)
+        check_output(request, images, identity)
+        return _forecast(request, images, identity, folder, progress)
+
+
+def _forecast(
+    request: ForecastRequest,
+    images: DatedImages,
+    identity: dict[str, Any],
+    folder: Path,
+    progress: Progress | None,
+) -> ForecastFolder:
+    """Forecast into a folder that this process owns."""
+    began = time.monotonic()
     scratch = request.out / SCRATCH
-    if already_done(request.out, identity) and not request.overwrite:
-        _log.info("%s already holds this forecast", request.out)
-        return ForecastFolder.open(request.out)
-    check_output(request, images, identity)
-    if scratch.exists() and not request.resume:
-        shutil.rmtree(scratch)
-    fresh = not scratch.exists()
-    created = [p for p in (request.out, *request.out.parents) if not p.exists()]
-    scratch.mkdir(parents=True, exist_ok=True)
+    fresh = not (request.resume and begun(request.out))
+    if fresh:
+        remove_scratch(request.out)
+    remove_partials_in(request.out)
+    scratch.mkdir(exist_ok=True)
     run = RegionRun(request, images, scratch)
     try:
-        write_text(scratch / "request.json", json.dumps(identity))
+        note_begun(request.out, identity)
         ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
         if request.calibrate:
             ground = _taught(ground, request, images, scratch, folder)
         run.roll(folder, _executor(request), progress)
     except RequestError:
         if fresh:
-            shutil.rmtree(scratch)
-            for empty in created:
-                empty.rmdir()
+            remove_scratch(request.out)
         raise
     areas = run.write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
@@ -88,7 +109,7 @@ def forecast_region(
     for suffix in ("mp4", "gif"):
         animate_folder(result, result.folder / f"forecast.{suffix}")
     write_stac(result)
-    shutil.rmtree(scratch)
+    remove_scratch(request.out)
     return result
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
+from preprocessing.partial_files import partial_path
 
 __all__ = ["FORECAST_EXTENSION", "PROJECTION_EXTENSION", "write_stac"]
 
@@ -83,7 +83,7 @@ class _AtomicIO(DefaultStacIO):
 
     def write_text(self, dest: Any, txt: str, *args: Any, **kwargs: Any) -> None:
         path = Path(os.fspath(dest))
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        temporary = partial_path(path)
         try:
             temporary.write_text(txt, encoding="utf-8")
             os.replace(temporary, path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
+from preprocessing.ownership import owned_file
 from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.unfinished import check_free, unfinished
 from sr.layers import Progress
@@ -133,6 +134,17 @@ class _Upscalers:
 
 
 def _file(
+    request: UpscaleRequest,
+    source: Path,
+    out: Path,
+    upscalers: _Upscalers,
+    progress: Progress | None,
+) -> list[Path]:
+    with owned_file(out):
+        return _owned_file(request, source, out, upscalers, progress)
+
+
+def _owned_file(
     request: UpscaleRequest,
     source: Path,
     out: Path,

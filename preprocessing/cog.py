@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.band_metadata import BandMetadata
 from preprocessing.grid import Grid, Window
+from preprocessing.partial_files import partial_path
 
 __all__ = ["BLOCK_PX", "write_cog"]
 
@@ -55,9 +55,7 @@ def write_cog(
         The final path.
     """
     path = Path(path)
-    unique = uuid.uuid4().hex[:8]
-    plain = path.with_name(f".{path.stem}.{unique}.plain.tif")
-    cog = path.with_name(f".{path.stem}.{unique}.cog.tif")
+    plain, cog = partial_path(path), partial_path(path)
     predictor = 3 if np.dtype(dtype).kind == "f" else 2
     try:
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():

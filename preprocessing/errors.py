@@ -21,6 +21,7 @@ __all__ = [
     "NoOverlapError",
     "NoValidPixelsError",
     "OutputExistsError",
+    "OutputInUseError",
     "PairStoreError",
     "RegistrationError",
     "RequestError",
@@ -28,6 +29,7 @@ __all__ = [
     "UnknownRangeError",
     "UnreadableRasterError",
     "ValueRangeError",
+    "WorkerLostError",
 ]
 
 
@@ -95,6 +97,10 @@ class OutputExistsError(RequestError):
     """The output already exists and neither resume nor overwrite was asked for."""
 
 
+class OutputInUseError(RequestError):
+    """Another process is writing the output."""
+
+
 class DivergedError(LandcastError):
     """Training cannot go on: its gradients are no numbers."""
 
@@ -105,6 +111,10 @@ class FetchError(LandcastError):
 
 class NoImageryError(RequestError):
     """The catalogue has no imagery of the place and years asked for."""
+
+
+class WorkerLostError(LandcastError):
+    """A process or cluster that shares the work was lost; resuming may help."""
 
 
 class CloudMaskError(RequestError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import uuid
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from rasterio.windows import Window as RasterioWindow
 from preprocessing.errors import RequestError, UnreadableRasterError
 from preprocessing.grid import Window
 from preprocessing.opening import opened
+from preprocessing.partial_files import partial_path
 
 __all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_animated", "is_picture"]
 __all__ += ["read_picture", "write_picture"]
@@ -169,9 +169,7 @@ def write_picture(
         dtype: `uint8` or `uint16`.
         icc: ICC profile.
     """
-    stem = f".{path.stem}.{uuid.uuid4().hex[:8]}"
-    plain = path.with_name(f"{stem}.plain.tif")
-    final = path.with_name(f"{stem}{path.suffix.lower()}")
+    plain, final = partial_path(path), partial_path(path)
     profile = {
         "driver": "GTiff",
         "height": height,

@@ -11,6 +11,7 @@ import torch
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import share_weights
+from preprocessing.partial_files import partial_path
 from sr.interpolation import blend
 from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
@@ -28,7 +29,7 @@ CHECKPOINT = "checkpoint.pt"
 
 def save_checkpoint(run: Path, state: Mapping[str, Any]) -> None:
     """Write the state atomically: a killed write leaves the last checkpoint whole."""
-    part = run / f"{CHECKPOINT}.part"
+    part = partial_path(run / CHECKPOINT)
     torch.save(dict(state), part)
     os.replace(part, run / CHECKPOINT)
 

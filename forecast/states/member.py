@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
+from preprocessing.partial_files import partial_path
 
 __all__ = ["MemberPaths", "MemberRun"]
 
@@ -97,15 +99,18 @@ class MemberRun:
         if done:
             changes = Changes.load(self.paths.changes(self.start_year + done))
         view: View | None = None
-        for horizon in range(done + 1, count + 1):
-            begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
-            if view is None or horizon == begun + 1:
-                view = self._view(begun)
-            if horizon == begun + 1 and begun:
-                changes = changes.next_leg()
-            changes = self._year(horizon, begun, view, changes, levels)
-        (self.paths.folder / self._leg_name("image")).unlink(missing_ok=True)
-        (self.paths.folder / self._leg_name("conditions")).unlink(missing_ok=True)
+        legs = partial_path(self.paths.folder / f"legs_{self.paths.member:03}")
+        legs.mkdir()
+        try:
+            for horizon in range(done + 1, count + 1):
+                begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
+                if view is None or horizon == begun + 1:
+                    view = self._view(begun, legs)
+                if horizon == begun + 1 and begun:
+                    changes = changes.next_leg()
+                changes = self._year(horizon, begun, view, changes, levels)
+        finally:
+            shutil.rmtree(legs, ignore_errors=True)
 
     def _year(
         self,
@@ -128,12 +133,12 @@ class MemberRun:
             member=paths.member,
         )
         if self.observations:
-            np.save(paths.seen(year), self._seen(view, horizon - begun, year, after))
+            _save(paths.seen(year), self._seen(view, horizon - begun, year, after))
         after.save(paths.changes(year))
         earlier = self.ground.stored
         if horizon > 1:
             earlier = np.load(paths.state(year - 1), mmap_mode="r")
-        part = paths.folder / f".member_{paths.member:03}.part.npy"
+        part = partial_path(paths.state(year))
         state = np.lib.format.open_memmap(part, mode="w+", dtype=earlier.dtype, shape=earlier.shape)
         for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
             at = (slice(None), *window.slices)
@@ -177,13 +182,13 @@ class MemberRun:
         before = np.asarray(earlier.cells[date], dtype=np.float32) - ground.cells
         return np.asarray(seen + ground.followed * same * before, dtype=np.float32)
 
-    def _view(self, begun: int) -> View:
-        """What the network sees of the start of a leg."""
+    def _view(self, begun: int, legs: Path) -> View:
+        """What the network sees of the start of a leg; kept in the folder `legs`."""
         if begun == 0:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
         image = np.lib.format.open_memmap(
-            self.paths.folder / self._leg_name("image"),
+            legs / f"image_{begun}.npy",
             mode="w+",
             dtype=np.float32,
             shape=ground.view.image.shape,
@@ -199,7 +204,7 @@ class MemberRun:
             image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
         mirror_edges(image, height=height, width=width)
         conditions = np.lib.format.open_memmap(
-            self.paths.folder / self._leg_name("conditions"),
+            legs / f"conditions_{begun}.npy",
             mode="w+",
             dtype=np.float16,
             shape=(CONDITIONS, *ground.cells.shape[1:]),
@@ -209,5 +214,8 @@ class MemberRun:
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)
 
-    def _leg_name(self, what: str) -> str:
-        return f"leg_{what}_{self.paths.member:03}.npy"
+
+def _save(path: Path, values: NDArray[np.float32]) -> None:
+    part = partial_path(path)
+    np.save(part, values)
+    os.replace(part, path)

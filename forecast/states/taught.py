@@ -24,6 +24,7 @@ from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
 from preprocessing.files import write_text
+from preprocessing.partial_files import partial_path
 
 __all__ = ["teach"]
 
@@ -71,7 +72,7 @@ def teach(
         local = LocalOccurrence.fit(past, seed=seed)
     if local is not None:
         horizons = [float(year) for year in range(1, network.longest_years + 1)]
-        part = folder / ".taught.part.npy"
+        part = partial_path(folder / f"{TAUGHT}.npy")
         planes = np.lib.format.open_memmap(
             part, mode="w+", dtype=np.float16, shape=(len(horizons), *ground.objects.shape)
         )

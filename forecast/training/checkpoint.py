@@ -13,13 +13,14 @@ from torch import nn
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining
 from preprocessing.errors import RequestError
+from preprocessing.partial_files import partial_path
 
 __all__ = ["export_weights", "resume", "save_checkpoint"]
 
 
 def export_weights(model: ChangeUNet, folder: Path) -> None:
     """Write the weights as float16, through a folder of another name."""
-    part = folder.with_name(f".{folder.name}.part")
+    part = partial_path(folder)
     copy: ChangeUNet = ChangeUNet.from_config(model.config)
     copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})
     copy.half().save_pretrained(part)
@@ -39,7 +40,7 @@ def save_checkpoint(
     step: int,
 ) -> None:
     """Write all that a run needs to go on, in one move."""
-    part = path.with_suffix(".part")
+    part = partial_path(path)
     state = {
         "shape": _shape(config),
         "model": model.state_dict(),
