@@ -22,6 +22,7 @@ __all__ = [
     "NoValidPixelsError",
     "OutputExistsError",
     "OutputInUseError",
+    "OutsideError",
     "PairStoreError",
     "RegistrationError",
     "RequestError",
@@ -99,6 +100,10 @@ class OutputExistsError(RequestError):
 
 class OutputInUseError(RequestError):
     """Another process is writing the output."""
+
+
+class OutsideError(RequestError):
+    """A file names another one outside its folder, or an address, and that was not allowed."""
 
 
 class DivergedError(LandcastError):

@@ -14,6 +14,7 @@ import numpy as np
 from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError, MissingFileError, RequestError
 from preprocessing.opening import is_local
+from preprocessing.outside import check_inside
 from preprocessing.pairs import SPLITS
 
 __all__ = ["ManifestImage", "pair_source", "plan_pairs", "read_manifest"]
@@ -62,6 +63,7 @@ def read_manifest(
     Raises:
         MissingFileError: No such file.
         DateError: A line's date is not a year or `YYYY-MM-DD`.
+        OutsideError: A line names a file outside the manifest's folder.
         RequestError: A column is missing, a split unknown, or no line is left.
     """
     path = Path(path)
@@ -162,5 +164,9 @@ def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
 
 
 def _located(text: str, manifest: Path) -> str | Path:
-    """A path beside the manifest, or an address as it is."""
-    return manifest.parent / text if is_local(text) else text
+    """A path in the manifest's folder, or an address as it is."""
+    if "://" in text and not is_local(text):
+        return text
+    path = manifest.parent / text if is_local(text) else Path(text)
+    check_inside(path, manifest)
+    return path if is_local(text) else text

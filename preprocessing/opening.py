@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.io import DatasetReader
 
+from preprocessing.drivers import driver_of, drivers_of
 from preprocessing.errors import MissingFileError, UnreadableRasterError
 
-__all__ = ["is_local", "opened", "shown_name"]
+__all__ = ["check_upload", "is_local", "opened", "shown_name"]
 
 # A scheme, a GDAL virtual file system, or a GDAL driver's prefix (more than a Windows drive).
 _NOT_A_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|/vsi|[A-Z][A-Z0-9_]+:")
@@ -36,7 +38,7 @@ _NOT_FOUND = re.compile(r"\b404\b|does not exist|No such file|NoSuchKey|NoSuchBu
 
 def is_local(name: str) -> bool:
     """Whether a name is a path of the local file system, not a URL or a GDAL path."""
-    return _NOT_A_PATH.match(name) is None
+    return _NOT_A_PATH.match(name) is None or os.path.exists(name)
 
 
 def shown_name(name: str) -> str:
@@ -63,6 +65,7 @@ def opened(name: str) -> Iterator[Any]:
     Raises:
         MissingFileError: There is nothing of that name.
         UnreadableRasterError: GDAL cannot open it.
+        OutsideError: It only names pixels elsewhere, see `preprocessing.drivers`.
     """
     if is_local(name) and not Path(name).exists():
         raise MissingFileError(f"expected a raster file, found nothing at {name}")
@@ -73,10 +76,10 @@ def opened(name: str) -> Iterator[Any]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            dataset = stack.enter_context(rasterio.open(name))
+            dataset = stack.enter_context(_dataset(name))
         except (RasterioIOError, RasterioError) as err:
             shown = shown_name(name)
-            reason = str(err).replace(name, shown)
+            reason = str(err).replace(str(Path(name).absolute()), name).replace(name, shown)
             if not is_local(name) and _NOT_FOUND.search(reason):
                 raise MissingFileError(
                     f"expected a raster file, found nothing at {shown} ({reason}); "
@@ -87,6 +90,42 @@ def opened(name: str) -> Iterator[Any]:
                 f"{reason}"
             ) from err
         yield dataset
+
+
+def check_upload(path: Path) -> None:
+    """Refuse a file of a stranger that is not a GeoTIFF, PNG, JPEG or JPEG 2000 by its content.
+
+    Raises:
+        UnreadableRasterError: It is something else, or names another file.
+    """
+    driver = driver_of(path)
+    if driver is None:
+        raise UnreadableRasterError(
+            f"expected a raster (GeoTIFF, PNG, JPEG or JPEG 2000), {path.name} is none by its "
+            "content; export it as GeoTIFF"
+        )
+    try:
+        with DatasetReader(path, driver=driver) as dataset:
+            elsewhere: dict[str, Any] = dataset.tags(ns="OVERVIEWS")
+    except RasterioError as err:
+        raise UnreadableRasterError(
+            f"expected a whole image, {path.name} is damaged ({err}); export it again"
+        ) from err
+    if elsewhere:
+        raise UnreadableRasterError(
+            f"expected an image of its own, {path.name} names another file for its overviews; "
+            "export it again"
+        )
+
+
+def _dataset(name: str) -> Any:
+    if not is_local(name):
+        return rasterio.open(name)
+    # As an absolute path: what precedes a colon in a name is no scheme and no driver.
+    path = Path(name).absolute()
+    with rasterio.Env() as env:
+        drivers = drivers_of(path, env.drivers())
+    return DatasetReader(path, driver=drivers)
 
 
 def _remote_options() -> dict[str, str]:

@@ -15,6 +15,7 @@ from app.cli.compare import compare
 from app.cli.data import simulate
 from app.cli.fetch import fetch
 from app.cli.options import (
+    AllowOutside,
     Bands,
     Members,
     Overwrite,
@@ -145,6 +146,7 @@ def forecast(
     overwrite: Overwrite = False,
     bands: Bands = None,
     value_range: ValueRange = None,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Forecast a place for each year ahead: rasters, uncertainty, film, STAC."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
@@ -201,6 +203,7 @@ def animate(
     size: Annotated[
         int, typer.Option("--size", min=64, max=8192, help="Longer side in pixels.")
     ] = 1080,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Make a film of a forecast, the year burnt in and forecasts marked."""
     from app.animation import animate_folder

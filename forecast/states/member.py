@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
-from preprocessing.partial_files import partial_path
+from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["MemberPaths", "MemberRun"]
 
@@ -99,18 +98,15 @@ class MemberRun:
         if done:
             changes = Changes.load(self.paths.changes(self.start_year + done))
         view: View | None = None
-        legs = partial_path(self.paths.folder / f"legs_{self.paths.member:03}")
-        legs.mkdir()
-        try:
-            for horizon in range(done + 1, count + 1):
-                begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
-                if view is None or horizon == begun + 1:
-                    view = self._view(begun, legs)
-                if horizon == begun + 1 and begun:
-                    changes = changes.next_leg()
-                changes = self._year(horizon, begun, view, changes, levels)
-        finally:
-            shutil.rmtree(legs, ignore_errors=True)
+        for horizon in range(done + 1, count + 1):
+            begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
+            if view is None or horizon == begun + 1:
+                view = self._view(begun)
+            if horizon == begun + 1 and begun:
+                changes = changes.next_leg()
+            changes = self._year(horizon, begun, view, changes, levels)
+        remove_partials_of(self._leg_path("image"))
+        remove_partials_of(self._leg_path("conditions"))
 
     def _year(
         self,
@@ -182,13 +178,13 @@ class MemberRun:
         before = np.asarray(earlier.cells[date], dtype=np.float32) - ground.cells
         return np.asarray(seen + ground.followed * same * before, dtype=np.float32)
 
-    def _view(self, begun: int, legs: Path) -> View:
-        """What the network sees of the start of a leg; kept in the folder `legs`."""
+    def _view(self, begun: int) -> View:
+        """What the network sees of the start of a leg."""
         if begun == 0:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
         image = np.lib.format.open_memmap(
-            legs / f"image_{begun}.npy",
+            partial_path(self._leg_path("image")),
             mode="w+",
             dtype=np.float32,
             shape=ground.view.image.shape,
@@ -204,7 +200,7 @@ class MemberRun:
             image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
         mirror_edges(image, height=height, width=width)
         conditions = np.lib.format.open_memmap(
-            legs / f"conditions_{begun}.npy",
+            partial_path(self._leg_path("conditions")),
             mode="w+",
             dtype=np.float16,
             shape=(CONDITIONS, *ground.cells.shape[1:]),
@@ -213,6 +209,9 @@ class MemberRun:
         earlier = ground.earlier.after(ground.cells, begun)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)
+
+    def _leg_path(self, what: str) -> Path:
+        return self.paths.folder / f"leg_{what}_{self.paths.member:03}.npy"
 
 
 def _save(path: Path, values: NDArray[np.float32]) -> None:
