@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from app.request import (
 from app.results import ForecastFolder
 from app.stac import write_stac
 from forecast.pretrained import load_model, model_folder
+from forecast.start import BLOCK
 from forecast.states.answers import RegionNetwork
 from forecast.states.area import ChangedArea
 from forecast.states.earlier import earlier_picture
@@ -39,6 +42,7 @@ from forecast.states.taught import teach
 from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
+from preprocessing.io import blocks
 from preprocessing.ownership import owned_folder
 from preprocessing.partial_files import remove_partials_in
 
@@ -94,7 +98,8 @@ def _forecast(
     run = RegionRun(request, images, scratch)
     try:
         note_begun(request.out, identity)
-        ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
+        tick = _ticks(images, progress)
+        ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
         if request.calibrate:
             ground = _taught(ground, request, images, scratch, folder)
         run.roll(folder, _executor(request), progress)
@@ -111,6 +116,16 @@ def _forecast(
     write_stac(result)
     remove_scratch(request.out)
     return result
+
+
+def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:
+    """Progress of reading the start."""
+    if progress is None:
+        return None
+    report: Progress = progress
+    total = len(blocks(images.start.grid, size=BLOCK))
+    done = count(1)
+    return lambda: report("reading", next(done), total)
 
 
 def _taught(

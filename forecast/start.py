@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,15 @@ def stored_path(folder: Path) -> Path:
     return folder / "stored.npy"
 
 
-def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def read_start(
+    source: RasterSource, folder: Path, tick: Callable[[], None] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read a raster into memory maps in `folder`.
 
     Args:
         source: The region.
         folder: Existing folder for the maps.
+        tick: Called after each block.
 
     Returns:
         The image `(3, h, w)` in 0..1, mirrored at the lower and right edge to a padded shape,
@@ -51,6 +55,8 @@ def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32],
     empty, total, count = [], np.zeros(3), 0
     for window in blocks(source.grid, size=BLOCK):
         values, seen = source.read_stored(window)
+        if tick is not None:
+            tick()
         rows, cols = window.slices
         stored[:, rows, cols], valid[rows, cols] = values, seen
         if seen.any():

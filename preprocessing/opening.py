@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import rasterio
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from preprocessing.drivers import driver_of, drivers_of
-from preprocessing.errors import MissingFileError, UnreadableRasterError
+from preprocessing.errors import MissingFileError, RequestError, UnreadableRasterError
 
 __all__ = ["check_upload", "is_local", "opened", "shown_name"]
 
@@ -33,6 +35,8 @@ _REMOTE_OPTIONS = {
 }
 # Read in one go, a PNG that ends too early gives made-up pixels without an error (GDAL 3.10).
 _OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_MOST_BLOCK_BYTES = 2**30
+_MOST_BANDS = 64
 _NOT_FOUND = re.compile(r"\b404\b|does not exist|No such file|NoSuchKey|NoSuchBucket")
 
 
@@ -64,7 +68,7 @@ def opened(name: str) -> Iterator[Any]:
 
     Raises:
         MissingFileError: There is nothing of that name.
-        UnreadableRasterError: GDAL cannot open it.
+        UnreadableRasterError: GDAL cannot open it, or its blocks do not go into memory.
         OutsideError: It only names pixels elsewhere, see `preprocessing.drivers`.
     """
     if is_local(name) and not Path(name).exists():
@@ -89,14 +93,35 @@ def opened(name: str) -> Iterator[Any]:
                 f"expected a raster that GDAL reads (GeoTIFF, JPEG2000, PNG ...), got {shown}: "
                 f"{reason}"
             ) from err
+        _check_blocks(dataset, shown_name(name))
         yield dataset
 
 
-def check_upload(path: Path) -> None:
+def _check_blocks(dataset: Any, name: str) -> None:
+    """Refuse blocks that are too large: GDAL decodes a block whole, however few pixels are read."""
+    for (height, width), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+        size = (
+            height * width * together * np.dtype(dtype.replace("complex_int16", "int32")).itemsize
+        )
+        if size > _MOST_BLOCK_BYTES:
+            raise UnreadableRasterError(
+                f"expected blocks of at most {_MOST_BLOCK_BYTES // 2**20} MiB, {name} is stored in "
+                f"blocks of {width} x {height} pixels, {size // 2**20} MiB; write it tiled, e.g. "
+                "with gdal_translate -co TILED=YES"
+            )
+
+
+def check_upload(path: Path, *, most_pixels: int) -> None:
     """Refuse a file of a stranger that is not a GeoTIFF, PNG, JPEG or JPEG 2000 by its content.
+
+    Args:
+        path: The file.
+        most_pixels: Rows times columns it may have.
 
     Raises:
         UnreadableRasterError: It is something else, or names another file.
+        RequestError: It is too large.
     """
     driver = driver_of(path)
     if driver is None:
@@ -107,10 +132,17 @@ def check_upload(path: Path) -> None:
     try:
         with DatasetReader(path, driver=driver) as dataset:
             elsewhere: dict[str, Any] = dataset.tags(ns="OVERVIEWS")
+            height, width, count = dataset.height, dataset.width, dataset.count
     except RasterioError as err:
         raise UnreadableRasterError(
             f"expected a whole image, {path.name} is damaged ({err}); export it again"
         ) from err
+    if height * width > most_pixels or count > _MOST_BANDS:
+        raise RequestError(
+            f"expected at most {most_pixels / 1e6:.0f} megapixels and {_MOST_BANDS} bands, "
+            f"{path.name} has {width} x {height} pixels and {count} bands; cut it to the place, or "
+            "use the command line"
+        )
     if elsewhere:
         raise UnreadableRasterError(
             f"expected an image of its own, {path.name} names another file for its overviews; "

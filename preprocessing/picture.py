@@ -34,6 +34,7 @@ _QUALITY = 95
 _ORIENTATION = 0x0112
 _TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
 _MIRRORED = (2, 4, 5, 7)
+_MOST_PIXELS = 2**28
 _LIMITS_PX = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}
 
 
@@ -96,6 +97,8 @@ def read_picture(path: Path) -> Picture:
                     f"expected one picture, {path} has {len(dataset.subdatasets)} pages; save each "
                     "as a file of its own"
                 )
+            if dataset.height * dataset.width > _MOST_PIXELS:
+                raise Image.DecompressionBombError(f"{dataset.height} x {dataset.width} pixels")
             deep = dataset.dtypes[0] == "uint16"
             pixels = _deep(dataset) if deep else None
             profile = dataset.tags(ns="COLOR_PROFILE").get("SOURCE_ICC_PROFILE")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +121,10 @@ class Ground:
 
 
 def prepare_ground(
-    images: DatedImages, folder: Path, familiarity: Familiarity | None = None
+    images: DatedImages,
+    folder: Path,
+    familiarity: Familiarity | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> tuple[Ground, NDArray[np.bool_]]:
     """Read the images of a region into a folder; what is there already is kept.
 
@@ -129,6 +132,7 @@ def prepare_ground(
         images: Start and history.
         folder: Existing folder.
         familiarity: Of the model; None where it does not know what it has seen.
+        tick: Called after each block of the start.
 
     Returns:
         The ground, and the validity `(height, width)` of the start.
@@ -140,7 +144,7 @@ def prepare_ground(
     encoding = images.start.encoding
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
-    image, valid = read_start(images.start, folder)
+    image, valid = read_start(images.start, folder, tick)
     cells, seen = start_cells(image, valid)
     earlier, left_out = read_earlier_cells(images.start, images.earlier, cells, seen, folder)
     gsd_m = images.start.grid.gsd_m
