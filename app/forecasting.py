@@ -39,6 +39,7 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
+from preprocessing.disk_space import check_space
 from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
@@ -98,6 +99,7 @@ def _forecast(
     run = RegionRun(request, images, scratch)
     try:
         note_begun(request.out, identity)
+        check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
         tick = _ticks(images, progress)
         ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
         if request.calibrate:
@@ -116,6 +118,10 @@ def _forecast(
     write_stac(result)
     remove_scratch(request.out)
     return result
+
+
+def _used(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:

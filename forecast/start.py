@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.patches import padded_shape
+from preprocessing.disk_space import mapped_array
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.filling import fill_invalid
 from preprocessing.io import RasterSource, blocks
@@ -43,15 +44,9 @@ def read_start(
     """
     height, width = source.grid.height, source.grid.width
     shape = (3, *padded_shape(height, width))
-    image = np.lib.format.open_memmap(
-        folder / "start.npy", mode="w+", dtype=np.float32, shape=shape
-    )
-    valid = np.lib.format.open_memmap(
-        folder / "valid.npy", mode="w+", dtype=np.bool_, shape=(height, width)
-    )
-    stored = np.lib.format.open_memmap(
-        stored_path(folder), mode="w+", dtype=source.encoding.dtype, shape=(3, height, width)
-    )
+    image = mapped_array(folder / "start.npy", np.float32, shape)
+    valid = mapped_array(folder / "valid.npy", np.bool_, (height, width))
+    stored = mapped_array(stored_path(folder), source.encoding.dtype, (3, height, width))
     empty, total, count = [], np.zeros(3), 0
     for window in blocks(source.grid, size=BLOCK):
         values, seen = source.read_stored(window)

@@ -19,6 +19,7 @@ __all__ = [
     "ModelFolderError",
     "NoImageryError",
     "NoOverlapError",
+    "NoSpaceError",
     "NoValidPixelsError",
     "OutputExistsError",
     "OutputInUseError",
@@ -116,6 +117,10 @@ class FetchError(LandcastError):
 
 class NoImageryError(RequestError):
     """The catalogue has no imagery of the place and years asked for."""
+
+
+class NoSpaceError(LandcastError):
+    """The disk is full; with room the run can be resumed."""
 
 
 class WorkerLostError(LandcastError):

@@ -19,10 +19,12 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from preprocessing.errors import RequestError, UnreadableRasterError
+from preprocessing.disk_space import check_space
+from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
 from preprocessing.grid import Window
 from preprocessing.opening import opened
 from preprocessing.partial_files import partial_path
+from preprocessing.whole_files import check_whole
 
 __all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_animated", "is_picture"]
 __all__ += ["read_picture", "write_picture"]
@@ -31,6 +33,7 @@ PICTURE_FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _READ_ONLY = (".bmp", ".gif")
 _TIFF = (".tif", ".tiff")
 _QUALITY = 95
+_ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
 _ORIENTATION = 0x0112
 _TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
 _MIRRORED = (2, 4, 5, 7)
@@ -197,7 +200,10 @@ def write_picture(
                 if icc:  # as metadata: rasterio turns the text of options into capitals
                     profile_text = base64.b64encode(icc).decode()
                     dataset.update_tags(ns="COLOR_PROFILE", SOURCE_ICC_PROFILE=profile_text)
+            check_whole(plain, masked=False)
+            check_space(path.parent, plain.stat().st_size, path.name)
             _encode(plain, final, icc)
+            _check_end(final)
         os.replace(final, path)
     finally:
         plain.unlink(missing_ok=True)
@@ -221,6 +227,20 @@ def _encode(plain: Path, final: Path, icc: bytes | None) -> None:
         rasterio.shutil.copy(plain, final, driver="PNG")
     else:
         rasterio.shutil.copy(plain, final, driver="JPEG", QUALITY=_QUALITY)
+
+
+def _check_end(path: Path) -> None:
+    """GDAL does not say if the disk was full when it closed a file."""
+    end = _ENDS.get(path.suffix.lower())
+    if end is not None:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            file.seek(-min(path.stat().st_size, len(end)), os.SEEK_END)
+            if file.read() != end:
+                raise NoSpaceError(
+                    f"expected {path.parent} to have room for a picture, its end is missing; free "
+                    "some disk and go on with --resume"
+                )
 
 
 def _check_still(image: Image.Image, path: Path) -> None:

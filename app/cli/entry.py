@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from app.cli.commands import app
+from app.cli.failures import sentence_of
 from preprocessing.errors import RequestError
 
 __all__ = ["main", "run"]
@@ -60,8 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             logging.getLogger("landcast").exception("the command failed")
             return _FAILED
-        name = type(err).__name__
-        return _say(f"{name}: {err} (add --debug to see where it came from)", _FAILED)
+        return _say(sentence_of(err), _FAILED)
     if code == _INTERRUPTED:  # Typer may turn the interrupt into this code itself
         return _say("stopped", _INTERRUPTED)
     return code if isinstance(code, int) else _DONE

@@ -27,6 +27,7 @@ from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
 from preprocessing.cells import cell_means, cells_valid
+from preprocessing.disk_space import mapped_array
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
@@ -191,11 +192,10 @@ def write_ground(
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
     tone = region_tone(cells, seen)
-    told = np.lib.format.open_memmap(
+    told = mapped_array(
         folder / "conditions.npy",
-        mode="w+",
-        dtype=np.float16,
-        shape=(CONDITIONS, *cells.shape[1:]),
+        np.float16,
+        (CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, told)
     trust, outside = region_trust(familiarity, image, gsd_m)

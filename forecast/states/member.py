@@ -23,6 +23,7 @@ from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
+from preprocessing.disk_space import mapped_array
 from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["MemberPaths", "MemberRun"]
@@ -135,7 +136,7 @@ class MemberRun:
         if horizon > 1:
             earlier = np.load(paths.state(year - 1), mmap_mode="r")
         part = partial_path(paths.state(year))
-        state = np.lib.format.open_memmap(part, mode="w+", dtype=earlier.dtype, shape=earlier.shape)
+        state = mapped_array(part, earlier.dtype, earlier.shape)
         for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
             at = (slice(None), *window.slices)
             state[at] = earlier[at]
@@ -183,11 +184,10 @@ class MemberRun:
         if begun == 0:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
-        image = np.lib.format.open_memmap(
+        image = mapped_array(
             partial_path(self._leg_path("image")),
-            mode="w+",
-            dtype=np.float32,
-            shape=ground.view.image.shape,
+            np.float32,
+            ground.view.image.shape,
         )
         stored = np.load(self.paths.state(year), mmap_mode="r")
         height, width = stored.shape[1:]
@@ -199,11 +199,10 @@ class MemberRun:
             same = stored[at] == ground.stored[at]
             image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
         mirror_edges(image, height=height, width=width)
-        conditions = np.lib.format.open_memmap(
+        conditions = mapped_array(
             partial_path(self._leg_path("conditions")),
-            mode="w+",
-            dtype=np.float16,
-            shape=(CONDITIONS, *ground.cells.shape[1:]),
+            np.float16,
+            (CONDITIONS, *ground.cells.shape[1:]),
         )
         changes = Changes.load(self.paths.changes(year))
         earlier = ground.earlier.after(ground.cells, begun)
