@@ -193,7 +193,7 @@ def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Pa
     """H.264, 4:2:0, BT.709 stated and used: players that guess show the right colours too."""
     height, width = pictures[0].shape[:2]
     even = ((0, height % 2), (0, width % 2), (0, 0))
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+    with av.open(str(path.absolute()), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=_FPS)
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"

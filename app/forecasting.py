@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import time
@@ -70,6 +71,10 @@ def forecast_region(
         bands=request.bands,
         value_range=request.value_range,
     )
+    if images.start_year + request.years > dt.MAXYEAR:
+        raise RequestError(
+            f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
+        )
     folder = model_folder(request.model)
     identity = identity_of(request, images)
     with owned_folder(request.out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,12 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["choose_bands", "data_bands"]
+__all__ = ["alpha_bands", "choose_bands", "data_bands"]
 
+_MEASURED = re.compile(
+    r"\bn(ear)?[ _-]?i(nfra)?[ _-]?r(ed)?\b|infra[ _-]?red|\bswir|\bred[ _-]?edge|\bB0?\d+A?\b",
+    re.IGNORECASE,
+)
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _NAMES = (("red", "r"), ("green", "g"), ("blue", "b"))
 
@@ -75,6 +80,21 @@ def choose_bands(
     return (present[0], present[1], present[2])
 
 
+def alpha_bands(dataset: Any) -> tuple[int, ...]:
+    """One-based indexes of the bands that say what is seen through.
+
+    A fourth band of 8 bits is tagged as alpha by many programs whatever it is, as near infrared is
+    in deliveries of NAIP: a band whose description names a measurement is none.
+    """
+    return tuple(
+        index
+        for index, (colour, text) in enumerate(
+            zip(dataset.colorinterp, dataset.descriptions, strict=True), start=1
+        )
+        if colour == ColorInterp.alpha and not _MEASURED.search(text or "")
+    )
+
+
 def data_bands(dataset: Any, name: str) -> tuple[int, ...]:
     """One-based indexes of the bands that hold values: all but alpha.
 
@@ -82,12 +102,13 @@ def data_bands(dataset: Any, name: str) -> tuple[int, ...]:
         BandError: The values are indexes into a palette, or there is only alpha.
     """
     interpretation = list(dataset.colorinterp)
-    if interpretation == [ColorInterp.palette]:
+    if ColorInterp.palette in interpretation:
         raise BandError(
             f"expected bands of values, got a palette in {name}; "
             "write its colours out first, e.g. with gdal_translate -expand rgb"
         )
-    bands = tuple(i for i, c in enumerate(interpretation, start=1) if c != ColorInterp.alpha)
+    alpha = alpha_bands(dataset)
+    bands = tuple(i for i in range(1, dataset.count + 1) if i not in alpha)
     if not bands:
         raise BandError(f"expected bands of values, got only alpha in {name}; add the image")
     return bands

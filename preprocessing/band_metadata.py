@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rasterio.enums import ColorInterp
+
+from preprocessing.band_choice import alpha_bands
+
 __all__ = ["BandMetadata"]
 
 
@@ -29,12 +33,16 @@ class BandMetadata:
     @classmethod
     def of(cls, dataset: Any) -> BandMetadata:
         """Of all bands of an open rasterio dataset."""
+        alpha = alpha_bands(dataset)
         return cls(
             dataset.descriptions,
             dataset.units,
             dataset.scales,
             dataset.offsets,
-            dataset.colorinterp,
+            tuple(
+                ColorInterp.undefined if c == ColorInterp.alpha and i not in alpha else c
+                for i, c in enumerate(dataset.colorinterp, start=1)
+            ),
         )
 
     def write_to(self, dataset: Any) -> None:

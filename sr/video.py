@@ -68,7 +68,7 @@ class VideoJob:
             raise MissingFileError(f"expected a film, found nothing at {path}")
         self.path, self.out, self.upscaler = path, out, upscaler
         try:
-            with av.open(str(path)) as film:
+            with av.open(str(path.absolute())) as film:
                 if not film.streams.video:
                     raise VideoError(f"expected a film, {path} has no pictures")
                 stream = film.streams.video[0]
@@ -119,7 +119,7 @@ class VideoJob:
         done = {path.stem.split("_")[1] for path in folder.glob("segment_*.mp4")}
         index, last = -1, None
         writer: SegmentWriter | None = None
-        with av.open(str(self.path)) as film:
+        with av.open(str(self.path.absolute())) as film:
             stream = film.streams.video[0]
             stream.thread_type = "AUTO"
             rate = stream.average_rate or Fraction(25)
@@ -183,10 +183,10 @@ class VideoJob:
         """One film of all segments and the sound, without encoding the pictures again."""
         options = {"movflags": "+faststart"} if part.suffix != ".mkv" else {}
         with ExitStack() as stack:
-            film = stack.enter_context(av.open(str(self.path)))
-            out = stack.enter_context(av.open(str(part), "w", options=options))
+            film = stack.enter_context(av.open(str(self.path.absolute())))
+            out = stack.enter_context(av.open(str(part.absolute()), "w", options=options))
             out.metadata.update({k: v for k, v in film.metadata.items() if k in _METADATA})
-            with av.open(str(segments[0])) as first:
+            with av.open(str(segments[0].absolute())) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             sound = [Sound(self.path, stream.index, out) for stream in film.streams.audio]
             packets = [_pictures(segments, pictures), *(one.packets() for one in sound)]
@@ -197,7 +197,7 @@ class VideoJob:
 def _pictures(segments: list[Path], out: Any) -> Iterator[tuple[float, Any]]:
     for path in segments:
         base, times = read_times(path)
-        with av.open(str(path)) as part:
+        with av.open(str(path.absolute())) as part:
             packets = (p for p in part.demux(part.streams.video[0]) if p.pts is not None)
             for packet, time in zip(packets, times, strict=True):
                 packet.duration = round((packet.duration or 0) * packet.time_base / base)

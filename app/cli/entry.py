@@ -80,5 +80,7 @@ def _usage_message(err: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    sys.stderr.write(f"landcast: {' '.join(message.split())}\n")
+    text = " ".join(message.split())
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    sys.stderr.write(f"landcast: {line}\n")
     return code

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pystac
 
-from preprocessing.dates import years_between
+from preprocessing.dates import check_observed, years_between
 from preprocessing.errors import DateError, MissingFileError
 from preprocessing.image_folder import RASTER_SUFFIXES
 from preprocessing.io import RasterSource
+from preprocessing.store_location import is_remote, location_of
 
 __all__ = ["DatedImages", "EarlierSource", "image_paths", "open_images"]
 
@@ -45,19 +46,22 @@ class DatedImages:
     earlier: tuple[EarlierSource, ...]
 
 
-def image_paths(given: Sequence[Path]) -> list[Path]:
+def image_paths(given: Sequence[Path]) -> list[str | Path]:
     """The rasters that are named one by one, or that lie in folders or STAC collections.
 
     Args:
-        given: Rasters or pictures, folders of them, or `collection.json` files whose items name
-            rasters beside them.
+        given: Rasters or pictures, addresses of them, folders, or `collection.json` files whose
+            items name rasters.
 
     Raises:
         MissingFileError: A folder or collection names no raster.
     """
-    paths = []
+    paths: list[str | Path] = []
     for path in given:
-        if path.is_dir():
+        found: Sequence[str | Path]
+        if is_remote(location_of(path)):
+            found = [location_of(path)]
+        elif path.is_dir():
             collection = path / "collection.json"
             found = _of_collection(collection) if collection.is_file() else _of_folder(path)
         elif path.suffix.lower() == ".json" and path.is_file():
@@ -73,7 +77,7 @@ def image_paths(given: Sequence[Path]) -> list[Path]:
 
 
 def open_images(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     year: int | None = None,
     bands: tuple[int, int, int] | None = None,
@@ -126,6 +130,7 @@ def _date(image: RasterSource) -> dt.date:
             f"expected the year of {image.path} in its metadata or name, found none; name it like "
             "place_2016.tif, or say the year of the start with --year and name the start last"
         )
+    check_observed(image.date, image.path)
     return image.date
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining
-from preprocessing.errors import RequestError
+from preprocessing.errors import ModelFolderError, RequestError
 from preprocessing.partial_files import partial_path
 
 __all__ = ["export_weights", "resume", "save_checkpoint"]
@@ -72,11 +73,18 @@ def resume(
         Steps done.
 
     Raises:
+        ModelFolderError: It is damaged.
         RequestError: It is of a run with another recipe.
     """
     if not path.exists():
         return 0
-    state = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as err:
+        raise ModelFolderError(
+            f"expected the checkpoint of a training, {path} is damaged ({type(err).__name__}); "
+            "remove it to begin again"
+        ) from err
     if state.get("shape", _shape(config)) != _shape(config):
         raise RequestError(
             f"expected a recipe with the widths, layers, regional noise and seed {state['shape']} "
