@@ -56,11 +56,19 @@ def _ring(grid: Grid) -> list[Point] | None:
         ring.append((ring[-1][0] + (x - ring[-1][0] + 180) % 360 - 180, y))
     around = (xs[0] - ring[-1][0] + 180) % 360 - 180 + ring[-1][0] - ring[0][0]
     if abs(around) > 180:
-        pole = math.copysign(90.0, sum(ys))
-        end = ring[0][0] + around
-        ring += [(end, ys[0]), (end, pole), (ring[0][0], pole)]
+        return _around_pole(ring, math.copysign(90.0, sum(ys)))
     area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, ring[1:] + ring[:1], strict=True))
     return ring if area >= 0 else ring[::-1]
+
+
+def _around_pole(ring: list[Point], pole: float) -> list[Point]:
+    """The outline of ground around a pole, from -180 to 180 and back along the pole."""
+    points = sorted(((x + 180) % 360 - 180, y) for x, y in ring)
+    (first, low), (last, high) = points[0], points[-1]
+    share = (180 - last) / (first + 360 - last)
+    edge = high + share * (low - high)
+    outline = [(-180.0, edge), *points, (180.0, edge), (180.0, pole), (-180.0, pole)]
+    return outline if pole > 0 else outline[::-1]
 
 
 def _clipped(ring: list[Point], limit: float, *, keep_above: bool) -> list[Point]:

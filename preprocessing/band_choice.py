@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["alpha_bands", "choose_bands", "data_bands"]
+__all__ = ["alpha_bands", "choose_bands", "colours_of", "data_bands"]
 
 _MEASURED = re.compile(
     r"\bn(ear)?[ _-]?i(nfra)?[ _-]?r(ed)?\b|infra[ _-]?red|\bswir|\bred[ _-]?edge|\bB0?\d+A?\b",
@@ -92,6 +92,15 @@ def alpha_bands(dataset: Any) -> tuple[int, ...]:
             zip(dataset.colorinterp, dataset.descriptions, strict=True), start=1
         )
         if colour == ColorInterp.alpha and not _MEASURED.search(text or "")
+    )
+
+
+def colours_of(dataset: Any) -> tuple[Any, ...]:
+    """Colour interpretation of all bands, without alpha where it is none."""
+    alpha = alpha_bands(dataset)
+    return tuple(
+        ColorInterp.undefined if colour == ColorInterp.alpha and index not in alpha else colour
+        for index, colour in enumerate(dataset.colorinterp, start=1)
     )
 
 

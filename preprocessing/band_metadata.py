@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rasterio.enums import ColorInterp
-
-from preprocessing.band_choice import alpha_bands
+from preprocessing.band_choice import colours_of
 
 __all__ = ["BandMetadata"]
 
@@ -33,16 +31,12 @@ class BandMetadata:
     @classmethod
     def of(cls, dataset: Any) -> BandMetadata:
         """Of all bands of an open rasterio dataset."""
-        alpha = alpha_bands(dataset)
         return cls(
             dataset.descriptions,
             dataset.units,
             dataset.scales,
             dataset.offsets,
-            tuple(
-                ColorInterp.undefined if c == ColorInterp.alpha and i not in alpha else c
-                for i, c in enumerate(dataset.colorinterp, start=1)
-            ),
+            colours_of(dataset),
         )
 
     def write_to(self, dataset: Any) -> None:
