@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.animation import animate_folder
+from app.assumptions import assumptions
 from app.members import one_thread
 from app.outputs import Progress, RegionRun
 from app.request import (
@@ -70,6 +71,7 @@ def forecast_region(
         year=request.year,
         bands=request.bands,
         value_range=request.value_range,
+        sensor=request.sensor,
     )
     if images.start_year + request.years > dt.MAXYEAR:
         raise RequestError(
@@ -190,6 +192,7 @@ def _record(
         },
         "outside_experience": ground.outside,
         "hindcast": None if ground.skill is None else ground.skill.rounded(),
+        "assumed": assumptions(request, images),
         "history_left_out": list(ground.left_out),
         "arguments": arguments,
         "versions": {name: version(name) for name in packages},

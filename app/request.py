@@ -55,6 +55,7 @@ class ForecastRequest:
         dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile: band names, value range and nodata of its product.
     """
 
     images: tuple[Path, ...]
@@ -74,6 +75,7 @@ class ForecastRequest:
     dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
+    sensor: str | None = None
 
     def __post_init__(self) -> None:
         if not self.images:

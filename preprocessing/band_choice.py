@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["alpha_bands", "choose_bands", "colours_of", "data_bands"]
+__all__ = ["alpha_bands", "by_position", "choose_bands", "colours_of", "data_bands"]
 
 _MEASURED = re.compile(
     r"\bn(ear)?[ _-]?i(nfra)?[ _-]?r(ed)?\b|infra[ _-]?red|\bswir|\bred[ _-]?edge|\bB0?\d+A?\b",
@@ -78,6 +78,20 @@ def choose_bands(
         red, green, blue = (present[index - 1] for index in usual)
         return (red, green, blue)
     return (present[0], present[1], present[2])
+
+
+def by_position(dataset: Any, bands: Sequence[int], *, named: str | None = None) -> bool:
+    """Whether three bands were taken for red, green and blue because they come first.
+
+    Args:
+        dataset: Open rasterio dataset.
+        bands: As `choose_bands` found them.
+        named: Name of a sensor's profile, which tells its bands.
+    """
+    colours = [dataset.colorinterp[band - 1] for band in bands]
+    texts = [(dataset.descriptions[band - 1] or "").strip().lower() for band in bands]
+    known = all(text in names for text, names in zip(texts, _NAMES, strict=True))
+    return named is None and colours != list(_COLOURS) and not known
 
 
 def alpha_bands(dataset: Any) -> tuple[int, ...]:

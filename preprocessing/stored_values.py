@@ -54,6 +54,11 @@ def find_encoding(
         value_range = profile.value_range(dtype, scale=scale, offset=offset, name=name)
     if value_range is None and dtype == "uint8":
         value_range = (0.0, 255.0)
+    if dtype == "uint8" and value_range is not None and value_range[1] > 2 * 255:
+        raise ValueRangeError(
+            f"expected a value range that 8-bit pixels reach, got {value_range[0]:g},"
+            f"{value_range[1]:g} for {name}; images of several depths need a range each"
+        )
     if value_range is None:
         raise UnknownRangeError(
             f"expected a stated range of values for {dtype} pixels in {name}; "

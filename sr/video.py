@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from sr.video_sound import Sound
 
 __all__ = ["VIDEO_FORMATS", "VideoError", "VideoJob", "is_video"]
 
+_log = logging.getLogger(__name__)
 VIDEO_FORMATS = (".mp4", ".m4v", ".mov", ".mkv")
 _READ_ONLY = (".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".ts")
 _SEGMENT = 24
@@ -66,7 +68,13 @@ class VideoJob:
             )
         if not path.is_file():
             raise MissingFileError(f"expected a film, found nothing at {path}")
+        if path.suffix.lower() == ".webp":
+            raise VideoError(
+                f"expected a film that FFmpeg reads, {path} is an animated WebP; save it as GIF, "
+                "APNG or film first"
+            )
         self.path, self.out, self.upscaler = path, out, upscaler
+        self._told = False
         try:
             with av.open(str(path.absolute())) as film:
                 if not film.streams.video:
@@ -168,8 +176,27 @@ class VideoJob:
                 "save what is whole as a film of its own (ffmpeg -i FILM -c copy PART)"
             )
 
+    def _check_frame(self, frame: Any) -> None:
+        """Refuse what is seen through, which H.264 cannot hold; tell of lines of two moments."""
+        if any(part.is_alpha for part in frame.format.components):
+            opacity = frame.reformat(format="rgba").to_ndarray()[..., 3]
+            if opacity.min() < 255:
+                raise VideoError(
+                    f"expected a film without transparency, {self.path} has some and the result "
+                    "cannot; lay it over a background first, e.g. with ffmpeg and its filter "
+                    "overlay"
+                )
+        if frame.interlaced_frame and not self._told:
+            self._told = True
+            _log.warning(
+                "%s is interlaced: its lines are of two moments, and their combs are enlarged "
+                "too; deinterlace it first, e.g. with ffmpeg -vf bwdif",
+                self.path,
+            )
+
     def _frame(self, frame: Any) -> NDArray[np.uint8]:
         """The upscaled picture of a frame, upright, with even sides as H.264 needs."""
+        self._check_frame(frame)
         guessed = frame.colorspace == _UNSPECIFIED and frame.height >= _HIGH_DEFINITION
         source = {"src_colorspace": Colorspace.ITU709} if guessed else {}
         rgb = frame.reformat(format="rgb24", **source).to_ndarray()

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import rasterio
 import torch
 from affine import Affine
+from fake_results import make_result
 from PIL import Image
 from range_server import serve_folder
 from rasterio.crs import CRS
@@ -20,11 +22,22 @@ from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
 from shapely.geometry import shape
 
+from app.animation import Frame, animate, animate_folder
+from app.assumptions import assumptions
+from app.cli.bars import progress_bars
 from app.footprint import footprint
+from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
 from forecast.states.images import image_paths, open_images
 from preprocessing.dates import date_from_name
-from preprocessing.errors import BandError, DateError, RequestError, UnreadableRasterError
+from preprocessing.errors import (
+    BandError,
+    DateError,
+    GridMismatchError,
+    RequestError,
+    UnreadableRasterError,
+    ValueRangeError,
+)
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
 from preprocessing.manifest import read_manifest
@@ -326,3 +339,98 @@ def test_checkpoints_of_the_esrgan_family(tmp_path: Path, wrapped: Callable[...,
     torch.save(wrapped(dict(state)), tmp_path / "a.pth")
     network = read_public_checkpoint(tmp_path / "a.pth", allow_pickle=True)
     assert torch.equal(network.state_dict()["conv_last.bias"], state["conv_last.bias"])
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Affine(10, 0, 700_000, 0, -10, 5_000_000),
+        Affine(10, 0, 500_400, 0, -10, 5_000_000),
+        Affine(10, 0, 500_000, 0, 10, 5_000_000 - 600),
+    ],
+    ids=["elsewhere", "half aside", "south up"],
+)
+def test_past_images_of_other_ground_are_not_shown(tmp_path: Path, place: Affine) -> None:
+    result = make_result(tmp_path / "result")
+    past = tmp_path / "past_2010.tif"
+    with rasterio.open(result / "present_2020.tif") as present:
+        crs, size = present.crs, present.shape
+    wide = np.resize(noise(side=80), (3, *size))
+    write(past, wide, transform=place, crs=crs)
+    with pytest.raises(GridMismatchError, match="corners lie elsewhere"):
+        animate_folder(result, tmp_path / "film.gif", past=[past])
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.125, 0.33, 1.0, 2.55])
+def test_films_last_as_long_as_was_asked(tmp_path: Path, seconds: float) -> None:
+    frames = [Frame(np.full((64, 64, 3), 99, np.uint8), 2020 + n, forecast=False) for n in range(3)]
+    animate(frames, tmp_path / "film.mp4", seconds_per_year=seconds, max_size=64)
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        stream = film.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(4 * seconds, abs=0.021)
+
+
+def test_a_range_that_8_bit_values_never_reach_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a_2016.tif", noise())
+    with pytest.raises(ValueRangeError, match="range each"):
+        RasterSource.open(path, value_range=(0, 3000))
+
+
+def test_films_with_transparent_parts_are_refused(tmp_path: Path, bicubic_model: str) -> None:
+    for name, opacity in (("clear", 0), ("opaque", 255)):
+        pictures = []
+        for shade in (40, 90):
+            pixels = np.full((16, 16, 4), shade, np.uint8)
+            pixels[..., 3] = 255
+            pixels[:4, :, 3] = opacity
+            pictures.append(Image.fromarray(pixels))
+        pictures[0].save(
+            tmp_path / f"{name}.png", save_all=True, append_images=pictures[1:], duration=200
+        )
+    enlarge(tmp_path / "opaque.png", tmp_path / "opaque.mp4", bicubic_model)
+    with pytest.raises(RequestError, match="without transparency"):
+        enlarge(tmp_path / "clear.png", tmp_path / "clear.mp4", bicubic_model)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a_2016.tif", noise(5), crs=None, transform=None, photometric="minisblack"
+    )
+    request = ForecastRequest(images=(path,), out=tmp_path / "out")
+    said = " ".join(assumptions(request, open_images([path])))
+    for part in ("bands 1, 2, 3", "0 is black", "of 2016-01-01", "no georeference"):
+        assert part in said
+    named = write(tmp_path / "b_2016.tif", noise(4))
+    request = ForecastRequest(
+        images=(named,), out=tmp_path / "out", year=2016, value_range=(0, 255)
+    )
+    assert assumptions(request, open_images([named], year=2016)) == []
+
+
+def test_forecast_takes_a_sensor(tmp_path: Path) -> None:
+    data = noise(4, top=3000)
+    path = write(tmp_path / "s2_2016.tif", data)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("B02", "B03", "B04", "B08")
+    start = open_images([path], sensor="sentinel-2-l2a").start
+    assert start.bands == (3, 2, 1)
+    assert "--sensor" in get_help("forecast")
+
+
+def get_help(command: str) -> str:
+    from typer.testing import CliRunner
+
+    from app.cli.commands import app
+
+    return CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+
+
+def test_without_a_terminal_progress_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        for done in range(1, 101):
+            progress("forecasting", done, 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "forecasting 1 of 100"
+    assert lines[-1] == "forecasting 100 of 100"
+    assert len(lines) <= 12

@@ -21,6 +21,7 @@ from app.cli.options import (
     Overwrite,
     Resume,
     Seed,
+    Sensor,
     ValueRange,
     Years,
     parse_bands,
@@ -146,6 +147,7 @@ def forecast(
     overwrite: Overwrite = False,
     bands: Bands = None,
     value_range: ValueRange = None,
+    sensor: Sensor = None,
     _allow_outside: AllowOutside = False,
 ) -> None:
     """Forecast a place for each year ahead: rasters, uncertainty, film, STAC."""
@@ -174,6 +176,7 @@ def forecast(
         overwrite=overwrite,
         bands=chosen,
         value_range=limits,
+        sensor=sensor,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -181,7 +184,12 @@ def forecast(
         f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
         f"seed {result.seed}, model {result.model}"
     )
-    for line in (result.changed_area_text, result.hindcast_text, result.outside_text):
+    for line in (
+        *result.run.get("assumed", ()),
+        result.changed_area_text,
+        result.hindcast_text,
+        result.outside_text,
+    ):
         if line:
             typer.echo(line)
     typer.echo(str(result.folder))

@@ -15,6 +15,7 @@ from preprocessing.errors import RequestError
 
 __all__ = ["main", "run"]
 
+_RESUMED = ("forecast", "upscale", "train")
 _DONE, _FAILED, _WRONG_REQUEST, _INTERRUPTED = 0, 1, 2, 130
 
 
@@ -63,8 +64,18 @@ def run(arguments: Sequence[str]) -> int:
             return _FAILED
         return _say(sentence_of(err), _FAILED)
     if code == _INTERRUPTED:  # Typer may turn the interrupt into this code itself
-        return _say("stopped", _INTERRUPTED)
+        return _say(_stopped(arguments), _INTERRUPTED)
     return code if isinstance(code, int) else _DONE
+
+
+def _stopped(arguments: Sequence[str]) -> str:
+    """That the command was stopped, and how to go on."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command in _RESUMED:
+        return f"stopped; go on with the same command and --resume ('{command}' keeps what is done)"
+    if command == "fetch":
+        return "stopped; the same command goes on with the years that are missing"
+    return "stopped"
 
 
 def _is_usage_error(err: Exception) -> bool:

@@ -82,6 +82,7 @@ def open_images(
     year: int | None = None,
     bands: tuple[int, int, int] | None = None,
     value_range: tuple[float, float] | None = None,
+    sensor: str | None = None,
 ) -> DatedImages:
     """Open the images of a place in any order; nothing is read yet.
 
@@ -91,6 +92,7 @@ def open_images(
             in metadata or name.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile, see `RasterSource.open`.
 
     Raises:
         DateError: An image has no date, or does not come before the start.
@@ -101,6 +103,7 @@ def open_images(
             path,
             bands=bands,
             value_range=value_range,
+            sensor=sensor,
             year=year if number == len(paths) - 1 else None,
         )
         for number, path in enumerate(paths)
