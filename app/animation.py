@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,14 +20,18 @@ from app.caption import captioned
 from app.results import ForecastFolder, display_image
 from preprocessing.errors import DateError, GridMismatchError, RequestError
 from preprocessing.io import RasterSource
+from preprocessing.ownership import owned_file
+from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder"]
 
 FORMATS = (".mp4", ".gif", ".webp")
 _MIN_SIZE = 480
 _SETTLED = 600  # pixels of the sample that may still change their colour when k-means stops
-_FPS = 10
+_RATES = (10, 20, 25, 40, 50, 100)
 _LAST_HOLD = 2.0
+_APART = 0.02
+"""Of the shorter side: as far corners of images of one place may lie apart."""
 _BAYER = np.array([[0, 2], [3, 1]], dtype=np.float32)
 
 
@@ -81,7 +84,7 @@ def animate(
         raise ValueError(f"expected more than 0 seconds a year, got {seconds_per_year}")
     pictures = _render(list(frames), max_size)
     seconds = [seconds_per_year] * (len(pictures) - 1) + [seconds_per_year * _LAST_HOLD]
-    temporary = out.with_name(f".{out.stem}.{uuid.uuid4().hex[:8]}{out.suffix.lower()}")
+    temporary = partial_path(out)
     try:
         if out.suffix.lower() == ".mp4":
             _write_mp4(pictures, seconds, temporary)
@@ -128,7 +131,9 @@ def animate_folder(
     for year in result.years:
         picture = display_image(result.path("forecast", year), result.value_range, max_size)
         frames.append(Frame(picture, year, forecast=True))
-    return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+    with owned_file(out):
+        remove_partials_of(out)
+        return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
 
 
 def check_format(out: Path) -> None:
@@ -155,11 +160,35 @@ def _past_frame(
             f"expected a past image of the same ground as {result.present.name}, got "
             f"{source.grid.width} x {source.grid.height} pixels in {path}; crop it to the region"
         )
+    _check_same_ground(source, result)
     picture = display_image(path, result.value_range, max_size)
     if picture.shape[:2] != shape:
         size = (shape[1], shape[0])
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     return Frame(picture, source.date.year, forecast=False)
+
+
+def _check_same_ground(source: RasterSource, result: ForecastFolder) -> None:
+    """Refuse a past image whose corners lie elsewhere than those of the start.
+
+    Raises:
+        GridMismatchError: They do, or the image is turned or mirrored.
+    """
+    present = RasterSource.open(result.present, value_range=result.value_range, year=1).grid
+    here, there = (
+        grid.lon_lat([(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)])
+        for grid in (present, source.grid)
+    )
+    if here is None or there is None:
+        return
+    corners, others = np.array(here).T, np.array(there).T
+    apart = np.abs(corners - others).max()
+    if apart > _APART * np.ptp(corners, axis=0).min():
+        raise GridMismatchError(
+            f"expected a past image of the same ground as {result.present.name}, north up, got "
+            f"{source.path}, whose corners lie elsewhere; warp it onto the region, e.g. with "
+            "gdalwarp -te"
+        )
 
 
 def _render(frames: list[Frame], max_size: int) -> list[NDArray[np.uint8]]:
@@ -190,8 +219,9 @@ def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Pa
     """H.264, 4:2:0, BT.709 stated and used: players that guess show the right colours too."""
     height, width = pictures[0].shape[:2]
     even = ((0, height % 2), (0, width % 2), (0, 0))
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=_FPS)
+    with av.open(str(path.absolute()), "w", options={"movflags": "+faststart"}) as container:
+        rate = _frame_rate(seconds)
+        stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "17", "preset": "medium", "tune": "stillimage"}
@@ -207,11 +237,20 @@ def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Pa
                 dst_color_range=ColorRange.MPEG,
                 dst_colorspace=Colorspace.ITU709,
             )
-            for _ in range(max(1, round(hold * _FPS))):
-                frame.pts, frame.time_base = clock, Fraction(1, _FPS)
+            for _ in range(max(1, round(hold * rate))):
+                frame.pts, frame.time_base = clock, Fraction(1, rate)
                 container.mux(stream.encode(frame))
                 clock += 1
         container.mux(stream.encode())
+
+
+def _frame_rate(seconds: list[float]) -> int:
+    """The fewest frames a second that last as long as the pictures are to stay."""
+
+    def missed(rate: int) -> float:
+        return max(abs(max(1, round(hold * rate)) / rate - hold) for hold in seconds)
+
+    return next((rate for rate in _RATES if missed(rate) < 1e-3), _RATES[-1])
 
 
 def _write_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:

@@ -14,6 +14,8 @@ from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
 from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.ownership import contents, owned_folder
+from preprocessing.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
     from app.outputs import Progress
@@ -54,23 +56,32 @@ def train_forecast(
     """
     recipe = read_recipe(config or "base")
     work = out / "training"
+    with owned_folder(out):
+        _check(out, work, resume=resume)
+        remove_partials_in(out)
+        ticks = (lambda stage: None) if progress is None else partial(partial, progress)
+        places = Path(stores[0])
+        if [Path(store).suffix for store in stores] != [SUFFIX]:
+            places = work / f"places{SUFFIX}"
+            if not places.is_file():
+                from forecast.training.assemble import assemble_places
+
+                labelling = ticks("labelling")
+                train, val = assemble_places(stores, worlds=recipe.worlds, progress=labelling)
+                work.mkdir(parents=True, exist_ok=True)
+                save_places(places, train, val)
+        return run_training(
+            places, out, recipe, minutes=minutes, init=init, progress=ticks("training")
+        )
+
+
+def _check(out: Path, work: Path, *, resume: bool) -> None:
     if resume and not work.is_dir():
         raise RequestError(
             f"expected a training that was stopped in {out}, found none; start without --resume"
         )
-    if out.exists() and any(out.iterdir()) and not resume:
+    if contents(out) and not resume:
         raise OutputExistsError(
             f"expected a new or empty folder for --out, {out} holds files; choose another, or pass "
             "--resume to go on with a training that was stopped"
         )
-    ticks = (lambda stage: None) if progress is None else partial(partial, progress)
-    places = Path(stores[0])
-    if [Path(store).suffix for store in stores] != [SUFFIX]:
-        places = work / f"places{SUFFIX}"
-        if not places.is_file():
-            from forecast.training.assemble import assemble_places
-
-            train, val = assemble_places(stores, worlds=recipe.worlds, progress=ticks("labelling"))
-            work.mkdir(parents=True, exist_ok=True)
-            save_places(places, train, val)
-    return run_training(places, out, recipe, minutes=minutes, init=init, progress=ticks("training"))

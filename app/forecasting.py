@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
-import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.animation import animate_folder
+from app.assumptions import assumptions
 from app.members import one_thread
 from app.outputs import Progress, RegionRun
-from app.request import SCRATCH, ForecastRequest, already_done, check_output, identity_of
+from app.request import (
+    SCRATCH,
+    ForecastRequest,
+    already_done,
+    begun,
+    check_output,
+    identity_of,
+    note_begun,
+    remove_scratch,
+)
 from app.results import ForecastFolder
 from app.stac import write_stac
 from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
+from forecast.start import BLOCK
 from forecast.states.answers import RegionNetwork
 from forecast.states.area import ChangedArea
 from forecast.states.earlier import earlier_picture
@@ -29,9 +42,13 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
+from preprocessing.disk_space import check_space
 from preprocessing.errors import RequestError
 from preprocessing.executor import DaskCluster, Executor, LocalPool
 from preprocessing.files import write_text
+from preprocessing.io import blocks
+from preprocessing.ownership import owned_folder
+from preprocessing.partial_files import remove_partials_in
 
 __all__ = ["forecast_members", "forecast_region"]
 
@@ -50,32 +67,47 @@ def forecast_region(
     Raises:
         RequestError: The request is wrong; nothing was written.
     """
-    began = time.monotonic()
     images = open_images(
         image_paths(request.images),
         year=request.year,
         bands=request.bands,
         value_range=request.value_range,
+        sensor=request.sensor,
     )
+    if images.start_year + request.years > dt.MAXYEAR:
+        raise RequestError(
+            f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
+        )
     identity = identity_of(request, images)
+    with owned_folder(request.out):
+        if already_done(request.out, identity) and not request.overwrite:
+            _log.info("%s already holds this forecast", request.out)
+            remove_scratch(request.out)
+            return ForecastFolder.open(request.out)
+        check_output(request, images, identity)
+        return _forecast(request, images, identity, progress)
+
+
+def _forecast(
+    request: ForecastRequest,
+    images: DatedImages,
+    identity: dict[str, Any],
+    progress: Progress | None,
+) -> ForecastFolder:
+    """Forecast into a folder that this process owns."""
+    began = time.monotonic()
     scratch = request.out / SCRATCH
-    if already_done(request.out, identity) and not request.overwrite:
-        _log.info("%s already holds this forecast", request.out)
-        return ForecastFolder.open(request.out)
-    check_output(request, images, identity)
-    if scratch.exists() and not request.resume:
-        shutil.rmtree(scratch)
-    fresh = not scratch.exists()
-    created = [p for p in (request.out, *request.out.parents) if not p.exists()]
-    scratch.mkdir(parents=True, exist_ok=True)
+    fresh = not (request.resume and begun(request.out))
+    if fresh:
+        remove_scratch(request.out)
+    remove_partials_in(request.out)
+    scratch.mkdir(exist_ok=True)
     try:
-        write_text(scratch / "request.json", json.dumps(identity))
+        note_begun(request.out, identity)
         ground, valid = forecast_members(request, images, scratch, progress)
     except RequestError:
         if fresh:
-            shutil.rmtree(scratch)
-            for empty in created:
-                empty.rmdir()
+            remove_scratch(request.out)
         raise
     areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
@@ -84,7 +116,7 @@ def forecast_region(
     for suffix in ("mp4", "gif"):
         animate_folder(result, result.folder / f"forecast.{suffix}")
     write_stac(result)
-    shutil.rmtree(scratch)
+    remove_scratch(request.out)
     return result
 
 
@@ -100,7 +132,7 @@ def forecast_members(
         request: How to forecast; its images are not looked at.
         images: Start and history; nothing else is read.
         scratch: Existing folder; what is there already is kept.
-        progress: Called with `("forecasting", done, total)`.
+        progress: Called with `(stage, done, total)`.
 
     Returns:
         The ground at the start, and its validity `(height, width)`.
@@ -109,11 +141,28 @@ def forecast_members(
         RequestError: See `prepare_ground`.
     """
     folder = model_folder(request.model)
-    ground, valid = prepare_ground(images, scratch, Familiarity.load(folder))
+    run = RegionRun(request, images, scratch)
+    check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
+    tick = _ticks(images, progress)
+    ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
     if request.calibrate:
         ground = _taught(ground, request, images, scratch, folder)
-    RegionRun(request, images, scratch).roll(folder, _executor(request), progress)
+    run.roll(folder, _executor(request), progress)
     return ground, valid
+
+
+def _used(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:
+    """Progress of reading the start."""
+    if progress is None:
+        return None
+    report: Progress = progress
+    total = len(blocks(images.start.grid, size=BLOCK))
+    done = count(1)
+    return lambda: report("reading", next(done), total)
 
 
 def _taught(
@@ -168,6 +217,7 @@ def _record(
         },
         "outside_experience": ground.outside,
         "hindcast": None if ground.skill is None else ground.skill.rounded(),
+        "assumed": assumptions(request, images),
         "history_left_out": list(ground.left_out),
         "arguments": arguments,
         "versions": {name: version(name) for name in packages},

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,10 +27,11 @@ from forecast.states.member import MemberPaths
 from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
 from preprocessing.lasting_change.labelling import MOST_DATES
+from preprocessing.ownership import owned_folder
 
 __all__ = ["HindcastRequest", "HindcastResult", "hindcast_place", "outcomes_from"]
 
-_RECORD, _PAGE = "hindcast.json", "hindcast.html"
+_RECORD, _PAGE, _SCRATCH = "hindcast.json", "hindcast.html", ".hindcast"
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,14 @@ def hindcast_place(request: HindcastRequest, *, progress: Progress | None = None
         bands=request.bands,
         value_range=request.value_range,
     )
+    with owned_folder(request.out):
+        return _hindcast(images, request, began, progress)
+
+
+def _hindcast(
+    images: DatedImages, request: HindcastRequest, began: float, progress: Progress | None
+) -> HindcastResult:
+    """Hindcast into a folder that this process owns."""
     _check_output(request)
     plan = plan_starts(images.years, starts=request.starts, longest=request.years)
     if not plan:
@@ -152,7 +160,6 @@ def hindcast_place(request: HindcastRequest, *, progress: Progress | None = None
     skills = skill_by_horizon(outcomes)
     record = _record(request, images, outcomes, skills, sorted(set(left_out)))
     record["seconds"] = round(time.monotonic() - began, 1)
-    request.out.mkdir(parents=True, exist_ok=True)
     page = hindcast_page(Path(images.start.path).name, outcomes, skills, settings=record)
     write_text(request.out / _PAGE, page)
     write_text(request.out / _RECORD, json.dumps(strict(record), indent=1, allow_nan=False))
@@ -216,8 +223,6 @@ _SAME = 1e-3
 
 def _check_output(request: HindcastRequest) -> None:
     out = request.out
-    if out.exists() and not out.is_dir():
-        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
     if (out / _RECORD).exists() and not request.overwrite:
         raise OutputExistsError(
             f"expected a folder without hindcasts for --out, {out} holds {_RECORD}; choose "
@@ -240,17 +245,14 @@ def _too_few(images: DatedImages) -> str:
 
 @contextmanager
 def _scratch(out: Path) -> Iterator[Path]:
-    """A folder on the disk of the results, gone afterwards, as is `out` if nothing is in it."""
-    created = [p for p in (out, *out.parents) if not p.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".hindcast-", dir=out))
+    """An empty folder on the disk of the results, gone afterwards."""
+    scratch = out / _SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
     try:
         yield scratch
     finally:
         shutil.rmtree(scratch)
-        with suppress(OSError):  # Where others have put something there.
-            for empty in created:
-                empty.rmdir()
 
 
 def _record(

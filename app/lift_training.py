@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.ownership import owned_folder
+from preprocessing.partial_files import remove_partials_in
 from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
 from sr.guided_training import train_guided
 from sr.packed_tiles import SUFFIX, pack_tiles, unpack_tiles
@@ -51,7 +53,9 @@ def train_lift(
         tiles = read_pair_tiles(stores, "train", complete=False)
         held_out = read_pair_tiles(stores, "val", complete=True, most=recipe.validation_tiles)
     tick = None if progress is None else partial(progress, "training")
-    train_guided(tiles, held_out, out, recipe, resume=resume, progress=tick)
+    with owned_folder(out):
+        remove_partials_in(out)
+        train_guided(tiles, held_out, out, recipe, resume=resume, progress=tick)
     return out
 
 

@@ -21,6 +21,7 @@ from forecast.states.member import MemberPaths
 from forecast.states.observation import observed
 from forecast.summary import summarize
 from preprocessing.cells import CELL
+from preprocessing.disk_space import mapped_array
 from preprocessing.errors import RequestError
 from preprocessing.executor import Executor
 from preprocessing.grid import Window
@@ -51,6 +52,16 @@ class RegionRun:
         """Calendar years that are forecast."""
         first = self.images.start_year + 1
         return range(first, first + self.request.years)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the ground and the members take on the disk, at least."""
+        grid, request = self.images.start.grid, self.request
+        item = np.dtype(self._encoding.dtype).itemsize
+        start = 3 * 4 + 1 + 3 * item
+        layers = 3 * item + 4
+        states = request.members * request.years * 3 * item
+        return grid.height * grid.width * (start + layers + states)
 
     def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
         """Forecast every member.
@@ -159,11 +170,10 @@ class RegionRun:
         encoding, grid, out = self._encoding, self.images.start.grid, self.request.out
         members = self._states(year)
         mean, spread = (
-            np.lib.format.open_memmap(
+            mapped_array(
                 self.scratch / f"{name}.npy",
-                mode="w+",
-                dtype=dtype,
-                shape=(bands, grid.height, grid.width),
+                dtype,
+                (bands, grid.height, grid.width),
             )
             for name, dtype, bands in (("mean", encoding.dtype, 3), ("spread", np.float32, 1))
         )

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from app.results import ForecastFolder
 from preprocessing.io import read_raster
+from preprocessing.partial_files import partial_path
 from preprocessing.raster import Raster
 
 __all__ = ["draw_overview"]
@@ -43,7 +44,7 @@ def draw_overview(result: ForecastFolder, *, past: Raster, truth: Raster, path: 
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
-    part = path.with_name(f".{path.stem}.part.png")
+    part = partial_path(path)
     figure.savefig(part, dpi=110)
     os.replace(part, path)
     return path

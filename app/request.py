@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,12 +12,23 @@ from typing import Any
 from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.files import sha256
+from preprocessing.files import sha256, write_text
+from preprocessing.ownership import contents
 from sr.pretrained import SHIPPED, network_sha256
 
-__all__ = ["SCRATCH", "ForecastRequest", "already_done", "check_output", "identity_of"]
+__all__ = [
+    "SCRATCH",
+    "ForecastRequest",
+    "already_done",
+    "begun",
+    "check_output",
+    "identity_of",
+    "note_begun",
+    "remove_scratch",
+]
 
 SCRATCH = ".partial"
+_REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ class ForecastRequest:
         dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile: band names, value range and nodata of its product.
     """
 
     images: tuple[Path, ...]
@@ -62,6 +75,7 @@ class ForecastRequest:
     dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
+    sensor: str | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -142,23 +156,42 @@ def already_done(out: Path, identity: dict[str, Any]) -> bool:
     except (OSError, ValueError):
         return False
     return (
-        not (out / SCRATCH).exists()
+        not begun(out)
         and isinstance(run, dict)
         and all(run.get(key) == value for key, value in identity.items())
     )
+
+
+def begun(out: Path) -> bool:
+    """Whether `out` holds a forecast that is not finished.
+
+    The request is the last thing to be put into the scratch folder and the first to be removed
+    from it: a scratch folder without one holds nothing to go on from.
+    """
+    return (out / SCRATCH / _REQUEST).is_file()
+
+
+def note_begun(out: Path, identity: dict[str, Any]) -> None:
+    """Note what is being made, so that it can be gone on with."""
+    write_text(out / SCRATCH / _REQUEST, json.dumps(identity))
+
+
+def remove_scratch(out: Path) -> None:
+    """Remove what a forecast worked on; a kill at any moment leaves it finished or not begun."""
+    scratch = out / SCRATCH
+    (scratch / _REQUEST).unlink(missing_ok=True)
+    # A worker of an earlier run that still lives may be writing here.
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def check_output(request: ForecastRequest, images: DatedImages, identity: dict[str, Any]) -> None:
     """Refuse a folder whose contents this request may not touch.
 
     Raises:
-        OutputExistsError: `out` is a file, or holds files and neither resume nor overwrite was
-            asked for.
+        OutputExistsError: `out` holds files and neither resume nor overwrite was asked for.
         RequestError: Resume was asked for, but there is nothing to resume, or something else.
     """
     out = request.out
-    if out.exists() and not out.is_dir():
-        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
     for image in (images.start.path, *(earlier.source.path for earlier in images.earlier)):
         if out.is_dir() and Path(image).resolve().is_relative_to(out.resolve()):
             raise OutputExistsError(
@@ -166,7 +199,7 @@ def check_output(request: ForecastRequest, images: DatedImages, identity: dict[s
             )
     if request.resume:
         try:
-            found = json.loads((out / SCRATCH / "request.json").read_text(encoding="utf-8"))
+            found = json.loads((out / SCRATCH / _REQUEST).read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
             if (out / "run.json").is_file():
                 raise RequestError(
@@ -181,7 +214,7 @@ def check_output(request: ForecastRequest, images: DatedImages, identity: dict[s
                 f"the interrupted forecast in {out} was asked for with other arguments; "
                 "repeat them, or start again with --overwrite"
             )
-    elif not request.overwrite and out.is_dir() and any(map(_matters, out.iterdir())):
+    elif not request.overwrite and out.is_dir() and any(map(_matters, contents(out))):
         raise OutputExistsError(
             f"expected an empty or new folder for --out, {out} holds files; choose another, or "
             "pass --overwrite to replace a forecast, --resume to continue an interrupted one"
@@ -190,4 +223,4 @@ def check_output(request: ForecastRequest, images: DatedImages, identity: dict[s
 
 def _matters(path: Path) -> bool:
     """Whether a file in the output folder is worth keeping: not a run that had hardly begun."""
-    return path.name != SCRATCH or (path / "request.json").exists()
+    return path.name != SCRATCH or (path / _REQUEST).exists()

@@ -128,7 +128,7 @@ class ForecastFolder:
         """How much ground is expected to have changed, in a sentence; empty where not known."""
         found = self.run.get("changed_area", {})
         parts = [
-            f"{year} {area['expected']:.4g} ({area['5']:.4g} to {area['95']:.4g})"
+            f"{year} {_plain(area['expected'])} ({_plain(area['5'])} to {_plain(area['95'])})"
             for year, area in found.items()
             if isinstance(area, dict)
         ]
@@ -223,6 +223,11 @@ class ForecastFolder:
                 f"({', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}); "
                 "finish the forecast with --resume"
             )
+
+
+def _plain(value: float) -> str:
+    """Four digits that count, without powers of ten."""
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def display_image(

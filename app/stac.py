@@ -5,29 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pystac
 from pystac.stac_io import DefaultStacIO
-from rasterio.crs import CRS
-from rasterio.warp import transform, transform_bounds
 
+from app.footprint import footprint
 from app.results import ForecastFolder
 from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
+from preprocessing.partial_files import partial_path
 
 __all__ = ["FORECAST_EXTENSION", "PROJECTION_EXTENSION", "write_stac"]
 
 FORECAST_EXTENSION = "https://stac-extensions.github.io/forecast/v0.2.0/schema.json"
 PROJECTION_EXTENSION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
-_WGS84 = CRS.from_epsg(4326)
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
-_EDGE_POINTS = 8
 _ASSETS = {
     "forecast": ("Representative member: the one nearest the ensemble mean", ["data", "visual"]),
     "mean": ("Ensemble mean, in input units", ["data"]),
@@ -62,7 +59,7 @@ def write_stac(folder: str | Path | ForecastFolder) -> Path:
     result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
     source = RasterSource.open(result.present, value_range=result.value_range)
     reference = _reference_date(result, source)
-    bbox, geometry = _footprint(source.grid)
+    bbox, geometry = footprint(source.grid)
     collection = _collection(result, reference, bbox)
     collection.catalog_type = pystac.CatalogType.SELF_CONTAINED
     for year in result.years:
@@ -83,7 +80,7 @@ class _AtomicIO(DefaultStacIO):
 
     def write_text(self, dest: Any, txt: str, *args: Any, **kwargs: Any) -> None:
         path = Path(os.fspath(dest))
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        temporary = partial_path(path)
         try:
             temporary.write_text(txt, encoding="utf-8")
             os.replace(temporary, path)
@@ -198,23 +195,6 @@ def _item(
             asset = pystac.Asset(href, title=title, media_type=pystac.MediaType.COG, roles=["data"])
             item.add_asset(f"observation_{number}", asset)
     return item
-
-
-def _footprint(grid: Grid) -> tuple[list[float] | None, dict[str, Any] | None]:
-    """Bounds and outline in WGS84, or nothing without CRS."""
-    if grid.crs is None:
-        return None, None
-    height, width, n = grid.height, grid.width, _EDGE_POINTS
-    ring = [(width * k / n, 0.0) for k in range(n)]
-    ring += [(float(width), height * k / n) for k in range(n)]
-    ring += [(width * (n - k) / n, float(height)) for k in range(n)]
-    ring += [(0.0, height * (n - k) / n) for k in range(n + 1)]
-    corners = [grid.transform @ point for point in ring[::-1]]
-    xs, ys = transform(grid.crs, _WGS84, [c[0] for c in corners], [c[1] for c in corners])
-    outline = [[round(x, 8), round(y, 8)] for x, y in zip(xs, ys, strict=True)]
-    west, south, east, north = transform_bounds(grid.crs, _WGS84, *grid.bounds)
-    bbox = [round(value, 8) for value in (west, south, east, north)]
-    return bbox, {"type": "Polygon", "coordinates": [outline]}
 
 
 def _reference_date(result: ForecastFolder, source: RasterSource) -> dt.date:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
+from preprocessing.ownership import owned_file
 from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
+from preprocessing.store_location import is_remote, location_of
 from preprocessing.unfinished import check_free, unfinished
 from sr.layers import Progress
 from sr.pretrained import SHIPPED, load_network
@@ -82,6 +84,10 @@ def upscale(request: UpscaleRequest, *, progress: Progress | None = None) -> lis
     Raises:
         RequestError: The request is wrong; of a folder, all other files are done first.
     """
+    address = location_of(request.source)
+    if is_remote(address):
+        upscalers = _Upscalers(request)
+        return _file(request, address, request.out, upscalers, progress)
     if not request.source.exists():
         raise MissingFileError(f"expected an image, film or folder, found no {request.source}")
     if request.source.is_dir():
@@ -116,14 +122,14 @@ class _Upscalers:
         options = replace(self._request.options, consistent=measured if keep is None else keep)
         return Upscaler(self._loaded.network, options)
 
-    def identity(self, source: Path, upscaler: Upscaler) -> dict[str, Any]:
+    def identity(self, source: str | Path, upscaler: Upscaler) -> dict[str, Any]:
         """What decides the result of a file."""
         self._fingerprint = self._fingerprint or upscaler.fingerprint()
-        stat = source.stat()
+        stat = source.stat() if isinstance(source, Path) else None
         return {
-            "source": str(source.resolve()),
-            "bytes": stat.st_size,
-            "modified": stat.st_mtime_ns,
+            "source": str(source.resolve() if isinstance(source, Path) else source),
+            "bytes": None if stat is None else stat.st_size,
+            "modified": None if stat is None else stat.st_mtime_ns,
             "options": asdict(upscaler.options),
             "value_range": self._request.value_range,
             "sensor": self._request.sensor,
@@ -134,12 +140,23 @@ class _Upscalers:
 
 def _file(
     request: UpscaleRequest,
-    source: Path,
+    source: str | Path,
     out: Path,
     upscalers: _Upscalers,
     progress: Progress | None,
 ) -> list[Path]:
-    if out.resolve() == source.resolve():
+    with owned_file(out):
+        return _owned_file(request, source, out, upscalers, progress)
+
+
+def _owned_file(
+    request: UpscaleRequest,
+    source: str | Path,
+    out: Path,
+    upscalers: _Upscalers,
+    progress: Progress | None,
+) -> list[Path]:
+    if isinstance(source, Path) and out.resolve() == source.resolve():
         raise RequestError(f"expected another name than that of the image for --out, got {out}")
     maps = maps_path(out) if request.maps else None
     written = [out] if maps is None else [out, maps]
@@ -152,12 +169,18 @@ def _file(
         return written
     check_free(maps_path(out), resume=request.resume, overwrite=request.overwrite)
     job: PictureJob | RasterJob | VideoJob
-    if is_video(source) or out.suffix.lower() in VIDEO_FORMATS:
+    if isinstance(source, Path) and (is_video(source) or out.suffix.lower() in VIDEO_FORMATS):
         if maps is not None:
             raise RequestError(f"expected a picture or raster for --maps, got the film {source}")
         upscaler = upscalers.of(measured=False)
         job = VideoJob(source, out, upscaler)
-    elif is_picture(source):
+    elif isinstance(source, Path) and is_picture(source):
+        if request.value_range is not None or request.sensor is not None:
+            raise RequestError(
+                f"expected --value-range and --sensor of a raster, {source} is a picture, whose "
+                "values are 0 to 255 or 65535; give a GeoTIFF with a coordinate system, or leave "
+                "the option out"
+            )
         upscaler = upscalers.of(measured=False)
         job = PictureJob(source, out, upscaler, maps=maps)
     else:

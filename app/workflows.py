@@ -19,6 +19,8 @@ from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
 from preprocessing.executor import default_workers
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
+from preprocessing.ownership import owned_folder
+from preprocessing.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
     from preprocessing.image_source import Reading
@@ -139,7 +141,9 @@ def train_sr(
 
     recipe = read_recipe(config or DEFAULT_RECIPE)
     tick = None if progress is None else partial(progress, "training")
-    train(stores, out, recipe, resume=resume, init=init, progress=tick)
+    with owned_folder(out):
+        remove_partials_in(out)
+        train(stores, out, recipe, resume=resume, init=init, progress=tick)
     return out
 
 
@@ -158,5 +162,7 @@ def train_features(
 
     recipe = load_config(FeatureTrainingConfig, config) if config else FeatureTrainingConfig()
     tick = None if progress is None else partial(progress, "training")
-    train(stores, out, recipe, resume=resume, progress=tick)
+    with owned_folder(out):
+        remove_partials_in(out)
+        train(stores, out, recipe, resume=resume, progress=tick)
     return out

@@ -10,6 +10,7 @@ import torch
 from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import sha256
+from preprocessing.limits import check_parameters
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -77,6 +78,8 @@ def load_model(name: str | Path | None = None, *, device: torch.device | None = 
     folder = model_folder(name)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
+        config = ChangeUNet.load_config(folder, local_files_only=True)
+        check_parameters(lambda: ChangeUNet.from_config(config), folder / _WEIGHTS)
         model: ChangeUNet = ChangeUNet.from_pretrained(
             folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.patches import padded_shape
+from preprocessing.disk_space import mapped_array
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.filling import fill_invalid
 from preprocessing.io import RasterSource, blocks
@@ -23,12 +25,15 @@ def stored_path(folder: Path) -> Path:
     return folder / "stored.npy"
 
 
-def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def read_start(
+    source: RasterSource, folder: Path, tick: Callable[[], None] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read a raster into memory maps in `folder`.
 
     Args:
         source: The region.
         folder: Existing folder for the maps.
+        tick: Called after each block.
 
     Returns:
         The image `(3, h, w)` in 0..1, mirrored at the lower and right edge to a padded shape,
@@ -39,18 +44,14 @@ def read_start(source: RasterSource, folder: Path) -> tuple[NDArray[np.float32],
     """
     height, width = source.grid.height, source.grid.width
     shape = (3, *padded_shape(height, width))
-    image = np.lib.format.open_memmap(
-        folder / "start.npy", mode="w+", dtype=np.float32, shape=shape
-    )
-    valid = np.lib.format.open_memmap(
-        folder / "valid.npy", mode="w+", dtype=np.bool_, shape=(height, width)
-    )
-    stored = np.lib.format.open_memmap(
-        stored_path(folder), mode="w+", dtype=source.encoding.dtype, shape=(3, height, width)
-    )
+    image = mapped_array(folder / "start.npy", np.float32, shape)
+    valid = mapped_array(folder / "valid.npy", np.bool_, (height, width))
+    stored = mapped_array(stored_path(folder), source.encoding.dtype, (3, height, width))
     empty, total, count = [], np.zeros(3), 0
     for window in blocks(source.grid, size=BLOCK):
         values, seen = source.read_stored(window)
+        if tick is not None:
+            tick()
         rows, cols = window.slices
         stored[:, rows, cols], valid[rows, cols] = values, seen
         if seen.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,12 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["choose_bands", "data_bands"]
+__all__ = ["alpha_bands", "by_position", "choose_bands", "colours_of", "data_bands"]
 
+_MEASURED = re.compile(
+    r"\bn(ear)?[ _-]?i(nfra)?[ _-]?r(ed)?\b|infra[ _-]?red|\bswir|\bred[ _-]?edge|\bB0?\d+A?\b",
+    re.IGNORECASE,
+)
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _NAMES = (("red", "r"), ("green", "g"), ("blue", "b"))
 
@@ -75,6 +80,44 @@ def choose_bands(
     return (present[0], present[1], present[2])
 
 
+def by_position(dataset: Any, bands: Sequence[int], *, named: str | None = None) -> bool:
+    """Whether three bands were taken for red, green and blue because they come first.
+
+    Args:
+        dataset: Open rasterio dataset.
+        bands: As `choose_bands` found them.
+        named: Name of a sensor's profile, which tells its bands.
+    """
+    colours = [dataset.colorinterp[band - 1] for band in bands]
+    texts = [(dataset.descriptions[band - 1] or "").strip().lower() for band in bands]
+    known = all(text in names for text, names in zip(texts, _NAMES, strict=True))
+    return named is None and colours != list(_COLOURS) and not known
+
+
+def alpha_bands(dataset: Any) -> tuple[int, ...]:
+    """One-based indexes of the bands that say what is seen through.
+
+    A fourth band of 8 bits is tagged as alpha by many programs whatever it is, as near infrared is
+    in deliveries of NAIP: a band whose description names a measurement is none.
+    """
+    return tuple(
+        index
+        for index, (colour, text) in enumerate(
+            zip(dataset.colorinterp, dataset.descriptions, strict=True), start=1
+        )
+        if colour == ColorInterp.alpha and not _MEASURED.search(text or "")
+    )
+
+
+def colours_of(dataset: Any) -> tuple[Any, ...]:
+    """Colour interpretation of all bands, without alpha where it is none."""
+    alpha = alpha_bands(dataset)
+    return tuple(
+        ColorInterp.undefined if colour == ColorInterp.alpha and index not in alpha else colour
+        for index, colour in enumerate(dataset.colorinterp, start=1)
+    )
+
+
 def data_bands(dataset: Any, name: str) -> tuple[int, ...]:
     """One-based indexes of the bands that hold values: all but alpha.
 
@@ -82,12 +125,13 @@ def data_bands(dataset: Any, name: str) -> tuple[int, ...]:
         BandError: The values are indexes into a palette, or there is only alpha.
     """
     interpretation = list(dataset.colorinterp)
-    if interpretation == [ColorInterp.palette]:
+    if ColorInterp.palette in interpretation:
         raise BandError(
             f"expected bands of values, got a palette in {name}; "
             "write its colours out first, e.g. with gdal_translate -expand rgb"
         )
-    bands = tuple(i for i, c in enumerate(interpretation, start=1) if c != ColorInterp.alpha)
+    alpha = alpha_bands(dataset)
+    bands = tuple(i for i in range(1, dataset.count + 1) if i not in alpha)
     if not bands:
         raise BandError(f"expected bands of values, got only alpha in {name}; add the image")
     return bands

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from preprocessing.band_choice import colours_of
+
 __all__ = ["BandMetadata"]
 
 
@@ -34,7 +36,7 @@ class BandMetadata:
             dataset.units,
             dataset.scales,
             dataset.offsets,
-            dataset.colorinterp,
+            colours_of(dataset),
         )
 
     def write_to(self, dataset: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,11 +16,16 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.band_metadata import BandMetadata
+from preprocessing.disk_space import check_space
 from preprocessing.grid import Grid, Window
+from preprocessing.partial_files import partial_path
+from preprocessing.whole_files import check_whole
 
 __all__ = ["BLOCK_PX", "write_cog"]
 
 BLOCK_PX = 512
+_UNWRITTEN = 64 * 2**20
+_OPTIONS = {"GDAL_TIFF_INTERNAL_MASK": True, "GDAL_CACHEMAX": _UNWRITTEN}
 
 
 def write_cog(
@@ -53,14 +57,16 @@ def write_cog(
 
     Returns:
         The final path.
+
+    Raises:
+        NoSpaceError: The disk is full.
     """
     path = Path(path)
-    unique = uuid.uuid4().hex[:8]
-    plain = path.with_name(f".{path.stem}.{unique}.plain.tif")
-    cog = path.with_name(f".{path.stem}.{unique}.cog.tif")
+    plain, cog = partial_path(path), partial_path(path)
+    has_mask = False
     predictor = 3 if np.dtype(dtype).kind == "f" else 2
     try:
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+        with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             profile: dict[str, Any] = {
                 "driver": "GTiff",
@@ -88,9 +94,15 @@ def write_cog(
                     dataset.write(stored, window=part)
                     if masked and valid is not None:
                         dataset.write_mask(valid, window=part)
+                        has_mask = True
                 for index, text in enumerate(descriptions, start=1):
                     dataset.set_band_description(index, text)
                 dataset.update_tags(**(tags or {}))
+                raw = grid.height * grid.width * (count * np.dtype(dtype).itemsize + masked)
+                # GDAL says nothing of what fails while it closes a file.
+                check_space(path.parent, min(raw, _UNWRITTEN), "what is still to be written")
+            check_whole(plain, masked=has_mask)
+            check_space(path.parent, plain.stat().st_size * 4 // 3, path.name)
             rasterio.shutil.copy(
                 plain,
                 cog,
@@ -102,6 +114,7 @@ def write_cog(
                 bigtiff="IF_SAFER",
                 num_threads="ALL_CPUS",
             )
+        check_whole(cog, masked=has_mask)
         os.replace(cog, path)
     finally:
         for leftover in (plain, cog):

@@ -12,6 +12,7 @@ from typing import Any
 from preprocessing.errors import DateError
 
 __all__ = [
+    "check_observed",
     "date_from_creation",
     "date_from_name",
     "date_from_stac",
@@ -23,17 +24,26 @@ __all__ = [
 _FULL = re.compile(
     r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?=\D|$|T\d)"
 )
-_YEAR = re.compile(r"(?<!\d)(19[3-9]\d|20\d\d)(?!\d)")
+# Not a size (`2048px`, `2000m`) and not the code of a coordinate system (`epsg2056`).
+_YEAR = re.compile(
+    r"(?<!\d)(?<!epsg)(?<!epsg[_:-])(19[3-9]\d|20\d\d)(?!\d)(?!(?:px|pix|pixels?|[ck]?m)(?![a-z]))",
+    re.IGNORECASE,
+)
 # Names of products that hold further dates (of processing); the first one is when the ground was
-# seen: Landsat Collections 1 and 2, Sentinel-2, PlanetScope and SkySat, NAIP quarter quads.
+# seen: Landsat Collections 1 and 2 and ARD, Sentinel-2, PlanetScope and SkySat, NAIP quarter quads.
 _PRODUCTS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?:^|_)L[COTEM]0\d_L\w{3}_\d{6}_(\d{8})_\d{8}(?:_|$)",
+        r"(?:^|_)L[COTEM]0\d_(?:CU|AK|HI)_\d{6}_(\d{8})_\d{8}(?:_|$)",
         r"(?:^|_)S2[A-D]_MSIL\d[AC]_(\d{8})T\d{6}_N\d{4}_R\d{3}_T\w{5}_\d{8}T\d{6}(?:_|$)",
         r"^(\d{8})_\d{6}_(?:\d{2}_|ssc\d+_)?[0-9a-z]{4,5}_",
         r"^m_\d{7}_(?:ne|nw|se|sw)_\d{1,2}_\w{1,4}_(\d{8})(?:_|$)",
     )
+)
+# Products whose names count the days of the year: HLS, MODIS and VIIRS.
+_DAY_OF_YEAR = re.compile(
+    r"^(?:HLS\.[LS]30\.T\w{5}\.|(?:M[OYC]D|V[NJ]P)\w+\.A)(\d{4})(\d{3})(?=\D)", re.IGNORECASE
 )
 _LONGEST_SPAN = dt.timedelta(days=366)
 # STAC's `datetime` says when the ground was seen, `DateTime` of an image when the file was made.
@@ -44,7 +54,7 @@ _CREATED = ("TIFFTAG_DATETIME", "DATETIME")
 def date_from_name(path: str | Path) -> dt.date | None:
     """Date in a file name: `2016-08-16`, `20160816`, or a lone year (then the first of January).
 
-    In names of Landsat, Sentinel-2, Planet and NAIP products, the date of acquisition.
+    In names of Landsat, Sentinel-2, Planet, NAIP, HLS and MODIS products, the date of acquisition.
 
     Raises:
         DateError: The name holds several different years.
@@ -54,16 +64,22 @@ def date_from_name(path: str | Path) -> dt.date | None:
         acquired = product.search(stem)
         if acquired and (date := _day(acquired[1])):
             return date
+    counted = _DAY_OF_YEAR.search(stem)
+    if counted and 1 <= int(counted[2]) <= 366:
+        return dt.date(int(counted[1]), 1, 1) + dt.timedelta(days=int(counted[2]) - 1)
     dates = {dt.date(int(m[1]), int(m[3]), int(m[4])) for m in _FULL.finditer(stem) if _real(m)}
     if dates:
         found = sorted(dates)
     else:
         found = sorted({dt.date(int(m[1]), 1, 1) for m in _YEAR.finditer(stem)})
+    # Beside a year that has been, one that is still to come is something else: a tile, a code.
+    today = dt.date.today()
+    found = [day for day in found if day <= today] or found
     if len({d.year for d in found}) > 1:
         years = ", ".join(str(d.year) for d in found)
         raise DateError(
             f"expected one year in the name of {path}, got {years}; "
-            "leave one in the name, or state the year"
+            "leave one in the name, or state the year (in a manifest, where there are many)"
         )
     return found[0] if found else None
 
@@ -100,6 +116,20 @@ def date_from_creation(tags: Mapping[str, str]) -> dt.date | None:
     A file is often made years after its pixels were seen: ask metadata and name first.
     """
     return _first_date(tags, _CREATED)
+
+
+def check_observed(date: dt.date, name: str | Path) -> None:
+    """Refuse a date of an observation that is still to come.
+
+    Raises:
+        DateError: It is.
+    """
+    today = dt.date.today()
+    if date.year > today.year:
+        raise DateError(
+            f"expected an image that has been taken, {name} says {date.year}, which is a number of "
+            "another kind or a forecast; state its year (--year, or a manifest), or rename it"
+        )
 
 
 def decimal_year(date: dt.date) -> float:

@@ -19,8 +19,11 @@ __all__ = [
     "ModelFolderError",
     "NoImageryError",
     "NoOverlapError",
+    "NoSpaceError",
     "NoValidPixelsError",
     "OutputExistsError",
+    "OutputInUseError",
+    "OutsideError",
     "PairStoreError",
     "RegistrationError",
     "RequestError",
@@ -28,6 +31,7 @@ __all__ = [
     "UnknownRangeError",
     "UnreadableRasterError",
     "ValueRangeError",
+    "WorkerLostError",
 ]
 
 
@@ -95,6 +99,14 @@ class OutputExistsError(RequestError):
     """The output already exists and neither resume nor overwrite was asked for."""
 
 
+class OutputInUseError(RequestError):
+    """Another process is writing the output."""
+
+
+class OutsideError(RequestError):
+    """A file names another one outside its folder, or an address, and that was not allowed."""
+
+
 class DivergedError(LandcastError):
     """Training cannot go on: its gradients are no numbers."""
 
@@ -105,6 +117,14 @@ class FetchError(LandcastError):
 
 class NoImageryError(RequestError):
     """The catalogue has no imagery of the place and years asked for."""
+
+
+class NoSpaceError(LandcastError):
+    """The disk is full; with room the run can be resumed."""
+
+
+class WorkerLostError(LandcastError):
+    """A process or cluster that shares the work was lost; resuming may help."""
 
 
 class CloudMaskError(RequestError):

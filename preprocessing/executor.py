@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
 
-from preprocessing.errors import RequestError
+from preprocessing.errors import RequestError, WorkerLostError
 
 __all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers"]
 
@@ -47,18 +49,28 @@ class LocalPool:
             raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield results as workers finish; the first failure ends the run."""
+        """Yield results as workers finish; the first failure ends the run.
+
+        Raises:
+            WorkerLostError: A process was killed.
+        """
         threads = max(1, (os.cpu_count() or 1) // self.workers)
         with ProcessPoolExecutor(
             self.workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=torch.set_num_threads,
+            initializer=_begin_worker,
             initargs=(threads,),
         ) as pool:
             futures = [pool.submit(function, item) for item in items]
             try:
                 for future in as_completed(futures):
                     yield future.result()
+            except BrokenProcessPool as err:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise WorkerLostError(
+                    f"one of {self.workers} worker processes was killed, often for want of memory; "
+                    "go on with --resume, with fewer --workers if it happens again"
+                ) from err
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -79,6 +91,7 @@ class DaskCluster:
 
         Raises:
             RequestError: Dask is not installed, or no scheduler answers.
+            WorkerLostError: The scheduler no longer answers, or its workers died at the task.
         """
         try:
             import distributed
@@ -94,5 +107,28 @@ class DaskCluster:
             ) from err
         with client:
             futures = client.map(function, list(items), pure=False)
-            for future in distributed.as_completed(futures):
-                yield future.result()
+            try:
+                for future in distributed.as_completed(futures):
+                    yield future.result()
+            except (
+                distributed.CancelledError,
+                distributed.KilledWorker,
+                distributed.comm.CommClosedError,
+            ) as err:
+                raise WorkerLostError(
+                    f"the Dask cluster at {self.address} was lost or its workers died "
+                    f"({type(err).__name__}); start it again and go on with --resume"
+                ) from err
+
+
+def _begin_worker(threads: int) -> None:
+    torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose run was killed must not go on writing beside the run that resumes it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

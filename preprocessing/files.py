@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import OutputExistsError
+from preprocessing.ownership import contents
+from preprocessing.partial_files import partial_path
 
 __all__ = ["refuse_occupied", "replace_folder", "sha256", "share_weights", "strict", "write_text"]
 
@@ -25,7 +27,7 @@ def refuse_occupied(folder: Path, instead: str) -> None:
     Raises:
         OutputExistsError: `folder` is a file, or a folder that holds anything.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or contents(folder)):
         kind = "a folder that holds files" if folder.is_dir() else "a file"
         raise OutputExistsError(
             f"expected a new or empty folder, {folder} is {kind}; {instead} or name another folder"
@@ -34,9 +36,12 @@ def refuse_occupied(folder: Path, instead: str) -> None:
 
 def write_text(path: Path, text: str) -> Path:
     """Write `text` to `path` in one move."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    part = partial_path(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from affine import Affine
+from rasterio import warp
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
 
 __all__ = ["Bounds", "Grid", "Window"]
 
 _METRES_PER_DEGREE = 111_320.0
-_MERCATOR_RADIUS_M = 6_378_137.0
+_EQUATOR_M = 6_378_137.0
+_ECCENTRICITY_2 = 0.006_694_379_990_14
+_SAME_SCALE = 0.005
+_WGS84 = CRS.from_epsg(4326)
 
 
 class Bounds(NamedTuple):
@@ -76,22 +83,27 @@ class Grid:
     def gsd_m(self) -> float | None:
         """Ground sample distance in metres (geometric mean of both axes); None without CRS.
 
-        Taken at the middle of the grid for degrees and for Web Mercator, whose metres are longer
-        than those on the ground everywhere but on the equator.
+        The metres on the ground at the middle of the grid, from the projection itself: those of
+        Web Mercator, for instance, are longer than the ground's everywhere but on the equator. A
+        scale within half a percent of 1 (UTM, national grids) counts as 1. Of a CRS that is not
+        tied to the Earth, the metres are those of its unit.
         """
+        return None if self.crs is None else _gsd_m(self)
+
+    def lon_lat(
+        self, points: Sequence[tuple[float, float]]
+    ) -> tuple[list[float], list[float]] | None:
+        """Longitudes and latitudes (WGS84) of points `(col, row)`; None off the Earth."""
         if self.crs is None:
             return None
-        t = self.transform
-        step = math.sqrt(abs(t.a * t.e - t.b * t.d))
-        if self.crs.is_geographic:
-            bounds = self.bounds
-            latitude = math.radians((bounds.south + bounds.north) / 2)
-            return step * _METRES_PER_DEGREE * math.sqrt(max(math.cos(latitude), 1e-6))
-        metres = step * float(self.crs.linear_units_factor[1])
-        if _is_web_mercator(self.crs):
-            middle = (self.bounds.south + self.bounds.north) / 2
-            metres /= math.cosh(middle / _MERCATOR_RADIUS_M)
-        return metres
+        xs, ys = zip(*(self.transform @ point for point in points), strict=True)
+        try:
+            lons, lats = warp.transform(self.crs, _WGS84, xs, ys)
+        except (RasterioError, CPLE_BaseError):
+            return None
+        if not all(map(math.isfinite, (*lons, *lats))) or max(map(abs, lats)) > 90 + 1e-9:
+            return None
+        return lons, lats
 
     def crop(self, window: Window) -> Grid:
         """Grid of a pixel window, which may reach beyond this grid."""
@@ -118,6 +130,40 @@ class Grid:
         return True
 
 
-@functools.lru_cache(maxsize=64)
-def _is_web_mercator(crs: CRS) -> bool:
-    return bool(crs.to_epsg() == 3857)
+@functools.lru_cache(maxsize=256)
+def _gsd_m(grid: Grid) -> float | None:
+    crs, t = grid.crs, grid.transform
+    assert crs is not None
+    ground = _on_the_ground(grid)
+    if crs.is_geographic:
+        if ground is not None:
+            return ground
+        bounds = grid.bounds
+        latitude = math.radians((bounds.south + bounds.north) / 2)
+        step = math.sqrt(abs(t.a * t.e - t.b * t.d))
+        return step * _METRES_PER_DEGREE * math.sqrt(max(math.cos(latitude), 1e-6))
+    try:
+        unit_m = float(crs.units_factor[1])
+    except CRSError:
+        return ground
+    stated = math.sqrt(abs(t.a * t.e - t.b * t.d)) * unit_m
+    if ground is None or abs(ground / stated - 1) <= _SAME_SCALE:
+        return stated
+    return ground
+
+
+def _on_the_ground(grid: Grid) -> float | None:
+    """Root of the area of the middle pixel on the WGS84 ellipsoid; None off the Earth."""
+    x, y = grid.width / 2, grid.height / 2
+    places = grid.lon_lat([(x, y), (x + 1, y), (x, y + 1)])
+    if places is None:
+        return None
+    lons, lats = places
+    sine = math.sin(math.radians(lats[0]))
+    bent = 1 - _ECCENTRICITY_2 * sine**2
+    north = _EQUATOR_M * (1 - _ECCENTRICITY_2) / bent**1.5
+    east = _EQUATOR_M / math.sqrt(bent) * max(math.cos(math.radians(lats[0])), 1e-6)
+    turn = [math.radians((lon - lons[0] + 180) % 360 - 180) * east for lon in lons[1:]]
+    up = [math.radians(lat - lats[0]) * north for lat in lats[1:]]
+    area = abs(turn[0] * up[1] - turn[1] * up[0])
+    return math.sqrt(area) if area > 0 else None

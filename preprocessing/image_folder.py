@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from preprocessing.dates import check_observed
 from preprocessing.errors import DateError, MissingFileError, RequestError
 from preprocessing.image_source import Reading
 from preprocessing.manifest import ManifestImage
@@ -66,6 +67,7 @@ def _image(path: Path, *, dataset: str, place: str, reading: Reading) -> Manifes
     if source.date is None:
         raise DateError(
             f"expected a date for {path}, neither its metadata nor its name says one; "
-            "name it like place_2016.tif"
+            "name it like place_2016.tif, or list the images with their dates in a manifest"
         )
+    check_observed(source.date, path)
     return ManifestImage(dataset, place, source.date, path, None, math.nan)

@@ -7,6 +7,7 @@ writing.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from preprocessing.raster import Encoding, Raster
 from preprocessing.sensors import sensor_profile
 from preprocessing.stored_values import find_encoding, read_valid
 
+_log = logging.getLogger(__name__)
 __all__ = ["RasterSource", "blocks", "read_raster", "write_cog"]
 
 
@@ -87,6 +89,7 @@ class RasterSource:
         profile = None if sensor is None else sensor_profile(sensor)
         with opened(name) as dataset:
             grid = _grid(dataset, shown)
+            _check_upright(dataset, shown)
             chosen = (
                 data_bands(dataset, shown)
                 if every_band
@@ -205,12 +208,33 @@ def _grid(dataset: Any, name: str) -> Grid:
             f"expected a raster on a regular grid, {name} has only ground control points; "
             "warp it first, e.g. with gdalwarp -t_srs"
         )
+    if dataset.crs is None and dataset.transform.is_identity and dataset.rpcs is not None:
+        raise UnreadableRasterError(
+            f"expected a raster on a regular grid, {name} has only RPC coefficients; "
+            "orthorectify it first, e.g. with gdalwarp -rpc -t_srs"
+        )
     if dataset.transform.determinant == 0:
         raise UnreadableRasterError(
             f"expected pixels with an area, {name} has the transform "
             f"{tuple(dataset.transform)[:6]}; georeference it again"
         )
-    return Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+    crs = dataset.crs
+    if crs is not None and dataset.transform.is_identity:
+        _log.warning(
+            "%s states a CRS but no position (no transform): taken for ungeoreferenced", name
+        )
+        crs = None
+    return Grid(dataset.height, dataset.width, dataset.transform, crs)
+
+
+def _check_upright(dataset: Any, name: str) -> None:
+    """Pixels of a photograph can lie on their side; GDAL gives them as they lie."""
+    orientation = dataset.tags().get("EXIF_Orientation", "1").strip()
+    if dataset.crs is None and orientation not in ("", "0", "1"):
+        raise UnreadableRasterError(
+            f"expected an upright picture, {name} is to be turned for display (EXIF orientation "
+            f"{orientation}); save it turned, e.g. with mogrify -auto-orient"
+        )
 
 
 def _date(name: str, tags: dict[str, str]) -> dt.date | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocessing.dates import date_from_name
-from preprocessing.errors import DateError, MissingFileError, RequestError
+from preprocessing.dates import check_observed
+from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.opening import is_local
+from preprocessing.outside import check_inside
 from preprocessing.pairs import SPLITS
+from preprocessing.tables import dates_of, read_table
 
 __all__ = ["ManifestImage", "pair_source", "plan_pairs", "read_manifest"]
 
@@ -55,27 +56,26 @@ def read_manifest(
     """Read a manifest with at least the columns dataset, place, date and path.
 
     Args:
-        path: CSV file with a header; `split`, `gsd_m` and `mask` are used where present.
+        path: CSV file with a header, see `read_table`; `split`, `gsd_m` and `mask` are used where
+            present.
         datasets: Only these; default all.
         split: Only this split.
 
     Raises:
         MissingFileError: No such file.
-        DateError: A line's date is not a year or `YYYY-MM-DD`.
+        DateError: A line's date is none, or still to come; see `dates_of`.
+        OutsideError: A line names a file outside the manifest's folder.
         RequestError: A column is missing, a split unknown, or no line is left.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"expected a manifest (CSV), found nothing at {path}")
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise RequestError(
-                f"expected the columns {', '.join(_NEEDED)} in {path}, "
-                f"missing: {', '.join(missing)}"
-            )
-        images = [_image(row, path, number) for number, row in enumerate(reader, start=2)]
+    rows = read_table(path, _NEEDED)
+    places = [f"{path} line {number}" for number, _ in rows]
+    dates = dates_of([row["date"] for _, row in rows], places)
+    images = [
+        _image(row, path, number, date) for (number, row), date in zip(rows, dates, strict=True)
+    ]
     known = sorted({image.dataset for image in images})
     unknown = sorted(set(datasets or ()) - set(known))
     if unknown:
@@ -130,14 +130,8 @@ def pair_source(first: ManifestImage, second: ManifestImage) -> str:
     return f"{first.dataset}/{first.place}/{first.date}/{second.date}"
 
 
-def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
-    text = (row["date"] or "").strip()
-    date = date_from_name(f"{text}.x") if text else None
-    if date is None:
-        raise DateError(
-            f"expected a year or YYYY-MM-DD in column date of {manifest} line {number}, "
-            f"got {text!r}"
-        )
+def _image(row: dict[str, str], manifest: Path, number: int, date: dt.date) -> ManifestImage:
+    check_observed(date, f"{manifest} line {number}")
     split = (row.get("split") or "").strip() or None
     if split is not None and split not in SPLITS:
         raise RequestError(
@@ -162,5 +156,11 @@ def _image(row: dict[str, str], manifest: Path, number: int) -> ManifestImage:
 
 
 def _located(text: str, manifest: Path) -> str | Path:
-    """A path beside the manifest, or an address as it is."""
-    return manifest.parent / text if is_local(text) else text
+    """A path in the manifest's folder, or an address as it is."""
+    if "://" in text and not is_local(text):
+        return text
+    path = manifest.parent / text if is_local(text) else Path(text)
+    if "\\" in text and not path.exists():  # as Windows writes it
+        path = manifest.parent / text.replace("\\", "/")
+    check_inside(path, manifest)
+    return path if is_local(text) else text

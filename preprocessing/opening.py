@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import rasterio
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.io import DatasetReader
 
-from preprocessing.errors import MissingFileError, UnreadableRasterError
+from preprocessing.drivers import driver_of, drivers_of
+from preprocessing.errors import MissingFileError, RequestError, UnreadableRasterError
 
-__all__ = ["is_local", "opened", "shown_name"]
+__all__ = ["check_upload", "is_local", "opened", "shown_name"]
 
 # A scheme, a GDAL virtual file system, or a GDAL driver's prefix (more than a Windows drive).
 _NOT_A_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|/vsi|[A-Z][A-Z0-9_]+:")
@@ -31,12 +35,14 @@ _REMOTE_OPTIONS = {
 }
 # Read in one go, a PNG that ends too early gives made-up pixels without an error (GDAL 3.10).
 _OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
+_MOST_BLOCK_BYTES = 2**30
+_MOST_BANDS = 64
 _NOT_FOUND = re.compile(r"\b404\b|does not exist|No such file|NoSuchKey|NoSuchBucket")
 
 
 def is_local(name: str) -> bool:
     """Whether a name is a path of the local file system, not a URL or a GDAL path."""
-    return _NOT_A_PATH.match(name) is None
+    return _NOT_A_PATH.match(name) is None or os.path.exists(name)
 
 
 def shown_name(name: str) -> str:
@@ -62,7 +68,8 @@ def opened(name: str) -> Iterator[Any]:
 
     Raises:
         MissingFileError: There is nothing of that name.
-        UnreadableRasterError: GDAL cannot open it.
+        UnreadableRasterError: GDAL cannot open it, or its blocks do not go into memory.
+        OutsideError: It only names pixels elsewhere, see `preprocessing.drivers`.
     """
     if is_local(name) and not Path(name).exists():
         raise MissingFileError(f"expected a raster file, found nothing at {name}")
@@ -73,10 +80,10 @@ def opened(name: str) -> Iterator[Any]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            dataset = stack.enter_context(rasterio.open(name))
+            dataset = stack.enter_context(_dataset(name))
         except (RasterioIOError, RasterioError) as err:
             shown = shown_name(name)
-            reason = str(err).replace(name, shown)
+            reason = str(err).replace(str(Path(name).absolute()), name).replace(name, shown)
             if not is_local(name) and _NOT_FOUND.search(reason):
                 raise MissingFileError(
                     f"expected a raster file, found nothing at {shown} ({reason}); "
@@ -86,7 +93,71 @@ def opened(name: str) -> Iterator[Any]:
                 f"expected a raster that GDAL reads (GeoTIFF, JPEG2000, PNG ...), got {shown}: "
                 f"{reason}"
             ) from err
+        _check_blocks(dataset, shown_name(name))
         yield dataset
+
+
+def _check_blocks(dataset: Any, name: str) -> None:
+    """Refuse blocks that are too large: GDAL decodes a block whole, however few pixels are read."""
+    for (height, width), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        together = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+        size = (
+            height * width * together * np.dtype(dtype.replace("complex_int16", "int32")).itemsize
+        )
+        if size > _MOST_BLOCK_BYTES:
+            raise UnreadableRasterError(
+                f"expected blocks of at most {_MOST_BLOCK_BYTES // 2**20} MiB, {name} is stored in "
+                f"blocks of {width} x {height} pixels, {size // 2**20} MiB; write it tiled, e.g. "
+                "with gdal_translate -co TILED=YES"
+            )
+
+
+def check_upload(path: Path, *, most_pixels: int) -> None:
+    """Refuse a file of a stranger that is not a GeoTIFF, PNG, JPEG or JPEG 2000 by its content.
+
+    Args:
+        path: The file.
+        most_pixels: Rows times columns it may have.
+
+    Raises:
+        UnreadableRasterError: It is something else, or names another file.
+        RequestError: It is too large.
+    """
+    driver = driver_of(path)
+    if driver is None:
+        raise UnreadableRasterError(
+            f"expected a raster (GeoTIFF, PNG, JPEG or JPEG 2000), {path.name} is none by its "
+            "content; export it as GeoTIFF"
+        )
+    try:
+        with DatasetReader(path, driver=driver) as dataset:
+            elsewhere: dict[str, Any] = dataset.tags(ns="OVERVIEWS")
+            height, width, count = dataset.height, dataset.width, dataset.count
+    except RasterioError as err:
+        raise UnreadableRasterError(
+            f"expected a whole image, {path.name} is damaged ({err}); export it again"
+        ) from err
+    if height * width > most_pixels or count > _MOST_BANDS:
+        raise RequestError(
+            f"expected at most {most_pixels / 1e6:.0f} megapixels and {_MOST_BANDS} bands, "
+            f"{path.name} has {width} x {height} pixels and {count} bands; cut it to the place, or "
+            "use the command line"
+        )
+    if elsewhere:
+        raise UnreadableRasterError(
+            f"expected an image of its own, {path.name} names another file for its overviews; "
+            "export it again"
+        )
+
+
+def _dataset(name: str) -> Any:
+    if not is_local(name):
+        return rasterio.open(name)
+    # As an absolute path: what precedes a colon in a name is no scheme and no driver.
+    path = Path(name).absolute()
+    with rasterio.Env() as env:
+        drivers = drivers_of(path, env.drivers())
+    return DatasetReader(path, driver=drivers)
 
 
 def _remote_options() -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import uuid
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,9 +19,12 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
-from preprocessing.errors import RequestError, UnreadableRasterError
+from preprocessing.disk_space import check_space
+from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
 from preprocessing.grid import Window
 from preprocessing.opening import opened
+from preprocessing.partial_files import partial_path
+from preprocessing.whole_files import check_whole
 
 __all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_animated", "is_picture"]
 __all__ += ["read_picture", "write_picture"]
@@ -31,9 +33,11 @@ PICTURE_FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _READ_ONLY = (".bmp", ".gif")
 _TIFF = (".tif", ".tiff")
 _QUALITY = 95
+_ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
 _ORIENTATION = 0x0112
 _TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
 _MIRRORED = (2, 4, 5, 7)
+_MOST_PIXELS = 2**28
 _LIMITS_PX = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}
 
 
@@ -96,6 +100,8 @@ def read_picture(path: Path) -> Picture:
                     f"expected one picture, {path} has {len(dataset.subdatasets)} pages; save each "
                     "as a file of its own"
                 )
+            if dataset.height * dataset.width > _MOST_PIXELS:
+                raise Image.DecompressionBombError(f"{dataset.height} x {dataset.width} pixels")
             deep = dataset.dtypes[0] == "uint16"
             pixels = _deep(dataset) if deep else None
             profile = dataset.tags(ns="COLOR_PROFILE").get("SOURCE_ICC_PROFILE")
@@ -169,9 +175,7 @@ def write_picture(
         dtype: `uint8` or `uint16`.
         icc: ICC profile.
     """
-    stem = f".{path.stem}.{uuid.uuid4().hex[:8]}"
-    plain = path.with_name(f"{stem}.plain.tif")
-    final = path.with_name(f"{stem}{path.suffix.lower()}")
+    plain, final = partial_path(path), partial_path(path)
     profile = {
         "driver": "GTiff",
         "height": height,
@@ -196,7 +200,10 @@ def write_picture(
                 if icc:  # as metadata: rasterio turns the text of options into capitals
                     profile_text = base64.b64encode(icc).decode()
                     dataset.update_tags(ns="COLOR_PROFILE", SOURCE_ICC_PROFILE=profile_text)
+            check_whole(plain, masked=False)
+            check_space(path.parent, plain.stat().st_size, path.name)
             _encode(plain, final, icc)
+            _check_end(final)
         os.replace(final, path)
     finally:
         plain.unlink(missing_ok=True)
@@ -220,6 +227,20 @@ def _encode(plain: Path, final: Path, icc: bytes | None) -> None:
         rasterio.shutil.copy(plain, final, driver="PNG")
     else:
         rasterio.shutil.copy(plain, final, driver="JPEG", QUALITY=_QUALITY)
+
+
+def _check_end(path: Path) -> None:
+    """GDAL does not say if the disk was full when it closed a file."""
+    end = _ENDS.get(path.suffix.lower())
+    if end is not None:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            file.seek(-min(path.stat().st_size, len(end)), os.SEEK_END)
+            if file.read() != end:
+                raise NoSpaceError(
+                    f"expected {path.parent} to have room for a picture, its end is missing; free "
+                    "some disk and go on with --resume"
+                )
 
 
 def _check_still(image: Image.Image, path: Path) -> None:

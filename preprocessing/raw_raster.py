@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.errors import LandcastError
+from preprocessing.disk_space import allocate
 from preprocessing.files import write_text
 from preprocessing.grid import Window
 
@@ -31,7 +31,7 @@ class RawRaster:
         dtype: NumPy name of the type.
 
     Raises:
-        LandcastError: The disk has no room for the file.
+        NoSpaceError: The disk has no room for the file.
     """
 
     def __init__(self, folder: Path, *, count: int, height: int, width: int, dtype: str) -> None:
@@ -42,7 +42,7 @@ class RawRaster:
         size = count * height * width * self.dtype.itemsize
         if not self._pixels.is_file() or self._pixels.stat().st_size != size:
             self._done.unlink(missing_ok=True)
-            self._allocate(size)
+            allocate(self._pixels, size)
 
     @property
     def done(self) -> dict[str, int]:
@@ -69,17 +69,3 @@ class RawRaster:
 
     def _map(self, mode: Any) -> NDArray[Any]:
         return np.memmap(self._pixels, dtype=self.dtype, mode=mode, shape=self.shape)
-
-    def _allocate(self, size: int) -> None:
-        # A sparse file on a full disk would kill the process at a write into the map.
-        try:
-            with self._pixels.open("wb") as file:
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
-                file.truncate(size)
-        except OSError as err:
-            self._pixels.unlink(missing_ok=True)
-            raise LandcastError(
-                f"expected {size / 1e9:.1f} GB of free disk beside the result, got: {err}; "
-                f"free some in {self._pixels.parent} or write elsewhere"
-            ) from err

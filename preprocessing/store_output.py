@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from abc import ABC, abstractmethod
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import replace_folder
+from preprocessing.ownership import owned_file
+from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["StoreOutput", "report_folder"]
 
@@ -35,6 +37,7 @@ class StoreOutput(ABC):
     Raises:
         OutputExistsError: `out` or its report exists and is not to be replaced, or is something
             else than such a store and its report.
+        OutputInUseError: Another process is making it.
     """
 
     kind: ClassVar[str]
@@ -43,11 +46,18 @@ class StoreOutput(ABC):
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
         self.out = Path(out)
         self._check_free(overwrite)
-        unique = uuid.uuid4().hex[:8]
-        self._store_path = self.out.with_name(f".{self.out.name}.{unique}.tmp")
-        self._report_path = self.out.with_name(f".{self.out.name}.{unique}.report.tmp")
+        self._overwrite = overwrite
+        self._store_path = partial_path(self.out)
+        self._report_path = partial_path(report_folder(self.out))
+        self._owned = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(owned_file(self.out, parents=True))
+            self._check_free(self._overwrite)
+            for final in (self.out, report_folder(self.out)):
+                remove_partials_of(final)
+            self._owned = stack.pop_all()
         return self
 
     def __exit__(
@@ -58,6 +68,7 @@ class StoreOutput(ABC):
     ) -> None:
         for leftover in (self._store_path, self._report_path):
             shutil.rmtree(leftover, ignore_errors=True)
+        self._owned.close()
 
     @abstractmethod
     def _open(self, path: Path) -> object:

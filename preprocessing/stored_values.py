@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
+from preprocessing.band_choice import alpha_bands
 from preprocessing.errors import BandError, UnknownRangeError, ValueRangeError
 from preprocessing.raster import Encoding
 from preprocessing.sensors import SensorProfile
@@ -40,9 +41,7 @@ def find_encoding(
     dtype = dtypes.pop()
     if np.dtype(dtype).kind not in "iuf":
         raise BandError(f"expected integer or real pixel values, got {dtype} in {name}")
-    masked = ColorInterp.alpha in dataset.colorinterp or any(
-        MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums
-    )
+    masked = any(MaskFlags.per_dataset in flags for flags in _mask_flags(dataset))
     nodata = dataset.nodatavals[bands[0] - 1]
     if nodata is None and profile is not None and not masked:
         nodata = profile.nodata
@@ -55,6 +54,11 @@ def find_encoding(
         value_range = profile.value_range(dtype, scale=scale, offset=offset, name=name)
     if value_range is None and dtype == "uint8":
         value_range = (0.0, 255.0)
+    if dtype == "uint8" and value_range is not None and value_range[1] > 2 * 255:
+        raise ValueRangeError(
+            f"expected a value range that 8-bit pixels reach, got {value_range[0]:g},"
+            f"{value_range[1]:g} for {name}; images of several depths need a range each"
+        )
     if value_range is None:
         raise UnknownRangeError(
             f"expected a stated range of values for {dtype} pixels in {name}; "
@@ -80,7 +84,8 @@ def read_valid(
     A band at nodata is still an observation if that value can occur in the image: such a pixel
     is invalid only if all bands are at nodata. Bands that are not finite never are one.
     """
-    flags = [dataset.mask_flag_enums[b - 1] for b in bands]
+    every = _mask_flags(dataset)
+    flags = [every[b - 1] for b in bands]
     nodata = encoding.nodata
     if all(MaskFlags.all_valid in kinds for kinds in flags):
         seen = np.ones(stored.shape, dtype=bool)
@@ -97,6 +102,14 @@ def read_valid(
     if stored.dtype.kind == "f":
         valid &= np.isfinite(stored).all(axis=0)
     return np.asarray(valid)
+
+
+def _mask_flags(dataset: Any) -> list[list[Any]]:
+    """Where each band's mask comes from; a band that is only tagged as alpha is no mask."""
+    flags: list[list[Any]] = [list(kinds) for kinds in dataset.mask_flag_enums]
+    if alpha_bands(dataset):
+        return flags
+    return [[MaskFlags.all_valid] if MaskFlags.alpha in kinds else kinds for kinds in flags]
 
 
 def _stated_range(text: str | None, name: str) -> tuple[float, float] | None:

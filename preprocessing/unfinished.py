@@ -12,6 +12,7 @@ from typing import Any
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import write_text
+from preprocessing.partial_files import remove_partials_in, remove_partials_of
 
 __all__ = ["check_free", "unfinished"]
 
@@ -53,7 +54,7 @@ def check_free(out: Path, *, resume: bool, overwrite: bool) -> bool:
 def unfinished(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterator[Path]:
     """A folder for the parts of `out`; it goes when all is done, and stays after a failure.
 
-    A wrong request leaves nothing: there would be nothing to continue.
+    A wrong request leaves nothing: there would be nothing to continue. The caller owns `out`.
 
     Args:
         out: The result.
@@ -74,7 +75,9 @@ def unfinished(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterator
             )
     elif folder.exists():
         shutil.rmtree(folder)
+    remove_partials_of(out)
     folder.mkdir(exist_ok=True)
+    remove_partials_in(folder)
     write_text(request, json.dumps(identity))
     try:
         yield folder

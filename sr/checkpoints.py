@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import share_weights
+from preprocessing.partial_files import partial_path
 from sr.interpolation import blend
 from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig
@@ -28,7 +30,7 @@ CHECKPOINT = "checkpoint.pt"
 
 def save_checkpoint(run: Path, state: Mapping[str, Any]) -> None:
     """Write the state atomically: a killed write leaves the last checkpoint whole."""
-    part = run / f"{CHECKPOINT}.part"
+    part = partial_path(run / CHECKPOINT)
     torch.save(dict(state), part)
     os.replace(part, run / CHECKPOINT)
 
@@ -37,14 +39,20 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     """Read the state of a run.
 
     Raises:
-        ModelFolderError: The folder has no checkpoint.
+        ModelFolderError: The folder has no checkpoint, or a damaged one.
     """
     path = run / CHECKPOINT
     if not path.is_file():
         raise ModelFolderError(
             f"expected a training checkpoint at {path}, found none; start without --resume"
         )
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as err:
+        raise ModelFolderError(
+            f"expected a training checkpoint, {path} is damaged ({type(err).__name__}); remove it "
+            "and begin again in another folder"
+        ) from err
     return state
 
 

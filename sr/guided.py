@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import share_weights
+from preprocessing.partial_files import partial_path
 from sr.block_means import copied_where_same, keep_block_means, upsample_consistently
 from sr.rrdb import RRDB, initialise
 
@@ -144,7 +145,7 @@ def save_guided(network: GuidedRRDBNet, folder: Path) -> None:
     known = {name: value for name, value in network.config.items() if not name.startswith("_")}
     half = GuidedRRDBNet.from_config(known)
     half.load_state_dict(network.state_dict())
-    part = folder / ".part"
+    part = partial_path(folder / "model")
     half.half().save_pretrained(part)
     share_weights(part)
     for file in part.iterdir():

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from preprocessing.errors import MissingFileError, PairStoreError
+from preprocessing.partial_files import partial_path
 
 __all__ = ["SUFFIX", "pack_tiles", "unpack_tiles"]
 
@@ -38,7 +39,7 @@ def pack_tiles(path: Path, tiles: Tensor, held_out: Tensor, *, quality: int = _Q
     pairs = [pair for part in (tiles, held_out) for pair in part.numpy()]
     with ThreadPoolExecutor() as pool:
         packed = list(pool.map(lambda pair: _packed(pair, quality), pairs))
-    part = path.with_name(f".{path.name}.part")
+    part = partial_path(path)
     with part.open("wb") as file:
         np.savez(
             file,

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import sha256
+from preprocessing.limits import check_parameters
 from sr.interpolation import blend
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet
@@ -120,6 +121,7 @@ def _read_folder(folder: Path) -> RRDBNet:
         config = RRDBNet.load_config(folder)
         if config.get("_class_name", "RRDBNet") != "RRDBNet":
             raise ValueError(f"config.json describes a {config['_class_name']}")
+        check_parameters(lambda: RRDBNet.from_config(config), folder / _WEIGHTS)
         network: RRDBNet = RRDBNet.from_config(config)
         network.load_state_dict(load_file(folder / _WEIGHTS))
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as err:

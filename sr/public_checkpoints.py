@@ -19,7 +19,9 @@ from sr.rrdb import RRDBNet
 __all__ = ["read_public_checkpoint", "read_state_dict"]
 
 _PICKLES = (".pth", ".pt", ".ckpt", ".bin", ".pkl")
-_WRAPPERS = ("params_ema", "params", "state_dict")
+_WRAPPERS = ("params_ema", "params", "state_dict", "net_g", "generator", "model")
+_PREFIXES = ("module.", "params_ema.", "params.", "generator.", "net_g.", "netG.", "module.")
+_COUNTERS = ("n_averaged", "module.n_averaged")
 _UNSHUFFLED = {12: 2, 48: 1}
 
 # What reading a damaged file raises: torch's own unpickler trusts it to be well formed.
@@ -62,7 +64,7 @@ def read_public_checkpoint(path: str | Path, *, allow_pickle: bool = False) -> R
     Blocks, features, growth and channels follow from the shapes. Three sets of names are known:
     ESRGAN's first release (`model.1.sub.0.RDB1.conv1.0`), its rewritten architecture
     (`RRDB_trunk.0.RDB1.conv1`), and BasicSR and Real-ESRGAN (`body.0.rdb1.conv1`), alone or under
-    `params_ema`, `params` or `state_dict`.
+    `params_ema`, `params`, `state_dict`, `net_g`, `generator` or `model`, or with such a prefix.
 
     Args:
         path: Safetensors, or with `allow_pickle` what `torch.save` writes.
@@ -154,7 +156,13 @@ def _network_of(state: Mapping[str, Tensor], source: Path) -> RRDBNet:
 
 def _adapted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of a public checkpoint to ours; unknown names stay as they are."""
-    return {_our_name(key.removeprefix("module.")): value for key, value in state.items()}
+    kept = {key: value for key, value in state.items() if key not in _COUNTERS}
+    for prefix in _PREFIXES:
+        if any(key.startswith(prefix) for key in kept):
+            # What is beside the generator is its critic, or an older copy.
+            own = {key: value for key, value in kept.items() if key.startswith(prefix)}
+            kept = {key.removeprefix(prefix): value for key, value in own.items()}
+    return {_our_name(key): value for key, value in kept.items()}
 
 
 def _our_name(key: str) -> str:

@@ -10,6 +10,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
+from preprocessing.limits import MOST_LAYERS, MOST_WIDTH, check_counts
+
 __all__ = ["RRDB", "RRDBNet", "ResidualDenseBlock", "bicubic_upsample", "grow", "initialise"]
 
 _SLOPE = 0.2
@@ -135,8 +137,9 @@ class RRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         training_data: str | None = None,
     ) -> None:
         super().__init__()
-        if num_blocks < 1:
-            raise ValueError(f"expected at least one block, got {num_blocks}")
+        check_counts("num_blocks", [num_blocks], MOST_LAYERS)
+        widths = [in_channels, out_channels, num_features, growth_channels]
+        check_counts("channels", widths, MOST_WIDTH)
         if global_skip and in_channels != out_channels:
             raise ValueError("a global skip needs as many channels out as in")
         self.conv_first = nn.Conv2d(in_channels, num_features, 3, padding=1)

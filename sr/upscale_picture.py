@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +27,23 @@ from sr.upscale_maps import write_maps
 __all__ = ["PictureJob"]
 
 
+_log = logging.getLogger(__name__)
+_SMALL_SHARE = 0.25
+
+
+def _notice_small_range(picture: Picture, path: Path) -> None:
+    """Reflectance in a 16-bit picture is shown nearly black, and taken for nearly black."""
+    if picture.colours.dtype == np.uint16:
+        top = int(picture.colours.max(initial=0))
+        if 0 < top < _SMALL_SHARE * 65535:
+            _log.warning(
+                "%s: its values reach %d of 65535 and are taken for dark colours; if they are "
+                "measurements, write a GeoTIFF with a coordinate system and give --value-range",
+                path,
+                top,
+            )
+
+
 class PictureJob:
     """A picture to upscale; it is read when made, so that wrong requests fail early.
 
@@ -44,6 +62,7 @@ class PictureJob:
     ) -> None:
         self.out, self.upscaler, self.maps = out, upscaler, maps
         self._picture = read_picture(path)
+        _notice_small_range(self._picture, path)
         _, self.height, self.width = self._picture.colours.shape
         size = upscaler.options.out_length
         self._grid = Grid(size(self.height), size(self.width), Affine.identity())

@@ -12,8 +12,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp
 
+from preprocessing.band_choice import alpha_bands
 from preprocessing.band_metadata import BandMetadata
 from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.filling import fill_invalid
@@ -51,7 +51,7 @@ class RasterJob:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         out: Path,
         upscaler: Upscaler,
         *,
@@ -61,7 +61,7 @@ class RasterJob:
     ) -> None:
         if out.suffix.lower() not in _TIFF:
             raise RequestError(
-                f"expected a result ending in .tif for the raster {path.name}, got {out.name}"
+                f"expected a result ending in .tif for the raster {Path(path).name}, got {out.name}"
             )
         self.out, self.upscaler, self.maps = out, upscaler, maps
         self.source = RasterSource.open(
@@ -148,7 +148,8 @@ class RasterJob:
         with opened(source.path) as dataset:
             metadata = BandMetadata.of(dataset)
             tags = {k: v for k, v in dataset.tags().items() if k not in _OF_THE_FILE}
-            alpha = [c == ColorInterp.alpha for c in dataset.colorinterp]
+            opaque = alpha_bands(dataset)
+            alpha = [index in opaque for index in range(1, dataset.count + 1)]
             plan = blocks(grid)
             seen = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from sr.video_sound import Sound
 
 __all__ = ["VIDEO_FORMATS", "VideoError", "VideoJob", "is_video"]
 
+_log = logging.getLogger(__name__)
 VIDEO_FORMATS = (".mp4", ".m4v", ".mov", ".mkv")
 _READ_ONLY = (".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".ts")
 _SEGMENT = 24
@@ -66,9 +68,15 @@ class VideoJob:
             )
         if not path.is_file():
             raise MissingFileError(f"expected a film, found nothing at {path}")
+        if path.suffix.lower() == ".webp":
+            raise VideoError(
+                f"expected a film that FFmpeg reads, {path} is an animated WebP; save it as GIF, "
+                "APNG or film first"
+            )
         self.path, self.out, self.upscaler = path, out, upscaler
+        self._told = False
         try:
-            with av.open(str(path)) as film:
+            with av.open(str(path.absolute())) as film:
                 if not film.streams.video:
                     raise VideoError(f"expected a film, {path} has no pictures")
                 stream = film.streams.video[0]
@@ -119,7 +127,7 @@ class VideoJob:
         done = {path.stem.split("_")[1] for path in folder.glob("segment_*.mp4")}
         index, last = -1, None
         writer: SegmentWriter | None = None
-        with av.open(str(self.path)) as film:
+        with av.open(str(self.path.absolute())) as film:
             stream = film.streams.video[0]
             stream.thread_type = "AUTO"
             rate = stream.average_rate or Fraction(25)
@@ -168,8 +176,27 @@ class VideoJob:
                 "save what is whole as a film of its own (ffmpeg -i FILM -c copy PART)"
             )
 
+    def _check_frame(self, frame: Any) -> None:
+        """Refuse what is seen through, which H.264 cannot hold; tell of lines of two moments."""
+        if any(part.is_alpha for part in frame.format.components):
+            opacity = frame.reformat(format="rgba").to_ndarray()[..., 3]
+            if opacity.min() < 255:
+                raise VideoError(
+                    f"expected a film without transparency, {self.path} has some and the result "
+                    "cannot; lay it over a background first, e.g. with ffmpeg and its filter "
+                    "overlay"
+                )
+        if frame.interlaced_frame and not self._told:
+            self._told = True
+            _log.warning(
+                "%s is interlaced: its lines are of two moments, and their combs are enlarged "
+                "too; deinterlace it first, e.g. with ffmpeg -vf bwdif",
+                self.path,
+            )
+
     def _frame(self, frame: Any) -> NDArray[np.uint8]:
         """The upscaled picture of a frame, upright, with even sides as H.264 needs."""
+        self._check_frame(frame)
         guessed = frame.colorspace == _UNSPECIFIED and frame.height >= _HIGH_DEFINITION
         source = {"src_colorspace": Colorspace.ITU709} if guessed else {}
         rgb = frame.reformat(format="rgb24", **source).to_ndarray()
@@ -183,10 +210,10 @@ class VideoJob:
         """One film of all segments and the sound, without encoding the pictures again."""
         options = {"movflags": "+faststart"} if part.suffix != ".mkv" else {}
         with ExitStack() as stack:
-            film = stack.enter_context(av.open(str(self.path)))
-            out = stack.enter_context(av.open(str(part), "w", options=options))
+            film = stack.enter_context(av.open(str(self.path.absolute())))
+            out = stack.enter_context(av.open(str(part.absolute()), "w", options=options))
             out.metadata.update({k: v for k, v in film.metadata.items() if k in _METADATA})
-            with av.open(str(segments[0])) as first:
+            with av.open(str(segments[0].absolute())) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             sound = [Sound(self.path, stream.index, out) for stream in film.streams.audio]
             packets = [_pictures(segments, pictures), *(one.packets() for one in sound)]
@@ -197,7 +224,7 @@ class VideoJob:
 def _pictures(segments: list[Path], out: Any) -> Iterator[tuple[float, Any]]:
     for path in segments:
         base, times = read_times(path)
-        with av.open(str(path)) as part:
+        with av.open(str(path.absolute())) as part:
             packets = (p for p in part.demux(part.streams.video[0]) if p.pts is not None)
             for packet, time in zip(packets, times, strict=True):
                 packet.duration = round((packet.duration or 0) * packet.time_base / base)

@@ -50,7 +50,7 @@ class SegmentWriter:
         self._part = folder / f".segment_{name}.mp4"
         self._base, self._rate = base, rate
         self._times: list[int] = []
-        self._container = av.open(str(self._part), "w")
+        self._container = av.open(str(self._part.absolute()), "w")
         self._stream = self._container.add_stream("libx264", rate=rate)
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "yuv420p"

@@ -29,7 +29,7 @@ class Sound:
 
     def __init__(self, path: Path, index: int, out: Any) -> None:
         self._path, self._index = path, index
-        with av.open(str(path)) as film:
+        with av.open(str(path.absolute())) as film:
             stream = film.streams[index]
             context: Any = stream.codec_context
             self._copied = context.codec.canonical_name in _COPIED and _holds(
@@ -46,7 +46,7 @@ class Sound:
 
     def packets(self) -> Iterator[tuple[float, Any]]:
         """Packets with their times in seconds."""
-        with av.open(str(self._path)) as film:
+        with av.open(str(self._path.absolute())) as film:
             source = film.streams[self._index]
             if self._copied:
                 for packet in film.demux(source):

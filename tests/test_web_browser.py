@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from preprocessing.io import RasterSource
@@ -26,7 +27,7 @@ FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def server(tmp_path_factory):
     """`landcast app` on a free port, a small demo scene already in its cache."""
     cache = tmp_path_factory.mktemp("cache")
     world = simulate_world(WorldConfig(height=128, width=160, years=3, seed=5))
@@ -40,10 +41,16 @@ def address(tmp_path_factory):
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             wait_for(f"http://localhost:{port}/_stcore/health", server)
-            yield f"http://localhost:{port}"
+            server.address = f"http://localhost:{port}"
+            yield server
         finally:
             server.terminate()
             server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    return server.address
 
 
 def wait_for(url, server):
@@ -146,3 +153,54 @@ def test_forecast_in_the_browser(page, tmp_path):
     assert page.left == []
     if folder := os.environ.get("LANDCAST_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "page.png")
+
+
+def status(server, name):
+    """A number of the server process from the kernel: `VmHWM` is its peak of memory in kB."""
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
+
+
+def seconds_worked(server):
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def offer(page, path):
+    page.get_by_text("My image").click()
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def test_hostile_uploads_are_refused_in_the_browser(page, server, tmp_path):
+    huge = tmp_path / "huge_2018.tif"
+    size = {"height": 200_000, "width": 200_000, "count": 3, "dtype": "uint8"}
+    tiles = {"tiled": True, "blockxsize": 8192, "blockysize": 8192, "sparse_ok": True}
+    with rasterio.open(huge, "w", driver="GTiff", **size, **tiles):
+        pass
+    offer(page, huge)
+    page.get_by_text("expected at most 25 megapixels").wait_for(timeout=60_000)
+    raw = tmp_path / "raw_2018.tif"
+    raw.write_text(
+        '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1" '
+        'subClass="VRTRawRasterBand"><SourceFilename relativetoVRT="0">/etc/passwd</SourceFilename>'
+        "<ImageOffset>0</ImageOffset></VRTRasterBand></VRTDataset>"
+    )
+    page.locator("input[type=file]").set_input_files(raw)
+    page.get_by_text("raw_2018.tif is none by its content").wait_for(timeout=60_000)
+    assert page.get_by_text("root:").count() == 0
+    assert status(server, "VmHWM") < 2 * 2**20
+
+
+def test_work_ends_with_the_visit(page, server):
+    map_pixels(page)
+    page.get_by_role("spinbutton", name="Years ahead").fill("50")
+    page.get_by_role("spinbutton", name="Members").fill("64")
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_text("forecasting ").first.wait_for(timeout=120_000)
+    page.close()
+    for _ in range(15):
+        before = seconds_worked(server)
+        time.sleep(2)
+        if seconds_worked(server) - before < 0.2:
+            return
+    raise AssertionError("the server goes on working for a visitor who has left")

@@ -17,11 +17,13 @@ from app.cli.evaluate import evaluate
 from app.cli.fetch import fetch
 from app.cli.hindcast import hindcast
 from app.cli.options import (
+    AllowOutside,
     Bands,
     Members,
     Overwrite,
     Resume,
     Seed,
+    Sensor,
     ValueRange,
     Years,
     parse_bands,
@@ -149,6 +151,8 @@ def forecast(
     overwrite: Overwrite = False,
     bands: Bands = None,
     value_range: ValueRange = None,
+    sensor: Sensor = None,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Forecast a place for each year ahead: rasters, uncertainty, film, STAC."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
@@ -176,6 +180,7 @@ def forecast(
         overwrite=overwrite,
         bands=chosen,
         value_range=limits,
+        sensor=sensor,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -183,7 +188,12 @@ def forecast(
         f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
         f"seed {result.seed}, model {result.model}"
     )
-    for line in (result.changed_area_text, result.hindcast_text, result.outside_text):
+    for line in (
+        *result.run.get("assumed", ()),
+        result.changed_area_text,
+        result.hindcast_text,
+        result.outside_text,
+    ):
         if line:
             typer.echo(line)
     typer.echo(str(result.folder))
@@ -205,6 +215,7 @@ def animate(
     size: Annotated[
         int, typer.Option("--size", min=64, max=8192, help="Longer side in pixels.")
     ] = 1080,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Make a film of a forecast, the year burnt in and forecasts marked."""
     from app.animation import animate_folder

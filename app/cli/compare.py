@@ -9,6 +9,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import (
+    AllowOutside,
     Bands,
     Overwrite,
     Seed,
@@ -83,6 +84,7 @@ def compare(
     value_range: ValueRange = None,
     sensor: Sensor = None,
     overwrite: Overwrite = False,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Degrade images, restore them with every method, compare scores, time and crops."""
     levels = _parse_levels(jpeg)

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import typer
 
 from app.cli.commands import app
+from app.cli.failures import sentence_of
 from preprocessing.errors import RequestError
 
 __all__ = ["main", "run"]
 
+_RESUMED = ("forecast", "upscale", "train")
 _DONE, _FAILED, _WRONG_REQUEST, _INTERRUPTED = 0, 1, 2, 130
 
 
@@ -60,11 +62,20 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             logging.getLogger("landcast").exception("the command failed")
             return _FAILED
-        name = type(err).__name__
-        return _say(f"{name}: {err} (add --debug to see where it came from)", _FAILED)
+        return _say(sentence_of(err), _FAILED)
     if code == _INTERRUPTED:  # Typer may turn the interrupt into this code itself
-        return _say("stopped", _INTERRUPTED)
+        return _say(_stopped(arguments), _INTERRUPTED)
     return code if isinstance(code, int) else _DONE
+
+
+def _stopped(arguments: Sequence[str]) -> str:
+    """That the command was stopped, and how to go on."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    if command in _RESUMED:
+        return f"stopped; go on with the same command and --resume ('{command}' keeps what is done)"
+    if command == "fetch":
+        return "stopped; the same command goes on with the years that are missing"
+    return "stopped"
 
 
 def _is_usage_error(err: Exception) -> bool:
@@ -80,5 +91,7 @@ def _usage_message(err: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    sys.stderr.write(f"landcast: {' '.join(message.split())}\n")
+    text = " ".join(message.split())
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    sys.stderr.write(f"landcast: {line}\n")
     return code

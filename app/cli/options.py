@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "AllowOutside",
     "Bands",
     "Members",
     "Overwrite",
@@ -95,6 +96,25 @@ Sensor = Annotated[
         "--sensor",
         metavar="NAME",
         help="Profile with bands and value range, e.g. sentinel-2-l2a, landsat-c2-l2.",
+    ),
+]
+
+
+def _allow_outside(context: typer.Context, on: bool) -> bool:
+    """It holds until the command is done, wherever below a file is opened."""
+    if on:
+        from preprocessing.outside import reading_outside
+
+        context.with_resource(reading_outside(True))
+    return on
+
+
+AllowOutside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        callback=_allow_outside,
+        help="Let manifests and mosaics (VRT) name files outside their folder, and addresses.",
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Overwrite, parse_averages
+from app.cli.options import AllowOutside, Overwrite, parse_averages
 from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
 from app.cli.series import prepare_series
 
@@ -122,6 +122,7 @@ def prepare(
         ),
     ] = None,
     overwrite: Overwrite = False,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Align, co-register, match, tile and filter; report what was dropped and why."""
     readings = parse_readings(bands or [], value_range or [], sensor or [])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Overwrite, Resume, Sensor, ValueRange, parse_value_range
+from app.cli.options import AllowOutside, Overwrite, Resume, Sensor, ValueRange, parse_value_range
 
 __all__ = ["upscale"]
 
@@ -88,6 +88,7 @@ def upscale(
     sensor: Sensor = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    _allow_outside: AllowOutside = False,
 ) -> None:
     """Enlarge a picture, GeoTIFF or film with the super-resolution network."""
     limits = parse_value_range(value_range)

@@ -31,6 +31,8 @@ from app.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
+from preprocessing.ownership import owned_file
+from preprocessing.partial_files import partial_path, remove_partials_of
 from sr.enhance import Lut3D, LutFit, write_cube
 
 __all__ = ["compare"]
@@ -268,12 +270,13 @@ def _check_output(folder: Path, mark: str, *, overwrite: bool) -> None:
 def _new_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill, which takes its place when all went well."""
     folder = folder.resolve()
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with owned_file(folder, parents=True):
+        remove_partials_of(folder)
+        part = partial_path(folder)
+        part.mkdir()
+        try:
+            yield part
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)

@@ -69,7 +69,7 @@ def note(result: ForecastFolder) -> None:
     if result.changed_area_text:
         st.caption(result.changed_area_text)
     area = result.run.get("km2_per_hour")
-    speed = f" · {area:.3g} km² an hour" if isinstance(area, int | float) else ""
+    speed = f" · {area:,.1f} km² an hour" if isinstance(area, int | float) else ""
     st.caption(
         f"model {result.model} · sha256 {result.model_sha256[:12]} · seed {result.seed} · "
         f"{result.members} members{speed}"

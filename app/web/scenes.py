@@ -14,8 +14,12 @@ from pathlib import Path
 from preprocessing.errors import DateError
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
+from preprocessing.opening import check_upload
 
 __all__ = ["Scene", "demo_images", "scene_of_images", "scene_of_upload"]
+
+MOST_PIXELS = 25_000_000
+"""Of an uploaded image: so many take a minute a year and member, and 1 GB of disk."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,12 @@ def scene_of_upload(
     """A scene of one uploaded image.
 
     Raises:
+        UnreadableRasterError: It is no image by its content, or too large.
         DateError: Neither the file nor `year` says when it was taken.
         ValueRangeError: Neither the file nor `value_range` says what is black and white.
         RequestError: It is not a raster of three bands.
     """
+    check_upload(path, most_pixels=MOST_PIXELS)
     found, source = _dated(RasterSource.open(path, year=year, value_range=value_range))
     limits = (source.encoding.low, source.encoding.high)
     return Scene(path.name, ((found, path),), source.grid, limits)

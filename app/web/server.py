@@ -34,7 +34,7 @@ def streamlit_options(*, host: str, port: int, headless: bool) -> dict[str, obje
         "server.port": port,
         "server.headless": headless,
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 1000,
+        "server.maxUploadSize": 200,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

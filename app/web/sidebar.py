@@ -23,7 +23,7 @@ def choose_scene() -> Scene | None:
         st.caption("A made-up landscape of the demo world; no model was trained on it.")
         return _demo()
     upload = st.file_uploader(
-        "GeoTIFF, PNG or JPEG", type=["tif", "tiff", "png", "jpg", "jpeg"], key="upload"
+        "GeoTIFF, PNG or JPEG", type=["tif", "tiff", "png", "jpg", "jpeg", "jp2"], key="upload"
     )
     if upload is None:
         st.caption("Red, green and blue, taken from above. It stays on this machine.")

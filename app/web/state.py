@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -66,6 +67,9 @@ def run_forecast(
             ),
             progress=report,
         )
+    except BaseException:  # also when the visit ends, which Streamlit tells by an exception
+        shutil.rmtree(out, ignore_errors=True)
+        raise
     finally:
         bar.empty()
     _forecasts()[scene.images] = str(result.folder)

@@ -74,7 +74,7 @@ def show(
             top = image_picture(path, limits)
         else:
             top = layer_picture(path, layer.colours, top_value(result, layer.kind))
-    if scene.grid.crs is None:
+    if scene.grid.lon_lat([(0, 0)]) is None:
         st.image(blended(bottom, top, opacity), width="stretch")
     else:
         st.pydeck_chart(map_of(scene.grid, bottom, top, opacity), height=600, key="map")

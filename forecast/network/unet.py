@@ -20,6 +20,7 @@ from forecast.network.conditions import (
     conditions,
 )
 from forecast.patches import FACTOR, to_low, to_patches
+from preprocessing.limits import MOST_LAYERS, MOST_WIDTH, check_counts
 
 __all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet", "occurrence_columns"]
 
@@ -96,7 +97,10 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         gsd_m: tuple[float, float] = (0.6, 210.0),
     ) -> None:
         super().__init__()
+        check_counts("block_out_channels", block_out_channels, MOST_WIDTH)
+        check_counts("regional_noise", [regional_noise + 1], MOST_WIDTH)
         levels = len(block_out_channels)
+        check_counts("layers", [levels, layers_per_block], MOST_LAYERS)
         attends = [level >= levels - attention_levels for level in range(levels)]
         self.unet = UNet2DModel(
             sample_size=32,

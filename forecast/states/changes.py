@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.states.analogues import NO_SOURCE, Analogues
+from preprocessing.partial_files import partial_path
 
 __all__ = ["Changes"]
 
@@ -94,7 +95,7 @@ class Changes:
 
     def save(self, path: Path) -> None:
         """Write in one move."""
-        part = path.with_name(f".{path.name}.part.npz")
+        part = partial_path(path)
         np.savez(
             part,
             changed=self.changed,

@@ -18,6 +18,7 @@ from preprocessing.cells import CELL, cell_means, cells_valid
 from preprocessing.colour_chain import colour_chain
 from preprocessing.colour_transport import ColourTransport
 from preprocessing.common_grid import common_grid
+from preprocessing.disk_space import mapped_array
 from preprocessing.errors import RegistrationError
 from preprocessing.grid import Grid
 from preprocessing.image_source import FileImage, ImageSource
@@ -204,7 +205,7 @@ def _picture(
     laid: ImageSource, grid: Grid, shape: tuple[int, ...], path: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     full = (3, CELL * shape[1], CELL * shape[2])
-    image = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=full)
+    image = mapped_array(path, np.float32, full)
     valid = np.zeros((1, *full[1:]), bool)
     for window in blocks(grid, size=BLOCK):
         raster = laid.read(window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from forecast.states.seen_again import SeenAgain
 from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
 from preprocessing.cells import cell_means, cells_valid
+from preprocessing.disk_space import mapped_array
 from preprocessing.files import write_text
 from preprocessing.raster import Encoding
 
@@ -122,7 +123,10 @@ class Ground:
 
 
 def prepare_ground(
-    images: DatedImages, folder: Path, familiarity: Familiarity | None = None
+    images: DatedImages,
+    folder: Path,
+    familiarity: Familiarity | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> tuple[Ground, NDArray[np.bool_]]:
     """Read the images of a region into a folder; what is there already is kept.
 
@@ -130,6 +134,7 @@ def prepare_ground(
         images: Start and history.
         folder: Existing folder.
         familiarity: Of the model; None where it does not know what it has seen.
+        tick: Called after each block of the start.
 
     Returns:
         The ground, and the validity `(height, width)` of the start.
@@ -141,7 +146,7 @@ def prepare_ground(
     encoding = images.start.encoding
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
-    image, valid = read_start(images.start, folder)
+    image, valid = read_start(images.start, folder, tick)
     cells, seen = start_cells(image, valid)
     earlier, left_out = read_earlier_cells(images.start, images.earlier, cells, seen, folder)
     gsd_m = images.start.grid.gsd_m
@@ -184,11 +189,10 @@ def write_ground(
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
     tone = region_tone(cells, seen)
-    told = np.lib.format.open_memmap(
+    told = mapped_array(
         folder / "conditions.npy",
-        mode="w+",
-        dtype=np.float16,
-        shape=(CONDITIONS, *cells.shape[1:]),
+        np.float16,
+        (CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, told)
     trust, outside = region_trust(familiarity, image, gsd_m)

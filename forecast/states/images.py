@@ -11,10 +11,11 @@ import numpy as np
 import pystac
 from numpy.typing import NDArray
 
-from preprocessing.dates import years_between
+from preprocessing.dates import check_observed, years_between
 from preprocessing.errors import DateError, MissingFileError
 from preprocessing.image_folder import RASTER_SUFFIXES
 from preprocessing.io import RasterSource
+from preprocessing.store_location import is_remote, location_of
 
 __all__ = ["DatedImages", "EarlierSource", "image_paths", "open_images"]
 
@@ -69,19 +70,22 @@ class DatedImages:
         return tuple(_seen_from(every[date].years, every[date + 1 :]))
 
 
-def image_paths(given: Sequence[Path]) -> list[Path]:
+def image_paths(given: Sequence[Path]) -> list[str | Path]:
     """The rasters that are named one by one, or that lie in folders or STAC collections.
 
     Args:
-        given: Rasters or pictures, folders of them, or `collection.json` files whose items name
-            rasters beside them.
+        given: Rasters or pictures, addresses of them, folders, or `collection.json` files whose
+            items name rasters.
 
     Raises:
         MissingFileError: A folder or collection names no raster.
     """
-    paths = []
+    paths: list[str | Path] = []
     for path in given:
-        if path.is_dir():
+        found: Sequence[str | Path]
+        if is_remote(location_of(path)):
+            found = [location_of(path)]
+        elif path.is_dir():
             collection = path / "collection.json"
             found = _of_collection(collection) if collection.is_file() else _of_folder(path)
         elif path.suffix.lower() == ".json" and path.is_file():
@@ -97,11 +101,12 @@ def image_paths(given: Sequence[Path]) -> list[Path]:
 
 
 def open_images(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     year: int | None = None,
     bands: tuple[int, int, int] | None = None,
     value_range: tuple[float, float] | None = None,
+    sensor: str | None = None,
 ) -> DatedImages:
     """Open the images of a place in any order; nothing is read yet.
 
@@ -111,6 +116,7 @@ def open_images(
             in metadata or name.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile, see `RasterSource.open`.
 
     Raises:
         DateError: An image has no date, or does not come before the start.
@@ -121,6 +127,7 @@ def open_images(
             path,
             bands=bands,
             value_range=value_range,
+            sensor=sensor,
             year=year if number == len(paths) - 1 else None,
         )
         for number, path in enumerate(paths)
@@ -155,6 +162,7 @@ def _date(image: RasterSource) -> dt.date:
             f"expected the year of {image.path} in its metadata or name, found none; name it like "
             "place_2016.tif, or say the year of the start with --year and name the start last"
         )
+    check_observed(image.date, image.path)
     return image.date
 
 

@@ -21,6 +21,8 @@ from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
+from preprocessing.disk_space import mapped_array
+from preprocessing.partial_files import partial_path, remove_partials_of
 
 __all__ = ["MemberPaths", "MemberRun"]
 
@@ -100,8 +102,8 @@ class MemberRun:
             if horizon == begun + 1 and begun:
                 changes = changes.next_leg()
             changes = self._year(horizon, begun, view, changes, levels)
-        (self.paths.folder / self._leg_name("image")).unlink(missing_ok=True)
-        (self.paths.folder / self._leg_name("conditions")).unlink(missing_ok=True)
+        remove_partials_of(self._leg_path("image"))
+        remove_partials_of(self._leg_path("conditions"))
 
     def _year(
         self,
@@ -124,13 +126,13 @@ class MemberRun:
             member=paths.member,
         )
         if self.observations:
-            np.save(paths.seen(year), self._seen(view, horizon, begun, after))
+            _save(paths.seen(year), self._seen(view, horizon, begun, after))
         after.save(paths.changes(year))
         earlier = self.ground.stored
         if horizon > 1:
             earlier = np.load(paths.state(year - 1), mmap_mode="r")
-        part = paths.folder / f".member_{paths.member:03}.part.npy"
-        state = np.lib.format.open_memmap(part, mode="w+", dtype=earlier.dtype, shape=earlier.shape)
+        part = partial_path(paths.state(year))
+        state = mapped_array(part, earlier.dtype, earlier.shape)
         for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
             at = (slice(None), *window.slices)
             state[at] = earlier[at]
@@ -183,11 +185,10 @@ class MemberRun:
         if begun == 0:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
-        image = np.lib.format.open_memmap(
-            self.paths.folder / self._leg_name("image"),
-            mode="w+",
-            dtype=np.float32,
-            shape=ground.view.image.shape,
+        image = mapped_array(
+            partial_path(self._leg_path("image")),
+            np.float32,
+            ground.view.image.shape,
         )
         stored = np.load(self.paths.state(year), mmap_mode="r")
         height, width = stored.shape[1:]
@@ -199,16 +200,21 @@ class MemberRun:
             same = stored[at] == ground.stored[at]
             image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
         mirror_edges(image, height=height, width=width)
-        conditions = np.lib.format.open_memmap(
-            self.paths.folder / self._leg_name("conditions"),
-            mode="w+",
-            dtype=np.float16,
-            shape=(CONDITIONS, *ground.cells.shape[1:]),
+        conditions = mapped_array(
+            partial_path(self._leg_path("conditions")),
+            np.float16,
+            (CONDITIONS, *ground.cells.shape[1:]),
         )
         changes = Changes.load(self.paths.changes(year))
         earlier = ground.earlier.after(ground.cells, begun)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)
 
-    def _leg_name(self, what: str) -> str:
-        return f"leg_{what}_{self.paths.member:03}.npy"
+    def _leg_path(self, what: str) -> Path:
+        return self.paths.folder / f"leg_{what}_{self.paths.member:03}.npy"
+
+
+def _save(path: Path, values: NDArray[np.float32]) -> None:
+    part = partial_path(path)
+    np.save(part, values)
+    os.replace(part, path)

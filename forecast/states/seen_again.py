@@ -16,10 +16,12 @@ from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells
 from forecast.states.events import object_noise
 from forecast.states.windows import cut
+from preprocessing.disk_space import mapped_array
+from preprocessing.partial_files import partial_path
 
 __all__ = ["SeenAgain", "write_seen_again"]
 
-_NAMES = _MEAN, _SCALE, _USUAL, _SWING = "seen_mean", "seen_scale", "seen_usual", "seen_swing"
+_NAMES = ("seen_mean", "seen_scale", "seen_usual", "seen_swing")
 _NUMBERS = (2, 3, 4, 5)
 """Planes of the noise: one that the bands share, and one each."""
 _FINE, _FINE_SIGMA = 0.7, 0.5
@@ -125,21 +127,20 @@ def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longe
     years = [float(year) for year in range(1, longest + 1)]
     sizes = regional_sizes(past, years)
 
-    def plane(name: str, *count: int) -> NDArray[np.float16]:
-        shape = (*count, 3, *past.shape)
-        return np.lib.format.open_memmap(
-            folder / f".{name}.part.npy", mode="w+", dtype=np.float16, shape=shape
-        )
-
-    mean, scale = plane(_MEAN, longest), plane(_SCALE, longest)
-    usual, swing = plane(_USUAL), plane(_SWING)
+    shapes = ((longest, 3), (longest, 3), (3,), (3,))
+    paths = [folder / f"{name}.npy" for name in _NAMES]
+    parts = [partial_path(path) for path in paths]
+    mean, scale, usual, swing = planes = [
+        mapped_array(part, np.float16, (*shape, *past.shape))
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
     for window in cut(*past.shape, BLOCK):
         at = (..., *window.slices)
         mean[at], scale[at] = model.of_block(past, window, years, sizes)
         usual[at], swing[at] = _earlier_spread(past.block(window.slices))
-    for name, values in zip(_NAMES, (mean, scale, usual, swing), strict=True):
-        values.flush()  # type: ignore[attr-defined]
-        (folder / f".{name}.part.npy").replace(folder / f"{name}.npy")
+    for values, part, path in zip(planes, parts, paths, strict=True):
+        values.flush()  # type: ignore[no-untyped-call]
+        part.replace(path)
 
 
 def _earlier_spread(here: Past) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -24,7 +24,9 @@ from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import write_seen_again
 from forecast.states.windows import cut, grown, within
 from preprocessing.cells import cell_means
+from preprocessing.disk_space import mapped_array
 from preprocessing.files import write_text
+from preprocessing.partial_files import partial_path
 
 __all__ = ["teach"]
 
@@ -78,10 +80,8 @@ def teach(
         local = LocalOccurrence.fit(past, seed=seed)
     if local is not None:
         horizons = [float(year) for year in range(1, network.longest_years + 1)]
-        part = folder / ".taught.part.npy"
-        planes = np.lib.format.open_memmap(
-            part, mode="w+", dtype=np.float16, shape=(len(horizons), *ground.objects.shape)
-        )
+        part = partial_path(folder / f"{TAUGHT}.npy")
+        planes = mapped_array(part, np.float16, (len(horizons), *ground.objects.shape))
         for window in cut(*past.shape, BLOCK):
             planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
         planes.flush()
@@ -112,9 +112,7 @@ def _save_events(past: Past, folder: Path) -> None:
 def _past(ground: Ground, folder: Path) -> Past:
     earlier = ground.earlier
     count = len(earlier.years) + 1
-    cells = np.lib.format.open_memmap(
-        folder / "past.npy", mode="w+", dtype=np.float16, shape=(count, *ground.cells.shape)
-    )
+    cells = mapped_array(folder / "past.npy", np.float16, (count, *ground.cells.shape))
     known = np.zeros((count, *ground.objects.shape), bool)
     for date in range(count - 1):
         cells[date], known[date] = earlier.cells[date], earlier.known[date]
@@ -134,11 +132,10 @@ def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path
     known = EarlierCells(
         earlier.cells[before], earlier.known[before], earlier.years[before] - earlier.years[date]
     )
-    told = np.lib.format.open_memmap(
+    told = mapped_array(
         folder / "past_conditions.npy",
-        mode="w+",
-        dtype=np.float16,
-        shape=(CONDITIONS, *cells.shape[1:]),
+        np.float16,
+        (CONDITIONS, *cells.shape[1:]),
     )
     seen = np.asarray(earlier.known[date])
     region_conditions(cells, known, region_tone(cells, seen), told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -12,14 +13,15 @@ from torch import nn
 
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining
-from preprocessing.errors import RequestError
+from preprocessing.errors import ModelFolderError, RequestError
+from preprocessing.partial_files import partial_path
 
 __all__ = ["export_weights", "resume", "save_checkpoint"]
 
 
 def export_weights(model: ChangeUNet, folder: Path) -> None:
     """Write the weights as float16, through a folder of another name."""
-    part = folder.with_name(f".{folder.name}.part")
+    part = partial_path(folder)
     copy: ChangeUNet = ChangeUNet.from_config(model.config)
     copy.load_state_dict({name: value.detach().cpu() for name, value in model.state_dict().items()})
     copy.half().save_pretrained(part)
@@ -39,7 +41,7 @@ def save_checkpoint(
     step: int,
 ) -> None:
     """Write all that a run needs to go on, in one move."""
-    part = path.with_suffix(".part")
+    part = partial_path(path)
     state = {
         "shape": _shape(config),
         "model": model.state_dict(),
@@ -71,11 +73,18 @@ def resume(
         Steps done.
 
     Raises:
+        ModelFolderError: It is damaged.
         RequestError: It is of a run with another recipe.
     """
     if not path.exists():
         return 0
-    state = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as err:
+        raise ModelFolderError(
+            f"expected the checkpoint of a training, {path} is damaged ({type(err).__name__}); "
+            "remove it to begin again"
+        ) from err
     if state.get("shape", _shape(config)) != _shape(config):
         raise RequestError(
             f"expected a recipe with the widths, layers, regional noise and seed {state['shape']} "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.training.ground import GroundPlace
 from preprocessing.errors import MissingFileError, PairStoreError
+from preprocessing.partial_files import partial_path
 
 __all__ = ["SUFFIX", "load_places", "save_places"]
 
@@ -60,7 +61,7 @@ def save_places(
             )
     header = json.dumps({"format": _FORMAT, "places": entries}).encode()
     sizes = np.array([len(blob) for blob in blobs], dtype=np.int64)
-    part = path.with_name(f".{path.name}.part")
+    part = partial_path(path)
     with part.open("wb") as file:
         np.savez(
             file,

@@ -21,6 +21,7 @@ from forecast.training.loop import known_mean, train_network
 from forecast.training.observation_prior import observation_prior
 from forecast.training.place_scores import Case
 from forecast.training.portable import load_places
+from preprocessing.partial_files import partial_path
 
 __all__ = ["cases_of", "run_training"]
 
@@ -84,8 +85,9 @@ def run_training(
     )
     best = _best(work / "journal.jsonl")
     for file in (work / f"step_{best}").iterdir():
-        shutil.copyfile(file, out / f".{file.name}.part")
-        os.replace(out / f".{file.name}.part", out / file.name)
+        part = partial_path(out / file.name)
+        shutil.copyfile(file, part)
+        os.replace(part, out / file.name)
     familiarity_of(train).save(out)
     observations = observation_prior(train)
     if observations is not None:

@@ -23,6 +23,8 @@ from preprocessing.fetch.selection import by_clouds, choose_scenes, newest_first
 from preprocessing.fetch.year import IDENTITY_TAG, YearPlan, YearRun, fetch_windows
 from preprocessing.files import write_text
 from preprocessing.grid import Bounds, Grid
+from preprocessing.ownership import owned_folder
+from preprocessing.partial_files import remove_partials_in
 
 __all__ = ["FetchReport", "fetch_years"]
 
@@ -89,10 +91,17 @@ def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> F
     Raises:
         RequestError: The packages of the extra `fetch` are missing, or the place is too large.
         OutputExistsError: A year is there already, from another request.
+        OutputInUseError: Another process is fetching into the folder.
         NoImageryError: The catalogue has no imagery for any of the years.
         FetchError: The catalogue cannot be reached, or no year could be fetched.
     """
     need_packages()
+    with owned_folder(request.out):
+        remove_partials_in(request.out)
+        return _fetch(request, progress)
+
+
+def _fetch(request: FetchRequest, progress: Progress | None) -> FetchReport:
     profile = request.profile
     grid = target_grid(
         request.bbox,
@@ -106,8 +115,6 @@ def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> F
     # The grid reaches beyond the box, because parallels bow in UTM.
     place = bounds_in_degrees(grid)
     plans = _plan(request, place, wanted, report, progress) if wanted else []
-    if plans:
-        request.out.mkdir(parents=True, exist_ok=True)
     total = len(plans) * len(fetch_windows(grid))
     done = 0
 

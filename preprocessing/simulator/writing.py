@@ -9,6 +9,7 @@ from pathlib import Path
 
 from preprocessing.grid import Window
 from preprocessing.io import write_cog
+from preprocessing.partial_files import partial_path
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.world import World, simulate_world
@@ -120,7 +121,7 @@ def write_worlds(
 
 def _write_manifest(folder: Path, rows: Sequence[tuple[object, ...]]) -> Path:
     manifest = folder / "manifest.csv"
-    part = folder / ".manifest.csv.part"
+    part = partial_path(manifest)
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)

@@ -1,0 +1,120 @@
+"""A result has one writer at a time: the process that holds its lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
+
+__all__ = ["contents", "owned_file", "owned_folder"]
+
+_LOCK = ".landcast.lock"
+
+
+@contextmanager
+def owned_folder(folder: Path) -> Iterator[None]:
+    """Hold the right to write into a folder, which is made if it is not there.
+
+    A process that ends, however it ends, holds nothing any more: a lock file that it left counts
+    for nothing. Folders that were made here go again if they are left empty.
+
+    Raises:
+        OutputInUseError: Another process holds it; the message says which, where and since when.
+        OutputExistsError: `folder` is a file.
+        RequestError: It cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputExistsError(f"expected a folder for --out, {folder} is a file")
+    with _made(folder), _locked(folder / _LOCK, folder):
+        yield
+
+
+@contextmanager
+def owned_file(path: Path, *, parents: bool = False) -> Iterator[None]:
+    """Hold the right to write a file, or a folder that is written elsewhere and moved into place.
+
+    Args:
+        path: The result.
+        parents: Make the folder it lies in.
+
+    Raises:
+        OutputInUseError: Another process holds it.
+        RequestError: The folder it lies in is not there or cannot be written.
+    """
+    if not parents and not path.parent.is_dir():
+        raise RequestError(f"expected an existing folder for {path.name}, found no {path.parent}")
+    with _made(path.parent), _locked(path.with_name(f".{path.name}.lock"), path):
+        yield
+
+
+def contents(folder: Path) -> list[Path]:
+    """What lies in a folder but the lock of its owner."""
+    return [path for path in folder.iterdir() if path.name != _LOCK]
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise _not_writable(folder, err) from err
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            for empty in created:
+                empty.rmdir()
+
+
+@contextmanager
+def _locked(file: Path, result: Path) -> Iterator[None]:
+    # A lock of the operating system ends with its process. Where a file system knows none,
+    # filelock falls back to a file that names the process, and tells whether that one still lives.
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputInUseError(
+            f"expected {result} for this run alone, {_owner(file)} is writing it; wait until that "
+            "run has ended, or choose another --out"
+        ) from None
+    except OSError as err:
+        raise _not_writable(result, err) from err
+    try:
+        if not isinstance(lock, SoftFileLock):
+            owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+            file.write_text(json.dumps(owner), encoding="utf-8")
+        yield
+    finally:
+        # Removed while it is held: whoever has it open finds a file without a name and tries again.
+        if not isinstance(lock, SoftFileLock):
+            file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _owner(file: Path) -> str:
+    try:
+        owner: Any = json.loads(file.read_text(encoding="utf-8"))
+        pid, host, since = int(owner["pid"]), str(owner["host"]), float(owner["since"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+    minutes = max(0.0, time.time() - since) / 60
+    age = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+    return f"process {pid} on {host}, begun {age} ago,"
+
+
+def _not_writable(path: Path, err: OSError) -> RequestError:
+    return RequestError(
+        f"expected a place for --out that can be written, {path} cannot "
+        f"({err.strerror or err}); choose another"
+    )

@@ -1,0 +1,436 @@
+"""Inputs of users as they come: each was once taken for something else without a word."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from fake_results import make_result
+from PIL import Image
+from range_server import serve_folder
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+from rasterio.rpc import RPC
+from shapely.geometry import shape
+
+from app.animation import Frame, animate, animate_folder
+from app.assumptions import assumptions
+from app.cli.bars import progress_bars
+from app.footprint import footprint
+from app.request import ForecastRequest
+from app.upscaling import UpscaleRequest, upscale
+from forecast.states.images import image_paths, open_images
+from preprocessing.dates import date_from_name
+from preprocessing.errors import (
+    BandError,
+    DateError,
+    GridMismatchError,
+    RequestError,
+    UnreadableRasterError,
+    ValueRangeError,
+)
+from preprocessing.grid import Grid
+from preprocessing.io import RasterSource
+from preprocessing.manifest import read_manifest
+from sr.public_checkpoints import read_public_checkpoint
+from sr.rrdb import RRDBNet
+from sr.upscale import UpscaleOptions
+
+UTM = CRS.from_epsg(32632)
+PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)
+
+
+def write(path: Path, data: np.ndarray, **profile: Any) -> Path:
+    count, height, width = data.shape
+    defaults = {"driver": "GTiff", "crs": UTM, "transform": PLACE, "dtype": data.dtype}
+    with rasterio.open(
+        path, "w", height=height, width=width, count=count, **{**defaults, **profile}
+    ) as dataset:
+        dataset.write(data)
+    return path
+
+
+def noise(count: int = 3, side: int = 40, top: int = 255) -> np.ndarray:
+    kind = np.uint8 if top < 256 else np.uint16
+    return np.random.default_rng(0).integers(0, top, (count, side, side)).astype(kind)
+
+
+def enlarge(source: Path, out: Path, model: str, **options: Any) -> Path:
+    return upscale(
+        UpscaleRequest(source=source, out=out, options=UpscaleOptions(), model=model, **options)
+    )[0]
+
+
+@pytest.mark.parametrize("name", ["NIR", "Near Infrared", "near-infrared", "B08", "SWIR1"])
+def test_a_measurement_tagged_as_alpha_is_data(
+    tmp_path: Path, bicubic_model: str, name: str
+) -> None:
+    data = noise(4)
+    data[3, :20] = 0
+    path = write(tmp_path / "naip_2016.tif", data)
+    with rasterio.open(path, "r+") as dataset:
+        assert dataset.colorinterp[3] == ColorInterp.alpha
+        dataset.descriptions = ("Red", "Green", "Blue", name)
+    source = RasterSource.open(path)
+    assert source.bands == (1, 2, 3)
+    assert not source.encoding.masked
+    assert source.read().valid.all()
+    with rasterio.open(enlarge(path, tmp_path / "x4.tif", bicubic_model)) as made:
+        assert made.count == 4
+        assert made.colorinterp[3] != ColorInterp.alpha
+        assert made.dataset_mask().all()
+
+
+def test_alpha_itself_still_masks(tmp_path: Path) -> None:
+    data = noise(4)
+    data[3], data[3, :20] = 255, 0
+    source = RasterSource.open(write(tmp_path / "a_2016.tif", data))
+    assert source.encoding.masked
+    assert source.read().valid.mean() == 0.5
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_colour_tables_are_refused_with_alpha_too(tmp_path: Path, alpha: bool) -> None:
+    data = noise(2 if alpha else 1)
+    path = tmp_path / "map_2019.tif"
+    options = {"alpha": "yes"} if alpha else {}
+    write(path, data, photometric="palette", **options)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {0: (1, 2, 3, 255), 11: (70, 107, 159, 255)})
+    for every_band in (False, True):
+        with pytest.raises(BandError, match="palette"):
+            RasterSource.open(path, every_band=every_band)
+
+
+def test_metres_are_those_on_the_ground_in_any_projection() -> None:
+    """Helsinki, 60 degrees north: Mercator's metres are twice the ground's."""
+    mercator = Affine(10, 0, 2_770_000, 0, -10, 8_399_738)
+    google = CRS.from_string("+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +units=m")
+    world = CRS.from_epsg(3395)
+    for crs in (CRS.from_epsg(3857), google, world):
+        assert Grid(128, 128, mercator, crs).gsd_m == pytest.approx(5.0, rel=0.01)
+    assert Grid(128, 128, Affine(5, 0, 385_000, 0, -5, 6_653_000), UTM).gsd_m == 5
+    plate = Grid(9, 9, Affine(100, 0, 2_700_000, 0, -100, 6_680_000), CRS.from_epsg(32662))
+    assert plate.gsd_m == pytest.approx(100 * 0.5**0.5, rel=0.01)
+
+
+def test_a_grid_of_no_place_on_earth_has_the_metres_of_its_unit() -> None:
+    wkt = 'LOCAL_CS["Mine grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
+    grid = Grid(128, 128, Affine(5, 0, 1000, 0, -5, 9000), CRS.from_wkt(wkt))
+    assert grid.gsd_m == 5
+    assert footprint(grid) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        (32701, Affine(10, 0, 180_000, 0, -10, 8_100_000)),
+        (4326, Affine(1e-4, 0, 179.9936, 0, -1e-4, -17)),
+        (4326, Affine(1e-4, 0, -180.0064, 0, -1e-4, -17)),
+    ],
+)
+def test_footprints_across_the_antimeridian_have_a_part_on_either_side(
+    crs: int, transform: Affine
+) -> None:
+    bbox, geometry = footprint(Grid(128, 128, transform, CRS.from_epsg(crs)))
+    assert bbox is not None
+    assert geometry is not None
+    outline = shape(geometry)
+    assert geometry["type"] == "MultiPolygon"
+    assert outline.is_valid
+    assert outline.area < 1e-3
+    assert all(part.exterior.is_ccw for part in outline.geoms)
+    assert outline.bounds[0] == -180
+    assert outline.bounds[2] == 180
+    assert 179 < bbox[0] <= 180
+    assert -180 <= bbox[2] < -179
+    assert bbox[1] < bbox[3]
+
+
+def test_a_footprint_around_a_pole_goes_around_the_earth() -> None:
+    polar = Grid(100, 100, Affine(1e4, 0, -5e5, 0, -1e4, 5e5), CRS.from_epsg(3031))
+    bbox, geometry = footprint(polar)
+    assert bbox is not None
+    assert geometry is not None
+    assert bbox[0] == -180
+    assert bbox[1] == -90
+    assert bbox[2] == 180
+    assert shape(geometry).is_valid
+
+
+def table(folder: Path, text: str, encoding: str = "utf-8") -> list[dt.date]:
+    path = folder / "manifest.csv"
+    path.write_bytes(text.encode(encoding))
+    return [image.date for image in read_manifest(path)]
+
+
+HEAD = "dataset,place,date,path"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_manifests_are_read_as_spreadsheets_write_them(
+    tmp_path: Path, encoding: str, separator: str
+) -> None:
+    lines = [" Dataset, PLACE ,Date, Path ", "", "a,Señal,2016-5-4,b.tif", ",,,", "a,p,2018,c.tif"]
+    text = "\r\n".join(lines).replace(",", separator) + "\r\n"
+    assert table(tmp_path, text, encoding) == [dt.date(2016, 5, 4), dt.date(2018, 1, 1)]
+    assert read_manifest(tmp_path / "manifest.csv")[0].place == "Señal"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["04.05.2016", "22.07.2018"], [(2016, 5, 4), (2018, 7, 22)]),
+        (["04/05/2016", "22/07/2018"], [(2016, 5, 4), (2018, 7, 22)]),
+        (["04/05/2016", "07/22/2018"], [(2016, 4, 5), (2018, 7, 22)]),
+        (["2016/05/04", "2018-7-22"], [(2016, 5, 4), (2018, 7, 22)]),
+        (["20160504", "2018-07-22T10:00:00Z"], [(2016, 5, 4), (2018, 7, 22)]),
+        (["2016", "2018.0"], [(2016, 1, 1), (2018, 1, 1)]),
+    ],
+)
+def test_dates_of_tables(tmp_path: Path, texts: list[str], expected: list[tuple[int, ...]]) -> None:
+    text = "\n".join([HEAD, *(f"a,b,{text},c.tif" for text in texts)])
+    assert table(tmp_path, text) == [dt.date(*day) for day in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,04/05/2016,c.tif\na,b,06/07/2018,d.tif", "line 2.*cannot be told apart"),
+        ("a,b,13/05/2016,c.tif\na,b,06/17/2018,d.tif", "line 2.*cannot be told apart"),
+        ("a,b,2016,c.tif\na,b,31.02.2016,c.tif", "line 3, got '31.02.2016'"),
+        ("a,b,May 2016,c.tif", "line 2, got 'May 2016'"),
+        ("a,b,2016,c.tif\na,b", "line 3, date, path is empty"),
+        ("a,b,2956,c.tif", "line 2 says 2956"),
+    ],
+)
+def test_lines_that_cannot_be_read_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        table(tmp_path, f"{HEAD}\n{text}\n")
+
+
+def test_paths_of_windows_are_found(tmp_path: Path) -> None:
+    (tmp_path / "imgs").mkdir()
+    (tmp_path / "imgs" / "c.tif").touch()
+    table(tmp_path, f"{HEAD}\na,b,2016,imgs\\c.tif\n")
+    assert Path(read_manifest(tmp_path / "manifest.csv")[0].path).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "date"),
+    [
+        ("LC08_CU_003010_20160816_20210504_C01_V01_SR.tif", (2016, 8, 16)),
+        ("swissimage-dop10_2016_2600-1198_0.1_2056.tif", (2016, 1, 1)),
+        ("HLS.S30.T17SLU.2016117T160901.v2.0.tif", (2016, 4, 26)),
+        ("MOD13Q1.A2016117.h08v05.061.tif", (2016, 4, 26)),
+        ("ortho_epsg2000_2016.tif", (2016, 1, 1)),
+    ],
+)
+def test_names_of_products_say_when_the_ground_was_seen(
+    name: str, date: tuple[int, int, int]
+) -> None:
+    assert date_from_name(name) == dt.date(*date)
+
+
+@pytest.mark.parametrize("name", ["town_a_2048px.tif", "town_b_2000px.tif", "tile_2000m.tif"])
+def test_sizes_in_names_are_no_years(name: str) -> None:
+    assert date_from_name(name) is None
+
+
+@pytest.mark.parametrize("name", ["ortho_lv95_2056.tif", "tile_2048.tif"])
+def test_a_year_to_come_is_no_observation(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, noise())
+    with pytest.raises(DateError, match="has been taken"):
+        open_images([path])
+    assert open_images([path], year=2016).start_year == 2016
+
+
+def test_rational_polynomials_are_not_dropped(tmp_path: Path) -> None:
+    one = [1.0] + [0.0] * 19
+    rpc = RPC(
+        height_off=500, height_scale=500, lat_off=47, lat_scale=0.003, line_den_coeff=one,
+        line_num_coeff=[0.0, 0.0, -1.0] + [0.0] * 17, line_off=64, line_scale=64, long_off=-99,
+        long_scale=0.004, samp_den_coeff=one, samp_num_coeff=[0.0, 1.0] + [0.0] * 18, samp_off=64,
+        samp_scale=64,
+    )  # fmt: skip
+    path = write(tmp_path / "basic_2019.tif", noise(), crs=None, transform=None)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.rpcs = rpc
+    with pytest.raises(UnreadableRasterError, match="gdalwarp -rpc"):
+        RasterSource.open(path)
+
+
+def test_a_crs_without_position_is_no_georeference(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "utm_2016.tif", noise(), transform=None)
+    with caplog.at_level(logging.WARNING):
+        assert RasterSource.open(path).grid.crs is None
+    assert "no position" in caplog.text
+
+
+def test_a_photograph_on_its_side_is_refused(tmp_path: Path) -> None:
+    for orientation in (1, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f"photo{orientation}_2016.jpg"
+        Image.fromarray(np.moveaxis(noise(), 0, -1)).save(path, exif=exif)
+    RasterSource.open(tmp_path / "photo1_2016.jpg")
+    with pytest.raises(UnreadableRasterError, match="orientation 6"):
+        RasterSource.open(path)
+
+
+def test_a_range_of_values_is_refused_for_a_picture(
+    tmp_path: Path, bicubic_model: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(
+        tmp_path / "a.png", noise(side=16, top=3000), driver="PNG", crs=None, transform=None
+    )
+    with pytest.raises(RequestError, match="is a picture"):
+        enlarge(path, tmp_path / "b.png", bicubic_model, value_range=(0.0, 3000.0))
+    with caplog.at_level(logging.WARNING):
+        enlarge(path, tmp_path / "b.png", bicubic_model)
+    assert "of 65535" in caplog.text
+
+
+def test_colons_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("run:1_2016.tif", "12:30_2016.tif", "IMG:1_2016.tif"):
+        write(tmp_path / name, noise())
+        assert RasterSource.open(name).read().valid.all()
+
+
+def test_addresses_are_read_by_forecast_and_upscale(
+    make_raster: Callable[..., Path], tmp_path: Path, bicubic_model: str
+) -> None:
+    make_raster("place_2016.tif", height=24, width=24)
+    with serve_folder(tmp_path) as (address, _):
+        given = Path(f"{address}/place_2016.tif")
+        assert open_images(image_paths([given])).start_year == 2016
+        made = enlarge(given, tmp_path / "x4.tif", bicubic_model)
+    with rasterio.open(made) as dataset:
+        assert dataset.shape == (96, 96)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda s: {"net_g": s},
+        lambda s: {"model": s},
+        lambda s: {"state_dict": {f"generator.{k}": v for k, v in s.items()}},
+        lambda s: {f"net_g.{k}": v for k, v in s.items()} | {"net_d.a": s["conv_last.bias"]},
+        lambda s: {f"params_ema.{k}": v for k, v in s.items()},
+        lambda s: {**s, "n_averaged": torch.tensor(5)},
+        lambda s: {f"module.{k}": v for k, v in s.items()} | {"n_averaged": torch.tensor(5)},
+    ],
+)  # fmt: skip
+def test_checkpoints_of_the_esrgan_family(tmp_path: Path, wrapped: Callable[..., Any]) -> None:
+    state = RRDBNet(num_blocks=1, num_features=8, growth_channels=4).state_dict()
+    torch.save(wrapped(dict(state)), tmp_path / "a.pth")
+    network = read_public_checkpoint(tmp_path / "a.pth", allow_pickle=True)
+    assert torch.equal(network.state_dict()["conv_last.bias"], state["conv_last.bias"])
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Affine(10, 0, 700_000, 0, -10, 5_000_000),
+        Affine(10, 0, 500_400, 0, -10, 5_000_000),
+        Affine(10, 0, 500_000, 0, 10, 5_000_000 - 600),
+    ],
+    ids=["elsewhere", "half aside", "south up"],
+)
+def test_past_images_of_other_ground_are_not_shown(tmp_path: Path, place: Affine) -> None:
+    result = make_result(tmp_path / "result")
+    past = tmp_path / "past_2010.tif"
+    with rasterio.open(result / "present_2020.tif") as present:
+        crs, size = present.crs, present.shape
+    wide = np.resize(noise(side=80), (3, *size))
+    write(past, wide, transform=place, crs=crs)
+    with pytest.raises(GridMismatchError, match="corners lie elsewhere"):
+        animate_folder(result, tmp_path / "film.gif", past=[past])
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.125, 0.33, 1.0, 2.55])
+def test_films_last_as_long_as_was_asked(tmp_path: Path, seconds: float) -> None:
+    frames = [Frame(np.full((64, 64, 3), 99, np.uint8), 2020 + n, forecast=False) for n in range(3)]
+    animate(frames, tmp_path / "film.mp4", seconds_per_year=seconds, max_size=64)
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        stream = film.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(4 * seconds, abs=0.021)
+
+
+def test_a_range_that_8_bit_values_never_reach_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a_2016.tif", noise())
+    with pytest.raises(ValueRangeError, match="range each"):
+        RasterSource.open(path, value_range=(0, 3000))
+
+
+def test_films_with_transparent_parts_are_refused(tmp_path: Path, bicubic_model: str) -> None:
+    for name, opacity in (("clear", 0), ("opaque", 255)):
+        pictures = []
+        for shade in (40, 90):
+            pixels = np.full((16, 16, 4), shade, np.uint8)
+            pixels[..., 3] = 255
+            pixels[:4, :, 3] = opacity
+            pictures.append(Image.fromarray(pixels))
+        pictures[0].save(
+            tmp_path / f"{name}.png", save_all=True, append_images=pictures[1:], duration=200
+        )
+    enlarge(tmp_path / "opaque.png", tmp_path / "opaque.mp4", bicubic_model)
+    with pytest.raises(RequestError, match="without transparency"):
+        enlarge(tmp_path / "clear.png", tmp_path / "clear.mp4", bicubic_model)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_assumed_is_said(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a_2016.tif", noise(5), crs=None, transform=None, photometric="minisblack"
+    )
+    request = ForecastRequest(images=(path,), out=tmp_path / "out")
+    said = " ".join(assumptions(request, open_images([path])))
+    for part in ("bands 1, 2, 3", "0 is black", "of 2016-01-01", "no georeference"):
+        assert part in said
+    named = write(tmp_path / "b_2016.tif", noise(4))
+    request = ForecastRequest(
+        images=(named,), out=tmp_path / "out", year=2016, value_range=(0, 255)
+    )
+    assert assumptions(request, open_images([named], year=2016)) == []
+
+
+def test_forecast_takes_a_sensor(tmp_path: Path) -> None:
+    data = noise(4, top=3000)
+    path = write(tmp_path / "s2_2016.tif", data)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("B02", "B03", "B04", "B08")
+    start = open_images([path], sensor="sentinel-2-l2a").start
+    assert start.bands == (3, 2, 1)
+    assert "--sensor" in get_help("forecast")
+
+
+def get_help(command: str) -> str:
+    from typer.testing import CliRunner
+
+    from app.cli.commands import app
+
+    return CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+
+
+def test_without_a_terminal_progress_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as progress:
+        for done in range(1, 101):
+            progress("forecasting", done, 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "forecasting 1 of 100"
+    assert lines[-1] == "forecasting 100 of 100"
+    assert len(lines) <= 12
