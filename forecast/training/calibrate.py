@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,9 +17,9 @@ from preprocessing.precision import autocast
 __all__ = ["calibrate"]
 
 _ITERATIONS = 60
-_CHANGED = 0.5
-"""A label above is a change. Labels are probabilities learnt in worlds, where more ground changes
-than on real ground; their mean says two times too much there."""
+_SLOPES, _OFFSET = (1.0, 0.0, 1.0, 1.0), (0.0, 1.0, 0.0, 0.0)
+"""Which weights of the columns are fitted."""
+_INTERCEPT, _RIDGE = -4.0, 1e-4
 
 
 @torch.no_grad()
@@ -27,8 +28,9 @@ def calibrate(
 ) -> None:
     """Fit the weights of `occurrence_columns` (Platt 1999, with two columns more).
 
-    How occurrence goes with what the network drew and with calm ground is learnt from all items;
-    how much changes, and how that grows with the years, from items of which every dataset has as
+    How occurrence goes with what the network drew, with calm ground and with the years is learnt
+    within places, each of which has an intercept of its own: places differ far more in how much
+    changes than these can tell. The offset then is that of items of which every dataset has as
     many. Each item is counted by its weight.
 
     Args:
@@ -37,17 +39,23 @@ def calibrate(
         alike: Likewise, with every dataset counting alike.
         generator: Of the noise.
     """
-    first = _fitted(*_rows(model, items, generator), torch.ones(4))
-    shown, labels, weights = _rows(model, alike, generator)
-    free = torch.tensor([0.0, 1.0, 1.0, 0.0])
-    model.calibration.copy_(_fitted(shown, labels, weights, free, first))
+    within = _fitted(_rows(model, items, generator), torch.tensor([1.0, 0.0, 0.0, 0.0]), _SLOPES)
+    even = replace(_rows(model, alike, generator), place=None)
+    model.calibration.copy_(_fitted(even, within, _OFFSET))
 
 
-def _rows(
-    model: ChangeUNet, items: Iterable[Item], generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Columns `(n, 4)`, whether the cell changed and weight, of all cells that have a label."""
-    columns, labels, weights = [], [], []
+@dataclass(frozen=True)
+class _Rows:
+    """Columns `(n, 4)`, probability that it changed, weight and place of all cells with a label."""
+
+    columns: Tensor
+    changed: Tensor
+    weight: Tensor
+    place: Tensor | None
+
+
+def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> _Rows:
+    columns, labels, weights, places = [], [], [], []
     for item in items:
         with autocast(model.device):
             condition = model.condition(item.past, item.tone, item.earlier)
@@ -58,31 +66,38 @@ def _rows(
         known = item.labelled > 0
         told = occurrence_columns(answer.drawn, condition, item.years)
         columns.append(told.movedim(1, -1)[known[:, 0]])
-        labels.append((item.change[known] > _CHANGED).float())
+        labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])
-    return torch.cat(columns), torch.cat(labels), torch.cat(weights)
+        places.append(item.place.view(-1, 1, 1, 1).expand_as(item.change)[known])
+    return _Rows(torch.cat(columns), torch.cat(labels), torch.cat(weights), torch.cat(places))
 
 
 @torch.enable_grad()
-def _fitted(
-    shown: Tensor, labels: Tensor, weights: Tensor, free: Tensor, start: Tensor | None = None
-) -> Tensor:
-    """Logistic regression of columns `(n, 4)`; those that are not free (0) keep their start."""
-    begun = shown.new_tensor([1.0, 0.0, 0.0, 0.0]) if start is None else start
-    free = free.to(shown.device)
+def _fitted(rows: _Rows, start: Tensor, free: tuple[float, ...]) -> Tensor:
+    """Logistic regression; weights of columns that are not free (0) keep their start."""
+    begun, mask = (rows.columns.new_tensor(v) for v in (start.tolist(), free))
     step = torch.zeros_like(begun, requires_grad=True)
-    optimizer = torch.optim.LBFGS([step], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    parameters, own = [step], begun.new_zeros(1)
+    number = torch.zeros_like(rows.changed, dtype=torch.long)
+    if rows.place is not None:
+        known, number = torch.unique(rows.place, return_inverse=True)
+        own = torch.full((len(known),), _INTERCEPT, device=begun.device, requires_grad=True)
+        parameters.append(own)
+    optimizer = torch.optim.LBFGS(parameters, max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = F.binary_cross_entropy_with_logits(
-            shown @ (begun + free * step),
-            labels,
-            weight=weights / weights.sum(),
+            rows.columns @ (begun + mask * step) + own[number],
+            rows.changed,
+            weight=rows.weight / rows.weight.sum(),
             reduction="sum",
         )
+        # Where nothing changed, or a column tells all, there would be no finite weight.
+        distant = (own - _INTERCEPT).square().mean() + (mask * step).square().sum()
+        loss = loss + _RIDGE * distant
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return (begun + free * step).detach()
+    return (begun + mask * step).detach()

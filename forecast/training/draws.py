@@ -32,6 +32,7 @@ class Item:
         gsd_m: `(b,)`, 0 where withheld.
         weight: `(b,)` how much an item counts for occurrence, so that drawing tiles with change
             more often does not change the probabilities; mean about 1.
+        place: `(b,)` number of the place.
     """
 
     past: Tensor
@@ -44,6 +45,7 @@ class Item:
     years: Tensor
     gsd_m: Tensor
     weight: Tensor
+    place: Tensor
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def gather(
         years=(ground.years[first + end] - ground.years[now]).float(),
         gsd_m=ground.gsd_m[place],
         weight=weight,
+        place=place,
     )
     return item if drawing is None else _varied(item, ground.covariance[now], drawing, generator)
 
@@ -249,6 +252,7 @@ def _varied(item: Item, covariance: Tensor, drawing: Drawing, generator: torch.G
         years=item.years,
         gsd_m=torch.where(withheld, 0.0, item.gsd_m * (0.8 + 0.4 * rand(size))),
         weight=item.weight,
+        place=item.place,
     )
 
 
