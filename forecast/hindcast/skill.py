@@ -23,6 +23,8 @@ LEAST_DATES = 6
 _YEARS = 3.0
 _WEIGHTS = (0.0, 0.5, 1.0)
 _LEAST = 1e-3
+_MARGIN = 1.02
+"""How much worse the place's past may look on one interval before the general model is believed."""
 General = Callable[[int, float], NDArray[np.float32]]
 
 
@@ -38,7 +40,8 @@ class HindcastSkill:
         auc: Of the mixture of both; None where too little changed. `auc_general` of the general
             model, `auc_before` of "where it changed before", `auc_texture` of texture.
         expected: Share of the cells expected to change; `changed` did.
-        log_loss: Of the mixture; `log_loss_general` of the general model.
+        log_loss: Of the mixture, mean over horizons of about a year and of `years`;
+            `log_loss_general` of the general model.
     """
 
     years_ago: float
@@ -89,43 +92,66 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
     if dates is None:
         return None
     start, end = dates
-    years = float(past.years[end] - past.years[start])
     until = past.until(start)
     local = LocalOccurrence.fit(until, seed=seed)
-    plain = general(start, years)
-    tone = until.tone()
-    events, told, taught, before, texture = [], [], [], [], []
-    for window in sampled_blocks(past):
-        changed, known = past.block(window.slices).changed(start, end)
-        features = block_features(until, window, tone)
-        events.append(changed[known])
-        told.append(plain[window.slices][known])
-        before.append(features[RULES[0][0]][known])
-        texture.append(features[TEXTURE_CHANNEL][known])
-        if local is not None:
-            taught.append(local.of_block(window, [years])[0][known])
-    event, of_model = np.concatenate(events), np.concatenate(told)
-    if not len(event):
+    ahead = past.years[start + 1 : end + 1] - past.years[start]
+    first = start + 1 + int(np.abs(ahead - 1).argmin())
+    looks = [_look(past, until, local, general, one) for one in sorted({first, end})]
+    if not len(looks[-1].event):
         return None
-    choices = {0.0: of_model}
-    if local is not None:
-        of_place = np.concatenate(taught)
-        choices = {weight: mixed(of_place, of_model, weight) for weight in _WEIGHTS}
-    losses = {weight: _log_loss(event, found) for weight, found in choices.items()}
-    best = min(losses, key=lambda weight: losses[weight])
+    weights = _WEIGHTS if local is not None else _WEIGHTS[:1]
+    losses = {w: float(np.mean([_log_loss(x.event, x.told(w)) for x in looks])) for w in weights}
+    best = min(weights[1:], key=lambda weight: losses[weight], default=0.0)
+    if losses[best] > _MARGIN * losses[0.0]:
+        best = 0.0
+    last = looks[-1]
     return HindcastSkill(
         years_ago=float(past.years[-1] - past.years[start]),
-        years=years,
+        years=float(past.years[end] - past.years[start]),
         weight=best,
-        auc=_auc(event, choices[best]),
-        auc_general=_auc(event, of_model),
-        auc_before=_auc(event, np.concatenate(before)),
-        auc_texture=_auc(event, np.concatenate(texture)),
-        expected=float(choices[best].mean()),
-        changed=float(event.mean()),
+        auc=_auc(last.event, last.told(best)),
+        auc_general=_auc(last.event, last.general),
+        auc_before=_auc(last.event, last.before),
+        auc_texture=_auc(last.event, last.texture),
+        expected=float(last.told(best).mean()),
+        changed=float(last.event.mean()),
         log_loss=losses[best],
         log_loss_general=losses[0.0],
     )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was forecast for cells and what came, each `(n,)`."""
+
+    event: NDArray[np.bool_]
+    general: NDArray[np.floating]
+    taught: NDArray[np.floating]
+    before: NDArray[np.floating]
+    texture: NDArray[np.floating]
+
+    def told(self, weight: float) -> NDArray[np.floating]:
+        """The mixture with so much of what was taught."""
+        return self.general if weight == 0 else mixed(self.taught, self.general, weight)
+
+
+def _look(
+    past: Past, until: Past, local: LocalOccurrence | None, general: General, end: int
+) -> _Look:
+    """The forecast from the last date of `until` for the date `end`."""
+    start = len(until) - 1
+    years = float(past.years[end] - past.years[start])
+    plain, tone = general(start, years), until.tone()
+    parts = []
+    for window in sampled_blocks(past):
+        changed, known = past.block(window.slices).changed(start, end)
+        features = block_features(until, window, tone)
+        told = plain[window.slices]
+        taught = told if local is None else local.of_block(window, [years])[0]
+        shown = (changed, told, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])
+        parts.append([values[known] for values in shown])
+    event, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _Look(event, *rest)
 
 
 def mixed(
