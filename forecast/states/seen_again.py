@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
 from forecast.hindcast.observations import ObservationModel, regional_sizes
-from forecast.hindcast.occurrence import BLOCK
+from forecast.hindcast.occurrence import BLOCK, sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells
 from forecast.states.events import object_noise
 from forecast.states.windows import cut
 from preprocessing.disk_space import mapped_array
+from preprocessing.files import write_text
 from preprocessing.partial_files import partial_path
 
 __all__ = ["SeenAgain", "write_seen_again"]
 
 _NAMES = ("seen_mean", "seen_scale", "seen_usual", "seen_swing")
+_ALIKE = "seen_alike.json"
 _NUMBERS = (2, 3, 4, 5)
 """Planes of the noise: one that the bands share, and one each."""
-_FINE, _FINE_SIGMA = 0.7, 0.5
-_ALIKE = 0.75
-"""Correlation of the bands."""
-_FOLLOWED, _LEAST_DATES = 0.8, 4
+_FINE_SIGMA = 0.5
+_OF_SHARED, _OF_FINE = 0.9, 0.37
+"""Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
+_MOST_FINE, _MOST_ALIKE = 0.8, 0.95
+_FOLLOWED, _LEAST_DATES = 0.9, 3
 """Correlation with the date that is followed, from so many dates on."""
+_AROUND = 4.0
+"""Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
 """Value of the regional noise that tells which date is followed; the network has the first."""
 _LEAST_SWING = 1e-3
@@ -43,12 +50,16 @@ class SeenAgain:
         scale: `(y, 3, h, w)`.
         usual: `(3, h, w)` mean difference of the earlier dates to the start.
         swing: `(3, h, w)` their standard deviation.
+        neighbours: Correlation of those differences between neighbouring cells.
+        bands: Likewise between bands.
     """
 
     mean: NDArray[np.float16]
     scale: NDArray[np.float16]
     usual: NDArray[np.float16]
     swing: NDArray[np.float16]
+    neighbours: float
+    bands: float
 
     @classmethod
     def open(cls, folder: Path) -> SeenAgain | None:
@@ -56,7 +67,8 @@ class SeenAgain:
         paths = [folder / f"{name}.npy" for name in _NAMES]
         if not all(path.exists() for path in paths):
             return None
-        return cls(*(np.load(path, mmap_mode="r") for path in paths))
+        told = json.loads((folder / _ALIKE).read_text(encoding="utf-8"))
+        return cls(*(np.load(path, mmap_mode="r") for path in paths), **told)
 
     def drawn(
         self,
@@ -86,6 +98,7 @@ class SeenAgain:
         Returns:
             Mean and noise around it, both `(3, h, w)`.
         """
+        share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
         shared, *own = (
             object_noise(
                 objects,
@@ -93,12 +106,13 @@ class SeenAgain:
                 member=member,
                 year=year,
                 number=number,
-                fine=_FINE,
+                fine=float(np.sqrt(share / (1 - share) / 2)),
                 sigma=_FINE_SIGMA,
             )
             for number in _NUMBERS
         )
-        noise = _ALIKE**0.5 * shared + (1 - _ALIKE) ** 0.5 * np.stack(own)
+        alike = min(max(self.bands, 0.0), _MOST_ALIKE)
+        noise = alike**0.5 * shared + (1 - alike) ** 0.5 * np.stack(own)
         if len(earlier.years) >= _LEAST_DATES:
             chance = ndtr(regional_noise(seed=seed, member=member, year=year, count=_DATE + 1))
             date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
@@ -138,9 +152,25 @@ def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longe
         at = (..., *window.slices)
         mean[at], scale[at] = model.of_block(past, window, years, sizes)
         usual[at], swing[at] = _earlier_spread(past.block(window.slices))
+    write_text(folder / _ALIKE, json.dumps(_alike(past)))
     for values, part, path in zip(planes, parts, paths, strict=True):
         values.flush()  # type: ignore[no-untyped-call]
         part.replace(path)
+
+
+def _alike(past: Past) -> dict[str, float]:
+    """How alike differences of earlier dates to the last are in neighbours and in bands."""
+    here = past.block(sampled_blocks(past)[0].slices)
+    known = here.known[:-1] & here.known[-1]
+    apart = np.where(known[:, None], here.cells[:-1] - here.cells[-1:], 0)
+    size = gaussian_filter((apart**2).mean(axis=1), (0, _AROUND, _AROUND))
+    apart = apart / (np.sqrt(size)[:, None] + _LEAST_SWING)
+    total = max(float((apart**2).mean()), 1e-9)
+    beside = float((apart[..., 1:] * apart[..., :-1]).mean())
+    across = float(
+        np.mean([(apart[:, a] * apart[:, b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))])
+    )
+    return {"neighbours": beside / total, "bands": across / total}
 
 
 def _earlier_spread(here: Past) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
