@@ -24,9 +24,9 @@ from preprocessing.cells import CELL
 from preprocessing.disk_space import mapped_array
 from preprocessing.errors import RequestError
 from preprocessing.executor import Executor
-from preprocessing.grid import Window
 from preprocessing.io import blocks
 from preprocessing.raster import Encoding
+from preprocessing.window import Window
 
 __all__ = ["Progress", "RegionRun"]
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.grid import Window
 from preprocessing.io import RasterSource
+from preprocessing.window import Window
 
 __all__ = [
     "KINDS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["ground_noise", "regional_noise"]
 

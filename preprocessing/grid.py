@@ -14,6 +14,8 @@ from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
+from preprocessing.window import Window
+
 __all__ = ["Bounds", "Grid", "Window"]
 
 _METRES_PER_DEGREE = 111_320.0
@@ -30,24 +32,6 @@ class Bounds(NamedTuple):
     south: float
     east: float
     north: float
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A rectangle of pixels; `row` and `col` may lie outside the raster for padded reads."""
-
-    row: int
-    col: int
-    height: int
-    width: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Row and column slices, for arrays whose last two axes are `(h, w)`."""
-        return (
-            slice(self.row, self.row + self.height),
-            slice(self.col, self.col + self.width),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.disk_space import check_space
 from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
-from preprocessing.grid import Window
 from preprocessing.opening import opened
 from preprocessing.partial_files import partial_path
 from preprocessing.whole_files import check_whole
+from preprocessing.window import Window
 
 __all__ = ["PICTURE_FORMATS", "Picture", "check_picture_format", "is_animated", "is_picture"]
 __all__ += ["read_picture", "write_picture"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from preprocessing.disk_space import allocate
 from preprocessing.files import write_text
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["RawRaster"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["ShiftField"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.grid import Window
 from preprocessing.pairs import TILE_PX
+from preprocessing.window import Window
 
 __all__ = ["gap_px", "held_corner", "split_blocks", "split_places"]
 

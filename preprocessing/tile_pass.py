@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.filters import TileMeasures, measure
-from preprocessing.grid import Window
 from preprocessing.image_source import ImageSource
 from preprocessing.pairs import Pairs
 from preprocessing.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.tones import Tones
+from preprocessing.window import Window
 
 __all__ = ["TileBatch", "cut_tiles", "no_tiles", "spread_windows"]
 

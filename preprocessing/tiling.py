@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["plan_tiles"]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from preprocessing.common_grid import no_overlap
 from preprocessing.errors import NoOverlapError, NoValidPixelsError
-from preprocessing.grid import Window
 from preprocessing.image_source import ImageSource
+from preprocessing.window import Window
 
 __all__ = ["why_nothing"]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preprocessing.blending import Blend, tile_weight
-from preprocessing.grid import Window
 from preprocessing.tiling import plan_tiles
+from preprocessing.window import Window
 
 SIZES = st.integers(8, 70)
 

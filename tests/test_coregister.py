@@ -19,9 +19,9 @@ from preprocessing.coregister import (
 )
 from preprocessing.edge_correlation import EdgeCorrelation, _taper
 from preprocessing.errors import GridMismatchError, RegistrationError
-from preprocessing.grid import Window
 from preprocessing.image_source import HeldImage
 from preprocessing.raster import Raster
+from preprocessing.window import Window
 
 WORLD = made_world(1, size_px=310)
 OTHER = made_world(2, size_px=310)

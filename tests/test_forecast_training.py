@@ -14,7 +14,7 @@ from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
-from forecast.training.calibrate import calibrate
+from forecast.training.calibrate import CellRows, calibrate, fitted
 from forecast.training.catalogue import Catalogue
 from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import Drawing, Item, gather
@@ -180,6 +180,23 @@ def test_calibration_takes_back_how_items_were_drawn() -> None:
         for values in (torch.sigmoid(answer.change), changed)
     )
     assert told == pytest.approx(came, rel=0.01)
+
+
+def test_slopes_are_those_within_places() -> None:
+    generator = _seeded(2)
+    place = torch.arange(2).repeat_interleave(20_000)
+    column = torch.randn(40_000, generator=generator) - 2 * place  # Low where much changes.
+    odds = -3 + 2.5 * place + 0.8 * column
+    changed = (torch.rand(40_000, generator=generator) < odds.sigmoid()).float()
+    columns = torch.stack(
+        [column, torch.ones_like(column), torch.zeros_like(column), torch.zeros_like(column)], dim=1
+    )
+    rows = CellRows(columns, changed, torch.ones(40_000), place)
+    start = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    within = fitted(rows, start, (1.0, 0.0, 0.0, 0.0))
+    assert float(within[0]) == pytest.approx(0.8, abs=0.05)
+    pooled = fitted(replace(rows, place=None), start, (1.0, 1.0, 0.0, 0.0))
+    assert float(pooled[0]) < 0.6
 
 
 def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:

@@ -11,7 +11,7 @@ from forecast.evaluation.roc import area_under_curve
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.skill import held_out, hindcast, mixed
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 _SIDE, _DATES = 64, 9
 _WHOLE = Window(0, 0, _SIDE, _SIDE)

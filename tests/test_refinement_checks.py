@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made_scenes import made_world, view
 
-from preprocessing.grid import Window
 from preprocessing.image_source import HeldImage, ImageSource
 from preprocessing.local_shift import _Measured, refine_shifts
 from preprocessing.warped import WarpedImage
+from preprocessing.window import Window
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from forecast.states.painting import paint
 from forecast.states.region_conditions import region_tone
 from forecast.states.windows import covering
 from preprocessing.cells import cell_means
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 Make = Callable[..., Path]
 
@@ -54,6 +54,9 @@ def test_levels_of_events_are_uniform_at_each_cell() -> None:
     assert kstest(drawn[:, ::24, ::24].ravel(), "uniform").pvalue > 0.01
     np.testing.assert_array_equal(drawn[7], event_levels(objects, seed=1, member=7))
     assert not np.array_equal(drawn[7], event_levels(objects, seed=2, member=7))
+    # The members of a pair change in turn.
+    np.testing.assert_allclose(drawn[0::2] + drawn[1::2], 1, atol=1e-5)
+    assert np.abs(np.corrcoef(drawn[0].ravel(), drawn[2].ravel())[0, 1]) < 0.5
 
 
 def test_levels_are_shared_within_objects_and_near_by() -> None:

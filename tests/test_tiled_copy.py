@@ -15,12 +15,12 @@ from prepare_cases import dated, write
 from rasterio.errors import RasterioIOError
 
 from preprocessing.errors import UnreadableRasterError
-from preprocessing.grid import Window
 from preprocessing.image_source import FileImage
 from preprocessing.io import RasterSource
 from preprocessing.pairs import PairStore
 from preprocessing.prepare import prepare_pair
 from preprocessing.tiled_copy import RowsImage, quick_windows
+from preprocessing.window import Window
 
 HEIGHT, WIDTH = 200, 260
 

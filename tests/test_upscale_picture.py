@@ -13,8 +13,8 @@ from upscale_cases import request
 
 from app.upscaling import upscale
 from preprocessing.errors import RequestError
-from preprocessing.grid import Window
 from preprocessing.picture import read_picture
+from preprocessing.window import Window
 from tests.conftest import picture
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch import Tensor
 
 from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
@@ -17,8 +18,7 @@ from forecast.hindcast.occurrence import sampled_blocks
 from forecast.hindcast.past import Past
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import write_text
-from preprocessing.grid import Window
-from preprocessing.histogram import match_histogram
+from preprocessing.window import Window
 
 __all__ = ["ObservationModel", "Outcome", "laplace_crps", "outcome", "regional_sizes"]
 
@@ -33,7 +33,6 @@ _TELLING = 2
 """Dates at the end of an interval that tell what changed lastingly; that ground does not count."""
 _STEPS = 60
 _LEAST_LOG, _MOST_LOG = -5.0, 2.0
-_LEVELS = 65536
 
 
 @dataclass(frozen=True)
@@ -268,11 +267,15 @@ def outcome(
     first, later = np.concatenate(before, axis=1), np.concatenate(after, axis=1)
     if not first.size:
         return None
-    matched = match_histogram(later[:, None], first[:, None], levels=_LEVELS)[:, 0]
+    places = np.arange(1, first.shape[1] + 1)
+    matched = [
+        np.interp(rankdata(band), places, np.sort(wanted))
+        for band, wanted in zip(later, first, strict=True)
+    ]
     return Outcome(
         np.concatenate(locations, axis=-1).reshape(LOCATIONS, -1).T,
         np.concatenate(scales, axis=-1).reshape(SCALES, -1).T,
-        ((matched - first) / float(tone.contrast[0])).ravel().astype(np.float32),
+        ((np.stack(matched) - first) / float(tone.contrast[0])).ravel().astype(np.float32),
     )
 
 

@@ -12,8 +12,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from forecast.hindcast.features import block_features
 from forecast.hindcast.past import Past
 from forecast.states.windows import cut
-from preprocessing.grid import Window
 from preprocessing.lasting_change.labelling import MOST_DATES
+from preprocessing.window import Window
 
 __all__ = ["BLOCK", "LocalOccurrence", "sampled_blocks"]
 

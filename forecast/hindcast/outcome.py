@@ -22,7 +22,7 @@ from forecast.states.member import MemberPaths
 from forecast.states.windows import in_pixels
 from forecast.training.losses import fair_crps
 from preprocessing.cells import cell_means
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["Outcome", "outcome"]
 

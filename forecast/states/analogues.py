@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from forecast.noise import ground_noise
 from forecast.states.events import event_levels
 from preprocessing.cells import CELL
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["NO_SOURCE", "Analogues", "Events", "filled_from", "looks_of", "widened"]
 

@@ -17,9 +17,9 @@ from forecast.noise import ground_noise, regional_noise
 from forecast.patches import FACTOR, TILE_PX, to_patches
 from forecast.states.windows import in_pixels
 from preprocessing.blending import Blend, tile_weight
-from preprocessing.grid import Window
 from preprocessing.precision import autocast
 from preprocessing.tiling import plan_tiles
+from preprocessing.window import Window
 
 __all__ = ["Noise", "RegionNetwork", "View"]
 

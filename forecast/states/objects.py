@@ -11,7 +11,7 @@ from skimage.segmentation import felzenszwalb
 from forecast.network.conditions import Tone
 from forecast.states.windows import cut, grown, in_pixels, within
 from preprocessing.cells import CELL
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["region_objects"]
 

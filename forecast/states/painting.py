@@ -16,8 +16,8 @@ from forecast.states.analogues import filled_from, widened
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.cells import CELL
-from preprocessing.grid import Window
 from preprocessing.raster import Encoding
+from preprocessing.window import Window
 
 __all__ = ["paint"]
 

@@ -32,8 +32,6 @@ _FINE_SIGMA = 0.5
 _OF_SHARED, _OF_FINE = 0.9, 0.37
 """Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
 _MOST_FINE, _MOST_ALIKE = 0.8, 0.95
-_FOLLOWED, _LEAST_DATES = 0.9, 3
-"""Correlation with the date that is followed, from so many dates on."""
 _AROUND = 4.0
 """Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
@@ -81,10 +79,11 @@ class SeenAgain:
         member: int,
         year: int,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One draw, with the pattern of an earlier date where there are enough.
+        """One draw, in the pattern of an earlier date where there are two.
 
-        A Gaussian copula: neighbours, objects and bands share noise; a drawn earlier date,
-        standardised cell by cell, has most of it (as in the Schaake shuffle, Clark et al. 2004).
+        A Gaussian copula: neighbours, objects and bands share noise; an earlier date, standardised
+        cell by cell, has the more of it the more dates there are (as in the Schaake shuffle, Clark
+        et al. 2004).
 
         Args:
             years: Horizon; the longest that was written counts for longer ones.
@@ -113,13 +112,16 @@ class SeenAgain:
         )
         alike = min(max(self.bands, 0.0), _MOST_ALIKE)
         noise = alike**0.5 * shared + (1 - alike) ** 0.5 * np.stack(own)
-        if len(earlier.years) >= _LEAST_DATES:
-            chance = ndtr(regional_noise(seed=seed, member=member, year=year, count=_DATE + 1))
-            date = min(int(chance[_DATE] * len(earlier.years)), len(earlier.years) - 1)
+        count = len(earlier.years)
+        if count > 1:
+            # Members follow one date after the other; which comes first is drawn.
+            chance = regional_noise(seed=seed, member=0, year=year, count=_DATE + 1)[_DATE]
+            date = (member + int(count * ndtr(chance))) % count
             known = np.asarray(earlier.known[date]) & (self.swing.min(axis=0) > _LEAST_SWING)
             apart = np.asarray(earlier.cells[date], np.float32) - start - self.usual
             pattern = apart / np.maximum(self.swing, _LEAST_SWING)
-            followed = _FOLLOWED * pattern + (1 - _FOLLOWED**2) ** 0.5 * noise
+            followed = (count - 1) / (count + 1)
+            followed = followed**0.5 * pattern + (1 - followed) ** 0.5 * noise
             noise = np.where(known, followed, noise)
         horizon = min(years, len(self.mean)) - 1
         low = 2 * np.minimum(ndtr(noise), ndtr(-noise))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.cells import CELL
-from preprocessing.grid import Window
+from preprocessing.window import Window
 
 __all__ = ["covering", "cut", "grown", "in_pixels", "within"]
 

@@ -14,7 +14,7 @@ from forecast.training.draws import Item
 from forecast.training.hurdle_loss import noise_of
 from preprocessing.precision import autocast
 
-__all__ = ["calibrate"]
+__all__ = ["CellRows", "calibrate", "fitted"]
 
 _ITERATIONS = 60
 _SLOPES, _OFFSET = (1.0, 0.0, 1.0, 1.0), (0.0, 1.0, 0.0, 0.0)
@@ -39,14 +39,14 @@ def calibrate(
         alike: Likewise, with every dataset counting alike.
         generator: Of the noise.
     """
-    within = _fitted(_rows(model, items, generator), torch.tensor([1.0, 0.0, 0.0, 0.0]), _SLOPES)
+    within = fitted(_rows(model, items, generator), torch.tensor([1.0, 0.0, 0.0, 0.0]), _SLOPES)
     even = replace(_rows(model, alike, generator), place=None)
-    model.calibration.copy_(_fitted(even, within, _OFFSET))
+    model.calibration.copy_(fitted(even, within, _OFFSET))
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Columns `(n, 4)`, probability that it changed, weight and place of all cells with a label."""
+class CellRows:
+    """Cells with a label: columns `(n, 4)`, probability of change, weight and place `(n,)`."""
 
     columns: Tensor
     changed: Tensor
@@ -54,7 +54,7 @@ class _Rows:
     place: Tensor | None
 
 
-def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> _Rows:
+def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> CellRows:
     columns, labels, weights, places = [], [], [], []
     for item in items:
         with autocast(model.device):
@@ -69,11 +69,11 @@ def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) 
         labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])
         places.append(item.place.view(-1, 1, 1, 1).expand_as(item.change)[known])
-    return _Rows(torch.cat(columns), torch.cat(labels), torch.cat(weights), torch.cat(places))
+    return CellRows(torch.cat(columns), torch.cat(labels), torch.cat(weights), torch.cat(places))
 
 
 @torch.enable_grad()
-def _fitted(rows: _Rows, start: Tensor, free: tuple[float, ...]) -> Tensor:
+def fitted(rows: CellRows, start: Tensor, free: tuple[float, ...]) -> Tensor:
     """Logistic regression; weights of columns that are not free (0) keep their start."""
     begun, mask = (rows.columns.new_tensor(v) for v in (start.tolist(), free))
     step = torch.zeros_like(begun, requires_grad=True)
