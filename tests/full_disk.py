@@ -28,10 +28,11 @@ def main() -> None:
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
             code = run(command)
+            words = said.getvalue()
             mount("remount,size=100m")
             again = run([*command, "--resume"])
         found = subprocess.run(["ls", "-AR", sys.argv[1]], capture_output=True, text=True).stdout
-        sys.stdout.write(json.dumps([size, code, said.getvalue(), again, ".part" in found]) + "\n")
+        sys.stdout.write(json.dumps([size, code, words, again, ".part" in found]) + "\n")
         subprocess.run(["umount", sys.argv[1]], check=True)
 
 

@@ -177,7 +177,9 @@ def test_a_search_that_fails_is_repeated_and_then_said(made, tmp_path, capsys):
     box = ",".join(str(v) for v in box_of(PLACE))
     asked = f"--bbox {box} --years 2020 --collection sentinel-2-l2a --retries 0 --out {tmp_path}"
     assert run(["fetch", *asked.split(), "--catalogue", made.url]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    *progress, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("landcast: ")
+    assert all(line.startswith("searching ") for line in progress)
 
 
 def test_a_finished_year_is_not_fetched_again_unless_asked(made, tmp_path):
