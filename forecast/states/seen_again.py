@@ -32,6 +32,8 @@ _FINE_SIGMA = 0.5
 _OF_SHARED, _OF_FINE = 0.9, 0.37
 """Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
 _MOST_FINE, _MOST_ALIKE = 0.8, 0.95
+_MOST_FOLLOWED = 0.6
+"""Share of the variance of the noise that an earlier date has."""
 _AROUND = 4.0
 """Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
@@ -120,7 +122,7 @@ class SeenAgain:
             known = np.asarray(earlier.known[date]) & (self.swing.min(axis=0) > _LEAST_SWING)
             apart = np.asarray(earlier.cells[date], np.float32) - start - self.usual
             pattern = apart / np.maximum(self.swing, _LEAST_SWING)
-            followed = (count - 1) / (count + 1)
+            followed = min((count - 1) / (count + 1), _MOST_FOLLOWED)
             followed = followed**0.5 * pattern + (1 - followed) ** 0.5 * noise
             noise = np.where(known, followed, noise)
         horizon = min(years, len(self.mean)) - 1
