@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -17,51 +16,27 @@ from affine import Affine
 from fake_results import make_result
 from PIL import Image
 from range_server import serve_folder
-from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
-from shapely.geometry import shape
+from written_rasters import noise, write
 
 from app.animation import Frame, animate, animate_folder
 from app.assumptions import assumptions
 from app.cli.bars import progress_bars
-from app.footprint import footprint
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
 from forecast.states.images import image_paths, open_images
-from preprocessing.dates import date_from_name
 from preprocessing.errors import (
     BandError,
-    DateError,
     GridMismatchError,
     RequestError,
     UnreadableRasterError,
     ValueRangeError,
 )
-from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
-from preprocessing.manifest import read_manifest
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet
 from sr.upscale import UpscaleOptions
-
-UTM = CRS.from_epsg(32632)
-PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)
-
-
-def write(path: Path, data: np.ndarray, **profile: Any) -> Path:
-    count, height, width = data.shape
-    defaults = {"driver": "GTiff", "crs": UTM, "transform": PLACE, "dtype": data.dtype}
-    with rasterio.open(
-        path, "w", height=height, width=width, count=count, **{**defaults, **profile}
-    ) as dataset:
-        dataset.write(data)
-    return path
-
-
-def noise(count: int = 3, side: int = 40, top: int = 255) -> np.ndarray:
-    kind = np.uint8 if top < 256 else np.uint16
-    return np.random.default_rng(0).integers(0, top, (count, side, side)).astype(kind)
 
 
 def enlarge(source: Path, out: Path, model: str, **options: Any) -> Path:
@@ -109,150 +84,6 @@ def test_colour_tables_are_refused_with_alpha_too(tmp_path: Path, alpha: bool) -
     for every_band in (False, True):
         with pytest.raises(BandError, match="palette"):
             RasterSource.open(path, every_band=every_band)
-
-
-def test_metres_are_those_on_the_ground_in_any_projection() -> None:
-    """Helsinki, 60 degrees north: Mercator's metres are twice the ground's."""
-    mercator = Affine(10, 0, 2_770_000, 0, -10, 8_399_738)
-    google = CRS.from_string("+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +units=m")
-    world = CRS.from_epsg(3395)
-    for crs in (CRS.from_epsg(3857), google, world):
-        assert Grid(128, 128, mercator, crs).gsd_m == pytest.approx(5.0, rel=0.01)
-    assert Grid(128, 128, Affine(5, 0, 385_000, 0, -5, 6_653_000), UTM).gsd_m == 5
-    plate = Grid(9, 9, Affine(100, 0, 2_700_000, 0, -100, 6_680_000), CRS.from_epsg(32662))
-    assert plate.gsd_m == pytest.approx(100 * 0.5**0.5, rel=0.01)
-
-
-def test_a_grid_of_no_place_on_earth_has_the_metres_of_its_unit() -> None:
-    wkt = 'LOCAL_CS["Mine grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
-    grid = Grid(128, 128, Affine(5, 0, 1000, 0, -5, 9000), CRS.from_wkt(wkt))
-    assert grid.gsd_m == 5
-    assert footprint(grid) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("crs", "transform"),
-    [
-        (32701, Affine(10, 0, 180_000, 0, -10, 8_100_000)),
-        (4326, Affine(1e-4, 0, 179.9936, 0, -1e-4, -17)),
-        (4326, Affine(1e-4, 0, -180.0064, 0, -1e-4, -17)),
-    ],
-)
-def test_footprints_across_the_antimeridian_have_a_part_on_either_side(
-    crs: int, transform: Affine
-) -> None:
-    bbox, geometry = footprint(Grid(128, 128, transform, CRS.from_epsg(crs)))
-    assert bbox is not None
-    assert geometry is not None
-    outline = shape(geometry)
-    assert geometry["type"] == "MultiPolygon"
-    assert outline.is_valid
-    assert outline.area < 1e-3
-    assert all(part.exterior.is_ccw for part in outline.geoms)
-    assert outline.bounds[0] == -180
-    assert outline.bounds[2] == 180
-    assert 179 < bbox[0] <= 180
-    assert -180 <= bbox[2] < -179
-    assert bbox[1] < bbox[3]
-
-
-def test_a_footprint_around_a_pole_goes_around_the_earth() -> None:
-    polar = Grid(100, 100, Affine(1e4, 0, -5e5, 0, -1e4, 5e5), CRS.from_epsg(3031))
-    bbox, geometry = footprint(polar)
-    assert bbox is not None
-    assert geometry is not None
-    assert bbox[0] == -180
-    assert bbox[1] == -90
-    assert bbox[2] == 180
-    assert shape(geometry).is_valid
-
-
-def table(folder: Path, text: str, encoding: str = "utf-8") -> list[dt.date]:
-    path = folder / "manifest.csv"
-    path.write_bytes(text.encode(encoding))
-    return [image.date for image in read_manifest(path)]
-
-
-HEAD = "dataset,place,date,path"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_manifests_are_read_as_spreadsheets_write_them(
-    tmp_path: Path, encoding: str, separator: str
-) -> None:
-    lines = [" Dataset, PLACE ,Date, Path ", "", "a,Señal,2016-5-4,b.tif", ",,,", "a,p,2018,c.tif"]
-    text = "\r\n".join(lines).replace(",", separator) + "\r\n"
-    assert table(tmp_path, text, encoding) == [dt.date(2016, 5, 4), dt.date(2018, 1, 1)]
-    assert read_manifest(tmp_path / "manifest.csv")[0].place == "Señal"
-
-
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["04.05.2016", "22.07.2018"], [(2016, 5, 4), (2018, 7, 22)]),
-        (["04/05/2016", "22/07/2018"], [(2016, 5, 4), (2018, 7, 22)]),
-        (["04/05/2016", "07/22/2018"], [(2016, 4, 5), (2018, 7, 22)]),
-        (["2016/05/04", "2018-7-22"], [(2016, 5, 4), (2018, 7, 22)]),
-        (["20160504", "2018-07-22T10:00:00Z"], [(2016, 5, 4), (2018, 7, 22)]),
-        (["2016", "2018.0"], [(2016, 1, 1), (2018, 1, 1)]),
-    ],
-)
-def test_dates_of_tables(tmp_path: Path, texts: list[str], expected: list[tuple[int, ...]]) -> None:
-    text = "\n".join([HEAD, *(f"a,b,{text},c.tif" for text in texts)])
-    assert table(tmp_path, text) == [dt.date(*day) for day in expected]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b,04/05/2016,c.tif\na,b,06/07/2018,d.tif", "line 2.*cannot be told apart"),
-        ("a,b,13/05/2016,c.tif\na,b,06/17/2018,d.tif", "line 2.*cannot be told apart"),
-        ("a,b,2016,c.tif\na,b,31.02.2016,c.tif", "line 3, got '31.02.2016'"),
-        ("a,b,May 2016,c.tif", "line 2, got 'May 2016'"),
-        ("a,b,2016,c.tif\na,b", "line 3, date, path is empty"),
-        ("a,b,2956,c.tif", "line 2 says 2956"),
-    ],
-)
-def test_lines_that_cannot_be_read_are_named(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
-        table(tmp_path, f"{HEAD}\n{text}\n")
-
-
-def test_paths_of_windows_are_found(tmp_path: Path) -> None:
-    (tmp_path / "imgs").mkdir()
-    (tmp_path / "imgs" / "c.tif").touch()
-    table(tmp_path, f"{HEAD}\na,b,2016,imgs\\c.tif\n")
-    assert Path(read_manifest(tmp_path / "manifest.csv")[0].path).exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "date"),
-    [
-        ("LC08_CU_003010_20160816_20210504_C01_V01_SR.tif", (2016, 8, 16)),
-        ("swissimage-dop10_2016_2600-1198_0.1_2056.tif", (2016, 1, 1)),
-        ("HLS.S30.T17SLU.2016117T160901.v2.0.tif", (2016, 4, 26)),
-        ("MOD13Q1.A2016117.h08v05.061.tif", (2016, 4, 26)),
-        ("ortho_epsg2000_2016.tif", (2016, 1, 1)),
-    ],
-)
-def test_names_of_products_say_when_the_ground_was_seen(
-    name: str, date: tuple[int, int, int]
-) -> None:
-    assert date_from_name(name) == dt.date(*date)
-
-
-@pytest.mark.parametrize("name", ["town_a_2048px.tif", "town_b_2000px.tif", "tile_2000m.tif"])
-def test_sizes_in_names_are_no_years(name: str) -> None:
-    assert date_from_name(name) is None
-
-
-@pytest.mark.parametrize("name", ["ortho_lv95_2056.tif", "tile_2048.tif"])
-def test_a_year_to_come_is_no_observation(tmp_path: Path, name: str) -> None:
-    path = write(tmp_path / name, noise())
-    with pytest.raises(DateError, match="has been taken"):
-        open_images([path])
-    assert open_images([path], year=2016).start_year == 2016
 
 
 def test_rational_polynomials_are_not_dropped(tmp_path: Path) -> None:
