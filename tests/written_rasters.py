@@ -27,9 +27,3 @@ def write(path: Path, data: np.ndarray, **profile: Any) -> Path:
 def noise(count: int = 3, side: int = 40, top: int = 255) -> np.ndarray:
     kind = np.uint8 if top < 256 else np.uint16
     return np.random.default_rng(0).integers(0, top, (count, side, side)).astype(kind)
-
-
-def enlarge(source: Path, out: Path, model: str, **options: Any) -> Path:
-    return upscale(
-        UpscaleRequest(source=source, out=out, options=UpscaleOptions(), model=model, **options)
-    )[0]
