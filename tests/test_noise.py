@@ -38,7 +38,7 @@ def test_seed_member_year_and_number_change_everything() -> None:
     base = ground_noise(window, seed=1, member=0, year=2020)
     for seed, member, year, number in (
         (2, 0, 2020, 0),
-        (1, 1, 2020, 0),
+        (1, 2, 2020, 0),
         (1, 0, 2021, 0),
         (1, 0, 2020, 1),
     ):
@@ -50,7 +50,7 @@ def test_regional_noise_is_of_seed_member_and_year() -> None:
     first = regional_noise(seed=1, member=0, year=2020, count=8)
     assert first.shape == (8,)
     np.testing.assert_array_equal(first, regional_noise(seed=1, member=0, year=2020, count=8))
-    for seed, member, year in ((2, 0, 2020), (1, 1, 2020), (1, 0, 2021)):
+    for seed, member, year in ((2, 0, 2020), (1, 2, 2020), (1, 0, 2021)):
         other = regional_noise(seed=seed, member=member, year=year, count=8)
         assert np.abs(other - first).min() > 1e-4
     cell = ground_noise(Window(0, 0, 64, 64), seed=1, member=0, year=2020)
@@ -60,3 +60,12 @@ def test_regional_noise_is_of_seed_member_and_year() -> None:
     )
     assert abs(many.mean()) < 5 / np.sqrt(many.size)
     assert abs(many.std() - 1) < 5 / np.sqrt(2 * many.size)
+
+
+def test_the_members_of_a_pair_have_opposite_noise() -> None:
+    window = Window(3, 60, 20, 20)
+    for first in (0, 6):
+        a, b = (ground_noise(window, seed=1, member=first + m, year=2020) for m in (0, 1))
+        np.testing.assert_array_equal(a, -b)
+        a, b = (regional_noise(seed=1, member=first + m, year=2020, count=3) for m in (0, 1))
+        np.testing.assert_array_equal(a, -b)

@@ -26,9 +26,8 @@ def event_levels(
     """Levels that the probability of change must pass: a cell changes where it is above.
 
     The normal distribution function of `object_noise`. So events have the shapes of fields, blocks
-    and clearings, and each cell changes with just its probability. The members of a pair (0 and 1,
-    2 and 3) have opposite noise: where one changes first the other changes last, so that fewer
-    members tell the mean (antithetic variates, Hammersley and Morton 1956).
+    and clearings, and each cell changes with just its probability. Where one member of a pair
+    changes first the other changes last.
 
     Args:
         objects: `(h, w)` from `region_objects`.
@@ -39,11 +38,10 @@ def event_levels(
     Returns:
         `(h, w)`, each value uniform over 0..1 as seeds and members vary.
     """
-    pair, second = divmod(member, 2)
     noise = object_noise(
-        objects, seed=seed, member=pair, year=0, number=number, fine=_FINE, sigma=_FINE_SIGMA
+        objects, seed=seed, member=member, year=0, number=number, fine=_FINE, sigma=_FINE_SIGMA
     )
-    return np.asarray(ndtr(-noise if second else noise), dtype=np.float32)
+    return np.asarray(ndtr(noise), dtype=np.float32)
 
 
 def object_noise(

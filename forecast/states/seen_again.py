@@ -38,6 +38,8 @@ _AROUND = 4.0
 """Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
 """Value of the regional noise that tells which date is followed; the network has the first."""
+_GOLDEN = (5**0.5 - 1) / 2
+"""Step whose multiples fill the unit interval most evenly, however many there are."""
 _LEAST_SWING = 1e-3
 
 
@@ -116,9 +118,9 @@ class SeenAgain:
         noise = alike**0.5 * shared + (1 - alike) ** 0.5 * np.stack(own)
         count = len(earlier.years)
         if count > 1:
-            # Members follow one date after the other; which comes first is drawn.
+            # Members are spread over the dates, few ones too (additive recurrence).
             chance = regional_noise(seed=seed, member=0, year=year, count=_DATE + 1)[_DATE]
-            date = (member + int(count * ndtr(chance))) % count
+            date = int(count * ((ndtr(chance) + member * _GOLDEN) % 1))
             known = np.asarray(earlier.known[date]) & (self.swing.min(axis=0) > _LEAST_SWING)
             apart = np.asarray(earlier.cells[date], np.float32) - start - self.usual
             pattern = apart / np.maximum(self.swing, _LEAST_SWING)
