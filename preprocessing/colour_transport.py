@@ -24,6 +24,8 @@ _NOISE = 1.0
 """Variance in squared grey levels added to both sides: what varies less is left as it is."""
 _PRIOR = 1.0
 """Weight of the transport's directions against the correlations between both dates (0..1)."""
+_MOST_CONTRAST = 1.5
+"""Ratio of contrasts, in any direction of colour, that a mapped date may have to the other date."""
 _MEDIAN = float(chi2.median(3))
 
 
@@ -97,8 +99,9 @@ class ColourTransport:
             image[:, chosen][:, ::every].T.astype(np.float64) for image in (moving, reference)
         )
         weights = np.ones(len(source))
+        everywhere = np.cov(source.T), np.cov(target.T)
         for number in range(_ROUNDS):
-            fitted = cls._of_unchanged(source, target, weights)
+            fitted = cls._of_unchanged(source, target, weights)._bounded(*everywhere)
             left = target - fitted._of(source)
             weights = (_by_length if number < _COARSE else _by_direction)(left, weights)
         return fitted
@@ -123,6 +126,27 @@ class ColourTransport:
         turns = _power(yy, -0.5) @ (yx @ white + _PRIOR * least_moved @ _power(xx, 0.5))
         u, _, v = np.linalg.svd(turns)
         return cls(back @ u @ v @ white, mean, wanted)
+
+    def _bounded(
+        self, moving: NDArray[np.float64], reference: NDArray[np.float64]
+    ) -> ColourTransport:
+        """The same map, but the whole date gets no contrast far from that of the other date.
+
+        Unchanged ground of hardly any contrast, one crop say, tells none: what it was stretched by
+        would burn out all other ground.
+
+        Args:
+            moving: `(3, 3)` covariance of all cells of the date that is mapped.
+            reference: Likewise of the other date.
+        """
+        noise = _NOISE * np.eye(3)
+        white, back = _power(reference + noise, -0.5), _power(reference + noise, 0.5)
+        mapped = self.matrix @ (moving + noise) @ self.matrix.T
+        values, vectors = np.linalg.eigh(white @ mapped @ white)
+        contrast = np.sqrt(np.maximum(values, 1e-9))
+        change = np.clip(contrast, 1 / _MOST_CONTRAST, _MOST_CONTRAST) / contrast
+        matrix = back @ (vectors * change) @ vectors.T @ white @ self.matrix
+        return ColourTransport(matrix, self.moving_mean, self.reference_mean)
 
     def apply(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map an image `(3, ...)` in grey levels; the result may leave 0..255."""

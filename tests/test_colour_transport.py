@@ -92,3 +92,17 @@ def test_identity_and_refusal() -> None:
     assert np.allclose(ColourTransport.identity().apply(ground), ground, atol=1e-3)
     with pytest.raises(NoValidPixelsError, match="30 cells"):
         ColourTransport.fit(ground, ground, np.zeros((40, 40), bool))
+
+
+def test_ground_of_little_contrast_does_not_burn_out_the_rest() -> None:
+    rng = np.random.default_rng(7)
+    # Most is one crop that ripens in patches; water and bare soil are as they were.
+    reference = _ground(8)
+    reference[:, :34] = 110 + rng.normal(0, 18, (3, 34, 40))
+    moving = reference.copy()
+    moving[:, :34] = 110 + rng.normal(0, 2, (3, 34, 40))
+    mapped = ColourTransport.fit(moving, reference).apply(moving)
+    spread = np.cov(mapped.reshape(3, -1)), np.cov(reference.reshape(3, -1))
+    ratios = np.linalg.eigvals(np.linalg.solve(spread[1], spread[0])).real
+    assert np.sqrt(ratios.max()) < 1.52
+    assert np.abs(mapped[:, 34:] - reference[:, 34:]).mean() < 60
