@@ -10,6 +10,7 @@ is known. `score_place` scores any probability of change and any ensemble.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -107,6 +108,7 @@ def main() -> None:
 
     def note(case: SeriesCase, forecasts: dict[str, PlaceForecast]) -> None:
         row = row_of(case)
+        print(*row, f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if case.known.any():
             shares[row].append(float(case.event[case.known].mean()))
         for name, forecast in forecasts.items():
