@@ -1,12 +1,14 @@
-"""Where this place changes, learnt from where it changed before."""
+"""Where this place changes, learnt from where it changed before, and how much of it does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from forecast.hindcast.features import block_features
@@ -20,25 +22,40 @@ __all__ = ["BLOCK", "LocalOccurrence", "sampled_blocks"]
 _HORIZONS = (1, 2, 3, 5, 7, 10)
 _TOLERANCE = 0.35
 """Of the years that a pair of dates may be off its horizon."""
-_ROWS = 60_000
+_ROWS, _SAMPLE = 60_000, 12_000
 BLOCK = 128
 """Cells along what is held in memory at once."""
 _BLOCKS = 24
 _LEAST_CHANGED = 50
+_ALIKE = 0.5
+"""Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
+_MANY_DATES = 24
+"""Dates from which boosting tells more than half of how much changes."""
+_LEAST = 1e-4
+_MOST_ODDS = 20.0
 
 
 @dataclass(frozen=True)
 class LocalOccurrence:
     """Gradient boosting on the cells of one region.
 
+    Boosting tells where. How much changes is told by both, the more by boosting the more dates
+    there are: it cannot know horizons longer than the intervals it has seen, where the rate of
+    past change goes on. (Quantity and allocation, Pontius and Millones 2011.)
+
     Attributes:
         model: Fitted; its columns are `cell_features`, the horizon in years and the number of dates
             that told whether a change lasted.
         past: What it was fitted on; forecasts start at its last date.
+        seen: `(n, 2)` years of past intervals, and the share of cells that changed in each.
+        sample: `(m, k)` features of some cells of the last date.
     """
 
     model: HistGradientBoostingClassifier
     past: Past
+    seen: NDArray[np.float64]
+    sample: NDArray[np.float32]
+    _offsets: dict[float, float] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def fit(cls, past: Past, *, seed: int = 0) -> LocalOccurrence | None:
@@ -62,6 +79,7 @@ class LocalOccurrence:
         generator = np.random.default_rng(seed)
         most = max(1, _ROWS // (len(pairs) * len(chosen)))
         rows, events = [], []
+        shares: dict[tuple[int, int], list[int]] = {pair: [0, 0] for pair in pairs}
         for start in sorted({start for start, _ in pairs}):
             until = past.until(start)
             tone = until.tone()
@@ -71,6 +89,8 @@ class LocalOccurrence:
                 for end in (e for s, e in pairs if s == start):
                     changed, known = here.changed(start, end)
                     cells = np.flatnonzero(known)
+                    shares[start, end][0] += int(changed[known].sum())
+                    shares[start, end][1] += len(cells)
                     if len(cells) > most:
                         cells = generator.choice(cells, most, replace=False)
                     years = past.years[end] - past.years[start]
@@ -88,18 +108,63 @@ class LocalOccurrence:
             early_stopping=False,
             random_state=seed,
         )
-        return cls(model.fit(np.concatenate(rows), outcome), past)
+        model.fit(np.concatenate(rows), outcome)
+        seen = [
+            (float(past.years[end] - past.years[start]), count / cells)
+            for (start, end), (count, cells) in shares.items()
+            if cells
+        ]
+        return cls(model, past, np.array(seen), _sample(past, chosen, generator))
 
     def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
         """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
         features = block_features(self.past, window, self.past.tone())
         every = np.arange(window.height * window.width)
-        planes = [
-            self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]
-            for horizon in years
-        ]
+        planes = [self._told(_columns(features, every, horizon, MOST_DATES)) for horizon in years]
         found = np.stack(planes).reshape(len(years), window.height, window.width)
         return np.maximum.accumulate(found, axis=0).astype(np.float32)
+
+    def _told(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probability of rows of one horizon."""
+        horizon = float(columns[0, -2])
+        if horizon not in self._offsets:
+            every = np.arange(len(self.sample))
+            some = _columns(self.sample.T, every, horizon, MOST_DATES)
+            self._offsets[horizon] = self._offset(self._log_odds(some), horizon)
+        return np.asarray(expit(self._log_odds(columns) + self._offsets[horizon]))
+
+    def _log_odds(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
+        told = self.model.predict_proba(columns)[:, 1]
+        return np.asarray(logit(np.clip(told, _LEAST, 1 - _LEAST)))
+
+    def _offset(self, log_odds: NDArray[np.float64], horizon: float) -> float:
+        """What gives the cells of the sample the mean probability that both ways tell together."""
+        if not len(log_odds):
+            return 0.0
+        ahead, share = self.seen.T
+        alike = np.exp(-0.5 * (np.log(ahead / horizon) / _ALIKE) ** 2) + _LEAST
+        rate = (alike * share).sum() / (alike * ahead).sum()
+        weight = len(self.past) / (len(self.past) + _MANY_DATES)
+        both = np.clip([expit(log_odds).mean(), rate * horizon], _LEAST, 0.9)
+        wanted = float(np.exp(np.log(both) @ [weight, 1 - weight]))
+        return float(
+            brentq(lambda by: expit(log_odds + by).mean() - wanted, -_MOST_ODDS, _MOST_ODDS)
+        )
+
+
+def _sample(
+    past: Past, blocks: Sequence[Window], generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Features `(m, k)` of some cells of the last date."""
+    rows, tone = [], past.tone()
+    for window in blocks:
+        features = block_features(past, window, tone)
+        cells = np.flatnonzero(past.known[(-1, *window.slices)])
+        most = _SAMPLE // len(blocks)
+        if len(cells) > most:
+            cells = generator.choice(cells, most, replace=False)
+        rows.append(features.reshape(len(features), -1)[:, cells].T)
+    return np.concatenate(rows)
 
 
 def sampled_blocks(past: Past) -> list[Window]:
