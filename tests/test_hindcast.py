@@ -110,3 +110,17 @@ def test_mixed_log_odds() -> None:
     np.testing.assert_allclose(mixed(taught, general, 1.0), taught, rtol=1e-5)
     np.testing.assert_allclose(mixed(taught, general, 0.0), general, rtol=1e-5)
     np.testing.assert_allclose(mixed(taught, general, 0.5), [0.5, 0.25], rtol=1e-5)
+
+
+def test_rate_of_past_change_tells_how_much_goes_on() -> None:
+    # Six dates show intervals of one and two years; boosting alone knows no longer ones.
+    shares = []
+    for speed in (1.0, 2.0):
+        past = _growing(dates=7, speed=speed)
+        local = LocalOccurrence.fit(past)
+        assert local is not None
+        told = local.of_block(_WHOLE, [1.0, 2.0, 6.0])
+        share = told.mean(axis=(1, 2))
+        assert share[2] > 2.5 * share[0]
+        shares.append(share)
+    assert shares[1][2] > 1.4 * shares[0][2]

@@ -29,8 +29,10 @@ _BLOCKS = 24
 _LEAST_CHANGED = 50
 _ALIKE = 0.5
 """Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
-_MANY_DATES = 24
-"""Dates from which boosting tells more than half of how much changes."""
+_FEW_DATES, _MANY_DATES = 4, 16
+"""Dates with which the rate of past change alone, and boosting alone, tell how much changes."""
+_POWER = 0.8
+"""Of the years that change goes with, between horizons that were seen and others."""
 _LEAST = 1e-4
 _MOST_ODDS = 20.0
 
@@ -39,9 +41,9 @@ _MOST_ODDS = 20.0
 class LocalOccurrence:
     """Gradient boosting on the cells of one region.
 
-    Boosting tells where. How much changes is told by both, the more by boosting the more dates
-    there are: it cannot know horizons longer than the intervals it has seen, where the rate of
-    past change goes on. (Quantity and allocation, Pontius and Millones 2011.)
+    Boosting tells where. How much changes (quantity beside allocation, Pontius and Millones 2011)
+    is told by the rate of past change too, the more so the fewer dates there are: boosting cannot
+    know horizons longer than the few intervals that it has seen.
 
     Attributes:
         model: Fitted; its columns are `cell_features`, the horizon in years and the number of dates
@@ -143,9 +145,10 @@ class LocalOccurrence:
             return 0.0
         ahead, share = self.seen.T
         alike = np.exp(-0.5 * (np.log(ahead / horizon) / _ALIKE) ** 2) + _LEAST
-        rate = (alike * share).sum() / (alike * ahead).sum()
-        weight = len(self.past) / (len(self.past) + _MANY_DATES)
-        both = np.clip([expit(log_odds).mean(), rate * horizon], _LEAST, 0.9)
+        rate = (alike * share).sum() / (alike * ahead**_POWER).sum()
+        both = np.clip([expit(log_odds).mean(), rate * horizon**_POWER], _LEAST, 0.9)
+        dates = len(self.past)
+        weight = np.clip((dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
         wanted = float(np.exp(np.log(both) @ [weight, 1 - weight]))
         return float(
             brentq(lambda by: expit(log_odds + by).mean() - wanted, -_MOST_ODDS, _MOST_ODDS)
