@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
-from preprocessing.ownership import owned_file
+from preprocessing.ownership import owned_file, owned_folder
 from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.store_location import is_remote, location_of
 from preprocessing.unfinished import check_free, unfinished
@@ -203,7 +203,13 @@ def _owned_file(
 
 def _folder(request: UpscaleRequest, progress: Progress | None) -> list[Path]:
     plan = _plan(request)
-    request.out.mkdir(parents=True, exist_ok=True)
+    with owned_folder(request.out):
+        return _files(request, plan, progress)
+
+
+def _files(
+    request: UpscaleRequest, plan: list[tuple[Path, Path]], progress: Progress | None
+) -> list[Path]:
     upscalers = _Upscalers(request)
     written: list[Path] = []
     failed: list[str] = []

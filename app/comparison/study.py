@@ -85,10 +85,10 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
     upscalers = networks(request.models, alpha=request.alpha, allow_pickle=request.allow_pickle)
     tables = _fit(images, others, request, progress)
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(_new_folder(request.out))
+        out = stack.enter_context(_new_folder(request.out, _RECORD, request))
         kept = None
         if request.save_degraded is not None:
-            kept = stack.enter_context(_new_folder(request.save_degraded))
+            kept = stack.enter_context(_new_folder(request.save_degraded, LIST, request))
         scores, examples = _restore(
             images, tables, upscalers, distance, request, kept=kept, progress=progress
         )
@@ -267,10 +267,11 @@ def _check_output(folder: Path, mark: str, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def _new_folder(folder: Path, mark: str, request: ComparisonRequest) -> Iterator[Path]:
     """A folder to fill, which takes its place when all went well."""
     folder = folder.resolve()
     with owned_file(folder, parents=True):
+        _check_output(folder, mark, overwrite=request.overwrite)  # another run may have ended
         remove_partials_of(folder)
         part = partial_path(folder)
         part.mkdir()
