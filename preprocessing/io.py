@@ -26,6 +26,7 @@ from preprocessing.dates import date_from_creation, date_from_name, date_from_st
 from preprocessing.errors import NoValidPixelsError, UnreadableRasterError
 from preprocessing.grid import Grid, Window
 from preprocessing.opening import is_local, opened, shown_name
+from preprocessing.orientation import UPRIGHT, orientation_of, stored_window, turned
 from preprocessing.raster import Encoding, Raster
 from preprocessing.sensors import sensor_profile
 from preprocessing.stored_values import find_encoding, read_valid
@@ -40,10 +41,11 @@ class RasterSource:
 
     Attributes:
         path: File path or anything GDAL opens.
-        grid: Full pixel grid.
+        grid: Full pixel grid, upright.
         bands: One-based indexes of red, green, blue, or of all bands that were asked for.
         encoding: Stored type, value range and nodata.
         date: Acquisition date, or None if neither metadata nor name says it.
+        orientation: How its pixels are to be turned, see `preprocessing.orientation`.
     """
 
     path: str
@@ -51,6 +53,7 @@ class RasterSource:
     bands: tuple[int, ...]
     encoding: Encoding
     date: dt.date | None
+    orientation: int = UPRIGHT
 
     @classmethod
     def open(
@@ -88,8 +91,8 @@ class RasterSource:
         shown = shown_name(name)
         profile = None if sensor is None else sensor_profile(sensor)
         with opened(name) as dataset:
-            grid = _grid(dataset, shown)
-            _check_upright(dataset, shown)
+            orientation = orientation_of(dataset, name)
+            grid = _grid(dataset, shown, orientation)
             chosen = (
                 data_bands(dataset, shown)
                 if every_band
@@ -98,7 +101,7 @@ class RasterSource:
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
         date = _date(name, tags) if year is None else dt.date(year, 1, 1)
-        return cls(name, grid, chosen, encoding, date)
+        return cls(name, grid, chosen, encoding, date, orientation)
 
     @property
     def name(self) -> str:
@@ -150,20 +153,30 @@ class RasterSource:
         bottom = min(window.row + window.height, self.grid.height)
         right = min(window.col + window.width, self.grid.width)
         if bottom > top and right > left:
-            part = RasterioWindow(left, top, right - left, bottom - top)
+            part = self._in_file(Window(top, left, bottom - top, right - left))
             rows = slice(top - window.row, bottom - window.row)
             cols = slice(left - window.col, right - window.col)
             try:
                 seen = dataset.read(self.bands, window=part)
-                valid[rows, cols] = read_valid(dataset, self.bands, seen, part, self.encoding)
+                there = read_valid(dataset, self.bands, seen, part, self.encoding)
             except RasterioIOError as err:
                 shown = shown_name(self.path)
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in {shown} "
                     f"({str(err).replace(self.path, shown)}); fetch or export the file again"
                 ) from err
-            stored[:, rows, cols] = seen
+            stored[:, rows, cols] = turned(seen, self.orientation)
+            valid[rows, cols] = turned(there, self.orientation)
         return stored, valid
+
+    def read_band(self, dataset: Any, index: int, window: Window) -> NDArray[Any]:
+        """Stored values `(h, w)` of any band of the open file, of a window that lies inside."""
+        return turned(dataset.read(index, window=self._in_file(window)), self.orientation)
+
+    def _in_file(self, window: Window) -> RasterioWindow:
+        size = {"height": self.grid.height, "width": self.grid.width}
+        part = stored_window(window, self.orientation, **size)
+        return RasterioWindow(part.col, part.row, part.width, part.height)
 
 
 def read_raster(
@@ -197,7 +210,7 @@ def blocks(grid: Grid, *, size: int = BLOCK_PX) -> list[Window]:
     ]
 
 
-def _grid(dataset: Any, name: str) -> Grid:
+def _grid(dataset: Any, name: str, orientation: int) -> Grid:
     if dataset.count == 0:
         raise UnreadableRasterError(
             f"expected a raster, {name} is a container of "
@@ -224,17 +237,10 @@ def _grid(dataset: Any, name: str) -> Grid:
             "%s states a CRS but no position (no transform): taken for ungeoreferenced", name
         )
         crs = None
-    return Grid(dataset.height, dataset.width, dataset.transform, crs)
-
-
-def _check_upright(dataset: Any, name: str) -> None:
-    """Pixels of a photograph can lie on their side; GDAL gives them as they lie."""
-    orientation = dataset.tags().get("EXIF_Orientation", "1").strip()
-    if dataset.crs is None and orientation not in ("", "0", "1"):
-        raise UnreadableRasterError(
-            f"expected an upright picture, {name} is to be turned for display (EXIF orientation "
-            f"{orientation}); save it turned, e.g. with mogrify -auto-orient"
-        )
+    height, width = dataset.height, dataset.width
+    if orientation > 4:  # on its side
+        height, width = width, height
+    return Grid(height, width, dataset.transform, crs)
 
 
 def _date(name: str, tags: dict[str, str]) -> dt.date | None:
