@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
-from preprocessing.ownership import owned_file, owned_folder
+from preprocessing.ownership import check_place, owned_file, owned_folder
 from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.store_location import is_remote, location_of
 from preprocessing.unfinished import check_free, unfinished
@@ -245,6 +245,7 @@ def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
         RequestError: The results lie in the folder itself, two would share a name, or there are no
             files.
     """
+    check_place(request.out)
     if request.out.resolve() == request.source.resolve():
         raise RequestError(f"expected another folder for --out than {request.source}")
     plan: dict[Path, Path] = {}

@@ -11,14 +11,13 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioIOError
 from rasterio.warp import reproject, transform
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.cloud_detection import detect_clouds
 from preprocessing.errors import CloudMaskError, GridMismatchError, UnreadableRasterError
 from preprocessing.grid import Grid, Window
-from preprocessing.opening import opened, shown_name
+from preprocessing.opening import READ_ERRORS, opened, shown_name
 
 __all__ = ["CloudKind", "CloudSource", "clear_codes", "detect_clouds"]
 
@@ -186,7 +185,7 @@ class CloudSource:
                 seen: Any = True
                 if flags & {"per_dataset", "alpha"}:
                     seen = dataset.read_masks(1, window=part) > 0
-            except RasterioIOError as err:
+            except READ_ERRORS as err:
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in the cloud mask "
                     f"{shown_name(self.path)}; fetch or export the file again"

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.band_choice import choose_bands, data_bands
@@ -25,7 +24,7 @@ from preprocessing.cog import BLOCK_PX, write_cog
 from preprocessing.dates import date_from_creation, date_from_name, date_from_stac, date_from_tags
 from preprocessing.errors import NoValidPixelsError, UnreadableRasterError
 from preprocessing.grid import Grid, Window
-from preprocessing.opening import is_local, opened, shown_name
+from preprocessing.opening import READ_ERRORS, is_local, opened, shown_name, understood
 from preprocessing.orientation import UPRIGHT, orientation_of, stored_window, turned
 from preprocessing.raster import Encoding, Raster
 from preprocessing.sensors import sensor_profile
@@ -90,7 +89,7 @@ class RasterSource:
         name = str(path)
         shown = shown_name(name)
         profile = None if sensor is None else sensor_profile(sensor)
-        with opened(name) as dataset:
+        with opened(name) as dataset, understood(shown):
             orientation = orientation_of(dataset, name)
             grid = _grid(dataset, shown, orientation)
             chosen = (
@@ -159,7 +158,7 @@ class RasterSource:
             try:
                 seen = dataset.read(self.bands, window=part)
                 there = read_valid(dataset, self.bands, seen, part, self.encoding)
-            except RasterioIOError as err:
+            except READ_ERRORS as err:
                 shown = shown_name(self.path)
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in {shown} "

@@ -6,6 +6,7 @@ their transform where each pixel lies, and are never turned.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,15 @@ from PIL import Image
 from preprocessing.opening import is_local
 from preprocessing.window import Window
 
-__all__ = ["UPRIGHT", "orientation_of", "stored_window", "turned"]
+__all__ = ["PICTURE_ERRORS", "UPRIGHT", "orientation_of", "stored_window", "turned"]
 
 UPRIGHT = 1
+PICTURE_ERRORS = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, LookupError),
+    *(ArithmeticError, RuntimeError, struct.error),
+)
+"""What Pillow raises on damaged files."""
+
 _TAG = 0x0112
 _KINDS = ("JPEG", "PNG", "TIFF", "WEBP")
 _TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
@@ -78,6 +85,6 @@ def _stated(name: str) -> int | None:
     try:
         with Image.open(name, formats=_KINDS) as image:
             stated = image.getexif().get(_TAG)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (*PICTURE_ERRORS, Image.DecompressionBombError):
         return None
     return stated if isinstance(stated, int) else None

@@ -16,13 +16,13 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.disk_space import check_space
 from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
-from preprocessing.opening import opened
-from preprocessing.orientation import UPRIGHT, orientation_of, turned
+from preprocessing.opening import READ_ERRORS, opened, understood
+from preprocessing.orientation import PICTURE_ERRORS, UPRIGHT, orientation_of, turned
 from preprocessing.partial_files import partial_path
 from preprocessing.whole_files import check_whole
 from preprocessing.window import Window
@@ -65,7 +65,7 @@ def is_picture(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in PICTURE_FORMATS + _READ_ONLY:
         return False
-    with opened(str(path)) as dataset:
+    with opened(str(path)) as dataset, understood(str(path)):
         return bool(
             dataset.crs is None
             and dataset.transform.is_identity
@@ -91,7 +91,7 @@ def is_animated(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             return image.format != "TIFF" and getattr(image, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError):
+    except PICTURE_ERRORS:
         return False
 
 
@@ -126,7 +126,7 @@ def read_picture(path: Path) -> Picture:
             if pixels is None:
                 raise
             icc = base64.b64decode(profile) if profile else None
-    except (OSError, SyntaxError, ValueError, RasterioIOError) as err:
+    except (*PICTURE_ERRORS, *READ_ERRORS) as err:
         raise UnreadableRasterError(
             f"expected a whole picture, {path} is damaged or of an unknown kind ({err}); "
             "fetch or export it again"

@@ -97,7 +97,16 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None
         pass
     dangling = tmp_path / "dangling"
     dangling.symlink_to(tmp_path / "nowhere" / "deep")
-    with pytest.raises(RequestError, match="dangling cannot"), owned_folder(dangling):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for owned in (owned_file, owned_folder):
+        with pytest.raises(RequestError, match="link to nothing"), owned(dangling):
+            pass
+        with pytest.raises(RequestError, match="loop cannot"), owned(loop):
+            pass
+        with pytest.raises(RequestError, match="too long"), owned(tmp_path / ("x" * 300)):
+            pass
+    with pytest.raises(RequestError, match="cannot"), owned_file(Path("/proc/result.tif")):
         pass
     with pytest.raises(RequestError, match="found no"), owned_file(tmp_path / "no" / "file"):
         pass

@@ -12,6 +12,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Overwrite
+from app.cli.printing import say
 
 __all__ = ["simulate"]
 
@@ -141,4 +142,4 @@ def simulate(
             manifest = write_worlds(
                 configs, out, split=split, progress=partial(progress, "simulating")
             )
-    typer.echo(str(manifest))
+    say(str(manifest))

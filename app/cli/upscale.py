@@ -10,6 +10,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import AllowOutside, Overwrite, Resume, Sensor, ValueRange, parse_value_range
+from app.cli.printing import say
 
 __all__ = ["upscale"]
 
@@ -123,4 +124,4 @@ def upscale(
     with progress_bars() as progress:
         written = run(request, progress=progress)
     for path in written:
-        typer.echo(str(path))
+        say(str(path))

@@ -31,7 +31,7 @@ from app.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
-from preprocessing.ownership import owned_file
+from preprocessing.ownership import check_place, owned_file
 from preprocessing.partial_files import partial_path, remove_partials_of
 from sr.enhance import Lut3D, LutFit, write_cube
 
@@ -253,6 +253,7 @@ def _settings(
 
 
 def _check_output(folder: Path, mark: str, *, overwrite: bool) -> None:
+    check_place(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / mark).is_file():
