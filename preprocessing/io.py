@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.band_choice import choose_bands, data_bands
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.cog import BLOCK_PX, write_cog
+from preprocessing.counted import counted
 from preprocessing.dates import date_from_creation, date_from_name, date_from_stac, date_from_tags
 from preprocessing.errors import NoValidPixelsError, UnreadableRasterError
 from preprocessing.grid import Grid, Window
@@ -29,6 +31,7 @@ from preprocessing.orientation import UPRIGHT, orientation_of, stored_window, tu
 from preprocessing.raster import Encoding, Raster
 from preprocessing.sensors import sensor_profile
 from preprocessing.stored_values import find_encoding, read_valid
+from preprocessing.unwritten import UnwrittenBlocks
 
 _log = logging.getLogger(__name__)
 __all__ = ["RasterSource", "blocks", "read_raster", "write_cog"]
@@ -45,6 +48,8 @@ class RasterSource:
         encoding: Stored type, value range and nodata.
         date: Acquisition date, or None if neither metadata nor name says it.
         orientation: How its pixels are to be turned, see `preprocessing.orientation`.
+        unwritten: Blocks of the file that are not there, if any.
+        metadata: What the file says of these bands.
     """
 
     path: str
@@ -53,6 +58,8 @@ class RasterSource:
     encoding: Encoding
     date: dt.date | None
     orientation: int = UPRIGHT
+    unwritten: UnwrittenBlocks | None = None
+    metadata: BandMetadata | None = None
 
     @classmethod
     def open(
@@ -98,9 +105,18 @@ class RasterSource:
                 else choose_bands(dataset, bands, profile, shown)
             )
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
+            unwritten = UnwrittenBlocks.of(dataset, name)
+            metadata = BandMetadata.of(dataset, chosen)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
+        if unwritten is not None:
+            encoding = replace(encoding, masked=True)
+            _log.warning(
+                "%s: %s never written, taken for missing ground, not for black",
+                shown,
+                counted(len(unwritten.blocks), "block"),
+            )
         date = _date(name, tags) if year is None else dt.date(year, 1, 1)
-        return cls(name, grid, chosen, encoding, date, orientation)
+        return cls(name, grid, chosen, encoding, date, orientation, unwritten, metadata)
 
     @property
     def name(self) -> str:
@@ -158,6 +174,10 @@ class RasterSource:
             try:
                 seen = dataset.read(self.bands, window=part)
                 there = read_valid(dataset, self.bands, seen, part, self.encoding)
+                if self.unwritten is not None:
+                    self.unwritten.clear(
+                        there, Window(part.row_off, part.col_off, part.height, part.width)
+                    )
             except READ_ERRORS as err:
                 shown = shown_name(self.path)
                 raise UnreadableRasterError(

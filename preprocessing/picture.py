@@ -19,6 +19,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.disk_space import check_space
 from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
 from preprocessing.opening import READ_ERRORS, opened, understood
@@ -82,8 +83,8 @@ def is_picture(path: Path) -> bool:
 
 def _measured(dataset: Any) -> bool:
     """Whether a file says what its values are measurements of."""
-    scaled = any(scale != 1 for scale in dataset.scales) or any(dataset.offsets)
-    return scaled or any(dataset.units) or "VALUE_RANGE" in dataset.tags()
+    said = BandMetadata.of(dataset)
+    return said.scaled or any(said.units) or "VALUE_RANGE" in dataset.tags()
 
 
 def is_animated(path: Path) -> bool:
