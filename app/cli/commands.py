@@ -160,6 +160,7 @@ def forecast(
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
     from app.workflows import ForecastRequest, default_workers, forecast_region
+    from preprocessing.counted import counted
 
     if workers is None:
         workers = 1 if dask is not None else default_workers()
@@ -185,8 +186,10 @@ def forecast(
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
+    first, last = result.years[0], result.years[-1]
+    years = str(first) if first == last else f"{first} to {last}"
     say(
-        f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
+        f"{result.region}: {years}, {counted(result.members, 'member')}, "
         f"seed {result.seed}, model {result.model}"
     )
     for line in (

@@ -105,9 +105,10 @@ def pack(
 ) -> None:
     """Pack pairs for `train lift` into one small file, to train on another machine."""
     from app.workflows import pack_pairs
+    from preprocessing.counted import counted
 
     learnt, held_out = pack_pairs(stores, out, pairs=pairs, overwrite=overwrite)
-    say(f"{learnt} pairs to learn from, {held_out} to validate on\n{out}")
+    say(f"{counted(learnt, 'pair')} to learn from, {held_out} to validate on\n{out}")
 
 
 @train.command(name="features")

@@ -29,6 +29,7 @@ from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
 from app.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
+from preprocessing.counted import counted
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
 from preprocessing.ownership import check_place, owned_file
@@ -220,7 +221,8 @@ def _write(
 def _report(scores: Scores, summaries: Sequence[Summary], left_out: dict[str, str]) -> str:
     missing = "".join(f"{name} is left out: {reason}.\n\n" for name, reason in left_out.items())
     return (
-        f"# Restoration of degraded images\n\n{len(scores.images)} images, {summaries[0].level}: "
+        f"# Restoration of degraded images\n\n{counted(len(scores.images), 'image')}, "
+        f"{summaries[0].level}: "
         f"means with 95 % intervals over images.\n\n{as_markdown(scores, summaries)}\n\n"
         "Better and worse than bicubic stand where the interval of the paired difference excludes "
         "zero. Mean ranks are by SSIM / PSNR / perceptual distance; 1 is the best. Methods that "
