@@ -32,7 +32,10 @@ def upscale(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-n", help="Shipped name, model folder or checkpoint; rrdb16 if not given."
+            "--model",
+            "-n",
+            help="Shipped name, model folder or checkpoint; if not given, rrdb4-jpeg for what is "
+            "stored as JPEG, else rrdb16.",
         ),
     ] = None,
     blend: Annotated[
@@ -122,6 +125,6 @@ def upscale(
         overwrite=overwrite,
     )
     with progress_bars() as progress:
-        written = run(request, progress=progress)
+        written = run(request, progress=progress, notice=lambda text: say(text, err=True))
     for path in written:
         say(str(path))
