@@ -159,9 +159,9 @@ class RegionRun:
             changes = Changes.load(path.changes(year)).within(weights.shape)
             probability += changes.probability / len(self._members)
             areas.append(float(weights[changes.changed].sum()))
-        path = self.request.out / f"change_probability_{year}.tif"
-        writer.cells(path, probability.astype(np.float32), "change probability", self._note(year))
-        write_probability_style(path)
+        raster = self.request.out / f"change_probability_{year}.tif"
+        writer.cells(raster, probability.astype(np.float32), "change probability", self._note(year))
+        write_probability_style(raster)
         return ChangedArea.of(float((probability * weights).sum()), areas)
 
     def _write_summary(

@@ -187,9 +187,9 @@ def forecast(
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
     first, last = result.years[0], result.years[-1]
-    years = str(first) if first == last else f"{first} to {last}"
+    span = str(first) if first == last else f"{first} to {last}"
     say(
-        f"{result.region}: {years}, {counted(result.members, 'member')}, "
+        f"{result.region}: {span}, {counted(result.members, 'member')}, "
         f"seed {result.seed}, model {result.model}"
     )
     for line in (
