@@ -16,7 +16,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.cloud_detection import detect_clouds
 from preprocessing.errors import CloudMaskError, GridMismatchError, UnreadableRasterError
-from preprocessing.grid import Grid, Window
+from preprocessing.grid import PROJECTION_ERRORS, Grid, Window
 from preprocessing.opening import READ_ERRORS, opened, shown_name
 
 __all__ = ["CloudKind", "CloudSource", "clear_codes", "detect_clouds"]
@@ -135,7 +135,13 @@ class CloudSource:
         """Columns and rows of the mask at columns and rows of a grid."""
         xs, ys = _mapped(grid.transform, cols, rows)
         if self.grid.crs != grid.crs:
-            moved = transform(grid.crs, self.grid.crs, xs.tolist(), ys.tolist())
+            try:
+                moved = transform(grid.crs, self.grid.crs, xs.tolist(), ys.tolist())
+            except PROJECTION_ERRORS as err:
+                raise CloudMaskError(
+                    "expected a cloud mask that lies on its image, nothing leads from the "
+                    f"coordinate system of the one to that of {shown_name(self.path)}; warp it onto the image"
+                ) from err
             xs, ys = (np.asarray(v) for v in moved)
         if self.grid.crs is not None and self.grid.crs.is_geographic:
             middle = (self.grid.bounds.west + self.grid.bounds.east) / 2
