@@ -140,7 +140,8 @@ class CloudSource:
             except PROJECTION_ERRORS as err:
                 raise CloudMaskError(
                     "expected a cloud mask that lies on its image, nothing leads from the "
-                    f"coordinate system of the one to that of {shown_name(self.path)}; warp it onto the image"
+                    f"coordinate system of the one to that of {shown_name(self.path)}; warp it "
+                    "onto the image"
                 ) from err
             xs, ys = (np.asarray(v) for v in moved)
         if self.grid.crs is not None and self.grid.crs.is_geographic:
