@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.request import ForecastRequest
 from forecast.states.images import DatedImages
 from preprocessing.band_choice import by_position
+from preprocessing.counted import counted
 from preprocessing.opening import opened
 
 __all__ = ["assumptions"]
@@ -21,14 +22,18 @@ def assumptions(request: ForecastRequest, images: DatedImages) -> list[str]:
                 "them (--bands, --sensor)"
             )
         stated = dataset.tags().get("VALUE_RANGE")
-        scaled = any(scale != 1 for scale in dataset.scales) or any(dataset.offsets)
     eight_bit = start.encoding.dtype == "uint8" and stated is None
     if eight_bit and request.value_range is None and request.sensor is None:
         said.append("assumed: 0 is black and 255 white, as in pictures (--value-range)")
-    if scaled and request.sensor is None:
+    if start.metadata is not None and start.metadata.scaled and request.sensor is None:
         said.append(
             f"assumed: the range of values is of stored values; scale and offset that {start.name} "
             "states are not applied"
+        )
+    if start.unwritten is not None:
+        said.append(
+            f"assumed: {counted(len(start.unwritten.blocks), 'block')} of {start.name}, never "
+            "written, is missing ground, not black"
         )
     if request.year is None:
         said.append(f"assumed: {start.name} is of {start.date}, by its tags or name (--year)")

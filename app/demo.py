@@ -30,6 +30,8 @@ from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import write_text
 from preprocessing.histogram import match_histogram
 from preprocessing.io import read_raster
+from preprocessing.ownership import contents, owned_folder
+from preprocessing.partial_files import remove_partials_in
 from preprocessing.raster import Raster
 from preprocessing.series import PlaceSeries
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
@@ -89,18 +91,22 @@ def run_demo(
         OutputExistsError: `out` holds something else.
         RequestError: The seed is one a model may have been trained on.
     """
-    if out.exists() and not out.is_dir():
-        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
-    if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
-        raise OutputExistsError(
-            f"expected a new folder or an earlier demo for --out, {out} holds other files"
-        )
     if seed < DEMO_SEED:
         raise RequestError(
             f"expected a --seed of {DEMO_SEED} or more, got {seed}; models are trained on worlds "
             "of lower seeds"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    with owned_folder(out):
+        if contents(out) and not (out / _MARK).is_file():
+            raise OutputExistsError(
+                f"expected a new folder or an earlier demo for --out, {out} holds other files"
+            )
+        remove_partials_in(out)
+        return _demo(out, seed=seed, workers=workers, progress=progress)
+
+
+def _demo(out: Path, *, seed: int, workers: int, progress: Progress | None) -> DemoResult:
+    """Make the demo in a folder that this process owns."""
     write_text(out / _MARK, "made by landcast demo\n")
     for part in ("scene", "forecast"):
         shutil.rmtree(out / part, ignore_errors=True)

@@ -9,7 +9,9 @@ from app.evaluation_forecast import evaluate_pairs, evaluate_series
 from app.evaluation_sr import evaluate_upscaler, is_upscaler
 from app.outputs import Progress
 from preprocessing.errors import OutputExistsError, RequestError, SeriesStoreError
+from preprocessing.ownership import owned_folder
 from preprocessing.pairs import SPLITS
+from preprocessing.partial_files import remove_partials_in
 from preprocessing.series import SeriesStore
 from sr.pretrained import shipped_models
 
@@ -58,71 +60,74 @@ def evaluate(
 
     Raises:
         OutputExistsError: `out` is a file, or holds scores and `overwrite` is False.
+        OutputInUseError: Another process writes there.
         RequestError: A model, a store or the weights cannot be read, or the request is wrong.
     """
-    if out.exists() and not out.is_dir():
-        raise OutputExistsError(f"expected a folder for --out, {out} is a file")
-    if (out / "scores.json").exists() and not overwrite:
-        raise OutputExistsError(
-            f"expected a folder without scores for --out, {out} holds scores.json; choose another, "
-            "or pass --overwrite"
-        )
-    if split not in (None, *SPLITS):
-        raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
-    series = _series(stores)
-    if series is not None:
-        return evaluate_series(
+    with owned_folder(out):
+        if (out / "scores.json").exists() and not overwrite:
+            raise OutputExistsError(
+                f"expected a folder without scores for --out, {out} holds scores.json; choose "
+                "another, or pass --overwrite"
+            )
+        remove_partials_in(out)
+        if split not in (None, *SPLITS):
+            raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {split!r}")
+        series = _series(stores)
+        if series is not None:
+            return evaluate_series(
+                model,
+                series,
+                out,
+                splits=("train", "val") if split is None else (split,),
+                members=members,
+                against=against,
+                masks=masks,
+                dates=dates,
+                seed=seed,
+                progress=progress,
+            )
+        for option, set_ in (("masks", masks is not None), ("dates", bool(dates))):
+            if set_:
+                raise RequestError(
+                    f"expected --{option} with a series store only; leave the option out"
+                )
+        split = split or "val"
+        upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))
+        if upscaler is not None or is_upscaler(model):
+            if against:
+                raise RequestError(
+                    f"expected --against with a forecaster only, {model} is an upscaler; leave the "
+                    "option out"
+                )
+            return evaluate_upscaler(
+                upscaler or Path(str(model)),
+                stores,
+                out,
+                split=split,
+                pairs=pairs,
+                seed=seed,
+                alpha=alpha,
+                perceptual_weights=perceptual_weights,
+                rasters=rasters,
+                progress=progress,
+            )
+        for option, set_ in (("alpha", alpha is not None), ("rasters", rasters)):
+            if set_:
+                raise RequestError(
+                    f"expected --{option} with an upscaler only; leave the option out"
+                )
+        return evaluate_pairs(
             model,
-            series,
-            out,
-            splits=("train", "val") if split is None else (split,),
-            members=members,
-            against=against,
-            masks=masks,
-            dates=dates,
-            seed=seed,
-            progress=progress,
-        )
-    for option, set_ in (("masks", masks is not None), ("dates", bool(dates))):
-        if set_:
-            raise RequestError(
-                f"expected --{option} with a series store only; leave the option out"
-            )
-    split = split or "val"
-    upscaler = None if Path(str(model)).is_dir() else shipped_models().get(str(model))
-    if upscaler is not None or is_upscaler(model):
-        if against:
-            raise RequestError(
-                f"expected --against with a forecaster only, {model} is an upscaler; leave the "
-                "option out"
-            )
-        return evaluate_upscaler(
-            upscaler or Path(str(model)),
             stores,
             out,
             split=split,
+            members=members,
             pairs=pairs,
+            against=against,
             seed=seed,
-            alpha=alpha,
             perceptual_weights=perceptual_weights,
-            rasters=rasters,
             progress=progress,
         )
-    for option, set_ in (("alpha", alpha is not None), ("rasters", rasters)):
-        if set_:
-            raise RequestError(f"expected --{option} with an upscaler only; leave the option out")
-    return evaluate_pairs(
-        model,
-        stores,
-        out,
-        split=split,
-        members=members,
-        pairs=pairs,
-        against=against,
-        seed=seed,
-        perceptual_weights=perceptual_weights,
-        progress=progress,
-    )
 
 
 def _series(stores: Sequence[str | Path]) -> SeriesStore | None:

@@ -36,6 +36,7 @@ from forecast.evaluation.scoring import (
 from forecast.evaluation.table import summary_tables
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from forecast.states.familiarity import Familiarity
+from preprocessing.counted import counted
 from preprocessing.errors import RequestError
 from preprocessing.files import strict, write_text
 from preprocessing.pair_index import PairIndex, choose_evenly
@@ -146,7 +147,7 @@ def evaluate_series(
         settings=settings,
         by_dates=by_dates,
     )
-    intro = f"{len(cases)} forecasts of whole places, {members} members."
+    intro = f"{counted(len(cases), 'forecast')} of whole places, {counted(members, 'member')}."
     return _write(out, title, intro, {**settings, **record}, page, whole, PLACE_PARTS, by_dates)
 
 
@@ -226,7 +227,8 @@ def evaluate_pairs(
         title, parts, found, found, watcher.shown, notes=PAIR_NOTES, settings=settings
     )
     intro = (
-        f"{len(chosen)} pairs, {members} members; intervals over places or blocks of ground.\n\n"
+        f"{counted(len(chosen), 'pair')}, {counted(members, 'member')}; intervals over places or "
+        "blocks of ground.\n\n"
         f"{_OURS} minus the others:\n\n{verdicts(found)}"
     )
     return _write(out, title, intro, {**settings, **as_record(found)}, page, found, parts)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.cells import CELL
 from preprocessing.grid import Grid, Window
 from preprocessing.io import blocks, write_cog
@@ -31,11 +32,13 @@ class LayerWriter:
         grid: Of the region.
         encoding: How its values are stored.
         valid: `(height, width)` where it was seen.
+        metadata: What the start says of its bands; units and scales stay with the values.
     """
 
     grid: Grid
     encoding: Encoding
     valid: NDArray[np.bool_]
+    metadata: BandMetadata | None = None
 
     def image(
         self,
@@ -68,6 +71,7 @@ class LayerWriter:
             nodata=encoding.nodata,
             masked=encoding.nodata is None and not bool(self.valid.all()),
             descriptions=_COLOURS,
+            metadata=None if self.metadata is None else self.metadata.as_colours(),
             tags=tags,
         )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.ownership import owned_folder
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.ownership import owned_file, owned_folder
+from preprocessing.partial_files import remove_partials_in, remove_partials_of
 from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
 from sr.guided_training import train_guided
 from sr.packed_tiles import SUFFIX, pack_tiles, unpack_tiles
@@ -75,18 +75,21 @@ def pack_pairs(
 
     Raises:
         OutputExistsError: `out` exists.
+        OutputInUseError: Another process writes it.
         RequestError: `out` is named otherwise.
     """
     from sr.guided_pairs import read_pair_tiles
 
     if out.suffix != SUFFIX:
         raise RequestError(f"expected a name that ends in {SUFFIX} for packed tiles, got {out}")
-    if out.exists() and not overwrite:
-        raise OutputExistsError(
-            f"expected a new file, {out} exists; name another one or replace it with --overwrite"
-        )
-    tiles = read_pair_tiles(stores, "train", complete=False, most=pairs)
-    held_out = read_pair_tiles(stores, "val", complete=True, most=_HELD_OUT)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pack_tiles(out, tiles, held_out)
+    with owned_file(out, parents=True):
+        if out.exists() and not overwrite:
+            raise OutputExistsError(
+                f"expected a new file, {out} exists; name another one or replace it with "
+                "--overwrite"
+            )
+        remove_partials_of(out)
+        tiles = read_pair_tiles(stores, "train", complete=False, most=pairs)
+        held_out = read_pair_tiles(stores, "val", complete=True, most=_HELD_OUT)
+        pack_tiles(out, tiles, held_out)
     return len(tiles), len(held_out)

@@ -14,6 +14,7 @@ from app.layers import LayerWriter
 from app.members import MemberRunner, MemberTask, roll_member
 from app.request import ForecastRequest
 from app.results import KINDS, ForecastFolder
+from app.styles import write_probability_style
 from forecast.states.area import ChangedArea, cell_weights
 from forecast.states.changes import Changes
 from forecast.states.images import DatedImages
@@ -123,7 +124,9 @@ class RegionRun:
         """
         out, stages = self.request.out, 2 * self.request.years + 1
         _remove_earlier(out)
-        writer = LayerWriter(self.images.start.grid, self._encoding, valid)
+        writer = LayerWriter(
+            self.images.start.grid, self._encoding, valid, self.images.start.metadata
+        )
         writer.image(
             out / f"present_{self.images.start_year}.tif",
             lambda window: np.array(stored[(slice(None), *window.slices)]),
@@ -156,12 +159,9 @@ class RegionRun:
             changes = Changes.load(path.changes(year)).within(weights.shape)
             probability += changes.probability / len(self._members)
             areas.append(float(weights[changes.changed].sum()))
-        writer.cells(
-            self.request.out / f"change_probability_{year}.tif",
-            probability.astype(np.float32),
-            "change probability",
-            self._note(year),
-        )
+        raster = self.request.out / f"change_probability_{year}.tif"
+        writer.cells(raster, probability.astype(np.float32), "change probability", self._note(year))
+        write_probability_style(raster)
         return ChangedArea.of(float((probability * weights).sum()), areas)
 
     def _write_summary(
@@ -252,6 +252,7 @@ def _remove_earlier(out: Path) -> None:
     for folder in ("members", "observations"):
         names += [f"{folder}/{member:02}_{year}.tif" for member in members for year in years]
     names += [f"forecast_{year}.json" for year in years]
+    names += [f"change_probability_{year}.qml" for year in years]
     names += [earlier.present.name, "forecast.mp4", "forecast.gif", "collection.json", "run.json"]
     for name in names:
         (out / name).unlink(missing_ok=True)

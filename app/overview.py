@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from app.results import ForecastFolder
+from preprocessing.counted import counted
 from preprocessing.io import read_raster
 from preprocessing.partial_files import partial_path
 from preprocessing.raster import Raster
@@ -33,7 +34,7 @@ def draw_overview(result: ForecastFolder, *, past: Raster, truth: Raster, path: 
     pictures = (
         (f"{past.year} observed", past),
         (f"{result.start_year} observed, the start", read_raster(result.present)),
-        (f"{year} FORECAST, one of {result.members} members", _forecast(result, year)),
+        (f"{year} FORECAST, one of {counted(result.members, 'member')}", _forecast(result, year)),
         (f"{year} truth", truth),
     )
     for axis, (title, raster) in zip(axes.flat, pictures, strict=False):

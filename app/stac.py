@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pystac
-from pystac.stac_io import DefaultStacIO
 
 from app.footprint import footprint
 from app.results import ForecastFolder
 from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError
+from preprocessing.files import write_text
 from preprocessing.grid import Grid
 from preprocessing.io import RasterSource
-from preprocessing.partial_files import partial_path
 
 __all__ = ["FORECAST_EXTENSION", "PROJECTION_EXTENSION", "write_stac"]
 
 FORECAST_EXTENSION = "https://stac-extensions.github.io/forecast/v0.2.0/schema.json"
 PROJECTION_EXTENSION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
+# Stands for the folder, whose own name may hold what an address cannot.
+_ROOT = "/forecast/"
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
 _ASSETS = {
     "forecast": ("Representative member: the one nearest the ensemble mean", ["data", "visual"]),
     "mean": ("Ensemble mean, in input units", ["data"]),
     "spread": (
-        "Standard deviation over the ensemble, all bands, in input units",
+        "Standard deviation over the ensemble, one band, in input units",
         ["data", "uncertainty"],
     ),
     "change_probability": (
@@ -65,27 +66,13 @@ def write_stac(folder: str | Path | ForecastFolder) -> Path:
     for year in result.years:
         item = _item(result, year, reference, source.grid, bbox, geometry)
         collection.add_item(item)
-        item.set_self_href(str(result.folder.resolve() / f"forecast_{year}.json"))
-    path = result.folder.resolve() / "collection.json"
-    collection.set_self_href(str(path))
-    stac_io = _AtomicIO()
-    for item in collection.get_items():
-        item.save_object(include_self_link=False, stac_io=stac_io)
-    collection.save_object(include_self_link=False, stac_io=stac_io)
+        item.set_self_href(f"{_ROOT}forecast_{year}.json")
+    collection.set_self_href(f"{_ROOT}collection.json")
+    for made in (*collection.get_items(), collection):
+        name = str(made.get_self_href()).removeprefix(_ROOT)
+        text = json.dumps(made.to_dict(include_self_link=False), indent=2)
+        write_text(result.folder / name, text)
     return result.folder / "collection.json"
-
-
-class _AtomicIO(DefaultStacIO):
-    """Files appear under their name only when they are complete."""
-
-    def write_text(self, dest: Any, txt: str, *args: Any, **kwargs: Any) -> None:
-        path = Path(os.fspath(dest))
-        temporary = partial_path(path)
-        try:
-            temporary.write_text(txt, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _collection(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from app.upscalers import Upscalers
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
-from preprocessing.ownership import owned_file
+from preprocessing.ownership import check_place, owned_file, owned_folder
 from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.store_location import is_remote, location_of
 from preprocessing.unfinished import check_free, unfinished
 from sr.layers import Progress
-from sr.pretrained import SHIPPED, load_network
-from sr.upscale import UpscaleOptions, Upscaler
+from sr.upscale import UpscaleOptions
 from sr.upscale_picture import PictureJob
 from sr.upscale_raster import RasterJob
 from sr.video import VIDEO_FORMATS, VideoJob, is_video
@@ -39,7 +37,8 @@ class UpscaleRequest:
         keep_means: Whether the 4x4 means of the network's output equal the input; where None, for
             rasters, whose values are measurements, and not for pictures and films, whose
             noise and compression would come back.
-        model: Shipped name, model folder or file, see `load_network`; the shipped one where None.
+        model: Shipped name, model folder or file, see `load_network`; where None the shipped one
+            that fits each file, see `choose_network`.
         blend: Share of the adversarial network, 0..1, of a model that is a pair (`--alpha`).
         allow_pickle: Also read a model from a `.pth` file.
         value_range: Stored values that mean black and white, for rasters.
@@ -71,12 +70,18 @@ class UpscaleRequest:
             raise RequestError(f"expected --ext png, jpg, webp or tif, got {self.ext}")
 
 
-def upscale(request: UpscaleRequest, *, progress: Progress | None = None) -> list[Path]:
+def upscale(
+    request: UpscaleRequest,
+    *,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> list[Path]:
     """Upscale a file or the files of a folder.
 
     Args:
         request: What is asked for.
         progress: Called with `(stage, done, total)`.
+        notice: Called with a sentence where a network was chosen.
 
     Returns:
         The files written, or there already with `resume`.
@@ -85,14 +90,13 @@ def upscale(request: UpscaleRequest, *, progress: Progress | None = None) -> lis
         RequestError: The request is wrong; of a folder, all other files are done first.
     """
     address = location_of(request.source)
+    upscalers = Upscalers(request, notice)
     if is_remote(address):
-        upscalers = _Upscalers(request)
         return _file(request, address, request.out, upscalers, progress)
     if not request.source.exists():
         raise MissingFileError(f"expected an image, film or folder, found no {request.source}")
     if request.source.is_dir():
-        return _folder(request, progress)
-    upscalers = _Upscalers(request)
+        return _folder(request, upscalers, progress)
     return _file(request, request.source, request.out, upscalers, progress)
 
 
@@ -101,48 +105,11 @@ def maps_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.maps.tif")
 
 
-class _Upscalers:
-    """The network, loaded when the first file needs it, with and without kept means."""
-
-    def __init__(self, request: UpscaleRequest) -> None:
-        self._request = request
-        self._loaded: Upscaler | None = None
-        self._fingerprint = ""
-
-    def of(self, *, measured: bool) -> Upscaler:
-        """The upscaler for measurements (rasters) or for pictures."""
-        if self._loaded is None:
-            network = load_network(
-                self._request.model or SHIPPED,
-                alpha=self._request.blend,
-                allow_pickle=self._request.allow_pickle,
-            )
-            self._loaded = Upscaler(network)
-        keep = self._request.keep_means
-        options = replace(self._request.options, consistent=measured if keep is None else keep)
-        return Upscaler(self._loaded.network, options)
-
-    def identity(self, source: str | Path, upscaler: Upscaler) -> dict[str, Any]:
-        """What decides the result of a file."""
-        self._fingerprint = self._fingerprint or upscaler.fingerprint()
-        stat = source.stat() if isinstance(source, Path) else None
-        return {
-            "source": str(source.resolve() if isinstance(source, Path) else source),
-            "bytes": None if stat is None else stat.st_size,
-            "modified": None if stat is None else stat.st_mtime_ns,
-            "options": asdict(upscaler.options),
-            "value_range": self._request.value_range,
-            "sensor": self._request.sensor,
-            "weights": self._fingerprint,
-            "landcast": version("landcast"),
-        }
-
-
 def _file(
     request: UpscaleRequest,
     source: str | Path,
     out: Path,
-    upscalers: _Upscalers,
+    upscalers: Upscalers,
     progress: Progress | None,
 ) -> list[Path]:
     with owned_file(out):
@@ -153,7 +120,7 @@ def _owned_file(
     request: UpscaleRequest,
     source: str | Path,
     out: Path,
-    upscalers: _Upscalers,
+    upscalers: Upscalers,
     progress: Progress | None,
 ) -> list[Path]:
     if isinstance(source, Path) and out.resolve() == source.resolve():
@@ -172,7 +139,7 @@ def _owned_file(
     if isinstance(source, Path) and (is_video(source) or out.suffix.lower() in VIDEO_FORMATS):
         if maps is not None:
             raise RequestError(f"expected a picture or raster for --maps, got the film {source}")
-        upscaler = upscalers.of(measured=False)
+        upscaler = upscalers.of(source, measured=False)
         job = VideoJob(source, out, upscaler)
     elif isinstance(source, Path) and is_picture(source):
         if request.value_range is not None or request.sensor is not None:
@@ -181,10 +148,10 @@ def _owned_file(
                 "values are 0 to 255 or 65535; give a GeoTIFF with a coordinate system, or leave "
                 "the option out"
             )
-        upscaler = upscalers.of(measured=False)
+        upscaler = upscalers.of(source, measured=False)
         job = PictureJob(source, out, upscaler, maps=maps)
     else:
-        upscaler = upscalers.of(measured=True)
+        upscaler = upscalers.of(source, measured=True)
         job = RasterJob(
             source,
             out,
@@ -201,10 +168,18 @@ def _owned_file(
     return written
 
 
-def _folder(request: UpscaleRequest, progress: Progress | None) -> list[Path]:
+def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress | None) -> list[Path]:
     plan = _plan(request)
-    request.out.mkdir(parents=True, exist_ok=True)
-    upscalers = _Upscalers(request)
+    with owned_folder(request.out):
+        return _files(request, plan, upscalers, progress)
+
+
+def _files(
+    request: UpscaleRequest,
+    plan: list[tuple[Path, Path]],
+    upscalers: Upscalers,
+    progress: Progress | None,
+) -> list[Path]:
     written: list[Path] = []
     failed: list[str] = []
     for done, (source, out) in enumerate(plan):
@@ -239,6 +214,7 @@ def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
         RequestError: The results lie in the folder itself, two would share a name, or there are no
             files.
     """
+    check_place(request.out)
     if request.out.resolve() == request.source.resolve():
         raise RequestError(f"expected another folder for --out than {request.source}")
     plan: dict[Path, Path] = {}

@@ -103,7 +103,7 @@ class DressedPersistence:
         """Read from a model folder.
 
         Raises:
-            ModelFolderError: The folder has none.
+            ModelFolderError: The folder has none, or a damaged one.
         """
         path = folder / _FILE
         if not path.is_file():
@@ -111,7 +111,17 @@ class DressedPersistence:
                 f"expected {_FILE} in the model folder {folder}, found none; "
                 "train the model again with 'landcast train forecast'"
             )
-        return cls(tuple(json.loads(path.read_text(encoding="utf-8"))))
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            for row in rows:
+                float(row["gsd_m"]), int(row["horizon_class"])
+                np.array(row["quantiles"], np.float32).reshape(_LEVELS)
+            return cls(tuple(rows))
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise ModelFolderError(
+                f"expected residuals of training places in {path}, it is damaged ({err}); train "
+                "the model again with 'landcast train forecast'"
+            ) from err
 
 
 def _pairs(dates: int, generator: np.random.Generator) -> list[tuple[int, int]]:

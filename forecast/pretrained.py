@@ -83,7 +83,7 @@ def load_model(name: str | Path | None = None, *, device: torch.device | None = 
         model: ChangeUNet = ChangeUNet.from_pretrained(
             folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError) as err:
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
         raise ModelFolderError(
             f"expected the weights of a landcast forecaster in {folder}: {err}"
         ) from err

@@ -11,13 +11,20 @@ from rasterio.enums import ColorInterp
 from preprocessing.errors import BandError
 from preprocessing.sensors import SensorProfile
 
-__all__ = ["alpha_bands", "by_position", "choose_bands", "colours_of", "data_bands"]
+__all__ = [
+    "RED_GREEN_BLUE",
+    "alpha_bands",
+    "by_position",
+    "choose_bands",
+    "colours_of",
+    "data_bands",
+]
 
 _MEASURED = re.compile(
     r"\bn(ear)?[ _-]?i(nfra)?[ _-]?r(ed)?\b|infra[ _-]?red|\bswir|\bred[ _-]?edge|\bB0?\d+A?\b",
     re.IGNORECASE,
 )
-_COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+RED_GREEN_BLUE = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 _NAMES = (("red", "r"), ("green", "g"), ("blue", "b"))
 
 
@@ -57,8 +64,8 @@ def choose_bands(
         named = profile.colour_bands(dataset.descriptions)
         if named is not None:
             return named
-    if all(colour in interpretation for colour in _COLOURS):
-        red, green, blue = (interpretation.index(colour) + 1 for colour in _COLOURS)
+    if all(colour in interpretation for colour in RED_GREEN_BLUE):
+        red, green, blue = (interpretation.index(colour) + 1 for colour in RED_GREEN_BLUE)
         return (red, green, blue)
     described = [(text or "").strip().lower() for text in dataset.descriptions]
     red, green, blue = (
@@ -91,7 +98,7 @@ def by_position(dataset: Any, bands: Sequence[int], *, named: str | None = None)
     colours = [dataset.colorinterp[band - 1] for band in bands]
     texts = [(dataset.descriptions[band - 1] or "").strip().lower() for band in bands]
     known = all(text in names for text, names in zip(texts, _NAMES, strict=True))
-    return named is None and colours != list(_COLOURS) and not known
+    return named is None and colours != list(RED_GREEN_BLUE) and not known
 
 
 def alpha_bands(dataset: Any) -> tuple[int, ...]:

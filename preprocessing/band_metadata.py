@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from preprocessing.band_choice import colours_of
+from preprocessing.band_choice import RED_GREEN_BLUE, colours_of
 
 __all__ = ["BandMetadata"]
 
@@ -29,15 +30,26 @@ class BandMetadata:
     colours: tuple[Any, ...]
 
     @classmethod
-    def of(cls, dataset: Any) -> BandMetadata:
-        """Of all bands of an open rasterio dataset."""
-        return cls(
+    def of(cls, dataset: Any, bands: Sequence[int] | None = None) -> BandMetadata:
+        """Of bands of an open rasterio dataset by their one-based indexes, of all where None."""
+        said = (
             dataset.descriptions,
             dataset.units,
             dataset.scales,
             dataset.offsets,
             colours_of(dataset),
         )
+        chosen = dataset.indexes if bands is None else bands
+        return cls(*(tuple(values[band - 1] for band in chosen) for values in said))
+
+    @property
+    def scaled(self) -> bool:
+        """Whether stored values are not the values meant."""
+        return any(scale != 1 for scale in self.scales) or any(self.offsets)
+
+    def as_colours(self) -> BandMetadata:
+        """The same of bands that are red, green and blue."""
+        return replace(self, colours=RED_GREEN_BLUE)
 
     def write_to(self, dataset: Any) -> None:
         """State them in an open dataset with as many bands, opened for writing."""
@@ -46,6 +58,6 @@ class BandMetadata:
                 dataset.set_band_description(index, text)
         if any(self.units):
             dataset.units = [unit or "" for unit in self.units]
-        if any(scale != 1 for scale in self.scales) or any(self.offsets):
+        if self.scaled:
             dataset.scales, dataset.offsets = self.scales, self.offsets
         dataset.colorinterp = self.colours

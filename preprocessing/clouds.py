@@ -11,14 +11,13 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioIOError
 from rasterio.warp import reproject, transform
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.cloud_detection import detect_clouds
 from preprocessing.errors import CloudMaskError, GridMismatchError, UnreadableRasterError
-from preprocessing.grid import Grid, Window
-from preprocessing.opening import opened, shown_name
+from preprocessing.grid import PROJECTION_ERRORS, Grid, Window
+from preprocessing.opening import READ_ERRORS, opened, shown_name
 
 __all__ = ["CloudKind", "CloudSource", "clear_codes", "detect_clouds"]
 
@@ -136,7 +135,14 @@ class CloudSource:
         """Columns and rows of the mask at columns and rows of a grid."""
         xs, ys = _mapped(grid.transform, cols, rows)
         if self.grid.crs != grid.crs:
-            moved = transform(grid.crs, self.grid.crs, xs.tolist(), ys.tolist())
+            try:
+                moved = transform(grid.crs, self.grid.crs, xs.tolist(), ys.tolist())
+            except PROJECTION_ERRORS as err:
+                raise CloudMaskError(
+                    "expected a cloud mask that lies on its image, nothing leads from the "
+                    f"coordinate system of the one to that of {shown_name(self.path)}; warp it "
+                    "onto the image"
+                ) from err
             xs, ys = (np.asarray(v) for v in moved)
         if self.grid.crs is not None and self.grid.crs.is_geographic:
             middle = (self.grid.bounds.west + self.grid.bounds.east) / 2
@@ -186,7 +192,7 @@ class CloudSource:
                 seen: Any = True
                 if flags & {"per_dataset", "alpha"}:
                     seen = dataset.read_masks(1, window=part) > 0
-            except RasterioIOError as err:
+            except READ_ERRORS as err:
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in the cloud mask "
                     f"{shown_name(self.path)}; fetch or export the file again"

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.warp import transform
 
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.grid import Grid, Window
+from preprocessing.grid import PROJECTION_ERRORS, Grid, Window
 from preprocessing.image_source import ImageSource, whole
 
 __all__ = ["common_grid", "lattice_offset", "near_longitudes", "no_overlap", "pixel_positions"]
@@ -77,7 +76,7 @@ def pixel_positions(
         shape = xs.shape
         try:
             there = transform(grid.crs, other.crs, xs.ravel().tolist(), ys.ravel().tolist())
-        except RasterioError:  # No point can be expressed there.
+        except PROJECTION_ERRORS:  # No point can be expressed there.
             nowhere = np.full(shape, np.inf)
             return nowhere, nowhere
         xs, ys = (np.asarray(values).reshape(shape) for values in there[:2])

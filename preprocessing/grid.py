@@ -16,7 +16,10 @@ from rasterio.errors import CRSError, RasterioError
 
 from preprocessing.window import Window
 
-__all__ = ["Bounds", "Grid", "Window"]
+__all__ = ["PROJECTION_ERRORS", "Bounds", "Grid", "Window"]
+
+PROJECTION_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises where one coordinate system cannot be expressed in another."""
 
 _METRES_PER_DEGREE = 111_320.0
 _EQUATOR_M = 6_378_137.0
@@ -83,7 +86,7 @@ class Grid:
         xs, ys = zip(*(self.transform @ point for point in points), strict=True)
         try:
             lons, lats = warp.transform(self.crs, _WGS84, xs, ys)
-        except (RasterioError, CPLE_BaseError):
+        except PROJECTION_ERRORS:
             return None
         if not all(map(math.isfinite, (*lons, *lats))) or max(map(abs, lats)) > 90 + 1e-9:
             return None

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from preprocessing.common_grid import pixel_positions
-from preprocessing.grid import Bounds, Grid, Window
+from preprocessing.grid import PROJECTION_ERRORS, Bounds, Grid, Window
 from preprocessing.image_source import whole
 
 __all__ = ["GUARD_PX", "GroundSplit", "HeldGround", "HeldIndex", "degrees"]
@@ -151,7 +150,7 @@ def degrees(grid: Grid) -> Bounds | None:
         return None
     try:
         west, south, east, north = transform_bounds(grid.crs, _DEGREES, *grid.bounds)
-    except RasterioError:
+    except PROJECTION_ERRORS:
         return None
     if not all(math.isfinite(value) for value in (west, south, east, north)):
         return None

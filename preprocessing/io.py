@@ -10,25 +10,28 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.band_choice import choose_bands, data_bands
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.cog import BLOCK_PX, write_cog
+from preprocessing.counted import counted
 from preprocessing.dates import date_from_creation, date_from_name, date_from_stac, date_from_tags
 from preprocessing.errors import NoValidPixelsError, UnreadableRasterError
 from preprocessing.grid import Grid, Window
-from preprocessing.opening import is_local, opened, shown_name
+from preprocessing.opening import READ_ERRORS, is_local, opened, shown_name, understood
+from preprocessing.orientation import UPRIGHT, orientation_of, stored_window, turned
 from preprocessing.raster import Encoding, Raster
 from preprocessing.sensors import sensor_profile
 from preprocessing.stored_values import find_encoding, read_valid
+from preprocessing.unwritten import UnwrittenBlocks
 
 _log = logging.getLogger(__name__)
 __all__ = ["RasterSource", "blocks", "read_raster", "write_cog"]
@@ -40,10 +43,13 @@ class RasterSource:
 
     Attributes:
         path: File path or anything GDAL opens.
-        grid: Full pixel grid.
+        grid: Full pixel grid, upright.
         bands: One-based indexes of red, green, blue, or of all bands that were asked for.
         encoding: Stored type, value range and nodata.
         date: Acquisition date, or None if neither metadata nor name says it.
+        orientation: How its pixels are to be turned, see `preprocessing.orientation`.
+        unwritten: Blocks of the file that are not there, if any.
+        metadata: What the file says of these bands.
     """
 
     path: str
@@ -51,6 +57,9 @@ class RasterSource:
     bands: tuple[int, ...]
     encoding: Encoding
     date: dt.date | None
+    orientation: int = UPRIGHT
+    unwritten: UnwrittenBlocks | None = None
+    metadata: BandMetadata | None = None
 
     @classmethod
     def open(
@@ -87,18 +96,27 @@ class RasterSource:
         name = str(path)
         shown = shown_name(name)
         profile = None if sensor is None else sensor_profile(sensor)
-        with opened(name) as dataset:
-            grid = _grid(dataset, shown)
-            _check_upright(dataset, shown)
+        with opened(name) as dataset, understood(shown):
+            orientation = orientation_of(dataset, name)
+            grid = _grid(dataset, shown, orientation)
             chosen = (
                 data_bands(dataset, shown)
                 if every_band
                 else choose_bands(dataset, bands, profile, shown)
             )
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
+            unwritten = UnwrittenBlocks.of(dataset, name)
+            metadata = BandMetadata.of(dataset, chosen)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
+        if unwritten is not None:
+            encoding = replace(encoding, masked=True)
+            _log.warning(
+                "%s: %s never written, taken for missing ground, not for black",
+                shown,
+                counted(len(unwritten.blocks), "block"),
+            )
         date = _date(name, tags) if year is None else dt.date(year, 1, 1)
-        return cls(name, grid, chosen, encoding, date)
+        return cls(name, grid, chosen, encoding, date, orientation, unwritten, metadata)
 
     @property
     def name(self) -> str:
@@ -150,20 +168,34 @@ class RasterSource:
         bottom = min(window.row + window.height, self.grid.height)
         right = min(window.col + window.width, self.grid.width)
         if bottom > top and right > left:
-            part = RasterioWindow(left, top, right - left, bottom - top)
+            part = self._in_file(Window(top, left, bottom - top, right - left))
             rows = slice(top - window.row, bottom - window.row)
             cols = slice(left - window.col, right - window.col)
             try:
                 seen = dataset.read(self.bands, window=part)
-                valid[rows, cols] = read_valid(dataset, self.bands, seen, part, self.encoding)
-            except RasterioIOError as err:
+                there = read_valid(dataset, self.bands, seen, part, self.encoding)
+                if self.unwritten is not None:
+                    self.unwritten.clear(
+                        there, Window(part.row_off, part.col_off, part.height, part.width)
+                    )
+            except READ_ERRORS as err:
                 shown = shown_name(self.path)
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in {shown} "
                     f"({str(err).replace(self.path, shown)}); fetch or export the file again"
                 ) from err
-            stored[:, rows, cols] = seen
+            stored[:, rows, cols] = turned(seen, self.orientation)
+            valid[rows, cols] = turned(there, self.orientation)
         return stored, valid
+
+    def read_band(self, dataset: Any, index: int, window: Window) -> NDArray[Any]:
+        """Stored values `(h, w)` of any band of the open file, of a window that lies inside."""
+        return turned(dataset.read(index, window=self._in_file(window)), self.orientation)
+
+    def _in_file(self, window: Window) -> RasterioWindow:
+        size = {"height": self.grid.height, "width": self.grid.width}
+        part = stored_window(window, self.orientation, **size)
+        return RasterioWindow(part.col, part.row, part.width, part.height)
 
 
 def read_raster(
@@ -197,7 +229,7 @@ def blocks(grid: Grid, *, size: int = BLOCK_PX) -> list[Window]:
     ]
 
 
-def _grid(dataset: Any, name: str) -> Grid:
+def _grid(dataset: Any, name: str, orientation: int) -> Grid:
     if dataset.count == 0:
         raise UnreadableRasterError(
             f"expected a raster, {name} is a container of "
@@ -224,17 +256,10 @@ def _grid(dataset: Any, name: str) -> Grid:
             "%s states a CRS but no position (no transform): taken for ungeoreferenced", name
         )
         crs = None
-    return Grid(dataset.height, dataset.width, dataset.transform, crs)
-
-
-def _check_upright(dataset: Any, name: str) -> None:
-    """Pixels of a photograph can lie on their side; GDAL gives them as they lie."""
-    orientation = dataset.tags().get("EXIF_Orientation", "1").strip()
-    if dataset.crs is None and orientation not in ("", "0", "1"):
-        raise UnreadableRasterError(
-            f"expected an upright picture, {name} is to be turned for display (EXIF orientation "
-            f"{orientation}); save it turned, e.g. with mogrify -auto-orient"
-        )
+    height, width = dataset.height, dataset.width
+    if orientation > 4:  # on its side
+        height, width = width, height
+    return Grid(height, width, dataset.transform, crs)
 
 
 def _date(name: str, tags: dict[str, str]) -> dt.date | None:

@@ -13,14 +13,18 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError  # rasterio lets it out where it reads metadata
 from rasterio.enums import Interleaving
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from preprocessing.drivers import driver_of, drivers_of
 from preprocessing.errors import MissingFileError, RequestError, UnreadableRasterError
 
-__all__ = ["check_upload", "is_local", "opened", "shown_name"]
+__all__ = ["READ_ERRORS", "check_upload", "is_local", "opened", "shown_name", "understood"]
+
+READ_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises on damaged files."""
 
 # A scheme, a GDAL virtual file system, or a GDAL driver's prefix (more than a Windows drive).
 _NOT_A_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|/vsi|[A-Z][A-Z0-9_]+:")
@@ -81,7 +85,7 @@ def opened(name: str) -> Iterator[Any]:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             dataset = stack.enter_context(_dataset(name))
-        except (RasterioIOError, RasterioError) as err:
+        except READ_ERRORS as err:
             shown = shown_name(name)
             reason = str(err).replace(str(Path(name).absolute()), name).replace(name, shown)
             if not is_local(name) and _NOT_FOUND.search(reason):
@@ -95,6 +99,25 @@ def opened(name: str) -> Iterator[Any]:
             ) from err
         _check_blocks(dataset, shown_name(name))
         yield dataset
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Around what asks an open raster for its metadata, which may be damaged.
+
+    Args:
+        name: What to call it.
+
+    Raises:
+        UnreadableRasterError: It is.
+    """
+    try:
+        yield
+    except READ_ERRORS as err:
+        raise UnreadableRasterError(
+            f"expected a raster that GDAL reads, {name} is damaged ({err}); fetch or export the "
+            "file again"
+        ) from err
 
 
 def _check_blocks(dataset: Any, name: str) -> None:
@@ -133,7 +156,7 @@ def check_upload(path: Path, *, most_pixels: int) -> None:
         with DatasetReader(path, driver=driver) as dataset:
             elsewhere: dict[str, Any] = dataset.tags(ns="OVERVIEWS")
             height, width, count = dataset.height, dataset.width, dataset.count
-    except RasterioError as err:
+    except READ_ERRORS as err:
         raise UnreadableRasterError(
             f"expected a whole image, {path.name} is damaged ({err}); export it again"
         ) from err

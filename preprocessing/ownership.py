@@ -15,7 +15,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
 
-__all__ = ["contents", "owned_file", "owned_folder"]
+__all__ = ["check_place", "contents", "owned_file", "owned_folder"]
 
 _LOCK = ".landcast.lock"
 
@@ -32,6 +32,7 @@ def owned_folder(folder: Path) -> Iterator[None]:
         OutputExistsError: `folder` is a file.
         RequestError: It cannot be written.
     """
+    check_place(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"expected a folder for --out, {folder} is a file")
     with _made(folder), _locked(folder / _LOCK, folder):
@@ -50,6 +51,7 @@ def owned_file(path: Path, *, parents: bool = False) -> Iterator[None]:
         OutputInUseError: Another process holds it.
         RequestError: The folder it lies in is not there or cannot be written.
     """
+    check_place(path)
     if not parents and not path.parent.is_dir():
         raise RequestError(f"expected an existing folder for {path.name}, found no {path.parent}")
     with _made(path.parent), _locked(path.with_name(f".{path.name}.lock"), path):
@@ -59,6 +61,23 @@ def owned_file(path: Path, *, parents: bool = False) -> Iterator[None]:
 def contents(folder: Path) -> list[Path]:
     """What lies in a folder but the lock of its owner."""
     return [path for path in folder.iterdir() if path.name != _LOCK]
+
+
+def check_place(path: Path) -> None:
+    """Refuse a name that no file can have, and a link that leads to itself or to nothing.
+
+    Raises:
+        RequestError: It is one.
+    """
+    try:
+        os.stat(path)
+    except FileNotFoundError as err:
+        if path.is_symlink():
+            raise _not_writable(path, err, "it is a link to nothing") from err
+    except NotADirectoryError:
+        pass  # told where the folder is made
+    except OSError as err:
+        raise _not_writable(path, err) from err
 
 
 @contextmanager
@@ -84,6 +103,7 @@ def _locked(file: Path, result: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
+        _check_writable(file, result)
         raise OutputInUseError(
             f"expected {result} for this run alone, {_owner(file)} is writing it; wait until that "
             "run has ended, or choose another --out"
@@ -102,6 +122,15 @@ def _locked(file: Path, result: Path) -> Iterator[None]:
         lock.release()
 
 
+def _check_writable(file: Path, result: Path) -> None:
+    """Some file systems take no files and filelock takes that for a lock."""
+    if not file.exists():
+        try:
+            file.touch()
+        except OSError as err:
+            raise _not_writable(result, err) from err
+
+
 def _owner(file: Path) -> str:
     try:
         owner: Any = json.loads(file.read_text(encoding="utf-8"))
@@ -113,8 +142,8 @@ def _owner(file: Path) -> str:
     return f"process {pid} on {host}, begun {age} ago,"
 
 
-def _not_writable(path: Path, err: OSError) -> RequestError:
+def _not_writable(path: Path, err: OSError, reason: str = "") -> RequestError:
     return RequestError(
         f"expected a place for --out that can be written, {path} cannot "
-        f"({err.strerror or err}); choose another"
+        f"({reason or err.strerror or err}); choose another"
     )

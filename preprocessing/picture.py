@@ -16,12 +16,14 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
+from preprocessing.band_metadata import BandMetadata
 from preprocessing.disk_space import check_space
 from preprocessing.errors import NoSpaceError, RequestError, UnreadableRasterError
-from preprocessing.opening import opened
+from preprocessing.opening import READ_ERRORS, opened, understood
+from preprocessing.orientation import PICTURE_ERRORS, UPRIGHT, orientation_of, turned
 from preprocessing.partial_files import partial_path
 from preprocessing.whole_files import check_whole
 from preprocessing.window import Window
@@ -34,9 +36,6 @@ _READ_ONLY = (".bmp", ".gif")
 _TIFF = (".tif", ".tiff")
 _QUALITY = 95
 _ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}
-_ORIENTATION = 0x0112
-_TURNS = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}
-_MIRRORED = (2, 4, 5, 7)
 _MOST_PIXELS = 2**28
 _LIMITS_PX = {".webp": 16383, ".jpg": 65500, ".jpeg": 65500}
 
@@ -59,23 +58,33 @@ class Picture:
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, not a raster: 8 or 16 bit, no georeference, nodata or mask.
 
+    Nor does it state a scale, offset, unit or range of its values.
+
     Raises:
         RequestError: It cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix not in PICTURE_FORMATS + _READ_ONLY:
         return False
-    with opened(str(path)) as dataset:
+    with opened(str(path)) as dataset, understood(str(path)):
         return bool(
             dataset.crs is None
             and dataset.transform.is_identity
             and not dataset.gcps[0]
+            and dataset.rpcs is None
             and dataset.count <= 4
             and set(dataset.dtypes) <= {"uint8", "uint16"}
             # In a PNG nodata is the transparent colour.
             and (suffix not in _TIFF or all(value is None for value in dataset.nodatavals))
             and not any(flags == [MaskFlags.per_dataset] for flags in dataset.mask_flag_enums)
+            and not _measured(dataset)
         )
+
+
+def _measured(dataset: Any) -> bool:
+    """Whether a file says what its values are measurements of."""
+    said = BandMetadata.of(dataset)
+    return said.scaled or any(said.units) or "VALUE_RANGE" in dataset.tags()
 
 
 def is_animated(path: Path) -> bool:
@@ -83,7 +92,7 @@ def is_animated(path: Path) -> bool:
     try:
         with Image.open(path) as image:
             return image.format != "TIFF" and getattr(image, "n_frames", 1) > 1
-    except (OSError, SyntaxError, ValueError):
+    except PICTURE_ERRORS:
         return False
 
 
@@ -103,20 +112,22 @@ def read_picture(path: Path) -> Picture:
             if dataset.height * dataset.width > _MOST_PIXELS:
                 raise Image.DecompressionBombError(f"{dataset.height} x {dataset.width} pixels")
             deep = dataset.dtypes[0] == "uint16"
+            orientation = orientation_of(dataset, str(path))
             pixels = _deep(dataset) if deep else None
             profile = dataset.tags(ns="COLOR_PROFILE").get("SOURCE_ICC_PROFILE")
         try:
             with Image.open(path) as image:
                 _check_still(image, path)
-                orientation = image.getexif().get(_ORIENTATION, 1)
                 icc = None if image.mode == "CMYK" else image.info.get("icc_profile")
                 if pixels is None:
                     pixels = _shallow(image)
+                    if image.format == "TIFF":  # which Pillow turns itself
+                        orientation = UPRIGHT
         except UnidentifiedImageError:  # Pillow knows fewer kinds of TIFF than GDAL
             if pixels is None:
                 raise
-            orientation, icc = 1, base64.b64decode(profile) if profile else None
-    except (OSError, SyntaxError, ValueError, RasterioIOError) as err:
+            icc = base64.b64decode(profile) if profile else None
+    except (*PICTURE_ERRORS, *READ_ERRORS) as err:
         raise UnreadableRasterError(
             f"expected a whole picture, {path} is damaged or of an unknown kind ({err}); "
             "fetch or export it again"
@@ -126,7 +137,7 @@ def read_picture(path: Path) -> Picture:
             f"expected a picture that fits into memory, got {path} ({err}); "
             "convert it to GeoTIFF, which is read by windows"
         ) from err
-    pixels = _upright(pixels, orientation)
+    pixels = turned(pixels, orientation)
     colours = 3 if len(pixels) > 2 else 1
     alpha = pixels[colours] if len(pixels) > colours else None
     return Picture(pixels[:colours], alpha, icc)
@@ -268,10 +279,3 @@ def _shallow(image: Image.Image) -> NDArray[Any]:
         mode = "RGBA" if clear else "RGB"
     pixels = np.asarray(image.convert(mode))
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-
-
-def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn `(c, h, w)` as the orientation tag of EXIF says."""
-    if orientation in _MIRRORED:
-        pixels = pixels[:, :, ::-1]
-    return np.ascontiguousarray(np.rot90(pixels, _TURNS.get(orientation, 0), axes=(1, 2)))

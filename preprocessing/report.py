@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocessing.counted import counted
 from preprocessing.filters import Reason
 
 __all__ = ["Example", "PairReport", "PrepareReport", "json_value"]
@@ -172,9 +173,10 @@ class PrepareReport:
 
     def as_text(self) -> str:
         """A page to read."""
+        rasters = len(self.pairs) - len(self.refused)
         lines = [
             f"{self.store}: {self.kept} of {self.tiles} tile pairs kept, from "
-            f"{len(self.pairs) - len(self.refused)} pairs of rasters, {self.seconds:.1f} s",
+            f"{counted(rasters, 'pair')} of rasters, {self.seconds:.1f} s",
             "",
         ]
         for reason, count in self.counts.items():
@@ -201,9 +203,11 @@ class PrepareReport:
                 )
         unmeasured = sum(1 for p in self.pairs if not p.refused and math.isnan(p.residual_px))
         if unmeasured:
-            lines.append(f"  {unmeasured} pairs of rasters left as they lie: no shift stands out")
+            lines.append(
+                f"  {counted(unmeasured, 'pair')} of rasters left unshifted: no shift stands out"
+            )
         if self.refused:
-            lines += ["", f"  {len(self.refused)} pairs of rasters refused:"]
+            lines += ["", f"  {counted(len(self.refused), 'pair')} of rasters refused:"]
             lines += [f"    {pair.source}: {pair.refused}" for pair in self.refused]
         return "\n".join(lines) + "\n"
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import rasterio
-from rasterio.errors import RasterioError
 from rasterio.shutil import copy
 
 from preprocessing.errors import UnreadableRasterError
 from preprocessing.grid import Grid, Window
 from preprocessing.image_source import FileImage, inside, is_large
-from preprocessing.opening import opened, shown_name
+from preprocessing.opening import READ_ERRORS, opened, shown_name
 from preprocessing.raster import Raster
 
 __all__ = ["RowsImage", "quick_windows"]
@@ -101,7 +100,7 @@ class RowsImage:
         try:
             with opened(source.path) as dataset, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
                 copy(dataset, path, strict=False, **_LAYOUT)
-        except RasterioError as err:
+        except READ_ERRORS as err:
             remove()
             shown = shown_name(source.path)
             raise UnreadableRasterError(

@@ -130,7 +130,7 @@ def load_guided(folder: str | Path, *, device: torch.device | None = None) -> Gu
         network: GuidedRRDBNet = GuidedRRDBNet.from_pretrained(
             folder, torch_dtype=torch.float32, local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError) as err:
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
         raise ModelFolderError(
             f"expected the network that 'landcast train lift' writes in {folder}, got: "
             f"{' '.join(str(err).split())[:200]}; train it again"

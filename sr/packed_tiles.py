@@ -40,14 +40,17 @@ def pack_tiles(path: Path, tiles: Tensor, held_out: Tensor, *, quality: int = _Q
     with ThreadPoolExecutor() as pool:
         packed = list(pool.map(lambda pair: _packed(pair, quality), pairs))
     part = partial_path(path)
-    with part.open("wb") as file:
-        np.savez(
-            file,
-            data=np.frombuffer(b"".join(packed), np.uint8),
-            sizes=np.array([len(one) for one in packed], np.int64),
-            held_out=np.arange(len(packed)) >= len(tiles),
-        )
-    os.replace(part, path)
+    try:
+        with part.open("wb") as file:
+            np.savez(
+                file,
+                data=np.frombuffer(b"".join(packed), np.uint8),
+                sizes=np.array([len(one) for one in packed], np.int64),
+                held_out=np.arange(len(packed)) >= len(tiles),
+            )
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def unpack_tiles(path: Path) -> tuple[Tensor, Tensor]:

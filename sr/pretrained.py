@@ -119,6 +119,8 @@ def _read_folder(folder: Path) -> RRDBNet:
             )
     try:
         config = RRDBNet.load_config(folder)
+        if not isinstance(config, dict):
+            raise TypeError("config.json is no table")
         if config.get("_class_name", "RRDBNet") != "RRDBNet":
             raise ValueError(f"config.json describes a {config['_class_name']}")
         check_parameters(lambda: RRDBNet.from_config(config), folder / _WEIGHTS)

@@ -77,7 +77,7 @@ def load_texture_features(folder: str | Path = SHIPPED_FEATURES) -> TextureFeatu
         network: TextureFeatures = TextureFeatures.from_pretrained(
             folder, torch_dtype=torch.float32, local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError) as err:
+    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
         raise ModelFolderError(
             f"expected the features that 'landcast train features' writes in {folder}, got: "
             f"{' '.join(str(err).split())[:200]}; train them again or reinstall landcast"

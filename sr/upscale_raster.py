@@ -31,7 +31,7 @@ __all__ = ["RasterJob"]
 
 _TIFF = (".tif", ".tiff")
 _CACHE_BYTES = 256 << 20  # GDAL's own default is a share of the machine's memory
-_OF_THE_FILE = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG", "LAYOUT")
+_OF_THE_FILE = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG", "LAYOUT", "EXIF_Orientation")
 
 
 class RasterJob:
@@ -162,8 +162,8 @@ class RasterJob:
                     stored[:, ~valid] = source.encoding.nodata or 0
                     seen = seen or bool(valid.any())
                     if any(alpha):
-                        part = ((low.row, low.row + low.height), (low.col, low.col + low.width))
-                        opacity = dataset.read(alpha.index(True) + 1, window=part)[rows][:, cols]
+                        opacity = source.read_band(dataset, alpha.index(True) + 1, low)
+                        opacity = opacity[rows][:, cols]
                         stored = np.insert(stored, alpha.index(True), opacity, axis=0)
                     yield window, stored, valid
                     if progress is not None:

@@ -273,7 +273,7 @@ def test_the_command_line_end_to_end(made, tmp_path, capsys):
     arguments += ["--retries", "0", "--out", str(tmp_path / "out")]
     assert run([*arguments, "--years", "2020"]) == 0
     said = capsys.readouterr().out
-    assert "1 years fetched" in said
+    assert "1 year fetched" in said
     assert said.splitlines()[-1] == str(tmp_path / "out" / "manifest.csv")
     # A year that the catalogue does not have is said, and no failure.
     assert run([*arguments, "--years", "2020-2021"]) == 0

@@ -82,7 +82,7 @@ def test_kind_of_the_masks_by_the_command(
     manifest = masked_places(tmp_path, {"a_2018": CLOUD, "b_2016": CLEAR, "b_2018": CLEAR})
     out = tmp_path / "p.zarr"
     assert run(["prepare", str(manifest), "--out", str(out), "--clouds-kind", "scl"]) == 0
-    assert "4 of 4 tile pairs kept, from 1 pairs of rasters" in capsys.readouterr().out
+    assert "4 of 4 tile pairs kept, from 1 pair of rasters" in capsys.readouterr().out
     assert {source.split("/")[1] for source in PairStore(out).read().source} == {"b"}
 
 

@@ -10,6 +10,9 @@ import pytest
 from fake_results import make_result
 
 from app.animation import animate_folder
+from app.cli.entry import run
+from app.comparison.request import ComparisonRequest
+from app.comparison.study import _new_folder
 from app.upscaling import UpscaleRequest, upscale
 from app.workflows import train_features, train_sr
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
@@ -94,7 +97,16 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None
         pass
     dangling = tmp_path / "dangling"
     dangling.symlink_to(tmp_path / "nowhere" / "deep")
-    with pytest.raises(RequestError, match="dangling cannot"), owned_folder(dangling):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for owned in (owned_file, owned_folder):
+        with pytest.raises(RequestError, match="link to nothing"), owned(dangling):
+            pass
+        with pytest.raises(RequestError, match="loop cannot"), owned(loop):
+            pass
+        with pytest.raises(RequestError, match="too long"), owned(tmp_path / ("x" * 300)):
+            pass
+    with pytest.raises(RequestError, match="cannot"), owned_file(Path("/proc/result.tif")):
         pass
     with pytest.raises(RequestError, match="found no"), owned_file(tmp_path / "no" / "file"):
         pass
@@ -139,3 +151,47 @@ def test_two_films_of_one_name_are_not_written_at_once(tmp_path: Path) -> None:
     with owned_file(tmp_path / "film.gif"), pytest.raises(OutputInUseError):
         animate_folder(tiny_result, tmp_path / "film.gif")
     animate_folder(tiny_result, tmp_path / "film.gif", max_size=64)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "base", "pairs.zarr"],
+        ["simulate", "--years", "1", "--width", "128", "--height", "128"],
+        ["demo"],
+        ["upscale", "pictures"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_that_fills_a_folder_owns_it(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "a.png").touch()
+    command = [str(pictures) if word == "pictures" else word for word in command]
+    out = tmp_path / "out"
+    with owned_folder(out):
+        assert run([*command, "--out", str(out)]) == 2
+        assert contents(out) == []
+    assert f"process {os.getpid()} on" in capsys.readouterr().err
+
+
+def test_pairs_are_packed_by_one_run_at_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pairs.npz"
+    with owned_file(out):
+        assert run(["train", "pack", "pairs.zarr", "--out", str(out)]) == 2
+    assert "is writing it" in capsys.readouterr().err
+
+
+def test_a_comparison_that_ended_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    request = ComparisonRequest(images=("a.png",), out=tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "comparison.json").touch()
+    with (
+        pytest.raises(OutputExistsError, match="earlier comparison"),
+        _new_folder(request.out, "comparison.json", request),
+    ):
+        pass

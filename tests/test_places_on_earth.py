@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from affine import Affine
+from conftest import picture
 from rasterio.crs import CRS
 from shapely.geometry import shape
+from written_rasters import write
 
+from app.cli.entry import run
 from app.footprint import footprint
+from preprocessing.clouds import CloudSource
+from preprocessing.errors import CloudMaskError
 from preprocessing.grid import Grid
 
 UTM = CRS.from_epsg(32632)
@@ -26,11 +33,37 @@ def test_metres_are_those_on_the_ground_in_any_projection() -> None:
     assert plate.gsd_m == pytest.approx(100 * 0.5**0.5, rel=0.01)
 
 
+MINE = CRS.from_wkt(
+    'LOCAL_CS["Mine grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
+)
+PIT = Affine(5, 0, 1000, 0, -5, 9000)
+
+
 def test_a_grid_of_no_place_on_earth_has_the_metres_of_its_unit() -> None:
-    wkt = 'LOCAL_CS["Mine grid",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
-    grid = Grid(128, 128, Affine(5, 0, 1000, 0, -5, 9000), CRS.from_wkt(wkt))
+    grid = Grid(128, 128, PIT, MINE)
     assert grid.gsd_m == 5
     assert footprint(grid) == (None, None)
+
+
+@pytest.mark.parametrize("later", [MINE, UTM], ids=["mine", "utm"])
+def test_images_of_no_place_on_earth_are_prepared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], later: CRS
+) -> None:
+    pixels = picture(160, 160)
+    first = write(tmp_path / "a_2016.tif", pixels, crs=MINE, transform=PIT)
+    second = write(tmp_path / "b_2018.tif", pixels, crs=later, transform=PIT)
+    out = tmp_path / "pairs.zarr"
+    code = run(["prepare", str(first), str(second), "--out", str(out)])
+    assert code == (0 if later == MINE else 2)
+    assert out.exists() == (code == 0)
+    assert "(add --debug" not in capsys.readouterr().err
+
+
+def test_a_mask_that_nothing_leads_to_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "mask.tif", picture(160, 160)[:1] * 0, crs=MINE, transform=PIT)
+    mask = CloudSource.open(path, "mask")
+    with pytest.raises(CloudMaskError, match="nothing leads"):
+        mask.clear(Grid(160, 160, PIT, UTM))
 
 
 @pytest.mark.parametrize(

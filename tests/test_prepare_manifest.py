@@ -82,7 +82,7 @@ def test_manifest_notes_what_it_cannot_use_and_goes_on(
     assert [pair.source for pair in report.refused] == ["made/b/2016-01-01/2018-01-01"]
     assert "same ground" in report.refused[0].refused
     assert report.kept == 4
-    assert "1 pairs of rasters refused" in report.as_text()
+    assert "1 pair of rasters refused" in report.as_text()
     (tmp_path / "b_2018.tif").unlink()
     with pytest.raises(MissingFileError, match="b_2018"):
         prepare_manifest(manifest, tmp_path / "q.zarr")

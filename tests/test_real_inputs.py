@@ -18,14 +18,16 @@ from PIL import Image
 from range_server import serve_folder
 from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
+from signed_bucket import signed_bucket
 from written_rasters import noise, write
 
 from app.animation import Frame, animate, animate_folder
 from app.assumptions import assumptions
 from app.cli.bars import progress_bars
+from app.cli.entry import run
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
-from forecast.states.images import image_paths, open_images
+from forecast.states.images import open_images
 from preprocessing.errors import (
     BandError,
     GridMismatchError,
@@ -34,6 +36,7 @@ from preprocessing.errors import (
     ValueRangeError,
 )
 from preprocessing.io import RasterSource
+from preprocessing.picture import is_picture
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet
 from sr.upscale import UpscaleOptions
@@ -86,7 +89,7 @@ def test_colour_tables_are_refused_with_alpha_too(tmp_path: Path, alpha: bool) -
             RasterSource.open(path, every_band=every_band)
 
 
-def test_rational_polynomials_are_not_dropped(tmp_path: Path) -> None:
+def test_rational_polynomials_are_not_dropped(tmp_path: Path, bicubic_model: str) -> None:
     one = [1.0] + [0.0] * 19
     rpc = RPC(
         height_off=500, height_scale=500, lat_off=47, lat_scale=0.003, line_den_coeff=one,
@@ -99,6 +102,9 @@ def test_rational_polynomials_are_not_dropped(tmp_path: Path) -> None:
         dataset.rpcs = rpc
     with pytest.raises(UnreadableRasterError, match="gdalwarp -rpc"):
         RasterSource.open(path)
+    with pytest.raises(UnreadableRasterError, match="gdalwarp -rpc"):
+        enlarge(path, tmp_path / "x4.tif", bicubic_model)
+    assert not is_picture(path)
 
 
 def test_a_crs_without_position_is_no_georeference(
@@ -108,17 +114,6 @@ def test_a_crs_without_position_is_no_georeference(
     with caplog.at_level(logging.WARNING):
         assert RasterSource.open(path).grid.crs is None
     assert "no position" in caplog.text
-
-
-def test_a_photograph_on_its_side_is_refused(tmp_path: Path) -> None:
-    for orientation in (1, 6):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        path = tmp_path / f"photo{orientation}_2016.jpg"
-        Image.fromarray(np.moveaxis(noise(), 0, -1)).save(path, exif=exif)
-    RasterSource.open(tmp_path / "photo1_2016.jpg")
-    with pytest.raises(UnreadableRasterError, match="orientation 6"):
-        RasterSource.open(path)
 
 
 def test_a_range_of_values_is_refused_for_a_picture(
@@ -141,16 +136,34 @@ def test_colons_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert RasterSource.open(name).read().valid.all()
 
 
+@pytest.mark.parametrize("scheme", ["http", "s3"])
 def test_addresses_are_read_by_forecast_and_upscale(
-    make_raster: Callable[..., Path], tmp_path: Path, bicubic_model: str
+    make_raster: Callable[..., Path],
+    tmp_path: Path,
+    tiny_model_folder: Path,
+    bicubic_model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scheme: str,
 ) -> None:
-    make_raster("place_2016.tif", height=24, width=24)
-    with serve_folder(tmp_path) as (address, _):
-        given = Path(f"{address}/place_2016.tif")
-        assert open_images(image_paths([given])).start_year == 2016
-        made = enlarge(given, tmp_path / "x4.tif", bicubic_model)
-    with rasterio.open(made) as dataset:
-        assert dataset.shape == (96, 96)
+    (tmp_path / "bucket").mkdir()
+    make_raster("bucket/place_2016.tif", height=128, width=128)
+    how = {"forecast": tiny_model_folder, "upscale": bicubic_model}
+    few = ["--years", "1", "--members", "1", "--workers", "1"]
+    with signed_bucket(tmp_path, monkeypatch), serve_folder(tmp_path) as (address, _):
+        base = "s3://bucket" if scheme == "s3" else f"{address}/bucket"
+        for command, model in how.items():
+            out = str(tmp_path / f"{command}.tif")
+            more = few if command == "forecast" else []
+            words = ["--out", out, "--model", str(model), *more]
+            assert run([command, f"{base}/place_2016.tif", *words]) == 0
+            assert run([command, f"{base}/none_2016.tif", *words, "--overwrite"]) == 2
+            said = capsys.readouterr().err.splitlines()[-1]
+            assert "found nothing at" in said
+            assert f"{base}/none_2016.tif" in said
+    with rasterio.open(tmp_path / "upscale.tif") as dataset:
+        assert dataset.shape == (512, 512)
+    assert (tmp_path / "forecast.tif" / "forecast_2017.tif").exists()
 
 
 @pytest.mark.parametrize(

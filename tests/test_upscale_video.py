@@ -216,3 +216,23 @@ def test_films_that_cannot_be_upscaled(tmp_path: Path, model: str) -> None:
         with pytest.raises(RequestError, match=words):
             upscale(_request(tmp_path / name, tmp_path / out, model))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.mp4", "in.mp4"]
+
+
+@pytest.mark.parametrize("interlaced", [True, False])
+def test_lines_of_two_moments_are_told(
+    tmp_path: Path, model: str, caplog: pytest.LogCaptureFixture, interlaced: bool
+) -> None:
+    with av.open(str(tmp_path / "a.mpg"), "w") as film:
+        stream = film.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        if interlaced:
+            stream.options = {"flags": "+ildct+ilme"}
+        for shift in range(4):
+            pixels = np.zeros((32, 48, 3), np.uint8)
+            pixels[::2, 8 * shift : 8 * shift + 8] = 230
+            pixels[1::2, 8 * shift + 4 : 8 * shift + 12] = 230
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        film.mux(stream.encode())
+    upscale(_request(tmp_path / "a.mpg", tmp_path / "b.mp4", model))
+    said = [record.getMessage() for record in caplog.records if "interlaced" in record.message]
+    assert len(said) == interlaced

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from app.cli.printing import one_line
+
 __all__ = ["progress_bars"]
 
 _STEP, _PAUSE_S = 0.1, 5.0
@@ -32,7 +34,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """
     console = Console(stderr=True)
     columns = (
-        TextColumn("[progress.description]{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names of files may hold brackets
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -46,7 +48,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
+                tasks[stage] = bars.add_task(one_line(stage), total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield report
@@ -67,5 +69,5 @@ class _Lines:
         now = time.monotonic()
         if finished or (news and now - self._when >= _PAUSE_S):
             self._said[stage], self._when = share, now
-            sys.stderr.write(f"{stage} {done} of {total}\n")
+            sys.stderr.write(f"{one_line(stage)} {done} of {total}\n")
             sys.stderr.flush()

@@ -30,6 +30,7 @@ from app.cli.options import (
     parse_value_range,
 )
 from app.cli.prepare import prepare
+from app.cli.printing import say
 from app.cli.train import train
 from app.cli.upscale import upscale
 
@@ -69,7 +70,7 @@ def _root(
 
 def _version(on: bool) -> None:
     if on:
-        typer.echo(f"landcast {version('landcast')}")
+        say(f"landcast {version('landcast')}")
         raise typer.Exit
 
 
@@ -87,8 +88,8 @@ def demo(
     chosen = {} if seed is None else {"seed": seed}
     with progress_bars() as progress:
         result = run_demo(out, **chosen, workers=default_workers(), progress=progress)
-    typer.echo(result.table.rstrip())
-    typer.echo(f"\nscene    {result.scene}\nresults  {result.folder}")
+    say(result.table.rstrip())
+    say(f"\nscene    {result.scene}\nresults  {result.folder}")
 
 
 @app.command()
@@ -159,6 +160,7 @@ def forecast(
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
     from app.workflows import ForecastRequest, default_workers, forecast_region
+    from preprocessing.counted import counted
 
     if workers is None:
         workers = 1 if dask is not None else default_workers()
@@ -184,8 +186,10 @@ def forecast(
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
-    typer.echo(
-        f"{result.region}: {result.years[0]} to {result.years[-1]}, {result.members} members, "
+    first, last = result.years[0], result.years[-1]
+    span = str(first) if first == last else f"{first} to {last}"
+    say(
+        f"{result.region}: {span}, {counted(result.members, 'member')}, "
         f"seed {result.seed}, model {result.model}"
     )
     for line in (
@@ -195,8 +199,8 @@ def forecast(
         result.outside_text,
     ):
         if line:
-            typer.echo(line)
-    typer.echo(str(result.folder))
+            say(line)
+    say(str(result.folder))
 
 
 @app.command()
@@ -221,7 +225,7 @@ def animate(
     from app.animation import animate_folder
 
     written = animate_folder(folder, out, past=past or [], seconds_per_year=seconds, max_size=size)
-    typer.echo(str(written))
+    say(str(written))
 
 
 @app.command(name="app")

@@ -18,6 +18,7 @@ from app.cli.options import (
     parse_bands,
     parse_value_range,
 )
+from app.cli.printing import say
 
 __all__ = ["compare"]
 
@@ -111,7 +112,7 @@ def compare(
     )
     with progress_bars() as progress:
         report = compare_methods(request, progress=progress)
-    typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report.parent / 'report.html'}")
+    say(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report.parent / 'report.html'}")
 
 
 def _parse_levels(text: str) -> tuple[int | None, ...]:

@@ -12,6 +12,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Overwrite
+from app.cli.printing import say
 
 __all__ = ["simulate"]
 
@@ -92,7 +93,10 @@ def simulate(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a demo world: yearly scenes, true cover maps and a manifest for prepare."""
-    from preprocessing.errors import OutputExistsError, RequestError
+    from preprocessing.errors import RequestError
+    from preprocessing.files import refuse_occupied
+    from preprocessing.ownership import owned_folder
+    from preprocessing.partial_files import remove_partials_in
     from preprocessing.simulator import (
         WorldConfig,
         draw_config,
@@ -101,11 +105,6 @@ def simulate(
         write_worlds,
     )
 
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
-        raise OutputExistsError(
-            f"expected a new or empty folder for --out, {out} exists; choose another, or pass "
-            "--overwrite"
-        )
     seeds = range(seed, seed + (worlds or 1))
     size: dict[str, Any] = {"height": height, "width": width, "years": years, "interval": interval}
     if varied:
@@ -131,7 +130,10 @@ def simulate(
             )
             for each in seeds
         ]
-    with progress_bars() as progress:
+    with owned_folder(out), progress_bars() as progress:
+        if not overwrite:
+            refuse_occupied(out, "pass --overwrite")
+        remove_partials_in(out)
         progress("simulating", 0, len(configs))
         if worlds is None:
             manifest = write_world(simulate_world(configs[0]), out, split=split)
@@ -140,4 +142,4 @@ def simulate(
             manifest = write_worlds(
                 configs, out, split=split, progress=partial(progress, "simulating")
             )
-    typer.echo(str(manifest))
+    say(str(manifest))

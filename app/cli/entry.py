@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import typer
 
 from app.cli.commands import app
-from app.cli.failures import sentence_of
+from app.cli.failures import is_wrong_name, sentence_of
+from app.cli.printing import PlainFormatter, one_line
 from preprocessing.errors import RequestError
 
 __all__ = ["main", "run"]
@@ -38,11 +39,9 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[log])
     if not debug:
         # GDAL warns of odd tags at each opening; what makes a file useless is an error of ours.
         logging.getLogger("rasterio").setLevel(logging.ERROR)
@@ -59,6 +58,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as err:
         if _is_usage_error(err):
             return _say(_usage_message(err), _WRONG_REQUEST)
+        if is_wrong_name(err):
+            return _say(sentence_of(err), _WRONG_REQUEST)
         if debug:
             logging.getLogger("landcast").exception("the command failed")
             return _FAILED
@@ -91,7 +92,5 @@ def _usage_message(err: Exception) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    text = " ".join(message.split())
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    sys.stderr.write(f"landcast: {line}\n")
+    sys.stderr.write(f"landcast: {one_line(' '.join(message.split()))}\n")
     return code

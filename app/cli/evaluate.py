@@ -9,6 +9,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Overwrite, Seed, parse_dates
+from app.cli.printing import say
 
 __all__ = ["evaluate"]
 
@@ -101,4 +102,4 @@ def evaluate(
             overwrite=overwrite,
             progress=progress,
         )
-    typer.echo(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")
+    say(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")

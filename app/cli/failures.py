@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from preprocessing.disk_space import FULL
 from preprocessing.errors import LandcastError
 
-__all__ = ["sentence_of"]
+__all__ = ["is_wrong_name", "sentence_of"]
 
 # What GDAL and PyTorch say where a disk is full: they lose the number of the error.
 _WRITING = re.compile(
@@ -17,6 +17,7 @@ _WRITING = re.compile(
     r"|unexpected pos|cannot write|write failed|_tiffwriteproc",
     re.IGNORECASE,
 )
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -24,6 +25,8 @@ def sentence_of(error: BaseException) -> str:
     """A failure as a sentence that says what to do, as far as that is known."""
     if isinstance(error, LandcastError):
         return str(error)
+    if isinstance(error, OSError) and is_wrong_name(error):
+        return f"expected a name that a file can have: {error.strerror}{_of(error)}; choose another"
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in FULL:
             return (
@@ -39,6 +42,11 @@ def sentence_of(error: BaseException) -> str:
             )
     name = type(error).__name__
     return f"{name}: {error} (add --debug to see where it came from)"
+
+
+def is_wrong_name(error: BaseException) -> bool:
+    """Whether the name of a file was too long, or led to itself, wherever that came out."""
+    return isinstance(error, OSError) and error.errno in _NO_NAMES
 
 
 def _of(error: OSError) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Overwrite
+from app.cli.printing import say
 
 __all__ = ["fetch"]
 
@@ -87,7 +88,7 @@ def fetch(
     with progress_bars() as progress:
         report = fetch_imagery(request, progress=progress)
     # Years the catalogue does not have stay missing however often one asks; a failure may not.
-    typer.echo(report.as_text(), err=bool(report.missing or report.failed or report.skipped))
-    typer.echo(str(report.manifest))
+    say(report.as_text(), err=bool(report.missing or report.failed or report.skipped))
+    say(str(report.manifest))
     if report.failed:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Bands, Overwrite, Seed, ValueRange, parse_bands, parse_value_range
+from app.cli.printing import say
 
 __all__ = ["hindcast"]
 
@@ -72,4 +73,4 @@ def hindcast(
     )
     with progress_bars() as progress:
         result = hindcast_place(request, progress=progress)
-    typer.echo(f"{result.text}\n\n{result.page}")
+    say(f"{result.text}\n\n{result.page}")

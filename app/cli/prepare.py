@@ -13,6 +13,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import AllowOutside, Overwrite, parse_averages
+from app.cli.printing import say
 from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
 from app.cli.series import prepare_series
 
@@ -231,8 +232,8 @@ def prepare(
             overwrite=overwrite,
             progress=partial(progress, "preparing"),
         )
-    typer.echo(report.as_text().rstrip())
-    typer.echo(f"\n{out}")
+    say(report.as_text().rstrip())
+    say(f"\n{out}")
 
 
 def _refuse(options: Mapping[str, object], fits: str) -> None:

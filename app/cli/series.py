@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from app.cli.bars import progress_bars
+from app.cli.printing import say
 
 __all__ = ["prepare_series"]
 
@@ -47,5 +48,5 @@ def prepare_series(
         raise typer.BadParameter(str(err)) from err
     with progress_bars() as progress:
         report = run(inputs, out, settings, progress=partial(progress, "preparing"), **listed)
-    typer.echo(report.as_text().rstrip())
-    typer.echo(f"\n{out}")
+    say(report.as_text().rstrip())
+    say(f"\n{out}")

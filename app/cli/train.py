@@ -9,6 +9,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import Overwrite, Resume
+from app.cli.printing import say
 
 __all__ = ["train"]
 
@@ -55,7 +56,7 @@ def forecast(
         train_forecast(
             stores, out, config, minutes=minutes, init=init, resume=resume, progress=progress
         )
-    typer.echo(str(out))
+    say(str(out))
 
 
 @train.command(name="sr")
@@ -74,7 +75,7 @@ def sr(
 
     with progress_bars() as progress:
         train_sr(stores, out, config, init=init, resume=resume, progress=progress)
-    typer.echo(str(out))
+    say(str(out))
 
 
 @train.command(name="lift")
@@ -92,7 +93,7 @@ def lift(
 
     with progress_bars() as progress:
         train_lift(stores, out, config, minutes=minutes, resume=resume, progress=progress)
-    typer.echo(str(out))
+    say(str(out))
 
 
 @train.command(name="pack")
@@ -104,9 +105,10 @@ def pack(
 ) -> None:
     """Pack pairs for `train lift` into one small file, to train on another machine."""
     from app.workflows import pack_pairs
+    from preprocessing.counted import counted
 
     learnt, held_out = pack_pairs(stores, out, pairs=pairs, overwrite=overwrite)
-    typer.echo(f"{learnt} pairs to learn from, {held_out} to validate on\n{out}")
+    say(f"{counted(learnt, 'pair')} to learn from, {held_out} to validate on\n{out}")
 
 
 @train.command(name="features")
@@ -123,4 +125,4 @@ def features(
 
     with progress_bars() as progress:
         train_features(stores, out, config, resume=resume, progress=progress)
-    typer.echo(str(out))
+    say(str(out))

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.bars import progress_bars
 from app.cli.options import AllowOutside, Overwrite, Resume, Sensor, ValueRange, parse_value_range
+from app.cli.printing import say
 
 __all__ = ["upscale"]
 
@@ -31,7 +32,10 @@ def upscale(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-n", help="Shipped name, model folder or checkpoint; rrdb16 if not given."
+            "--model",
+            "-n",
+            help="Shipped name, model folder or checkpoint; if not given, rrdb4-jpeg for what is "
+            "stored as JPEG, else rrdb16.",
         ),
     ] = None,
     blend: Annotated[
@@ -121,6 +125,6 @@ def upscale(
         overwrite=overwrite,
     )
     with progress_bars() as progress:
-        written = run(request, progress=progress)
+        written = run(request, progress=progress, notice=lambda text: say(text, err=True))
     for path in written:
-        typer.echo(str(path))
+        say(str(path))

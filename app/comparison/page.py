@@ -12,6 +12,7 @@ from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
 from app.comparison.tables import interval
 from forecast.evaluation.bootstrap import LEAST_UNITS, RESAMPLES
+from preprocessing.counted import counted
 from preprocessing.html_page import figure, html_page, table
 from preprocessing.report_charts import image_source
 
@@ -77,8 +78,9 @@ def comparison_page(
     )
     title = "Restoration of degraded images"
     parts = [
-        f"<h1>{title}</h1><p>{len(scores.images)} images, {len(scores.methods)} methods, "
-        f"{len(scores.levels)} degradations.</p>{few}{missing}",
+        f"<h1>{title}</h1><p>{counted(len(scores.images), 'image')}, "
+        f"{counted(len(scores.methods), 'method')}, "
+        f"{counted(len(scores.levels), 'degradation')}.</p>{few}{missing}",
         figure(_picture(curves, "scores by JPEG quality", "PNG")) if curves else "",
         f"<h2>Scores</h2>{figure(tables)}",
         "<h2>Crops</h2>"

@@ -29,9 +29,10 @@ from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
 from app.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
+from preprocessing.counted import counted
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import strict, write_text
-from preprocessing.ownership import owned_file
+from preprocessing.ownership import check_place, owned_file
 from preprocessing.partial_files import partial_path, remove_partials_of
 from sr.enhance import Lut3D, LutFit, write_cube
 
@@ -85,10 +86,10 @@ def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> 
     upscalers = networks(request.models, alpha=request.alpha, allow_pickle=request.allow_pickle)
     tables = _fit(images, others, request, progress)
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(_new_folder(request.out))
+        out = stack.enter_context(_new_folder(request.out, _RECORD, request))
         kept = None
         if request.save_degraded is not None:
-            kept = stack.enter_context(_new_folder(request.save_degraded))
+            kept = stack.enter_context(_new_folder(request.save_degraded, LIST, request))
         scores, examples = _restore(
             images, tables, upscalers, distance, request, kept=kept, progress=progress
         )
@@ -220,7 +221,8 @@ def _write(
 def _report(scores: Scores, summaries: Sequence[Summary], left_out: dict[str, str]) -> str:
     missing = "".join(f"{name} is left out: {reason}.\n\n" for name, reason in left_out.items())
     return (
-        f"# Restoration of degraded images\n\n{len(scores.images)} images, {summaries[0].level}: "
+        f"# Restoration of degraded images\n\n{counted(len(scores.images), 'image')}, "
+        f"{summaries[0].level}: "
         f"means with 95 % intervals over images.\n\n{as_markdown(scores, summaries)}\n\n"
         "Better and worse than bicubic stand where the interval of the paired difference excludes "
         "zero. Mean ranks are by SSIM / PSNR / perceptual distance; 1 is the best. Methods that "
@@ -253,6 +255,7 @@ def _settings(
 
 
 def _check_output(folder: Path, mark: str, *, overwrite: bool) -> None:
+    check_place(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / mark).is_file():
@@ -267,10 +270,11 @@ def _check_output(folder: Path, mark: str, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def _new_folder(folder: Path, mark: str, request: ComparisonRequest) -> Iterator[Path]:
     """A folder to fill, which takes its place when all went well."""
     folder = folder.resolve()
     with owned_file(folder, parents=True):
+        _check_output(folder, mark, overwrite=request.overwrite)  # another run may have ended
         remove_partials_of(folder)
         part = partial_path(folder)
         part.mkdir()

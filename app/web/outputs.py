@@ -10,6 +10,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from app.results import ForecastFolder
+from preprocessing.counted import counted
 
 __all__ = ["downloads", "film", "note"]
 
@@ -72,7 +73,7 @@ def note(result: ForecastFolder) -> None:
     speed = f" · {area:,.1f} km² an hour" if isinstance(area, int | float) else ""
     st.caption(
         f"model {result.model} · sha256 {result.model_sha256[:12]} · seed {result.seed} · "
-        f"{result.members} members{speed}"
+        f"{counted(result.members, 'member')}{speed}"
     )
 
 

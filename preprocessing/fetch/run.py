@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from preprocessing.counted import counted
 from preprocessing.errors import (
     FetchError,
     LandcastError,
@@ -68,7 +69,7 @@ class FetchReport:
 
     def as_text(self) -> str:
         """One line a year that is missing and an item that was left out, after the counts."""
-        lines = [f"{len(self.written)} years fetched, {len(self.kept)} kept from before"]
+        lines = [f"{counted(len(self.written), 'year')} fetched, {len(self.kept)} kept from before"]
         lines += [f"{year} is missing: {why}" for year, why in sorted(self.missing.items())]
         lines += [f"{year} failed: {why}" for year, why in sorted(self.failed.items())]
         lines += [f"item {name} left out: {why}" for name, why in sorted(self.skipped.items())]

@@ -132,7 +132,7 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
             network: ChangeClassifier = cls.from_pretrained(
                 folder, torch_dtype=torch.float32, local_files_only=True
             )
-        except (OSError, ValueError, RuntimeError) as err:
+        except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
             raise ModelFolderError(
                 f"expected a classifier of lasting change in {folder}, got: "
                 f"{' '.join(str(err).split())[:200]}; train one with "

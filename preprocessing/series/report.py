@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from preprocessing.counted import counted
 from preprocessing.files import strict
 
 __all__ = ["DateReport", "PlaceReport", "SeriesReport"]
@@ -139,11 +140,11 @@ class SeriesReport:
 
     def _losses(self) -> list[str]:
         dates = [(p, d) for p in self.kept for d in p.dates if d.dropped]
-        lines = ["", f"  {len(dates)} dates dropped" + (":" if dates else "")]
+        lines = ["", f"  {counted(len(dates), 'date')} dropped" + (":" if dates else "")]
         lines += [f"    {p.dataset}/{p.name}/{d.date}: {d.dropped}" for p, d in dates]
         lost = [place for place in self.places if place.dropped]
         if lost:
-            lines += ["", f"  {len(lost)} places dropped:"]
+            lines += ["", f"  {counted(len(lost), 'place')} dropped:"]
             lines += [f"    {place.dataset}/{place.name}: {place.dropped}" for place in lost]
         return lines
 
