@@ -194,10 +194,12 @@ def page(table: str, summary: str, cases: int, options: argparse.Namespace) -> s
     what = "--rules" if options.rules else " ".join(f"--model {m}" for m in options.model)
     masks = " --masks MASKS" if options.masks else ""
     masks += f" --worlds {options.worlds}" if options.worlds else ""
+    masks += f" --starts {options.starts} --parts {options.parts}"
+    starts = "one start each" if options.starts == 1 else f"up to {options.starts} starts each"
     return f"""# Every place and the rules to beat
 
 Made by `python -m benchmarks.places SERIES.zarr {what}{masks}`: {cases} forecasts of places of
-three dates and more, from up to {options.starts} starts each; of places in many parts at most
+three dates and more, from {starts}; of places in many parts at most
 {options.parts} of them, chosen at random. What the scores mean is told in
 [`evaluation.md`](evaluation.md).
 
