@@ -15,8 +15,9 @@ from app.members import MemberRunner, MemberTask, roll_member
 from app.request import ForecastRequest
 from app.results import KINDS, ForecastFolder
 from app.styles import write_probability_style
-from forecast.states.area import ChangedArea, cell_weights
+from forecast.states.area import ChangedArea, cell_weights, changed_areas
 from forecast.states.changes import Changes
+from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
 from forecast.states.member import MemberPaths
 from forecast.states.observation import observed
@@ -134,11 +135,11 @@ class RegionRun:
             date=self.images.start.date,
         )
         distance = np.zeros(self.request.members)
-        areas = {}
+        probabilities = []
         for done, year in enumerate(self.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
-            areas[year] = self._write_changes(year, writer)
+            probabilities.append(self._write_changes(year, writer))
             distance += self._write_summary(year, stored, writer)
         representative = int(np.argmin(distance))
         for done, year in enumerate(self.years, start=self.request.years):
@@ -149,20 +150,24 @@ class RegionRun:
             self._write_members(year, writer)
         if progress is not None:
             progress("writing", stages, stages)
-        return areas
-
-    def _write_changes(self, year: int, writer: LayerWriter) -> ChangedArea:
-        """Write the mean of the members' accumulated probabilities and measure it."""
         weights = cell_weights(writer.valid, writer.grid.gsd_m)
-        probability, areas = np.zeros(weights.shape), []
+        objects = Ground.open(self.scratch, self._encoding).objects
+        areas = changed_areas(probabilities, weights, objects, seed=self.request.seed)
+        return dict(zip(self.years, areas, strict=True))
+
+    def _write_changes(self, year: int, writer: LayerWriter) -> NDArray[np.float32]:
+        """Write the mean of the members' accumulated probabilities, and return it."""
+        cells = tuple(-(-size // CELL) for size in writer.valid.shape)
+        probability = np.zeros(cells, np.float32)
         for path in self._members:
-            changes = Changes.load(path.changes(year)).within(weights.shape)
+            changes = Changes.load(path.changes(year)).within(cells)
             probability += changes.probability / len(self._members)
-            areas.append(float(weights[changes.changed].sum()))
         raster = self.request.out / f"change_probability_{year}.tif"
-        writer.cells(raster, probability.astype(np.float32), "change probability", self._note(year))
+        writer.cells(raster, probability, "change probability", self._note(year))
         write_probability_style(raster)
-        return ChangedArea.of(float((probability * weights).sum()), areas)
+        kept = self.scratch / f"probability_{year}.npy"
+        np.save(kept, probability)
+        return np.load(kept, mmap_mode="r")
 
     def _write_summary(
         self, year: int, stored: NDArray[Any], writer: LayerWriter

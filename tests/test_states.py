@@ -12,7 +12,7 @@ from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
 from forecast.states.analogues import NO_SOURCE
 from forecast.states.answers import Noise, RegionNetwork
-from forecast.states.area import ChangedArea, cell_weights
+from forecast.states.area import cell_weights, changed_areas
 from forecast.states.changes import Changes
 from forecast.states.events import event_levels
 from forecast.states.ground import Ground
@@ -327,5 +327,17 @@ def test_changed_area_counts_valid_ground_in_hectares() -> None:
     valid[0, :4] = False
     weights = cell_weights(valid, 10.0)
     np.testing.assert_allclose(weights, [[0.12, 0.16], [0.16, 0.16], [0.04, 0.04]])
-    area = ChangedArea.of(0.17, [0.0, float(weights.sum())])
-    assert (area.low, area.middle, area.high) == pytest.approx((0.034, 0.34, 0.646))
+
+
+def test_bounds_of_the_changed_area_are_of_many_draws() -> None:
+    weights = np.full((60, 60), 0.5)
+    objects = np.arange(64 * 64).reshape(64, 64) // 4 * 4
+    chances = [np.full((60, 60), p, np.float32) for p in (0.0, 0.1, 0.6, 1.0)]
+    areas = changed_areas(chances, weights, objects, seed=3)
+    assert [area.expected for area in areas] == pytest.approx([0, 180, 1080, 1800])
+    for area in areas[1:3]:
+        assert area.low < area.middle < area.high
+        assert area.low < area.expected < area.high
+        assert area.middle == pytest.approx(area.expected, rel=0.2)
+    assert (areas[0].high, areas[3].low) == (0, 1800)
+    assert changed_areas(chances, weights, objects, seed=3) == areas

@@ -1,4 +1,4 @@
-"""How much ground is expected to have changed, with what the members say of it."""
+"""How much ground is expected to have changed, and between which bounds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.states.events import event_levels
 from preprocessing.cells import CELL
 
-__all__ = ["ChangedArea", "cell_weights"]
+__all__ = ["ChangedArea", "cell_weights", "changed_areas"]
 
 _HECTARE_M2 = 10_000.0
+_DRAWS = 40
+"""Draws of where change happens that bounds are taken from; members are too few."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class ChangedArea:
 
     Attributes:
         expected: Area by the mean probability.
-        low: 5 % quantile of the areas of the members.
+        low: 5 % quantile of the areas of many draws of the events.
         middle: Their median.
         high: Their 95 % quantile.
     """
@@ -36,11 +39,33 @@ class ChangedArea:
         named = {"expected": self.expected, "5": self.low, "50": self.middle, "95": self.high}
         return {name: round(value, 2) for name, value in named.items()}
 
-    @classmethod
-    def of(cls, expected: float, members: Sequence[float]) -> ChangedArea:
-        """From the expected area and that which changes in each member."""
-        low, middle, high = np.quantile(members, (0.05, 0.5, 0.95))
-        return cls(expected, float(low), float(middle), float(high))
+
+def changed_areas(
+    probabilities: Sequence[NDArray[np.float32]],
+    weights: NDArray[np.float64],
+    objects: NDArray[np.int64],
+    *,
+    seed: int,
+) -> list[ChangedArea]:
+    """How much has changed by each year.
+
+    Bounds tell what chance leaves open where probabilities are right; they do not tell how far
+    those are off, which hindcasts do.
+
+    Args:
+        probabilities: `(h, w)` that the ground has changed by a year, for each year.
+        weights: `(h, w)` from `cell_weights`.
+        objects: From `region_objects`, of the region or more.
+        seed: Seed of the run.
+    """
+    height, width = weights.shape
+    drawn = np.zeros((_DRAWS, len(probabilities)))
+    for member in range(_DRAWS):
+        levels = event_levels(objects, seed=seed, member=member)[:height, :width]
+        drawn[member] = [weights[levels < probability].sum() for probability in probabilities]
+    expected = [float((weights * probability).sum()) for probability in probabilities]
+    bounds = np.quantile(drawn, (0.05, 0.5, 0.95), axis=0).T.tolist()
+    return [ChangedArea(mean, *found) for mean, found in zip(expected, bounds, strict=True)]
 
 
 def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.float64]:
