@@ -167,7 +167,8 @@ class RegionRun:
         write_probability_style(raster)
         kept = self.scratch / f"probability_{year}.npy"
         np.save(kept, probability)
-        return np.load(kept, mmap_mode="r")
+        mapped: NDArray[np.float32] = np.load(kept, mmap_mode="r")
+        return mapped
 
     def _write_summary(
         self, year: int, stored: NDArray[Any], writer: LayerWriter
