@@ -68,7 +68,7 @@ class LocalOccurrence:
             seed: Of the sample of cells.
 
         Returns:
-            None where too little changed, or too few dates tell it.
+            None where too little changed, too few dates tell it, or the last shows nothing.
         """
         pairs = [
             (start, end)
@@ -116,7 +116,8 @@ class LocalOccurrence:
             for (start, end), (count, cells) in shares.items()
             if cells
         ]
-        return cls(model, past, np.array(seen), _sample(past, chosen, generator))
+        sample = _sample(past, chosen, generator)
+        return cls(model, past, np.array(seen), sample) if len(sample) else None
 
     def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
         """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
@@ -141,8 +142,6 @@ class LocalOccurrence:
 
     def _offset(self, log_odds: NDArray[np.float64], horizon: float) -> float:
         """What gives the cells of the sample the mean probability that both ways tell together."""
-        if not len(log_odds):
-            return 0.0
         ahead, share = self.seen.T
         alike = np.exp(-0.5 * (np.log(ahead / horizon) / _ALIKE) ** 2) + _LEAST
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum()
