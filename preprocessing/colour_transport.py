@@ -130,7 +130,7 @@ class ColourTransport:
     def _bounded(
         self, moving: NDArray[np.float64], reference: NDArray[np.float64]
     ) -> ColourTransport:
-        """The same map, but the whole date gets no contrast far from that of the other date.
+        """The same map, but the whole date gets no contrast far above that of the other date.
 
         Unchanged ground of hardly any contrast, one crop say, tells none: what it was stretched by
         would burn out all other ground.
@@ -144,7 +144,7 @@ class ColourTransport:
         mapped = self.matrix @ (moving + noise) @ self.matrix.T
         values, vectors = np.linalg.eigh(white @ mapped @ white)
         contrast = np.sqrt(np.maximum(values, 1e-9))
-        change = np.clip(contrast, 1 / _MOST_CONTRAST, _MOST_CONTRAST) / contrast
+        change = np.minimum(contrast, _MOST_CONTRAST) / contrast
         matrix = back @ (vectors * change) @ vectors.T @ white @ self.matrix
         return ColourTransport(matrix, self.moving_mean, self.reference_mean)
 
