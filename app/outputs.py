@@ -135,11 +135,12 @@ class RegionRun:
             date=self.images.start.date,
         )
         distance = np.zeros(self.request.members)
+        weights = cell_weights(valid, self.images.start.grid.gsd_m)
         probabilities = []
         for done, year in enumerate(self.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
-            probabilities.append(self._write_changes(year, writer))
+            probabilities.append(self._write_changes(year, weights.shape, writer))
             distance += self._write_summary(year, stored, writer)
         representative = int(np.argmin(distance))
         for done, year in enumerate(self.years, start=self.request.years):
@@ -150,17 +151,17 @@ class RegionRun:
             self._write_members(year, writer)
         if progress is not None:
             progress("writing", stages, stages)
-        weights = cell_weights(writer.valid, writer.grid.gsd_m)
         objects = Ground.open(self.scratch, self._encoding).objects
         areas = changed_areas(probabilities, weights, objects, seed=self.request.seed)
         return dict(zip(self.years, areas, strict=True))
 
-    def _write_changes(self, year: int, writer: LayerWriter) -> NDArray[np.float32]:
+    def _write_changes(
+        self, year: int, shape: tuple[int, ...], writer: LayerWriter
+    ) -> NDArray[np.float32]:
         """Write the mean of the members' accumulated probabilities, and return it."""
-        cells = tuple(-(-size // CELL) for size in writer.valid.shape)
-        probability = np.zeros(cells, np.float32)
+        probability = np.zeros(shape, np.float32)
         for path in self._members:
-            changes = Changes.load(path.changes(year)).within(cells)
+            changes = Changes.load(path.changes(year)).within(shape)
             probability += changes.probability / len(self._members)
         raster = self.request.out / f"change_probability_{year}.tif"
         writer.cells(raster, probability, "change probability", self._note(year))

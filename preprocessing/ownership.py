@@ -74,8 +74,6 @@ def check_place(path: Path) -> None:
     except FileNotFoundError as err:
         if path.is_symlink():
             raise _not_writable(path, err, "it is a link to nothing") from err
-    except NotADirectoryError:
-        pass  # told where the folder is made
     except OSError as err:
         raise _not_writable(path, err) from err
 
