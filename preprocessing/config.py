@@ -19,7 +19,9 @@ class ConfigError(RequestError):
 
 
 def load_config(cls: type[Config], path: str | Path) -> Config:
-    """Read a flat TOML file into the frozen dataclass `cls`; arrays become tuples.
+    """Read a TOML file into the frozen dataclass `cls`.
+
+    Arrays become tuples, a table the dataclass that a field is one of.
 
     Raises:
         MissingFileError: No such file.
@@ -33,6 +35,10 @@ def load_config(cls: type[Config], path: str | Path) -> Config:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise ConfigError(f"expected TOML in {path}: {err}") from err
+    return _filled(cls, values, path)
+
+
+def _filled(cls: type[Config], values: dict[str, Any], path: Path) -> Config:
     hints = get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
@@ -66,6 +72,10 @@ def load_recipe(cls: type[Config], name: str | Path, shipped: Path) -> Config:
 
 
 def _fit(value: Any, hint: Any, key: str, path: Path) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"expected a table [{key}] in {path}, got {value!r}")
+        return _filled(hint, value, path)  # type: ignore[arg-type]
     if isinstance(value, list):
         value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

@@ -288,6 +288,17 @@ def test_a_model_knows_what_its_places_look_like() -> None:
     assert found.score(0.5 + (tile - 0.5) * 0.05, gsd_m)[0] > 3
 
 
+def test_a_table_of_a_recipe_is_checked_too(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("steps = 3\n[drawing]\nalone = 0.6\ndates = 4\n")
+    recipe = read_recipe(path)
+    assert recipe.drawing == Drawing(alone=0.6, dates=4)
+    for table in ("[drawing]\nalon = 0.6\n", "drawing = 0.6\n", '[drawing]\nalone = "much"\n'):
+        path.write_text(table)
+        with pytest.raises(RequestError, match=r"drawing|alon"):
+            read_recipe(path)
+
+
 def test_training_starts_from_a_model_and_goes_on_with_its_own_recipe_only(tmp_path: Path) -> None:
     path = tmp_path / "places.npz"
     save_places(path, [made_place(seed=1)], [])
