@@ -151,8 +151,11 @@ class RegionRun:
             self._write_members(year, writer)
         if progress is not None:
             progress("writing", stages, stages)
-        objects = Ground.open(self.scratch, self._encoding).objects
-        areas = changed_areas(probabilities, weights, objects, seed=self.request.seed)
+        ground = Ground.open(self.scratch, self._encoding)
+        taught = ground.quantity is not None
+        areas = changed_areas(
+            probabilities, weights, ground.objects, taught=taught, seed=self.request.seed
+        )
         return dict(zip(self.years, areas, strict=True))
 
     def _write_changes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from forecast.evaluation.roc import area_under_curve
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
-from forecast.hindcast.skill import held_out, hindcast, mixed
+from forecast.hindcast.quantity import Quantity, with_mean
+from forecast.hindcast.skill import held_out, hindcast, told
 from preprocessing.window import Window
 
 _SIDE, _DATES = 64, 9
@@ -41,15 +43,6 @@ def test_it_learns_that_the_rim_of_the_town_changes() -> None:
     assert area_under_curve(changed, told[1]) > 0.85
     assert told[1].mean() == pytest.approx(changed.mean(), rel=0.6)
     assert (told[1] >= told[0]).all()
-
-
-def test_slower_growth_so_far_is_expected_to_go_on_more_slowly() -> None:
-    areas = []
-    for speed in (1.0, 2.0):
-        local = LocalOccurrence.fit(_growing(speed=speed, dates=10))
-        assert local is not None
-        areas.append(local.of_block(_WHOLE, [3.0]).mean())
-    assert areas[1] > 1.5 * areas[0]
 
 
 def test_nothing_later_is_used() -> None:
@@ -105,22 +98,41 @@ def test_few_dates_and_still_ground_teach_nothing() -> None:
     assert hindcast(_growing(dates=5), lambda *_: np.zeros((_SIDE, _SIDE), np.float32)) is None
 
 
-def test_mixed_log_odds() -> None:
-    taught, general = np.array([0.2, 0.5]), np.array([0.8, 0.1])
-    np.testing.assert_allclose(mixed(taught, general, 1.0), taught, rtol=1e-5)
-    np.testing.assert_allclose(mixed(taught, general, 0.0), general, rtol=1e-5)
-    np.testing.assert_allclose(mixed(taught, general, 0.5), [0.5, 0.25], rtol=1e-5)
+def test_log_odds_are_mixed() -> None:
+    taught, general = np.array([0.2, 0.5], np.float32), np.array([0.8, 0.1], np.float32)
+    known = np.ones(2, bool)
+    for weight, expected in ((1.0, taught), (0.0, general), (0.5, [0.5, 0.25])):
+        found = told(general, taught, weight, None, 1.0, known)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_rate_of_past_change_tells_how_much_goes_on() -> None:
-    # Six dates show intervals of one and two years; boosting alone knows no longer ones.
+def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
+    # With ten dates the rate so far has two thirds of the logarithm, boosting a half of all.
+    quantity = Quantity(10, ((2.0, 0.04), (2.0, 0.04)))
+    assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 ** (1 / 3) * 0.04 ** (2 / 3))
+    both = quantity.wanted(2.0, 0.01, 0.2)
+    assert both == pytest.approx((quantity.wanted(2.0, 0.01) * 0.2) ** 0.5)
+    assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
+
+
+def test_another_mean_keeps_the_ranking() -> None:
+    chance = np.random.default_rng(0).random((20, 20)).astype(np.float32) / 10
+    known = np.ones(chance.shape, bool)
+    known[:, :5] = False
+    found = with_mean(chance, 0.2, known)
+    assert found[known].mean() == pytest.approx(0.2, abs=1e-4)
+    np.testing.assert_array_equal(chance.ravel().argsort(), found.ravel().argsort())
+
+
+def test_rate_of_past_change_tells_how_much_goes_on(tmp_path: Path) -> None:
+    # Seven dates show intervals of up to four years, and the ground goes on as fast as it did.
     shares = []
     for speed in (1.0, 2.0):
-        past = _growing(dates=7, speed=speed)
-        local = LocalOccurrence.fit(past)
-        assert local is not None
-        told = local.of_block(_WHOLE, [1.0, 2.0, 6.0])
-        share = told.mean(axis=(1, 2))
-        assert share[2] > 2.5 * share[0]
-        shares.append(share)
+        quantity = Quantity.of(_growing(dates=7, speed=speed))
+        assert quantity is not None
+        quantity.save(tmp_path)
+        assert Quantity.load(tmp_path) == quantity
+        shares.append([quantity.wanted(years, 0.02) for years in (1.0, 2.0, 6.0)])
+        assert shares[-1][2] > 2 * shares[-1][0]
     assert shares[1][2] > 1.4 * shares[0][2]
+    assert Quantity.of(_growing(dates=3)) is None

@@ -333,11 +333,16 @@ def test_bounds_of_the_changed_area_are_of_many_draws() -> None:
     weights = np.full((60, 60), 0.5)
     objects = np.arange(64 * 64).reshape(64, 64) // 4 * 4
     chances = [np.full((60, 60), p, np.float32) for p in (0.0, 0.1, 0.6, 1.0)]
-    areas = changed_areas(chances, weights, objects, seed=3)
+    areas = changed_areas(chances, weights, objects, taught=True, seed=3)
     assert [area.expected for area in areas] == pytest.approx([0, 180, 1080, 1800])
     for area in areas[1:3]:
         assert area.low < area.middle < area.high
         assert area.low < area.expected < area.high
         assert area.middle == pytest.approx(area.expected, rel=0.2)
     assert (areas[0].high, areas[3].low) == (0, 1800)
-    assert changed_areas(chances, weights, objects, seed=3) == areas
+    assert changed_areas(chances, weights, objects, taught=True, seed=3) == areas
+    # How much changes is known within a factor of 1.6 either way at best, by its past.
+    assert areas[1].high > 1.6**2 * areas[1].low
+    alone = changed_areas(chances, weights, objects, taught=False, seed=3)
+    assert alone[1].high > areas[1].high
+    assert alone[1].low < areas[1].low

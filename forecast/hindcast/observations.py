@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
+from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
-from forecast.hindcast.occurrence import sampled_blocks
 from forecast.hindcast.past import Past
 from preprocessing.errors import ModelFolderError
 from preprocessing.files import write_text

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.evaluation.dressed import dressed_crps
 from forecast.evaluation.roc import area_under_curve
-from forecast.hindcast.occurrence import sampled_blocks
+from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
 from forecast.states.changes import Changes

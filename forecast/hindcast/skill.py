@@ -12,11 +12,13 @@ from scipy.special import expit, logit
 
 from forecast.evaluation.roc import area_under_curve
 from forecast.hindcast.features import block_features
-from forecast.hindcast.occurrence import LocalOccurrence, sampled_blocks
+from forecast.hindcast.intervals import sampled_blocks
+from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
+from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
 
-__all__ = ["LEAST_DATES", "HindcastSkill", "held_out", "hindcast", "mixed"]
+__all__ = ["LEAST_DATES", "HindcastSkill", "held_out", "hindcast", "told"]
 
 LEAST_DATES = 6
 """Dates from which a part can be held out of what is learnt."""
@@ -93,10 +95,10 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
         return None
     start, end = dates
     until = past.until(start)
-    local = LocalOccurrence.fit(until, seed=seed)
+    local, quantity = LocalOccurrence.fit(until, seed=seed), Quantity.of(until)
     ahead = past.years[start + 1 : end + 1] - past.years[start]
     first = start + 1 + int(np.abs(ahead - 1).argmin())
-    looks = [_look(past, until, local, general, one) for one in sorted({first, end})]
+    looks = [_look(past, until, local, quantity, general, one) for one in sorted({first, end})]
     if not len(looks[-1].event):
         return None
     weights = _WEIGHTS if local is not None else _WEIGHTS[:1]
@@ -125,18 +127,26 @@ class _Look:
     """What was forecast for cells and what came, each `(n,)`."""
 
     event: NDArray[np.bool_]
-    general: NDArray[np.floating]
-    taught: NDArray[np.floating]
+    general: NDArray[np.float32]
+    taught: NDArray[np.float32]
     before: NDArray[np.floating]
     texture: NDArray[np.floating]
+    quantity: Quantity | None
+    years: float
 
-    def told(self, weight: float) -> NDArray[np.floating]:
+    def told(self, weight: float) -> NDArray[np.float32]:
         """The mixture with so much of what was taught."""
-        return self.general if weight == 0 else mixed(self.taught, self.general, weight)
+        known = np.ones(self.general.shape, bool)
+        return told(self.general, self.taught, weight, self.quantity, self.years, known)
 
 
 def _look(
-    past: Past, until: Past, local: LocalOccurrence | None, general: General, end: int
+    past: Past,
+    until: Past,
+    local: LocalOccurrence | None,
+    quantity: Quantity | None,
+    general: General,
+    end: int,
 ) -> _Look:
     """The forecast from the last date of `until` for the date `end`."""
     start = len(until) - 1
@@ -146,20 +156,47 @@ def _look(
     for window in sampled_blocks(past):
         changed, known = past.block(window.slices).changed(start, end)
         features = block_features(until, window, tone)
-        told = plain[window.slices]
-        taught = told if local is None else local.of_block(window, [years])[0]
-        shown = (changed, told, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])
+        here = plain[window.slices]
+        taught = here if local is None else local.of_block(window, [years])[0]
+        shown = (changed, here, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])
         parts.append([values[known] for values in shown])
-    event, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _Look(event, *rest)
+    columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _Look(*columns, quantity=quantity, years=years)
 
 
-def mixed(
-    taught: NDArray[np.floating], general: NDArray[np.floating], weight: float
+def told(
+    general: NDArray[np.float32],
+    taught: NDArray[np.floating] | None,
+    weight: float,
+    quantity: Quantity | None,
+    years: float,
+    known: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Probabilities whose log odds are a weighted mean of those of two others."""
-    odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (taught, general)]
-    return np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
+    """The probability of lasting change by all that tells of it.
+
+    Log odds are a weighted mean of those of the model and of what the region's past taught; how
+    much changes is then told by `quantity`.
+
+    Args:
+        general: Of the model.
+        taught: Likewise, of the region's past; None where it taught nothing.
+        weight: Of what was taught, 0..1.
+        quantity: None where the past tells of no interval.
+        years: Horizon.
+        known: Cells of the region that were seen.
+    """
+    found = general
+    if taught is None or weight == 0:
+        taught = None
+    else:
+        odds = [
+            logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (taught, general)
+        ]
+        found = np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
+    if quantity is None or not known.any():
+        return found
+    shares = [None if p is None else float(p[known].mean()) for p in (general, taught)]
+    return with_mean(found, quantity.wanted(years, shares[0] or 0.0, shares[1]), known)
 
 
 def _log_loss(event: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.patches import FACTOR
@@ -64,6 +65,7 @@ class Ground:
         seen_again: How unchanged ground will be seen by what was seen before; None where that is
             left to the model.
         skill: Of the hindcast on the region's past; None where there was none.
+        quantity: How much of it changed so far; None where its past tells of no interval.
         stored: `(3, height, width)` stored values as they came.
         encoding: How these are stored.
         outside: Share of the region that is outside what the model has seen; None where the model
@@ -81,6 +83,7 @@ class Ground:
     events: Events | None
     seen_again: SeenAgain | None
     skill: HindcastSkill | None
+    quantity: Quantity | None
     stored: NDArray[Any]
     encoding: Encoding
     outside: float | None
@@ -115,6 +118,7 @@ class Ground:
             events=_events(folder / f"{EVENTS}.npz"),
             seen_again=SeenAgain.open(folder),
             skill=_skill(folder / f"{SKILL}.json"),
+            quantity=Quantity.load(folder),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
             outside=told["outside"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.hindcast.skill import mixed
+from forecast.hindcast.skill import told
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS
 from forecast.start import mirror_edges
@@ -155,10 +155,10 @@ class MemberRun:
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
+        weight = 0.0 if ground.skill is None else ground.skill.weight
+        taught = None if ground.taught is None else np.asarray(ground.taught[years - 1], np.float32)
         general = ground.trust * probability
-        if ground.taught is None or ground.skill is None:
-            return general
-        return mixed(ground.taught[years - 1], general, ground.skill.weight)
+        return told(general, taught, weight, ground.quantity, years, np.asarray(ground.seen))
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
         """What an observation differs by: as the place was seen before, else as the model draws."""

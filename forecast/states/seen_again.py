@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
+from forecast.hindcast.intervals import BLOCK, sampled_blocks
 from forecast.hindcast.observations import ObservationModel, regional_sizes
-from forecast.hindcast.occurrence import BLOCK, sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells

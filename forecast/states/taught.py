@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.observations import ObservationModel
-from forecast.hindcast.occurrence import BLOCK, LocalOccurrence
+from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
+from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import hindcast
 from forecast.network.conditions import CONDITIONS
 from forecast.patches import FACTOR
@@ -74,7 +76,9 @@ def teach(
         ]
         return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
 
-    skill = hindcast(past, general, seed=seed)
+    skill, quantity = hindcast(past, general, seed=seed), Quantity.of(past)
+    if quantity is not None:
+        quantity.save(folder)
     local = None
     if skill is not None and skill.weight > 0:
         local = LocalOccurrence.fit(past, seed=seed)

@@ -1,0 +1,114 @@
+"""How much of a region changes: what the model says, the rate so far, and what boosting learnt.
+
+Quantity beside allocation, as land-change models keep them apart (Pontius and Millones 2011).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from forecast.hindcast.intervals import past_intervals, sampled_blocks
+from forecast.hindcast.past import Past
+from preprocessing.files import write_text
+
+__all__ = ["Quantity", "with_mean"]
+
+_FILE = "quantity.json"
+_ALIKE = 0.5
+"""Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
+_POWER = 0.8
+"""Of the years that change goes with, between horizons that were seen and others."""
+_FEW_DATES, _MANY_DATES = 4, 16
+"""Dates with which boosting tells nothing, and everything, of how much changes."""
+_LEAST, _MOST = 1e-4, 0.9
+_MOST_ODDS = 20.0
+_MOST_CELLS = 200_000
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How much of a region changed in each of its past intervals.
+
+    Attributes:
+        dates: Of the region, the start among them.
+        seen: `((years, share of the cells that changed), ...)`, one an interval.
+    """
+
+    dates: int
+    seen: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def of(cls, past: Past) -> Quantity | None:
+        """From what a past tells; None where it tells of no interval."""
+        pairs = past_intervals(past)
+        counts = np.zeros((len(pairs), 2))
+        for window in sampled_blocks(past):
+            here = past.block(window.slices)
+            for number, (start, end) in enumerate(pairs):
+                changed, known = here.changed(start, end)
+                counts[number] += changed[known].sum(), known.sum()
+        seen = tuple(
+            (float(past.years[end] - past.years[start]), float(changed / known))
+            for (start, end), (changed, known) in zip(pairs, counts, strict=True)
+            if known
+        )
+        return cls(len(past), seen) if seen else None
+
+    def wanted(self, years: float, general: float, taught: float | None = None) -> float:
+        """The share of the cells that is expected to change.
+
+        A weighted mean of logarithms: the more dates, the more the rate of past change counts
+        beside the model, and boosting beside both; boosting cannot know horizons longer than the
+        intervals that it has seen.
+
+        Args:
+            years: Horizon.
+            general: What the model expects.
+            taught: What boosting on the region's past expects; None where it is not used.
+        """
+        ahead, share = np.array(self.seen).T
+        alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
+        rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
+        of_rate = (self.dates - 2) / (self.dates + 2)
+        told, weights = [general, rate], [1 - of_rate, of_rate]
+        if taught is not None:
+            full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
+            told, weights = [*told, taught], [*((1 - full) * np.array(weights)), full]
+        return float(np.exp(np.log(np.clip(told, _LEAST, _MOST)) @ weights))
+
+    def save(self, folder: Path) -> None:
+        """Write beside the start of a region."""
+        write_text(folder / _FILE, json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, folder: Path) -> Quantity | None:
+        """Read what `save` wrote; None where it wrote nothing."""
+        path = folder / _FILE
+        if not path.exists():
+            return None
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return cls(told["dates"], tuple((years, share) for years, share in told["seen"]))
+
+
+def with_mean(
+    probability: NDArray[np.float32], mean: float, known: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The same ranking with another mean: every cell's log odds move by as much.
+
+    Args:
+        probability: Of any shape.
+        mean: Above 0 and below 1.
+        known: The cells that the mean is taken over, some at least.
+    """
+    log_odds = logit(np.clip(probability.astype(np.float64), _LEAST, 1 - _LEAST))
+    some = log_odds[known]
+    some = some[:: -(-some.size // _MOST_CELLS)]
+    moved = brentq(lambda by: expit(some + by).mean() - mean, -_MOST_ODDS, _MOST_ODDS)
+    return np.asarray(expit(log_odds + moved), np.float32)
