@@ -27,6 +27,8 @@ _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
 _FEW_DATES, _MANY_DATES = 4, 16
 """Dates with which boosting tells nothing, and everything, of how much changes."""
+_RATE_DATES, _MOST_RATE = 8, 0.9
+"""Further dates than two by which the rate so far tells all, beside the model, and its most."""
 _LEAST, _MOST = 1e-4, 0.9
 _MOST_ODDS = 20.0
 _MOST_CELLS = 200_000
@@ -76,7 +78,7 @@ class Quantity:
         ahead, share = np.array(self.seen).T
         alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
-        of_rate = (self.dates - 2) / (self.dates + 2)
+        of_rate = min((self.dates - 2) / _RATE_DATES, _MOST_RATE)
         told, weights = [general, rate], [1 - of_rate, of_rate]
         if taught is not None:
             full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
