@@ -160,8 +160,9 @@ def _look(
         taught = here if local is None else local.of_block(window, [years])[0]
         shown = (changed, here, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])
         parts.append([values[known] for values in shown])
-    columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _Look(*columns, quantity=quantity, years=years)
+    event, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
+    model, boosted, before, texture = rest
+    return _Look(event, model, boosted, before, texture, quantity, years)
 
 
 def told(

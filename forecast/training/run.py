@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,7 +27,8 @@ from preprocessing.partial_files import partial_path
 __all__ = ["cases_of", "run_training"]
 
 _STARTS, _HORIZONS = (0.4, 0.65), (3.0, 7.0)
-_MOST_CELLS = 20_000
+_MOST_CELLS, _MOST_PLACES = 20_000, 8
+"""Of a place, and places of a dataset, that are scored while training."""
 _SHAPE = ("block_out_channels", "layers_per_block", "regional_noise")
 
 
@@ -103,15 +105,22 @@ def run_training(
 
 
 def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[Case]:
-    """What is scored while training: some starts and horizons of each place of moderate size."""
+    """What is scored while training: some starts and horizons of places of moderate size.
+
+    Of a dataset of many places the first few are.
+    """
     number = sum(len(place.labels) for place in train)
-    cases = []
+    cases: list[Case] = []
+    taken: Counter[str] = Counter()
     for index, place in enumerate(val, start=len(train)):
         pairs = {pair: number + n for n, pair in enumerate(place.labels)}
         number += len(pairs)
         dates, height, width = place.valid.shape
         if height * width > _MOST_CELLS * 16 or dates < 2:
             continue
+        if taken[place.dataset] == _MOST_PLACES:
+            continue
+        taken[place.dataset] += 1
         if not pairs:
             pairs = {(0, dates - 1): -1}
         chosen = set()
