@@ -31,7 +31,9 @@ from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import LIFT, NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles
+from sr.guided import load_guided
 from sr.invention import MAPS, whole_maps
+from sr.lift import GuidedLift
 from sr.pretrained import advised_alpha, load_network, network_sha256
 from sr.rrdb import RRDBNet
 from sr.texture_features import load_texture_features
@@ -100,7 +102,7 @@ def evaluate_upscaler(
             "found none; name other stores"
         )
     chosen = whole[choose_evenly(index.dataset[whole], pairs, seed=seed)]
-    scored, examples = ScoredTiles(), []
+    scored, examples, lift = ScoredTiles(), [], GuidedLift(load_guided())
     shown = _to_show(index.dataset[chosen], seed=seed)
     for start in range(0, len(chosen), _BATCH):
         part = chosen[start : start + _BATCH]
@@ -108,7 +110,7 @@ def evaluate_upscaler(
         past, truth = (torch.from_numpy(x).float() / 255 for x in (batch.past, batch.future))
         present, low = (area_downsample(x, network.scale) for x in (past, truth))
         moved = (low - present).abs().mean(dim=1) > _CHANGED
-        restored = restore_all(network, past, present, low)
+        restored = restore_all(network, lift, past, present, low)
         scored.add(
             index.dataset[part].tolist(),
             units[part].tolist(),
