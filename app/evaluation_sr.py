@@ -1,4 +1,4 @@
-"""`landcast evaluate` of an upscaler: it and the lift on held-out pairs, beside interpolation."""
+"""`landcast evaluate` of an upscaler: on held-out pairs, beside interpolation."""
 
 from __future__ import annotations
 
@@ -29,11 +29,9 @@ from preprocessing.quality.features import FeatureSpace
 from preprocessing.store_location import location_of
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
-from sr.evaluation.restorers import LIFT, NETWORK, restore_all
+from sr.evaluation.restorers import NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles
-from sr.guided import load_guided
 from sr.invention import MAPS, whole_maps
-from sr.lift import GuidedLift
 from sr.pretrained import advised_alpha, load_network, network_sha256
 from sr.rrdb import RRDBNet
 from sr.texture_features import load_texture_features
@@ -102,7 +100,7 @@ def evaluate_upscaler(
             "found none; name other stores"
         )
     chosen = whole[choose_evenly(index.dataset[whole], pairs, seed=seed)]
-    scored, examples, lift = ScoredTiles(), [], GuidedLift(load_guided())
+    scored, examples = ScoredTiles(), []
     shown = _to_show(index.dataset[chosen], seed=seed)
     for start in range(0, len(chosen), _BATCH):
         part = chosen[start : start + _BATCH]
@@ -110,7 +108,7 @@ def evaluate_upscaler(
         past, truth = (torch.from_numpy(x).float() / 255 for x in (batch.past, batch.future))
         present, low = (area_downsample(x, network.scale) for x in (past, truth))
         moved = (low - present).abs().mean(dim=1) > _CHANGED
-        restored = restore_all(network, lift, past, present, low)
+        restored = restore_all(network, past, low)
         scored.add(
             index.dataset[part].tolist(),
             units[part].tolist(),
@@ -160,12 +158,9 @@ def _example(
     pairs: Pairs, number: int, restored: dict[str, Tensor], truth: Tensor, low: Tensor
 ) -> UpscalingExample:
     one = slice(number, number + 1)
-    maps = {}
-    for name in (NETWORK, LIFT):
-        shares = correctness(restored[name][None], truth[one], low[one])
-        stack = torch.cat([shares.hallucination, shares.improvement, shares.omission])
-        maps[name] = stack.nan_to_num(0.0)
     result = restored[NETWORK]
+    shares = correctness(result[None], truth[one], low[one])
+    colours = torch.cat([shares.hallucination, shares.improvement, shares.omission])
     beside = torch.from_numpy(whole_maps(result.numpy(), low[number].numpy()))
     square = (result - truth[number])[None].square().mean(dim=1, keepdim=True)
     error = area_downsample(square, truth.shape[-1] // low.shape[-1])[0].sqrt()
@@ -173,7 +168,7 @@ def _example(
         source=f"{pairs.source[number]} at {pairs.row[number]}, {pairs.col[number]}",
         truth=truth[number],
         restored=restored,
-        correctness=maps,
+        correctness=colours.nan_to_num(0.0),
         maps=dict(zip((*MAPS, "error"), (*beside, *error), strict=True)),
     )
 
