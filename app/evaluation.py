@@ -36,7 +36,7 @@ def evaluate(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Score a forecaster beside its baselines and other models, or an upscaler and its lift.
+    """Score a forecaster beside its baselines and other models, or an upscaler.
 
     Args:
         model: Shipped name (`base`, `rrdb16`) or model folder of either kind.

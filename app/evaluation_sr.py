@@ -1,4 +1,4 @@
-"""`landcast evaluate` of an upscaler: it and the lift on held-out pairs, beside interpolation."""
+"""`landcast evaluate` of an upscaler: on held-out pairs, beside interpolation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from preprocessing.quality.features import FeatureSpace
 from preprocessing.store_location import location_of
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
-from sr.evaluation.restorers import LIFT, NETWORK, restore_all
+from sr.evaluation.restorers import NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles
 from sr.invention import MAPS, whole_maps
 from sr.pretrained import advised_alpha, load_network, network_sha256
@@ -108,7 +108,7 @@ def evaluate_upscaler(
         past, truth = (torch.from_numpy(x).float() / 255 for x in (batch.past, batch.future))
         present, low = (area_downsample(x, network.scale) for x in (past, truth))
         moved = (low - present).abs().mean(dim=1) > _CHANGED
-        restored = restore_all(network, past, present, low)
+        restored = restore_all(network, past, low)
         scored.add(
             index.dataset[part].tolist(),
             units[part].tolist(),
@@ -158,12 +158,9 @@ def _example(
     pairs: Pairs, number: int, restored: dict[str, Tensor], truth: Tensor, low: Tensor
 ) -> UpscalingExample:
     one = slice(number, number + 1)
-    maps = {}
-    for name in (NETWORK, LIFT):
-        shares = correctness(restored[name][None], truth[one], low[one])
-        stack = torch.cat([shares.hallucination, shares.improvement, shares.omission])
-        maps[name] = stack.nan_to_num(0.0)
     result = restored[NETWORK]
+    shares = correctness(result[None], truth[one], low[one])
+    colours = torch.cat([shares.hallucination, shares.improvement, shares.omission])
     beside = torch.from_numpy(whole_maps(result.numpy(), low[number].numpy()))
     square = (result - truth[number])[None].square().mean(dim=1, keepdim=True)
     error = area_downsample(square, truth.shape[-1] // low.shape[-1])[0].sqrt()
@@ -171,7 +168,7 @@ def _example(
         source=f"{pairs.source[number]} at {pairs.row[number]}, {pairs.col[number]}",
         truth=truth[number],
         restored=restored,
-        correctness=maps,
+        correctness=colours.nan_to_num(0.0),
         maps=dict(zip((*MAPS, "error"), (*beside, *error), strict=True)),
     )
 

@@ -15,8 +15,8 @@ from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths, MemberRun
 from preprocessing.grid import Grid
 from preprocessing.raster import Encoding
-from sr.lift import ESRGANLift
-from sr.pretrained import load_network
+from sr.guided import load_guided
+from sr.lift import GuidedLift
 
 __all__ = ["MemberRunner", "MemberTask", "one_thread", "roll_member"]
 
@@ -66,7 +66,7 @@ class MemberRunner:
         self._network = RegionNetwork(
             load_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
         )
-        self._lift = ESRGANLift(load_network())
+        self._lift = GuidedLift(load_guided())
         self.ticks = (1 + task.observations) * self._network.ticks
 
     def run(self, task: MemberTask, tick: Tick | None) -> None:

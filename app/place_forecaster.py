@@ -26,8 +26,8 @@ from forecast.states.taught import teach
 from preprocessing.cells import cell_means
 from preprocessing.raster import Encoding
 from preprocessing.series import PlaceSeries
-from sr.lift import ESRGANLift
-from sr.pretrained import load_network
+from sr.guided import load_guided
+from sr.lift import GuidedLift
 
 __all__ = ["place_forecaster"]
 
@@ -47,7 +47,7 @@ def place_forecaster(
         ModelFolderError: The model cannot be read.
     """
     folder = model_folder(model)
-    network, lift = load_model(folder), ESRGANLift(load_network())
+    network, lift = load_model(folder), GuidedLift(load_guided())
     familiarity, observations = Familiarity.load(folder), ObservationModel.load(folder)
 
     def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:

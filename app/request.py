@@ -14,7 +14,7 @@ from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.files import sha256, write_text
 from preprocessing.ownership import contents
-from sr.pretrained import SHIPPED, network_sha256
+from sr.guided import SHIPPED_LIFT, lift_sha256
 
 __all__ = [
     "SCRATCH",
@@ -137,7 +137,7 @@ def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]
                 if path.suffix in (".json", ".safetensors")
             },
         },
-        "lift": {"name": SHIPPED.name, "sha256": network_sha256()},
+        "lift": {"name": SHIPPED_LIFT.name, "sha256": lift_sha256()},
         "landcast": version("landcast"),
     }
 

@@ -1,4 +1,4 @@
-"""Scores of an upscaler and of the lift as a page with figures, and as a short text."""
+"""Scores of an upscaler as a page with figures, and as a short text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.charts import chart, look
 from preprocessing.html_page import figure, html_page
 from preprocessing.report_charts import image_source
-from sr.evaluation.restorers import LIFT, NETWORK
+from sr.evaluation.restorers import NETWORK
 from sr.evaluation.tile_scores import SCORES, shown
 
 __all__ = ["UpscalingExample", "as_markdown", "upscaling_page"]
@@ -53,9 +53,8 @@ table.strip img{width:128px;height:128px;display:block}
 _NOTES = (
     "Tiles are restored from their own means over 4x4 pixels. Real low-resolution pictures are "
     "blurred, noisy and of another sensor: scores on them are lower.",
-    "The network sees the low-resolution picture of the later date only. The lift sees the earlier "
-    "date at full resolution too; persistence is that earlier picture. With a forecast in place "
-    "of the true later picture the lift is not better than the forecast.",
+    "The network sees the low-resolution picture of the later date only; persistence is the "
+    "earlier picture at full resolution.",
     "Changed: mean absolute difference of the bands above 20 of 255 on the 4x4 means. The classes "
     "are pooled over pixels, all other scores are means over tiles.",
     "Improvement, omission and hallucination add up to 1 (opensr-test, Aybar et al. 2024, pixel "
@@ -82,15 +81,15 @@ class UpscalingExample:
         source: `dataset/place/earlier/later`, with the tile's position.
         truth: `(3, n, n)`, 0..1.
         restored: Like `truth`, by method.
-        correctness: By method `(3, n, n)`: hallucination, improvement and omission as red, green
-            and blue; black where there is no detail.
+        correctness: `(3, n, n)` of the network: hallucination, improvement and omission as red,
+            green and blue; black where there is no detail.
         maps: `(n/4, n/4)` by name: what the network's result adds (`sr.invention`), and its error.
     """
 
     source: str
     truth: Tensor
     restored: Mapping[str, Tensor]
-    correctness: Mapping[str, Tensor]
+    correctness: Tensor
     maps: Mapping[str, Tensor]
 
 
@@ -255,11 +254,11 @@ def _examples(examples: Sequence[UpscalingExample]) -> str:
     if not examples:
         return ""
     methods = list(examples[0].restored)
-    titles = ["truth", *methods, *(f"detail of the {name}" for name in (NETWORK, LIFT))]
+    titles = ["truth", *methods, f"detail of the {NETWORK}"]
     titles += [f"{name} of the {NETWORK}" for name in examples[0].maps]
     rows = []
     for example in examples:
-        maps = [_image(example.correctness[name], "PNG", "shares") for name in (NETWORK, LIFT)]
+        maps = [_image(example.correctness, "PNG", "shares")]
         maps += [
             _image((found / _WHITE).clamp(0, 1).expand(3, -1, -1), "PNG", name)
             for name, found in example.maps.items()

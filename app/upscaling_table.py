@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.evaluation.bootstrap import RESAMPLES, Estimate, draw_units, estimate
-from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, LIFT, NETWORK, PERSISTENCE
+from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
 
 __all__ = ["COMPARISONS", "Comparison", "ScoredTiles", "Section", "sections"]
@@ -21,12 +21,9 @@ COMPARISONS = (
     (NETWORK, BICUBIC),
     (NETWORK, LANCZOS),
     (CONSISTENT, NETWORK),
-    (LIFT, BICUBIC),
-    (LIFT, NETWORK),
-    (LIFT, CONSISTENT),
-    (LIFT, PERSISTENCE),
+    (NETWORK, PERSISTENCE),
 )
-"""What is compared with what: upscaling with interpolation, the lift with all it could be."""
+"""What is compared with what."""
 
 ALL = "all"
 

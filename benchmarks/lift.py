@@ -2,10 +2,9 @@
 
     python benchmarks/lift.py PAIRS... --model DIR [--alpha A] [--pairs 240] [--states 2]
 
-Scores of the guided lift beside those of the lift by weights (`sr/lift.py`), of the plain network
-brought to the forecast's means, of today's detail carried along, and of interpolation; of whole
-pairs, and of states: today's picture with objects that changed. Then its operations and seconds
-beside the plain network.
+Scores of the lift beside those of the plain network brought to the forecast's means, of today's
+detail carried along, and of interpolation; of whole pairs, and of states: today's picture with
+objects that changed. Then its operations and seconds beside the plain network.
 """
 
 from __future__ import annotations
@@ -33,17 +32,16 @@ from sr.degradations import area_downsample
 from sr.evaluation.outlines import outline_distances_px
 from sr.fidelity import gradient_ratio, psnr_db
 from sr.guided import GuidedRRDBNet, load_guided
-from sr.guided_lift import GuidedLift
 from sr.guided_samples import Mixture, draw_examples
 from sr.inference import upscale_batch
 from sr.interpolation import interpolate
-from sr.lift import ESRGANLift
+from sr.lift import GuidedLift
 from sr.pretrained import PSNR_FOLDER, load_network
 from sr.rrdb import RRDBNet, bicubic_upsample
 from sr.texture_features import TextureFeatures, load_texture_features
 
 Method = Callable[[Tensor, Tensor, Tensor], Tensor]
-GUIDED, WEIGHTED, PLAIN = "guided lift", "lift by weights", "plain network"
+GUIDED, PLAIN = "guided lift", "plain network"
 CARRIED, BICUBIC = "carried detail", "bicubic"
 SCORES = ("PSNR, dB", "SSIM", "texture distance", "sharpness", "unchanged", "outlines, px")
 _UNCHANGED = 10 / 255
@@ -85,7 +83,6 @@ def read_guided(folder: str, alpha: float | None) -> GuidedRRDBNet:
 def methods_of(guided: GuidedRRDBNet, plain: RRDBNet) -> dict[str, Method]:
     return {
         GUIDED: GuidedLift(guided),
-        WEIGHTED: ESRGANLift(plain),
         PLAIN: lambda observed, present, future: keep_means(upscale_batch(plain, future), future),
         CARRIED: lambda observed, present, future: (
             observed + upsample_consistently(future - present)

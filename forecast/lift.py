@@ -1,4 +1,4 @@
-"""What the rollout asks of a lift: from a forecast of 32, 64 or 128 px back to 128 px."""
+"""What a forecast asks of a lift: from cells back to pixels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Lift(Protocol):
     halo: int
 
     def __call__(self, observed: Tensor, present: Tensor, future: Tensor) -> Tensor:
-        """Lift a batch by a factor f of 4, 2 or 1.
+        """Lift a batch.
 
         Args:
-            observed: `(b, 3, f * h, f * w)` present image, 0..1.
-            present: `(b, 3, h, w)`, its means over f x f blocks.
+            observed: `(b, 3, 4h, 4w)` present image, 0..1.
+            present: `(b, 3, h, w)`, its means over 4x4 blocks.
             future: `(b, 3, h, w)`, the forecast.
 
         Returns:
-            `(b, 3, f * h, f * w)` whose means over f x f blocks equal `future`.
+            `(b, 3, 4h, 4w)` whose means over 4x4 blocks equal `future`.
         """
         ...

@@ -10,7 +10,7 @@ from sr.degradations import area_downsample
 from sr.rrdb import bicubic_upsample
 
 __all__ = ["consistent", "copied_where_same", "fit_range", "keep_block_means", "keep_means"]
-__all__ += ["lift_factor", "upsample_consistently"]
+__all__ += ["upsample_consistently"]
 
 _SCALE = 4
 _ITERATIONS = 6
@@ -91,25 +91,6 @@ def fit_range(image: Tensor, means: Tensor) -> Tensor:
     fitted = centre + (image - centre) * _repeat(contrast, factor)
     fitted = fitted.maximum(centre.clamp_max(0)).minimum(centre.clamp_min(1))
     return torch.where(_repeat(outside, factor), fitted, image)
-
-
-def lift_factor(observed: Tensor, present: Tensor, future: Tensor) -> int:
-    """How often a forecast `(b, c, h, w)` fits into today's picture: 4, 2 or 1.
-
-    Raises:
-        ValueError: The shapes do not fit together.
-    """
-    batch, channels, height, width = future.shape
-    if present.shape != future.shape:
-        raise ValueError(f"expected equal shapes, got {present.shape} and {future.shape}")
-    factor = _ratio(observed, future)
-    expected = (batch, channels, factor * height, factor * width)
-    if factor not in (1, 2, 4) or tuple(observed.shape) != expected:
-        raise ValueError(
-            f"expected `observed` to be {tuple(future.shape)} or 2 or 4 times that size, "
-            f"got {tuple(observed.shape)}"
-        )
-    return factor
 
 
 def _repeat(low: Tensor, factor: int) -> Tensor:

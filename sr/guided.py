@@ -12,12 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import share_weights
+from preprocessing.files import sha256, share_weights
 from preprocessing.partial_files import partial_path
 from sr.block_means import copied_where_same, keep_block_means, upsample_consistently
 from sr.rrdb import RRDB, initialise
 
-__all__ = ["GuidedRRDBNet", "load_guided", "save_guided"]
+__all__ = ["SHIPPED_LIFT", "GuidedRRDBNet", "lift_sha256", "load_guided", "save_guided"]
+
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+SHIPPED_LIFT = Path(__file__).parent / "weights" / "guided16"
 
 _SCALE = 4
 _PHASES = _SCALE**2
@@ -116,11 +119,13 @@ class GuidedRRDBNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return answer
 
 
-def load_guided(folder: str | Path, *, device: torch.device | None = None) -> GuidedRRDBNet:
+def load_guided(
+    folder: str | Path = SHIPPED_LIFT, *, device: torch.device | None = None
+) -> GuidedRRDBNet:
     """Load a guided network in float32 and evaluation mode.
 
     Args:
-        folder: As `landcast train lift` writes it.
+        folder: As `landcast train lift` writes it. Default: the one that ships.
         device: Where to put it; a GPU if there is one.
 
     Raises:
@@ -137,6 +142,11 @@ def load_guided(folder: str | Path, *, device: torch.device | None = None) -> Gu
         ) from err
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return network.to(device).eval()  # type: ignore[no-any-return]
+
+
+def lift_sha256() -> str:
+    """Hexadecimal SHA-256 of the weights that ship."""
+    return sha256(SHIPPED_LIFT / _WEIGHTS)
 
 
 def save_guided(network: GuidedRRDBNet, folder: Path) -> None:

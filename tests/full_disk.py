@@ -11,9 +11,10 @@ import json
 import subprocess
 import sys
 
+from states_cases import small_lift
+
 import app.members
 from app.cli.entry import run
-from sr.rrdb import RRDBNet
 
 
 def mount(options: str, kind: str = "tmpfs") -> None:
@@ -21,7 +22,7 @@ def mount(options: str, kind: str = "tmpfs") -> None:
 
 
 def main() -> None:
-    app.members.load_network = lambda: RRDBNet(num_blocks=1).eval()
+    app.members.load_guided = small_lift
     command = sys.argv[3:]
     for size in sys.argv[2].split(","):
         mount(f"size={size}k")

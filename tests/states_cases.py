@@ -15,6 +15,7 @@ from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import open_images
 from forecast.states.member import MemberPaths, MemberRun
+from sr.guided import GuidedRRDBNet
 
 
 class BlockLift:
@@ -25,6 +26,13 @@ class BlockLift:
     def __call__(self, observed: Tensor, present: Tensor, future: Tensor) -> Tensor:
         change = (future - present).repeat_interleave(4, -1).repeat_interleave(4, -2)
         return observed + change
+
+
+def small_lift() -> GuidedRRDBNet:
+    """Untrained."""
+    torch.manual_seed(1)
+    network = GuidedRRDBNet(num_blocks=1, num_features=8, growth_channels=4, head_features=16)
+    return network.eval()
 
 
 def small_network(change_bias: float = -2.0) -> ChangeUNet:

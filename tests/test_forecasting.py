@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import torch
 from PIL import Image
 from rio_cogeo import cog_validate
+from states_cases import small_lift
 
 import app.members
 from app.forecasting import forecast_region
@@ -26,19 +26,13 @@ from preprocessing.errors import (
     UnreadableRasterError,
     ValueRangeError,
 )
-from sr.rrdb import RRDBNet
 
 Make = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load() -> RRDBNet:
-        torch.manual_seed(1)
-        network: RRDBNet = RRDBNet(num_blocks=1)
-        return network.eval()
-
-    monkeypatch.setattr(app.members, "load_network", load)
+    monkeypatch.setattr(app.members, "load_guided", small_lift)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from affine import Affine
 from conftest import UTM
+from states_cases import small_lift
 
 import app.members
 from app.cli.entry import run
@@ -24,7 +24,6 @@ from forecast.states.images import image_paths, open_images
 from preprocessing.errors import DateError, OutputExistsError, RequestError
 from preprocessing.grid import Grid, Window
 from preprocessing.io import write_cog
-from sr.rrdb import RRDBNet
 from tests.series_cases import made_series
 from tests.test_evaluation_report import Page
 
@@ -34,12 +33,7 @@ _GRID = Grid(96, 96, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)
 
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load() -> RRDBNet:
-        torch.manual_seed(1)
-        network: RRDBNet = RRDBNet(num_blocks=1)
-        return network.eval()
-
-    monkeypatch.setattr(app.members, "load_network", load)
+    monkeypatch.setattr(app.members, "load_guided", small_lift)
 
 
 @pytest.fixture

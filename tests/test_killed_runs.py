@@ -12,34 +12,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from pool_cases import kill_worker, pooled, sleep_long
+from states_cases import small_lift
 
 import app.members
 from app.forecasting import forecast_region
 from app.request import SCRATCH, ForecastRequest, remove_scratch
 from preprocessing.errors import OutputExistsError, OutputInUseError, WorkerLostError
 from preprocessing.executor import DaskCluster, LocalPool
-from sr.rrdb import RRDBNet
 
 # Forked from one process that has imported what a run needs, a run begins at once.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["app.forecasting"])
 
 
-def small_lift() -> RRDBNet:
-    torch.manual_seed(1)
-    network: RRDBNet = RRDBNet(num_blocks=1)
-    return network.eval()
-
-
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.members, "load_network", small_lift)
+    monkeypatch.setattr(app.members, "load_guided", small_lift)
 
 
 def run(request: ForecastRequest) -> None:
-    app.members.load_network = small_lift
+    app.members.load_guided = small_lift
     forecast_region(request)
 
 

@@ -56,7 +56,6 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
         "app.forecast_training",
         "sr.training",
         "sr.lift",
-        "sr.guided_lift",
         "app.lift_training",
     ],
 )

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from preprocessing.errors import ModelFolderError
+from preprocessing.errors import LandcastError, ModelFolderError
 from preprocessing.simulator import WorldConfig, simulate_world
 from sr.checkpoints import save_half
 from sr.degradations import Degradation
 from sr.discriminator import PatchDiscriminator
+from sr.inference import upscale_batch
 from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
 from sr.pretrained import load_network
 from sr.rrdb import ResidualDenseBlock, RRDBNet, bicubic_upsample, grow
@@ -175,3 +176,11 @@ def test_discriminator_learns_to_tell_noise_from_flat() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_network_that_fails_is_reported() -> None:
+    network: RRDBNet = RRDBNet(num_blocks=1, num_features=8, growth_channels=4).eval()
+    with torch.no_grad():
+        network.conv_last.bias.fill_(float("nan"))
+    with pytest.raises(LandcastError, match="finite"):
+        upscale_batch(network, torch.rand(1, 3, 8, 8))

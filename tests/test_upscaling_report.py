@@ -14,13 +14,13 @@ from app.evaluation_sr import evaluate_upscaler
 from app.upscaling_table import COMPARISONS, ScoredTiles, sections
 from preprocessing.errors import MissingFileError, PairStoreError
 from preprocessing.pairs import Pairs, PairStore
-from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, LIFT, NETWORK, PERSISTENCE
+from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
 from sr.pretrained import PSNR_FOLDER
 from sr.rrdb import RRDBNet
 from tests.conftest import picture
 
-METHODS = (NETWORK, CONSISTENT, LIFT, BICUBIC, LANCZOS, PERSISTENCE)
+METHODS = (NETWORK, CONSISTENT, BICUBIC, LANCZOS, PERSISTENCE)
 
 
 def _tiles(values: list[float], weights: list[float] | None = None) -> TileScores:
@@ -48,7 +48,7 @@ def test_differences_are_paired_and_judged_by_their_interval() -> None:
     base = generator.normal(30, 3, size=40)
     tiles = ScoredTiles()
     found = {name: _tiles(base.tolist()) for name in METHODS}
-    found[LIFT] = _tiles((base + 0.5 + 0.1 * generator.normal(size=40)).tolist())
+    found[CONSISTENT] = _tiles((base + 0.5 + 0.1 * generator.normal(size=40)).tolist())
     found[BICUBIC] = _tiles((base + 3 * generator.normal(size=40)).tolist())
     units = [str(number // 2) for number in range(40)]
     tiles.add(["a"] * 40, units, found)
@@ -57,12 +57,12 @@ def test_differences_are_paired_and_judged_by_their_interval() -> None:
     by_name = {(c.ours, c.against): c for c in section.comparisons}
     assert tuple(by_name) == COMPARISONS
     # The same tiles: places differ by 3 dB, the difference is known to a twentieth of it.
-    gap = by_name[LIFT, NETWORK].difference["psnr_db"]
+    gap = by_name[CONSISTENT, NETWORK].difference["psnr_db"]
     assert gap.value == pytest.approx(0.5, abs=0.05)
     assert 0.02 < gap.high - gap.low < 0.1
-    assert by_name[LIFT, NETWORK].verdict("psnr_db") == "better"
-    assert by_name[LIFT, NETWORK].verdict("omission") == "worse"  # Lower is better.
-    assert by_name[LIFT, NETWORK].verdict("sharpness") == ""
+    assert by_name[CONSISTENT, NETWORK].verdict("psnr_db") == "better"
+    assert by_name[CONSISTENT, NETWORK].verdict("omission") == "worse"  # Lower is better.
+    assert by_name[CONSISTENT, NETWORK].verdict("sharpness") == ""
     assert by_name[NETWORK, BICUBIC].verdict("psnr_db") == ""
     np.testing.assert_array_equal(section.spectra[NETWORK], 1)
 
@@ -75,7 +75,7 @@ def test_all_datasets_are_one_more_section() -> None:
     found_sections = sections(tiles, seed=0)
     assert [s.dataset for s in found_sections] == ["a", "b", "all"]
     whole = found_sections[2]
-    assert (whole.units, whole.scores[LIFT]["ssim"].value) == (12, 2.5)
+    assert (whole.units, whole.scores[CONSISTENT]["ssim"].value) == (12, 2.5)
 
 
 @pytest.fixture(scope="module")
@@ -154,18 +154,17 @@ def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Pat
         value, low, high = section["methods"][method]["psnr_db"]
         assert np.mean(mine) == pytest.approx(value, rel=1e-4)
         assert low < value < high
-    assert section["methods"][LIFT]["consistency_worst"][0] < 1e-5
-    # Untrained, the network is bicubic interpolation: the lift keeps what it cannot know.
+    assert section["methods"][CONSISTENT]["consistency"][0] < 1e-3
+    # Untrained, the network is bicubic interpolation.
     gaps = {(c["method"], c["against"]): c for c in section["comparisons"]}
     assert gaps[NETWORK, BICUBIC]["difference"]["psnr_db"][0] == pytest.approx(0, abs=0.01)
-    assert gaps[LIFT, BICUBIC]["verdict"]["psnr_unchanged_db"] == "better"
     page = (tmp_path / "report.html").read_text()
     assert "<place" not in page
     assert "stand-in" in page
-    # Two charts; of two tiles the truth, all methods, two maps of correctness and three more.
-    assert page.count("<img") == 2 + 2 * (1 + len(METHODS) + 2 + 3)
+    # Two charts; of two tiles the truth, all methods, a map of correctness and three more.
+    assert page.count("<img") == 2 + 2 * (1 + len(METHODS) + 1 + 3)
     assert f"added detail of the {NETWORK}" in page
-    assert f"{LIFT} minus {NETWORK}" in report.read_text()
+    assert f"{CONSISTENT} minus {NETWORK}" in report.read_text()
 
 
 def test_pairs_bound_the_tiles_and_weights_must_exist(

@@ -11,47 +11,40 @@ from torch import Tensor
 
 from sr.block_means import consistent
 from sr.inference import upscale_batch
-from sr.lift import ESRGANLift
 from sr.rrdb import RRDBNet, bicubic_upsample
 
 __all__ = [
     "BICUBIC",
     "CONSISTENT",
     "LANCZOS",
-    "LIFT",
     "NETWORK",
     "PERSISTENCE",
     "lanczos_upsample",
     "restore_all",
 ]
 
-NETWORK, CONSISTENT, LIFT = "network", "network, consistent", "lift"
+NETWORK, CONSISTENT = "network", "network, consistent"
 BICUBIC, LANCZOS, PERSISTENCE = "bicubic", "Lanczos", "persistence"
 
 _SCALE = 4
 
 
-def restore_all(
-    network: RRDBNet, observed: Tensor, present: Tensor, low: Tensor
-) -> Mapping[str, Tensor]:
+def restore_all(network: RRDBNet, observed: Tensor, low: Tensor) -> Mapping[str, Tensor]:
     """Restore the later date of pairs in every way.
 
     Args:
         network: In evaluation mode.
         observed: `(b, 3, 4h, 4w)` float32, 0..1: the earlier date.
-        present: `(b, 3, h, w)`: its means over 4x4 pixels.
-        low: `(b, 3, h, w)`: those of the later date.
+        low: `(b, 3, h, w)`: means of the later date over 4x4 pixels.
 
     Returns:
         Pictures `(b, 3, 4h, 4w)` by name, clipped to 0..1. `network`, `bicubic` and `Lanczos` see
-        `low` only; `network, consistent` has its block means; the `lift` carries the detail of
-        `observed`, and `persistence` is `observed`.
+        `low` only; `network, consistent` has its block means; `persistence` is `observed`.
     """
     upscaled = upscale_batch(network, low)
     found = {
         NETWORK: upscaled,
         CONSISTENT: consistent(upscaled, low),
-        LIFT: ESRGANLift(network)(observed, present, low, generated=upscaled),
         BICUBIC: bicubic_upsample(low, _SCALE),
         LANCZOS: lanczos_upsample(low),
         PERSISTENCE: observed,
