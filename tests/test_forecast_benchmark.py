@@ -1,0 +1,23 @@
+"""The benchmark of a forecast's cost runs, on little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import benchmarks.forecast
+
+
+def test_cost_is_told_beside_the_reference(
+    tiny_model_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmarks.forecast, "reference_seconds", lambda repeats: 100.0)
+    arguments = ["--side", "128", "--years", "3", "--members", "1"]
+    benchmarks.forecast.main([*arguments, "--model", str(tiny_model_folder)])
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
+    costs = {row[0].strip(): row[1:] for row in rows[2:]}
+    assert float(costs["reference, a year"][0]) == 100
+    seconds, ratio = (float(cell) for cell in costs["landcast, each further year"])
+    assert ratio == pytest.approx(100 / seconds, rel=0.1)
+    assert float(costs["landcast, 3 years in all"][0]) > 0
