@@ -96,6 +96,15 @@ def test_outlines_follow_the_edges_of_the_picture() -> None:
     assert not plain[:, :32].any()
 
 
+def test_arms_of_one_cell_are_cut_off() -> None:
+    changed = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
+    changed[..., 4:10, 4:10] = True
+    changed[..., 6, 10:] = True
+    pixels = outlined(changed, torch.zeros(1, 3, 80, 80))[0, 0]
+    assert pixels[20:36, 20:36].all()
+    assert not pixels[:, 44:].any()
+
+
 def test_more_changed_cells_never_take_pixels_back_and_reach_one_cell() -> None:
     generator = torch.Generator().manual_seed(0)
     picture = torch.randn(1, 3, 80, 96, generator=generator)

@@ -14,14 +14,16 @@ _NEAR = 0.5
 """Standard deviation of the distance between a pixel and a cell, in cells."""
 _ALIKE = 0.35
 """Likewise of their difference in colour, in units of the region's contrast."""
+_AROUND = 9
+"""Pixels along the window most of which has to have changed: arms of one cell are cut off."""
 
 
 def outlined(changed: Tensor, picture: Tensor) -> Tensor:
     """Bring changed cells to the pixels of a picture.
 
-    Joint bilateral upsampling (Kopf et al. 2007): a pixel has changed if most of the nine cells
-    around it have, counted by how near they are and how alike in colour. Pixels none of whose nine
-    cells changed stay; those all of whose did change.
+    Joint bilateral upsampling (Kopf et al. 2007): the share of the nine cells around a pixel that
+    have changed, counted by how near they are and how alike in colour. A pixel has changed if more
+    than half of the ground around it has. Pixels none of whose nine cells changed stay.
 
     Args:
         changed: `(b, 1, h, w)` bool.
@@ -41,7 +43,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
         share = near * torch.exp(-apart / (2 * _ALIKE**2)).clamp_min(1e-6)
         weight = weight + share
         total = total + share * _enlarged(votes[:, place])
-    return total > weight / 2
+    share = F.avg_pool2d(total / weight, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    return (share > 0.5) & (total > 0)
 
 
 def spread_out(values: Tensor, known: Tensor, times: int = 2) -> tuple[Tensor, Tensor]:
