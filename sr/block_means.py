@@ -9,8 +9,14 @@ from torch.nn import functional
 from sr.degradations import area_downsample
 from sr.rrdb import bicubic_upsample
 
-__all__ = ["consistent", "copied_where_same", "fit_range", "keep_block_means", "keep_means"]
-__all__ += ["upsample_consistently"]
+__all__ = [
+    "consistent",
+    "copied_where_same",
+    "fit_range",
+    "keep_block_means",
+    "keep_means",
+    "upsample_consistently",
+]
 
 _SCALE = 4
 _ITERATIONS = 6

@@ -186,18 +186,16 @@ def told(
         years: Horizon.
         known: Cells of the region that were seen.
     """
+    used = None if weight == 0 else taught
     found = general
-    if taught is None or weight == 0:
-        taught = None
-    else:
-        odds = [
-            logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (taught, general)
-        ]
+    if used is not None:
+        odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (used, general)]
         found = np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
     if quantity is None or not known.any():
         return found
-    shares = [None if p is None else float(p[known].mean()) for p in (general, taught)]
-    return with_mean(found, quantity.wanted(years, shares[0] or 0.0, shares[1]), known)
+    boosted = None if used is None else float(used[known].mean())
+    wanted = quantity.wanted(years, float(general[known].mean()), boosted)
+    return with_mean(found, wanted, known)
 
 
 def _log_loss(event: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
