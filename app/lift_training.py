@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.ownership import owned_file, owned_folder
 from preprocessing.partial_files import remove_partials_in, remove_partials_of
+from sr.guided import SHIPPED_LIFT
 from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
 from sr.guided_training import train_guided
 from sr.packed_tiles import SUFFIX, pack_tiles, unpack_tiles
@@ -29,6 +30,7 @@ def train_lift(
     config: Path | None = None,
     *,
     minutes: float | None = None,
+    init: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -39,6 +41,7 @@ def train_lift(
         out: Model folder.
         config: A recipe's file or the name of one that ships: `guided16` (where None), `guided1`.
         minutes: Ends the schedule after so much training, instead of the recipe's steps.
+        init: Start from the weights of this model folder, or of `guided16`, which ships.
         resume: Continue from the checkpoint in `out`.
         progress: Called with `("training", done, total)`.
     """
@@ -53,9 +56,10 @@ def train_lift(
         tiles = read_pair_tiles(stores, "train", complete=False)
         held_out = read_pair_tiles(stores, "val", complete=True, most=recipe.validation_tiles)
     tick = None if progress is None else partial(progress, "training")
+    start = SHIPPED_LIFT if init == SHIPPED_LIFT.name else init
     with owned_folder(out):
         remove_partials_in(out)
-        train_guided(tiles, held_out, out, recipe, resume=resume, progress=tick)
+        train_guided(tiles, held_out, out, recipe, resume=resume, init=start, progress=tick)
     return out
 
 

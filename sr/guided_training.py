@@ -20,7 +20,7 @@ from preprocessing.journal import Journal
 from preprocessing.precision import autocast
 from sr.checkpoints import read_checkpoint, save_checkpoint
 from sr.discriminator import PatchDiscriminator
-from sr.guided import GuidedRRDBNet, save_guided
+from sr.guided import GuidedRRDBNet, load_guided, save_guided
 from sr.guided_recipe import GuidedTrainingConfig
 from sr.guided_samples import Example, draw_examples
 from sr.guided_validation import validate_guided
@@ -43,6 +43,7 @@ def train_guided(
     config: GuidedTrainingConfig,
     *,
     resume: bool,
+    init: str | Path | None = None,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> GuidedRRDBNet:
@@ -58,6 +59,7 @@ def train_guided(
             and, at every checkpoint, the averaged network so far: `config.json` and safetensors.
         config: The recipe.
         resume: Continue from the checkpoint in `out`.
+        init: Start from the network in this folder, of the recipe's shape.
         device: Where to train; a GPU if there is one.
         progress: Called with (per mille done, 1000) after every step.
 
@@ -66,15 +68,16 @@ def train_guided(
 
     Raises:
         OutputExistsError: `out` holds anything and `resume` is False.
-        RequestError: There is no checkpoint to resume, or it was made with another recipe or
-            other pairs.
+        RequestError: There is no checkpoint to resume, or it was made with another recipe,
+            other pairs or another `init`; or `init` has another shape than the recipe.
+        ModelFolderError: `init` is not the folder of such a network.
         DivergedError: The loss is not finite.
     """
     out = Path(out)
     if not resume:
         refuse_occupied(out, "continue a training run with --resume")
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = _Run(config, _identity(tiles), device)
+    run = _Run(config, _identity(tiles), device, None if init is None else load_guided(init))
     if resume:
         run.restore(read_checkpoint(out), out)
     out.mkdir(parents=True, exist_ok=True)
@@ -114,13 +117,21 @@ def train_guided(
 class _Run:
     """The changing state of one training run."""
 
-    def __init__(self, config: GuidedTrainingConfig, identity: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: GuidedTrainingConfig,
+        identity: str,
+        device: torch.device,
+        init: GuidedRRDBNet | None,
+    ) -> None:
         self.config, self.identity, self.device = config, identity, device
         self.step, self.began, self.seconds = 0, 0, 0.0
         self.captured = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.network = self._place(config.build()).train()
+        if init is not None:
+            self.identity += _start(self.network, init)
         self.ema: GuidedRRDBNet = self._place(config.build())
         self.ema.requires_grad_(False).eval()
         self.ema.load_state_dict(self.network.state_dict())
@@ -247,8 +258,8 @@ class _Run:
             )
         if state["identity"] != self.identity:
             raise RequestError(
-                f"the checkpoint in {out} was made from other pairs; resume with the same ones or "
-                "choose another output"
+                f"the checkpoint in {out} was made from other pairs or another --init; resume with "
+                "the same or choose another output"
             )
         self.step, self.began, self.seconds = state["step"], state["began"], state["seconds"]
         self.network.load_state_dict(state["network"])
@@ -264,6 +275,19 @@ class _Run:
 def _identity(tiles: Tensor) -> str:
     """SHA-256 of the tiles."""
     return hashlib.sha256(tiles.cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def _start(network: GuidedRRDBNet, init: GuidedRRDBNet) -> str:
+    """Copy weights; returns their SHA-256."""
+    try:
+        network.load_state_dict(init.state_dict())
+    except RuntimeError as err:
+        raise RequestError(
+            f"expected a network of the recipe's shape for --init, got: "
+            f"{' '.join(str(err).split())[:200]}; name another recipe or model"
+        ) from err
+    weights = (value.cpu().contiguous().numpy() for value in init.state_dict().values())
+    return hashlib.sha256(b"".join(value.tobytes() for value in weights)).hexdigest()
 
 
 def _report(run: _Run, losses: dict[str, Tensor], held_out: Tensor) -> dict[str, Any]:

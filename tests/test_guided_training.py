@@ -142,6 +142,36 @@ def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         train_guided(held_out, held_out, part, TINY, resume=True, device=cpu)
 
 
+def test_training_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
+    tiles, held_out, cpu = _tiles(), _tiles(2, seed=1), torch.device("cpu")
+    still = dataclasses.replace(TINY, learning_rate=1e-12, gan_learning_rate=1e-12)
+    train_guided(tiles, held_out, tmp_path / "first", TINY, resume=False, device=cpu)
+    first = load_guided(tmp_path / "first", device=cpu).state_dict()
+    second = train_guided(
+        tiles,
+        held_out,
+        tmp_path / "second",
+        still,
+        init=tmp_path / "first",
+        resume=False,
+        device=cpu,
+    )
+    for name, value in second.state_dict().items():
+        torch.testing.assert_close(value, first[name], rtol=0, atol=1e-6, msg=name)
+    with pytest.raises(RequestError, match="--init"):
+        train_guided(tiles, held_out, tmp_path / "second", still, resume=True, device=cpu)
+    with pytest.raises(RequestError, match="shape"):
+        train_guided(
+            tiles,
+            held_out,
+            tmp_path / "third",
+            dataclasses.replace(TINY, num_features=4),
+            init=tmp_path / "first",
+            resume=False,
+            device=cpu,
+        )
+
+
 def test_it_learns_that_detail_of_changed_ground_is_gone(tmp_path: Path) -> None:
     """Later dates are flat: nothing of the earlier detail holds, and the network finds out."""
     tiles = _tiles(8)

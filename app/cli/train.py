@@ -86,13 +86,19 @@ def lift(
     out: _Model,
     config: _Config = None,
     minutes: _Minutes = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="MODEL", help="Start from its weights, e.g. guided16."),
+    ] = None,
     resume: Resume = False,
 ) -> None:
     """Train the network that lifts forecasts to full resolution, guided by the picture of today."""
     from app.lift_training import train_lift  # Without what `app.workflows` needs for rasters.
 
     with progress_bars() as progress:
-        train_lift(stores, out, config, minutes=minutes, resume=resume, progress=progress)
+        train_lift(
+            stores, out, config, minutes=minutes, init=init, resume=resume, progress=progress
+        )
     say(str(out))
 
 
