@@ -5,7 +5,8 @@
 The reference makes a tile of 128 px, a year and a member by 100 DDPM passes of the UNet that
 diffusers builds by default (51 channels in, 3 out, 32 x 32) and a 16-block ESRGAN in float32.
 landcast forecasts a simulated world once with one year and once with several; what each further
-year costs, and what the rest does, are CPU seconds of all its processes in the same run.
+year costs, and what the rest does, are CPU seconds of all its processes in the same run. The share
+of the matrix peak is operations a second of a pass over those of a large matrix product.
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DModel
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from app.forecasting import forecast_region
 from app.request import ForecastRequest
+from forecast.network.conditions import Tone
+from forecast.pretrained import load_model
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
+from sr.guided import load_guided
 from sr.pretrained import load_network
 
 _SEED = 60_000
 _CHANNELS, _CELLS, _TILE_PX, _PASSES = 51, 32, 128, 100
+_BATCH = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -64,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"| landcast, once a forecast | {fixed:.3f} | |")
     whole, years = several / tiles, options.years
     print(f"| landcast, {years} years in all | {whole:.3f} | {years * reference / whole:.0f} |")
+    print("\n| network | GFLOP a tile | share of the matrix peak |\n|---|---|---|")
+    for name, (operations, share) in matrix_shares(options.model, options.repeats).items():
+        print(f"| {name} | {operations / 1e9:.2f} | {share:.2f} |")
 
 
 @torch.inference_mode()
@@ -74,6 +84,35 @@ def reference_seconds(repeats: int) -> float:
     noisy, low = torch.rand(1, _CHANNELS, _CELLS, _CELLS), torch.rand(1, 3, _CELLS, _CELLS)
     one_pass = min(_cpu_seconds(lambda: unet(noisy, 10)) for _ in range(repeats))
     return _PASSES * one_pass + min(_cpu_seconds(lambda: network(low)) for _ in range(repeats))
+
+
+@torch.inference_mode()
+def matrix_shares(model: str | None, repeats: int) -> dict[str, tuple[float, float]]:
+    """Operations a tile, and operations a second over those of a product of two matrices."""
+    side, cpu = 2048, torch.device("cpu")
+    one, other = torch.rand(2, side, side)
+    peak = 2 * side**3 / min(_cpu_seconds(lambda: one @ other) for _ in range(repeats))
+
+    unet, lift = load_model(model, device=cpu), load_guided(device=cpu)
+    lift.to(memory_format=torch.channels_last)
+    pixels = torch.rand(_BATCH, 3, _TILE_PX, _TILE_PX)
+    cells = functional.avg_pool2d(pixels, _TILE_PX // _CELLS)
+    later = (cells + 0.1 * torch.randn_like(cells)).clamp(0, 1)
+    tone = Tone.of(cells)
+    condition = unet.condition(pixels, tone)
+    years, noise = torch.full((_BATCH,), 3.0), torch.randn(_BATCH, 3, _CELLS, _CELLS)
+    passes: dict[str, Callable[[], object]] = {
+        "UNet": lambda: unet(noise, condition, tone, years),
+        "lift": lambda: lift(pixels, cells, later),
+    }
+    found = {}
+    for name, work in passes.items():
+        with FlopCounterMode(display=False) as counter:
+            work()
+        operations = counter.get_total_flops()
+        seconds = min(_cpu_seconds(work) for _ in range(repeats))
+        found[name] = (operations / _BATCH, operations / seconds / peak)
+    return found
 
 
 def _cpu_seconds(work: Callable[[], object]) -> float:
