@@ -19,9 +19,9 @@ from PIL import Image
 from app.caption import captioned
 from app.results import ForecastFolder, display_image
 from preprocessing.errors import DateError, GridMismatchError, RequestError
-from preprocessing.io import RasterSource
-from preprocessing.ownership import owned_file
-from preprocessing.partial_files import partial_path, remove_partials_of
+from preprocessing.rasters.io import RasterSource
+from preprocessing.running.ownership import owned_file
+from preprocessing.running.partial_files import partial_path, remove_partials_of
 
 __all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder"]
 

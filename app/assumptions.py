@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.request import ForecastRequest
 from forecast.states.images import DatedImages
-from preprocessing.band_choice import by_position
-from preprocessing.counted import counted
-from preprocessing.opening import opened
+from preprocessing.rasters.band_choice import by_position
+from preprocessing.rasters.opening import opened
+from preprocessing.running.counted import counted
 
 __all__ = ["assumptions"]
 

@@ -23,18 +23,18 @@ from forecast.evaluation.pairs import pair_baselines, pair_case
 from forecast.evaluation.scoring import score_case, scores_of
 from forecast.evaluation.statistic import Array
 from forecast.pretrained import model_folder
-from preprocessing.alignment import align
-from preprocessing.cells import cell_means
-from preprocessing.coregister import apply_shift, estimate_shift
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.files import write_text
-from preprocessing.histogram import match_histogram
-from preprocessing.io import read_raster
-from preprocessing.ownership import contents, owned_folder
-from preprocessing.partial_files import remove_partials_in
-from preprocessing.raster import Raster
+from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.rasters.io import read_raster
+from preprocessing.rasters.raster import Raster
+from preprocessing.registration.alignment import align
+from preprocessing.registration.coregister import apply_shift, estimate_shift
+from preprocessing.running.files import write_text
+from preprocessing.running.ownership import contents, owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.series import PlaceSeries
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["DEMO_SEED", "DemoResult", "demo_scene", "run_demo"]
 

@@ -9,9 +9,9 @@ from app.evaluation_forecast import evaluate_pairs, evaluate_series
 from app.evaluation_sr import evaluate_upscaler, is_upscaler
 from app.outputs import Progress
 from preprocessing.errors import OutputExistsError, RequestError, SeriesStoreError
-from preprocessing.ownership import owned_folder
-from preprocessing.pairs import SPLITS
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.pairs.store import SPLITS
+from preprocessing.running.ownership import owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.series import SeriesStore
 from sr.pretrained import shipped_models
 

@@ -36,12 +36,12 @@ from forecast.evaluation.scoring import (
 from forecast.evaluation.table import summary_tables
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from forecast.states.familiarity import Familiarity
-from preprocessing.counted import counted
 from preprocessing.errors import RequestError
-from preprocessing.files import strict, write_text
-from preprocessing.pair_index import PairIndex, choose_evenly
+from preprocessing.pairs.index import PairIndex, choose_evenly
+from preprocessing.pairs.location import location_of
+from preprocessing.running.counted import counted
+from preprocessing.running.files import strict, write_text
 from preprocessing.series import SeriesStore
-from preprocessing.store_location import location_of
 
 __all__ = ["evaluate_pairs", "evaluate_series"]
 

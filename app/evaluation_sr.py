@@ -22,11 +22,11 @@ from app.upscaling_table import ScoredTiles, Section, sections
 from forecast.evaluation.bootstrap import RESAMPLES
 from forecast.evaluation.resampling import resampling_units
 from preprocessing.errors import PairStoreError
-from preprocessing.files import strict, write_text
-from preprocessing.pair_index import PairIndex, choose_evenly
-from preprocessing.pairs import Pairs
+from preprocessing.pairs.index import PairIndex, choose_evenly
+from preprocessing.pairs.location import location_of
+from preprocessing.pairs.store import Pairs
 from preprocessing.quality.features import FeatureSpace
-from preprocessing.store_location import location_of
+from preprocessing.running.files import strict, write_text
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK, restore_all

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from preprocessing.grid import Grid
+from preprocessing.rasters.grid import Grid
 
 __all__ = ["footprint"]
 

@@ -14,8 +14,8 @@ from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
 from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.ownership import contents, owned_folder
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.running.ownership import contents, owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
     from app.outputs import Progress

@@ -42,13 +42,13 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
-from preprocessing.disk_space import check_space
 from preprocessing.errors import RequestError
-from preprocessing.executor import DaskCluster, Executor, LocalPool
-from preprocessing.files import write_text
-from preprocessing.io import blocks
-from preprocessing.ownership import owned_folder
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.rasters.io import blocks
+from preprocessing.running.disk_space import check_space
+from preprocessing.running.executor import DaskCluster, Executor, LocalPool
+from preprocessing.running.files import write_text
+from preprocessing.running.ownership import owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 
 __all__ = ["forecast_members", "forecast_region"]
 

@@ -25,9 +25,9 @@ from forecast.pretrained import DEFAULT_MODEL, weights_sha256
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.member import MemberPaths
 from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError, RequestError
-from preprocessing.files import strict, write_text
 from preprocessing.lasting_change.labelling import MOST_DATES
-from preprocessing.ownership import owned_folder
+from preprocessing.running.files import strict, write_text
+from preprocessing.running.ownership import owned_folder
 
 __all__ = ["HindcastRequest", "HindcastResult", "hindcast_place", "outcomes_from"]
 

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from preprocessing.band_metadata import BandMetadata
-from preprocessing.cells import CELL
-from preprocessing.grid import Grid, Window
-from preprocessing.io import blocks, write_cog
-from preprocessing.raster import Encoding
+from preprocessing.rasters.band_metadata import BandMetadata
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import blocks, write_cog
+from preprocessing.rasters.raster import Encoding
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["LayerWriter"]
 

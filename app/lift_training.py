@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.ownership import owned_file, owned_folder
-from preprocessing.partial_files import remove_partials_in, remove_partials_of
+from preprocessing.running.ownership import owned_file, owned_folder
+from preprocessing.running.partial_files import remove_partials_in, remove_partials_of
 from sr.guided import SHIPPED_LIFT
 from sr.guided_recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
 from sr.guided_training import train_guided

@@ -13,8 +13,8 @@ from forecast.pretrained import load_model
 from forecast.states.answers import RegionNetwork
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths, MemberRun
-from preprocessing.grid import Grid
-from preprocessing.raster import Encoding
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.raster import Encoding
 from sr.guided import load_guided
 from sr.lift import GuidedLift
 

@@ -22,13 +22,13 @@ from forecast.states.images import DatedImages
 from forecast.states.member import MemberPaths
 from forecast.states.observation import observed
 from forecast.summary import summarize
-from preprocessing.cells import CELL
-from preprocessing.disk_space import mapped_array
 from preprocessing.errors import RequestError
-from preprocessing.executor import Executor
-from preprocessing.io import blocks
-from preprocessing.raster import Encoding
-from preprocessing.window import Window
+from preprocessing.rasters.io import blocks
+from preprocessing.rasters.raster import Encoding
+from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.executor import Executor
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["Progress", "RegionRun"]
 

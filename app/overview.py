@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from app.results import ForecastFolder
-from preprocessing.counted import counted
-from preprocessing.io import read_raster
-from preprocessing.partial_files import partial_path
-from preprocessing.raster import Raster
+from preprocessing.rasters.io import read_raster
+from preprocessing.rasters.raster import Raster
+from preprocessing.running.counted import counted
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["draw_overview"]
 

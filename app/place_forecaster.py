@@ -23,9 +23,9 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, start_cells, write_ground
 from forecast.states.member import MemberPaths, MemberRun
 from forecast.states.taught import teach
-from preprocessing.cells import cell_means
-from preprocessing.raster import Encoding
+from preprocessing.rasters.raster import Encoding
 from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means
 from sr.guided import load_guided
 from sr.lift import GuidedLift
 

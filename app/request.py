@@ -12,8 +12,8 @@ from typing import Any
 from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.files import sha256, write_text
-from preprocessing.ownership import contents
+from preprocessing.running.files import sha256, write_text
+from preprocessing.running.ownership import contents
 from sr.guided import SHIPPED_LIFT, lift_sha256
 
 __all__ = [

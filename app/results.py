@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.io import RasterSource
-from preprocessing.window import Window
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.window import Window
 
 __all__ = [
     "KINDS",

@@ -12,11 +12,11 @@ import pystac
 
 from app.footprint import footprint
 from app.results import ForecastFolder
-from preprocessing.dates import date_from_name
 from preprocessing.errors import DateError
-from preprocessing.files import write_text
-from preprocessing.grid import Grid
-from preprocessing.io import RasterSource
+from preprocessing.rasters.dates import date_from_name
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.io import RasterSource
+from preprocessing.running.files import write_text
 
 __all__ = ["FORECAST_EXTENSION", "PROJECTION_EXTENSION", "write_stac"]
 

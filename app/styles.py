@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
 
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 
 __all__ = ["style_path", "write_probability_style"]
 

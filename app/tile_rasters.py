@@ -10,9 +10,9 @@ import torch
 from affine import Affine
 from torch import Tensor
 
-from preprocessing.grid import Grid, Window
-from preprocessing.io import write_cog
-from preprocessing.pairs import Pairs
+from preprocessing.pairs.store import Pairs
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import write_cog
 from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.opening import shown_name
+from preprocessing.rasters.opening import shown_name
 from sr.choice import choose_network
 from sr.pretrained import SHIPPED, load_network
 from sr.rrdb import RRDBNet

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from app.upscalers import Upscalers
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
-from preprocessing.ownership import check_place, owned_file, owned_folder
-from preprocessing.picture import PICTURE_FORMATS, is_animated, is_picture
-from preprocessing.store_location import is_remote, location_of
-from preprocessing.unfinished import check_free, unfinished
+from preprocessing.pairs.location import is_remote, location_of
+from preprocessing.rasters.picture import PICTURE_FORMATS, is_animated, is_picture
+from preprocessing.running.ownership import check_place, owned_file, owned_folder
+from preprocessing.running.resumable import check_free, unfinished
 from sr.layers import Progress
 from sr.upscale import UpscaleOptions
 from sr.upscale_picture import PictureJob

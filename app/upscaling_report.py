@@ -16,8 +16,8 @@ from torch import Tensor
 from app.upscaling_table import Comparison, Section
 from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.charts import chart, look
-from preprocessing.html_page import figure, html_page
-from preprocessing.report_charts import image_source
+from preprocessing.report.charts import image_source
+from preprocessing.report.html_page import figure, html_page
 from sr.evaluation.restorers import NETWORK
 from sr.evaluation.tile_scores import SCORES, shown
 

@@ -17,15 +17,15 @@ from app.lift_training import pack_pairs, train_lift
 from app.outputs import Progress
 from app.request import ForecastRequest
 from app.upscaling import UpscaleRequest, upscale
-from preprocessing.executor import default_workers
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
-from preprocessing.ownership import owned_folder
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.running.executor import default_workers
+from preprocessing.running.ownership import owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
-    from preprocessing.image_source import Reading
-    from preprocessing.prepare import PrepareConfig
-    from preprocessing.report import PrepareReport
+    from preprocessing.preparation.run import PrepareConfig
+    from preprocessing.rasters.image_source import Reading
+    from preprocessing.report.counts import PrepareReport
     from preprocessing.series.config import SeriesConfig
     from preprocessing.series.report import SeriesReport
 
@@ -87,7 +87,7 @@ def prepare(
     Raises:
         RequestError: See `prepare_pair` and `prepare_manifest`.
     """
-    from preprocessing.prepare import prepare_manifest, prepare_pair
+    from preprocessing.preparation.run import prepare_manifest, prepare_pair
 
     how = {} if reading is None else {key: getattr(reading, key) for key in _READING}
     common: dict[str, Any] = {**how, "overwrite": overwrite, "progress": progress}
@@ -156,7 +156,7 @@ def train_features(
     progress: Progress | None = None,
 ) -> Path:
     """Train the features of the perceptual loss into a model folder; `config` is a TOML file."""
-    from preprocessing.config import load_config
+    from preprocessing.running.config import load_config
     from sr.feature_training import FeatureTrainingConfig
     from sr.feature_training import train_features as train
 

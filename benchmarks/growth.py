@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from app.place_forecaster import place_forecaster
 from benchmarks.world_cases import world_case
 from forecast.hindcast.past import Past
-from preprocessing.cells import cell_means
 from preprocessing.simulator import World, WorldConfig, simulate_world
+from preprocessing.tiles.cells import cell_means
 
 _SEED = 70_000
 _BEFORE, _AHEAD, _AFTER, _MEMBERS = 8, 4, 3, 2

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from preprocessing.dates import decimal_year
 from preprocessing.lasting_change.classifier import ChangeClassifier
 from preprocessing.lasting_change.examples import Example, KnownSeries, draw_example
 from preprocessing.lasting_change.learning import (
@@ -34,6 +33,7 @@ from preprocessing.lasting_change.learning import (
 )
 from preprocessing.lasting_change.looks import Palette
 from preprocessing.lasting_change.scoring import average_precision, reliability
+from preprocessing.rasters.dates import decimal_year
 from preprocessing.simulator import WorldConfig, draw_config, simulate_world
 
 LEARNT, TUNED, SCORED = 10_000, 5000, 9000

@@ -28,7 +28,7 @@ from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places
 from forecast.training.run import cases_of
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 
 _SIZE, _, _TEXTURE = (channel for channel, _ in RULES)
 _CELLS = 32

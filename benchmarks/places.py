@@ -41,7 +41,7 @@ from forecast.evaluation.scoring import (
 )
 from forecast.evaluation.statistic import Array
 from forecast.evaluation.table import summary_tables
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 from preprocessing.series import SeriesStore
 from preprocessing.simulator import WorldConfig, simulate_world
 

@@ -32,10 +32,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from skimage.exposure import match_histograms
 
-from preprocessing.filters import FilterConfig, Reason, judge
-from preprocessing.histogram import match_histogram
-from preprocessing.prepare import PrepareConfig, prepare_pair
-from preprocessing.tiling import plan_tiles
+from preprocessing.preparation.run import PrepareConfig, prepare_pair
+from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.tiles.filters import FilterConfig, Reason, judge
+from preprocessing.tiles.tiling import plan_tiles
 
 TILE_PX = 128
 Image = NDArray[np.uint8]

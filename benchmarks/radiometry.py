@@ -25,14 +25,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import cell_means
-from preprocessing.colour_map import ColourMap
-from preprocessing.colour_transport import ColourTransport
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.histogram import match_histogram
-from preprocessing.invariant import PseudoInvariant
+from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.radiometry.colour_transport import ColourTransport
+from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.radiometry.invariant import PseudoInvariant
 from preprocessing.simulator import WorldConfig, simulate_world
 from preprocessing.simulator.covers import Cover
+from preprocessing.tiles.cells import cell_means
 
 Image = NDArray[np.uint8]
 SHARES = (0.1, 0.2, 0.3)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from preprocessing.precision import native_bfloat16
+from preprocessing.running.precision import native_bfloat16
 from sr.inference import upscale_batch
 from sr.rrdb import RRDBNet
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from forecast.evaluation.case import SeriesCase, build_case
 from forecast.evaluation.plan import case_at
-from preprocessing.cells import cell_means
-from preprocessing.dates import decimal_year
+from preprocessing.rasters.dates import decimal_year
 from preprocessing.series import PlaceSeries
 from preprocessing.simulator import Cover, World
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["world_case"]
 

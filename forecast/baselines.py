@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from forecast.horizons import horizon_class
 from forecast.training.ground import GroundPlace
-from preprocessing.cells import cell_means, cells_valid
 from preprocessing.errors import ModelFolderError
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["DressedPersistence"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 __all__ = ["ground_noise", "regional_noise"]
 

@@ -9,8 +9,8 @@ import torch
 
 from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import sha256
-from preprocessing.limits import check_parameters
+from preprocessing.running.files import sha256
+from preprocessing.running.limits import check_parameters
 
 __all__ = [
     "DEFAULT_MODEL",

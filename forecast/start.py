@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.patches import padded_shape
-from preprocessing.disk_space import mapped_array
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.filling import fill_invalid
-from preprocessing.io import RasterSource, blocks
+from preprocessing.masks.filling import fill_invalid
+from preprocessing.rasters.io import RasterSource, blocks
+from preprocessing.running.disk_space import mapped_array
 
 __all__ = ["BLOCK", "mirror_edges", "padded_start", "read_start", "stored_path"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import share_weights
-from preprocessing.partial_files import partial_path
+from preprocessing.running.files import share_weights
+from preprocessing.running.partial_files import partial_path
 from sr.interpolation import blend
 from sr.pretrained import PSNR_FOLDER
 from sr.recipe import SRTrainingConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import RequestError
-from preprocessing.opening import opened
+from preprocessing.rasters.opening import opened
 from sr.pretrained import SHIPPED, shipped_models
 
 __all__ = ["Choice", "choose_network"]

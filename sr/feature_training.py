@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import RequestError
-from preprocessing.files import refuse_occupied, share_weights
-from preprocessing.precision import autocast
-from preprocessing.prefetch import prefetched, processes_for
+from preprocessing.running.files import refuse_occupied, share_weights
+from preprocessing.running.precision import autocast
+from preprocessing.running.prefetch import prefetched, processes_for
 from sr.checkpoints import read_checkpoint, save_checkpoint
 from sr.degradations import area_downsample
 from sr.rrdb import bicubic_upsample

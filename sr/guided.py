@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import sha256, share_weights
-from preprocessing.partial_files import partial_path
+from preprocessing.running.files import sha256, share_weights
+from preprocessing.running.partial_files import partial_path
 from sr.block_means import copied_where_same, keep_block_means, upsample_consistently
 from sr.rrdb import RRDB, initialise
 

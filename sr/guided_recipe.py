@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocessing.config import load_recipe
 from preprocessing.errors import RequestError
+from preprocessing.running.config import load_recipe
 from sr.guided import GuidedRRDBNet
 from sr.guided_samples import Mixture
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from preprocessing.errors import DivergedError, RequestError
-from preprocessing.files import refuse_occupied
-from preprocessing.journal import Journal
-from preprocessing.precision import autocast
+from preprocessing.running.files import refuse_occupied
+from preprocessing.running.journal import Journal
+from preprocessing.running.precision import autocast
 from sr.checkpoints import read_checkpoint, save_checkpoint
 from sr.discriminator import PatchDiscriminator
 from sr.guided import GuidedRRDBNet, load_guided, save_guided

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 from sr.block_means import upsample_consistently
 from sr.degradations import area_downsample
 from sr.fidelity import gradient_ratio, psnr_db

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import LandcastError
-from preprocessing.precision import autocast, native_bfloat16
+from preprocessing.running.precision import autocast, native_bfloat16
 from sr.rrdb import RRDBNet
 
 __all__ = ["upscale_batch"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 from sr.resampling import axis_weights
 from sr.rrdb import bicubic_upsample
 from sr.tile_plan import Stretch

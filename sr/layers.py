@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.raw_raster import RawRaster
+from sr.raw_raster import RawRaster
 from sr.tiled import Reader
 from sr.upscale import Method, Upscaler
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import LandcastError
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 from sr.block_means import copied_where_same, fit_range
 from sr.guided import GuidedRRDBNet
 

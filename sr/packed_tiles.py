@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from preprocessing.errors import MissingFileError, PairStoreError
-from preprocessing.partial_files import partial_path
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["SUFFIX", "pack_tiles", "unpack_tiles"]
 

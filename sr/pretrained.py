@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import sha256
-from preprocessing.limits import check_parameters
+from preprocessing.running.files import sha256
+from preprocessing.running.limits import check_parameters
 from sr.interpolation import blend
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet

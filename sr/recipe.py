@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from preprocessing.config import load_recipe
 from preprocessing.errors import RequestError
+from preprocessing.running.config import load_recipe
 from sr.degradations import Degradation
 from sr.rrdb import RRDBNet
 

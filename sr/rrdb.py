@@ -10,7 +10,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.limits import MOST_LAYERS, MOST_WIDTH, check_counts
+from preprocessing.running.limits import MOST_LAYERS, MOST_WIDTH, check_counts
 
 __all__ = ["RRDB", "RRDBNet", "ResidualDenseBlock", "bicubic_upsample", "grow", "initialise"]
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 from sr.resampling import axis_weights
 from sr.tile_plan import Stretch
 

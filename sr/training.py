@@ -16,10 +16,10 @@ from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from preprocessing.errors import DivergedError, ModelFolderError, RequestError
-from preprocessing.files import refuse_occupied
-from preprocessing.journal import LOG, Journal
-from preprocessing.precision import autocast
-from preprocessing.prefetch import prefetched, processes_for
+from preprocessing.running.files import refuse_occupied
+from preprocessing.running.journal import LOG, Journal
+from preprocessing.running.precision import autocast
+from preprocessing.running.prefetch import prefetched, processes_for
 from sr.checkpoints import (
     export,
     read_checkpoint,

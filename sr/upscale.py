@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import RequestError
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 from sr.block_means import keep_means
 from sr.inference import upscale_batch
 from sr.rrdb import RRDBNet, bicubic_upsample

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.grid import Grid, Window
-from preprocessing.io import blocks, write_cog
-from preprocessing.raster import Encoding
-from preprocessing.raw_raster import RawRaster
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import blocks, write_cog
+from preprocessing.rasters.raster import Encoding
 from sr.invention import MAPS, window_maps
 from sr.layers import Progress
+from sr.raw_raster import RawRaster
 from sr.tiled import Reader
 
 __all__ = ["write_maps"]

@@ -13,13 +13,13 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from preprocessing.filling import fill_invalid
-from preprocessing.grid import Grid, Window
-from preprocessing.io import blocks
-from preprocessing.picture import Picture, check_picture_format, read_picture, write_picture
-from preprocessing.raster import Encoding
-from preprocessing.raw_raster import RawRaster
+from preprocessing.masks.filling import fill_invalid
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import blocks
+from preprocessing.rasters.picture import Picture, check_picture_format, read_picture, write_picture
+from preprocessing.rasters.raster import Encoding
 from sr.layers import Layer, Progress, upscale_layers
+from sr.raw_raster import RawRaster
 from sr.tiled import Reader
 from sr.upscale import Method, Upscaler
 from sr.upscale_maps import write_maps

@@ -13,16 +13,16 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from preprocessing.band_choice import alpha_bands
-from preprocessing.band_metadata import BandMetadata
 from preprocessing.errors import NoValidPixelsError, RequestError
-from preprocessing.filling import fill_invalid
-from preprocessing.grid import Grid, Window
-from preprocessing.io import RasterSource, blocks, write_cog
-from preprocessing.opening import opened
-from preprocessing.raster import Raster
-from preprocessing.raw_raster import RawRaster
+from preprocessing.masks.filling import fill_invalid
+from preprocessing.rasters.band_choice import alpha_bands
+from preprocessing.rasters.band_metadata import BandMetadata
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import RasterSource, blocks, write_cog
+from preprocessing.rasters.opening import opened
+from preprocessing.rasters.raster import Raster
 from sr.layers import Layer, Progress, upscale_layers
+from sr.raw_raster import RawRaster
 from sr.tiled import Reader
 from sr.upscale import Upscaler
 from sr.upscale_maps import write_maps

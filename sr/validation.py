@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 from sr.degradations import Degradation
 from sr.fidelity import gradient_ratio, psnr_db
 from sr.rrdb import RRDBNet, bicubic_upsample

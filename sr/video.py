@@ -18,7 +18,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from preprocessing.errors import LandcastError, MissingFileError, RequestError
-from preprocessing.raster import Encoding
+from preprocessing.rasters.raster import Encoding
 from sr.layers import Progress
 from sr.upscale import Upscaler
 from sr.video_segment import SegmentWriter, read_times

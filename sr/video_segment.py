@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 
 __all__ = ["SegmentWriter", "read_times", "times_of"]
 

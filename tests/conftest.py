@@ -16,8 +16,8 @@ from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence
 from forecast.network.unet import ChangeUNet
-from preprocessing.grid import Grid, Window
-from preprocessing.io import write_cog
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import write_cog
 
 UTM = CRS.from_epsg(32632)
 

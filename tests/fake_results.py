@@ -9,8 +9,8 @@ import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
-from preprocessing.grid import Grid, Window
-from preprocessing.io import write_cog
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import write_cog
 
 GRID = Grid(60, 80, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32633))
 PLAIN_GRID = Grid(60, 80, Affine.identity(), None)

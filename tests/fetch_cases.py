@@ -11,8 +11,8 @@ from rasterio.warp import transform_bounds
 from stac_catalogue import MadeCatalogue, utm_grid
 
 from preprocessing.fetch import FetchRequest
-from preprocessing.grid import Bounds, Grid, Window
-from preprocessing.io import RasterSource
+from preprocessing.rasters.grid import Bounds, Grid, Window
+from preprocessing.rasters.io import RasterSource
 
 SIDE = 96
 GRID = utm_grid(SIDE)

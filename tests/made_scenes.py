@@ -10,8 +10,8 @@ import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
-from preprocessing.grid import Grid
-from preprocessing.raster import Raster
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.raster import Raster
 
 FINE = 4
 UTM = CRS.from_epsg(32613)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 
 
 def make_store(path: Path, n: int = 12) -> Path:

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from preprocessing.executor import LocalPool
+from preprocessing.running.executor import LocalPool
 
 
 def kill_worker(number: int) -> int:

@@ -12,8 +12,8 @@ import rasterio
 from affine import Affine
 from made_scenes import made_world, view
 
-from preprocessing.prepare import PrepareConfig
-from preprocessing.raster import Raster
+from preprocessing.preparation.run import PrepareConfig
+from preprocessing.rasters.raster import Raster
 
 WORLD = made_world(11, size_px=300)
 CONFIG = PrepareConfig()

@@ -20,8 +20,8 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
-from preprocessing.grid import Grid
-from preprocessing.io import blocks, write_cog
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.io import blocks, write_cog
 
 CORE = "https://api.stacspec.org/v1.0.0"
 CONFORMANCE = [f"{CORE}/core", f"{CORE}/item-search", f"{CORE}/collections"]

@@ -11,11 +11,11 @@ from made_scenes import UTM, made_world, view
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.alignment import align
-from preprocessing.coregister import estimate_shift
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.grid import Grid, Window
-from preprocessing.raster import Raster
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.raster import Raster
+from preprocessing.registration.alignment import align
+from preprocessing.registration.coregister import estimate_shift
 
 WORLD = made_world(3)
 BASE = Grid(140, 150, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)

@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.alignment import align, lay_over
-from preprocessing.common_grid import common_grid, lattice_offset, near_longitudes
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.grid import Grid, Window
-from preprocessing.image_source import (
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.image_source import (
     AveragedImage,
     HeldImage,
     ImageSource,
@@ -25,9 +23,11 @@ from preprocessing.image_source import (
     inside,
     whole,
 )
-from preprocessing.raster import Raster
-from preprocessing.shift import Shift, ShiftedImage, apply_shift
-from preprocessing.warped import WarpedImage
+from preprocessing.rasters.raster import Raster
+from preprocessing.registration.alignment import align, lay_over
+from preprocessing.registration.common_grid import common_grid, lattice_offset, near_longitudes
+from preprocessing.registration.shift import Shift, ShiftedImage, apply_shift
+from preprocessing.registration.warped import WarpedImage
 
 DEGREES = CRS.from_epsg(4326)
 UTM1 = CRS.from_epsg(32601)  # Begins at the antimeridian.
@@ -179,7 +179,7 @@ def test_only_what_a_window_needs_is_read() -> None:
 def test_much_finer_images_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = in_metres().scaled(8)
     whole_image = WarpedImage(HeldImage(waves(fine)), in_metres()).read(Window(20, 20, 100, 100))
-    monkeypatch.setattr("preprocessing.warped._MOST_PX", 300 * 300)
+    monkeypatch.setattr("preprocessing.registration.warped._MOST_PX", 300 * 300)
     watched = Watched(HeldImage(waves(fine)))
     parts = WarpedImage(watched, in_metres()).read(Window(20, 20, 100, 100))
     assert watched.largest <= 300 * 300

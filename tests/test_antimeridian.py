@@ -11,8 +11,8 @@ from affine import Affine
 from prepare_cases import dated, write
 from rasterio.crs import CRS
 
-from preprocessing.pairs import PairStore
-from preprocessing.prepare import PrepareConfig, prepare_pair
+from preprocessing.pairs.store import PairStore
+from preprocessing.preparation.run import PrepareConfig, prepare_pair
 
 STEP = 1e-4
 SIDE = 256

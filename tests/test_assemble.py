@@ -15,7 +15,7 @@ from forecast.training.assemble import assemble_places, labels_of, world_place
 from forecast.training.ground import UNKNOWN, GroundPlace
 from forecast.training.portable import load_places
 from preprocessing.errors import OutputExistsError, PairStoreError, RequestError
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.store import PairStore
 from preprocessing.series import PlaceSeries
 
 YEARS = tuple(float(year) for year in range(2010, 2020))

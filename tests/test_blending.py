@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.blending import Blend, tile_weight
-from preprocessing.tiling import plan_tiles
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.blending import Blend, tile_weight
+from preprocessing.tiles.tiling import plan_tiles
 
 SIZES = st.integers(8, 70)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from preprocessing.bounds import BoundsFit
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.filters import FilterConfig, Reason, TileMeasures, decide
+from preprocessing.preparation.bounds import BoundsFit
+from preprocessing.tiles.filters import FilterConfig, Reason, TileMeasures, decide
 
 SHARES = arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1))
 

@@ -17,7 +17,7 @@ from app.cli.entry import run
 from app.request import ForecastRequest
 from app.results import ForecastFolder
 from preprocessing.errors import DateError
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.store import PairStore
 
 
 @pytest.fixture

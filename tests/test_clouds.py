@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.cloud_detection import DETECTION_HALO_PX
-from preprocessing.clouds import CloudSource, detect_clouds
 from preprocessing.errors import (
     CloudMaskError,
     GridMismatchError,
     MissingFileError,
     UnreadableRasterError,
 )
-from preprocessing.grid import Grid, Window
-from preprocessing.raster import Raster
+from preprocessing.masks.cloud_detection import DETECTION_HALO_PX
+from preprocessing.masks.clouds import CloudSource, detect_clouds
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.raster import Raster
 from preprocessing.simulator import World, WorldConfig, simulate_world
 
 UTM, LONLAT = CRS.from_epsg(32632), CRS.from_epsg(4326)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preprocessing.cells import cell_means, cells_valid
-from preprocessing.colour_map import ColourMap
 from preprocessing.errors import NoValidPixelsError
+from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 
 def _ground(rng: np.random.Generator) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preprocessing.colour_transport import ColourTransport
 from preprocessing.errors import NoValidPixelsError
+from preprocessing.radiometry.colour_transport import ColourTransport
 
 LIGHT = np.array([[0.8, 0.1, 0.0], [0.1, 1.1, 0.05], [0.0, 0.05, 0.7]])
 HAZE = np.array([12.0, -5.0, 20.0])

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_scenes import made_world, view
 
-from preprocessing.coregister import (
+from preprocessing.errors import GridMismatchError, RegistrationError
+from preprocessing.rasters.image_source import HeldImage
+from preprocessing.rasters.raster import Raster
+from preprocessing.rasters.window import Window
+from preprocessing.registration.coregister import (
     RELIABLE_SCORE,
     Shift,
     ShiftEstimator,
     apply_shift,
     estimate_shift,
 )
-from preprocessing.edge_correlation import EdgeCorrelation, _taper
-from preprocessing.errors import GridMismatchError, RegistrationError
-from preprocessing.image_source import HeldImage
-from preprocessing.raster import Raster
-from preprocessing.window import Window
+from preprocessing.registration.edge_correlation import EdgeCorrelation, _taper
 
 WORLD = made_world(1, size_px=310)
 OTHER = made_world(2, size_px=310)
@@ -80,7 +80,7 @@ def test_invalid_stripes_that_stay_in_place_do_not_pin_the_shift() -> None:
 
 
 def test_region_of_several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preprocessing.coregister._BLOCK_PX", 64)
+    monkeypatch.setattr("preprocessing.registration.coregister._BLOCK_PX", 64)
     assert error_px(estimate_shift(moving(0, 0), moving(10, 7)), 10, 7) < 0.1
 
 

@@ -10,8 +10,8 @@ import pytest
 from written_rasters import noise, write
 
 from preprocessing.errors import UnreadableRasterError
-from preprocessing.io import RasterSource
-from preprocessing.picture import read_picture
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.picture import read_picture
 
 STRIP_OFFSETS, TEXT = 273, 2
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from preprocessing.dates import date_from_creation, date_from_name, date_from_tags
 from preprocessing.errors import DateError
-from preprocessing.io import RasterSource
+from preprocessing.rasters.dates import date_from_creation, date_from_name, date_from_tags
+from preprocessing.rasters.io import RasterSource
 
 FULL = dt.date(2016, 8, 16)
 

@@ -9,12 +9,12 @@ import pytest
 from written_rasters import noise, write
 
 from forecast.states.images import open_images
-from preprocessing.dates import date_from_name
 from preprocessing.errors import (
     DateError,
     RequestError,
 )
-from preprocessing.manifest import read_manifest
+from preprocessing.preparation.manifest import read_manifest
+from preprocessing.rasters.dates import date_from_name
 
 
 def table(folder: Path, text: str, encoding: str = "utf-8") -> list[dt.date]:

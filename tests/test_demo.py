@@ -13,9 +13,9 @@ import app.demo
 from app.demo import run_demo
 from app.evaluation import evaluate
 from preprocessing.errors import ModelFolderError, OutputExistsError
-from preprocessing.io import read_raster
-from preprocessing.pairs import PairStore
-from preprocessing.raster_pair import PrepareConfig, prepare_rasters
+from preprocessing.pairs.store import PairStore
+from preprocessing.preparation.raster_pair import PrepareConfig, prepare_rasters
+from preprocessing.rasters.io import read_raster
 from preprocessing.simulator import WorldConfig, simulate_world
 from sr.rrdb import RRDBNet
 

@@ -12,7 +12,7 @@ import forecast.ensemble
 from forecast.ensemble import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.states.answers import Noise, RegionNetwork, View
-from preprocessing.cells import cell_means
+from preprocessing.tiles.cells import cell_means
 
 IMAGE = picture(96, 120)
 """Smaller than a tile: mirrored for the network, cut again for the answer."""

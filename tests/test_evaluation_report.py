@@ -18,7 +18,7 @@ from forecast.evaluation.observations import RANK_CLASSES
 from forecast.evaluation.record import bounds, verdicts
 from forecast.evaluation.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 from sr.rrdb import RRDBNet
 from tests.conftest import picture
 

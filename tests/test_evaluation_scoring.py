@@ -20,10 +20,10 @@ from forecast.evaluation.scoring import pair_statistics, score_cases
 from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.network.unet import ChangeUNet
-from preprocessing.cells import cell_means
 from preprocessing.errors import ModelFolderError
-from preprocessing.pair_index import PairIndex
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.index import PairIndex
+from preprocessing.pairs.store import Pairs, PairStore
+from preprocessing.tiles.cells import cell_means
 from tests.conftest import picture
 
 DATES = ("2010-01-01", "2012-01-01", "2015-01-01")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.forecasting import forecast_region
 from app.request import ForecastRequest
 from preprocessing.errors import RequestError
-from preprocessing.executor import DaskCluster, LocalPool
+from preprocessing.running.executor import DaskCluster, LocalPool
 
 
 def square(value: int) -> int:

@@ -29,10 +29,10 @@ from stac_catalogue import running_catalogue, utm_grid
 from app.cli.entry import run
 from preprocessing.errors import RequestError
 from preprocessing.fetch import CATALOGUES, Season, fetch_years
-from preprocessing.grid import Bounds, Window
-from preprocessing.io import RasterSource
-from preprocessing.manifest import plan_pairs, read_manifest
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.store import PairStore
+from preprocessing.preparation.manifest import plan_pairs, read_manifest
+from preprocessing.rasters.grid import Bounds, Window
+from preprocessing.rasters.io import RasterSource
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of odc-geo

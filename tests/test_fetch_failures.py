@@ -22,8 +22,8 @@ from preprocessing.errors import (
 )
 from preprocessing.fetch import Season, fetch_years
 from preprocessing.fetch.year import YearRun
-from preprocessing.manifest import read_manifest
-from preprocessing.window import Window
+from preprocessing.preparation.manifest import read_manifest
+from preprocessing.rasters.window import Window
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of odc-geo

@@ -21,7 +21,7 @@ from preprocessing.fetch.composite import masked_median
 from preprocessing.fetch.grid import bounds_in_degrees, footprint_mask, target_grid
 from preprocessing.fetch.scenes import Scene, UnusableItemError, newest_processing, scene_of
 from preprocessing.fetch.selection import by_clouds, choose_scenes, newest_first
-from preprocessing.grid import Bounds
+from preprocessing.rasters.grid import Bounds
 
 MONTH_DAYS = st.dates(dt.date(2000, 1, 1), dt.date(2000, 12, 31)).map(lambda d: (d.month, d.day))
 BASELINE = "s2:processing_baseline"

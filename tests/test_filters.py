@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_scenes import made_world, view
 
-from preprocessing.filters import (
+from preprocessing.tiles.filters import (
     FilterConfig,
     Reason,
     changed_share,
@@ -17,7 +17,7 @@ from preprocessing.filters import (
     judge,
     measure,
 )
-from preprocessing.filters import decide as decide_all
+from preprocessing.tiles.filters import decide as decide_all
 
 CONFIG = FilterConfig()
 

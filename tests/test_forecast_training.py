@@ -25,8 +25,8 @@ from forecast.training.loop import train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.portable import load_places, save_places
 from forecast.training.run import run_training
-from preprocessing.cells import cell_means
 from preprocessing.errors import DivergedError, MissingFileError, PairStoreError, RequestError
+from preprocessing.tiles.cells import cell_means
 
 CPU = torch.device("cpu")
 

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from app.cli.failures import sentence_of
-from preprocessing import disk_space
-from preprocessing.disk_space import allocate, check_space, mapped_array
 from preprocessing.errors import NoSpaceError
-from preprocessing.whole_files import check_whole
+from preprocessing.rasters.whole_files import check_whole
+from preprocessing.running import disk_space
+from preprocessing.running.disk_space import allocate, check_space, mapped_array
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window
 
 EARTH_M = 6_371_009.0
 

@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.grid import Grid, Window
-from preprocessing.held_ground import GUARD_PX, GroundSplit, HeldGround, HeldIndex, degrees
-from preprocessing.image_source import whole
-from preprocessing.splits import gap_px, held_corner
-from preprocessing.tiling import plan_tiles
+from preprocessing.preparation.held_ground import (
+    GUARD_PX,
+    GroundSplit,
+    HeldGround,
+    HeldIndex,
+    degrees,
+)
+from preprocessing.preparation.splits import gap_px, held_corner
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.image_source import whole
+from preprocessing.tiles.tiling import plan_tiles
 
 UTM = CRS.from_epsg(32613)
 GRID = Grid(1500, 1400, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)

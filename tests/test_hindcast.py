@@ -13,7 +13,7 @@ from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.hindcast.skill import held_out, hindcast, told
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 _SIDE, _DATES = 64, 9
 _WHOLE = Window(0, 0, _SIDE, _SIDE)

@@ -18,7 +18,7 @@ from forecast.states.earlier import EarlierCells
 from forecast.states.seen_again import SeenAgain, write_seen_again
 from forecast.states.windows import cut
 from preprocessing.errors import ModelFolderError
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 _SIDE, _DATES = 64, 10
 _WHOLE = Window(0, 0, _SIDE, _SIDE)

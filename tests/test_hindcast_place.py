@@ -22,8 +22,8 @@ from forecast.hindcast.plan import PlannedStart, plan_starts
 from forecast.hindcast.text import hindcast_table, reach
 from forecast.states.images import image_paths, open_images
 from preprocessing.errors import DateError, OutputExistsError, RequestError
-from preprocessing.grid import Grid, Window
-from preprocessing.io import write_cog
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import write_cog
 from tests.series_cases import made_series
 from tests.test_evaluation_report import Page
 

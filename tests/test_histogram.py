@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.exposure import match_histograms
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.histogram import histogram_distance, match_histogram
+from preprocessing.radiometry.histogram import histogram_distance, match_histogram
 
 
 def image(seed: int, *, size: int = 96, low: float = 0.0, high: float = 1.0) -> np.ndarray:

@@ -20,7 +20,7 @@ from upscale_cases import bicubic_network, made_network, request
 from app.cli.entry import run
 from app.upscaling import upscale
 from preprocessing.errors import NoValidPixelsError, OutputExistsError, RequestError
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 from sr import upscale_raster
 from sr.invention import whole_maps, window_maps
 from sr.rrdb import bicubic_upsample

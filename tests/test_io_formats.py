@@ -24,8 +24,8 @@ from preprocessing.errors import (
     UnreadableRasterError,
     ValueRangeError,
 )
-from preprocessing.grid import Grid, Window
-from preprocessing.io import RasterSource, blocks, read_raster, write_cog
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import RasterSource, blocks, read_raster, write_cog
 
 UTM = CRS.from_epsg(32632)
 NORTH_UP = Affine(10, 0, 500_000, 0, -10, 5_000_000)

@@ -19,7 +19,7 @@ import app.members
 from app.forecasting import forecast_region
 from app.request import SCRATCH, ForecastRequest, remove_scratch
 from preprocessing.errors import OutputExistsError, OutputInUseError, WorkerLostError
-from preprocessing.executor import DaskCluster, LocalPool
+from preprocessing.running.executor import DaskCluster, LocalPool
 
 # Forked from one process that has imported what a run needs, a run begins at once.
 SERVER = multiprocessing.get_context("forkserver")

@@ -15,9 +15,9 @@ from app.web.scenes import MOST_PIXELS
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from preprocessing.errors import ModelFolderError, RequestError, UnreadableRasterError
-from preprocessing.io import RasterSource
-from preprocessing.opening import check_upload
-from preprocessing.picture import read_picture
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.opening import check_upload
+from preprocessing.rasters.picture import read_picture
 from sr.pretrained import load_network
 from sr.rrdb import RRDBNet
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from made_scenes import FINE, made_world, view
 
-from preprocessing.image_source import HeldImage, whole
-from preprocessing.local_shift import _Measured, _without_outliers, refine_shifts
-from preprocessing.raster import Raster
-from preprocessing.shift import Shift
-from preprocessing.shift_field import ShiftField
-from preprocessing.warped import WarpedImage
-from preprocessing.window import Window
+from preprocessing.rasters.image_source import HeldImage, whole
+from preprocessing.rasters.raster import Raster
+from preprocessing.rasters.window import Window
+from preprocessing.registration.local_shift import _Measured, _without_outliers, refine_shifts
+from preprocessing.registration.shift import Shift
+from preprocessing.registration.shift_field import ShiftField
+from preprocessing.registration.warped import WarpedImage
 
 SIZE = 384
 MARGIN = 8

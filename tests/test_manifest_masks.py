@@ -13,10 +13,10 @@ from prepare_cases import APART_PX, places, write_manifest
 
 from app.cli.entry import run
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.manifest import read_manifest
-from preprocessing.pairs import PairStore
-from preprocessing.prepare import prepare_manifest
-from preprocessing.report import PrepareReport
+from preprocessing.pairs.store import PairStore
+from preprocessing.preparation.manifest import read_manifest
+from preprocessing.preparation.run import prepare_manifest
+from preprocessing.report.counts import PrepareReport
 
 CLEAR, CLOUD = 4, 9  # Of Sentinel-2's scene classification: vegetation, thick cloud.
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.noise import ground_noise, regional_noise
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 
 @settings(max_examples=25)

@@ -17,11 +17,11 @@ from app.comparison.images import find_images
 from app.comparison.request import ComparisonRequest
 from app.upscaling import upscale
 from forecast.states.images import open_images
-from preprocessing.image_source import Reading
-from preprocessing.io import RasterSource
-from preprocessing.orientation import stored_window, turned
-from preprocessing.picture import is_picture, read_picture
-from preprocessing.window import Window
+from preprocessing.rasters.image_source import Reading
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.orientation import stored_window, turned
+from preprocessing.rasters.picture import is_picture, read_picture
+from preprocessing.rasters.window import Window
 
 SHOWN_ON_ITS_SIDE = (5, 6, 7, 8)
 _KEPT = {".webp": {"lossless": True}, ".jpg": {"subsampling": 0, "quality": 95}}

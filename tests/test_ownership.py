@@ -16,17 +16,17 @@ from app.comparison.study import _new_folder
 from app.upscaling import UpscaleRequest, upscale
 from app.workflows import train_features, train_sr
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
-from preprocessing.files import refuse_occupied, write_text
-from preprocessing.ownership import contents, owned_file, owned_folder
-from preprocessing.partial_files import partial_path, remove_partials_in, remove_partials_of
+from preprocessing.preparation.store_writer import StoreWriter
+from preprocessing.running.files import refuse_occupied, write_text
+from preprocessing.running.ownership import contents, owned_file, owned_folder
+from preprocessing.running.partial_files import partial_path, remove_partials_in, remove_partials_of
 from preprocessing.series.writer import SeriesWriter
-from preprocessing.store_writer import StoreWriter
 from sr.upscale import UpscaleOptions
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from preprocessing.ownership import owned_file, owned_folder
+from preprocessing.running.ownership import owned_file, owned_folder
 with (owned_folder if sys.argv[1] == "folder" else owned_file)(Path(sys.argv[2])):
     print("held", flush=True)
     time.sleep(60)

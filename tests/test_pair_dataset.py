@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pair_dataset import Draw, MixedSampler, PairDataset
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.dataset import Draw, MixedSampler, PairDataset
+from preprocessing.pairs.store import Pairs, PairStore
 
 
 def numbered(count: int, side: int, *, years: float) -> Pairs:

@@ -7,8 +7,8 @@ import pytest
 from test_evaluation_scoring import place_pairs
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pair_index import PairIndex, choose_evenly
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.index import PairIndex, choose_evenly
+from preprocessing.pairs.store import PairStore
 
 
 def test_stores_that_cannot_be_scored_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 
 
 def made_pairs(count: int, seed: int = 0, side: int = 128) -> Pairs:

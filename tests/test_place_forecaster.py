@@ -11,8 +11,8 @@ from states_cases import small_lift
 
 import app.place_forecaster
 from app.place_forecaster import place_forecaster
-from preprocessing.cells import cell_means
 from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means
 
 
 def test_a_place_is_forecast_year_after_year_with_observations(

@@ -13,9 +13,9 @@ from written_rasters import write
 
 from app.cli.entry import run
 from app.footprint import footprint
-from preprocessing.clouds import CloudSource
 from preprocessing.errors import CloudMaskError
-from preprocessing.grid import Grid
+from preprocessing.masks.clouds import CloudSource
+from preprocessing.rasters.grid import Grid
 
 UTM = CRS.from_epsg(32632)
 PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)

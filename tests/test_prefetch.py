@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from preprocessing.prefetch import prefetched, processes_for
+from preprocessing.running.prefetch import prefetched, processes_for
 
 
 def test_items_come_in_order_and_one_is_made_ahead() -> None:

@@ -19,15 +19,15 @@ from preprocessing.errors import (
     OutputExistsError,
     RegistrationError,
 )
-from preprocessing.filters import Reason
-from preprocessing.pairs import SPLITS, PairStore
-from preprocessing.prepare import (
+from preprocessing.pairs.store import SPLITS, PairStore
+from preprocessing.preparation.run import (
     PrepareConfig,
     prepare_pair,
     prepare_rasters,
 )
-from preprocessing.raster import Raster
-from preprocessing.tiling import plan_tiles
+from preprocessing.rasters.raster import Raster
+from preprocessing.tiles.filters import Reason
+from preprocessing.tiles.tiling import plan_tiles
 
 
 def test_shift_and_colour_are_removed() -> None:

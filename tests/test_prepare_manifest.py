@@ -9,18 +9,18 @@ import pytest
 from made_scenes import made_world
 from prepare_cases import APART_PX, dated, places, write, write_manifest
 
-from preprocessing.dates import years_between
 from preprocessing.errors import (
     MissingFileError,
     RequestError,
 )
-from preprocessing.manifest import plan_pairs, read_manifest
-from preprocessing.pairs import SPLITS, PairStore
-from preprocessing.prepare import (
+from preprocessing.pairs.store import SPLITS, PairStore
+from preprocessing.preparation.manifest import plan_pairs, read_manifest
+from preprocessing.preparation.run import (
     PrepareConfig,
     average_blocks,
     prepare_manifest,
 )
+from preprocessing.rasters.dates import years_between
 
 
 def test_manifest_keeps_its_splits(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_manifest_without_splits_is_split_by_place(tmp_path: Path) -> None:
 def test_manifest_notes_what_it_cannot_use_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("preprocessing.store_writer._BATCH", 1)
+    monkeypatch.setattr("preprocessing.preparation.store_writer._BATCH", 1)
     manifest = places(tmp_path, {"a": "train", "b": "train"})
     elsewhere = dated(2018, size=130, world=made_world(77, size_px=150), east_px=APART_PX)
     write(tmp_path / "b_2018.tif", elsewhere)

@@ -15,12 +15,12 @@ from prepare_cases import APART_PX, dated, places, write, write_manifest
 
 from app.cli.entry import run
 from preprocessing.errors import DateError, MissingFileError, NoValidPixelsError, RequestError
-from preprocessing.filters import Reason
-from preprocessing.image_folder import read_folder
-from preprocessing.pairs import SPLITS, PairStore
-from preprocessing.prepare import PrepareConfig, prepare_manifest, prepare_pair
-from preprocessing.raster import Raster
-from preprocessing.raster_pair import prepare_rasters
+from preprocessing.pairs.store import SPLITS, PairStore
+from preprocessing.preparation.image_folder import read_folder
+from preprocessing.preparation.raster_pair import prepare_rasters
+from preprocessing.preparation.run import PrepareConfig, prepare_manifest, prepare_pair
+from preprocessing.rasters.raster import Raster
+from preprocessing.tiles.filters import Reason
 
 
 @pytest.fixture(autouse=True)
@@ -101,9 +101,9 @@ def test_detected_clouds_hide_their_tiles() -> None:
     data = later.data * 0.6
     data[:, 20:110, 20:110] = 0.95
     cloudy = replace(later, data=data)
-    from preprocessing.image_source import HeldImage
-    from preprocessing.opened_images import without_clouds
-    from preprocessing.raster_pair import plan_pair
+    from preprocessing.preparation.opened_images import without_clouds
+    from preprocessing.preparation.raster_pair import plan_pair
+    from preprocessing.rasters.image_source import HeldImage
 
     config = PrepareConfig(detect_clouds=True)
     images = [HeldImage(dated(2016)), HeldImage(cloudy)]

@@ -14,15 +14,15 @@ from made_scenes import made_world
 from prepare_cases import dated, write
 
 from preprocessing.errors import NoOverlapError, NoValidPixelsError, UnreadableRasterError
-from preprocessing.grid import Grid, Window
-from preprocessing.image_source import FileImage, HeldImage, hold
-from preprocessing.io import RasterSource
-from preprocessing.pairs import Pairs, PairStore
-from preprocessing.prepare import PrepareConfig, prepare_pair
-from preprocessing.raster import Raster
-from preprocessing.raster_pair import plan_pair, prepare_rasters
-from preprocessing.tile_pass import spread_windows
-from preprocessing.tiling import plan_tiles
+from preprocessing.pairs.store import Pairs, PairStore
+from preprocessing.preparation.raster_pair import plan_pair, prepare_rasters
+from preprocessing.preparation.run import PrepareConfig, prepare_pair
+from preprocessing.preparation.tile_pass import spread_windows
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.image_source import FileImage, HeldImage, hold
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.raster import Raster
+from preprocessing.tiles.tiling import plan_tiles
 
 SIZE = 300
 WORLD = made_world(31, size_px=SIZE + 20)
@@ -37,12 +37,12 @@ def _one_thread(_two_threads_at_most: None) -> None:
 @pytest.fixture
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is kept in memory and all blocks are small."""
-    monkeypatch.setattr("preprocessing.image_source._HELD_PX", 0)
-    monkeypatch.setattr("preprocessing.tile_pass._BLOCK_PX", 128)
-    monkeypatch.setattr("preprocessing.tile_pass._BATCH", 1)
-    monkeypatch.setattr("preprocessing.tones._WHOLE_PX", 1)
-    monkeypatch.setattr("preprocessing.tones._BLOCK_PX", 80)
-    monkeypatch.setattr("preprocessing.coregister._BLOCK_PX", 150)
+    monkeypatch.setattr("preprocessing.rasters.image_source._HELD_PX", 0)
+    monkeypatch.setattr("preprocessing.preparation.tile_pass._BLOCK_PX", 128)
+    monkeypatch.setattr("preprocessing.preparation.tile_pass._BATCH", 1)
+    monkeypatch.setattr("preprocessing.radiometry.matched_tones._WHOLE_PX", 1)
+    monkeypatch.setattr("preprocessing.radiometry.matched_tones._BLOCK_PX", 80)
+    monkeypatch.setattr("preprocessing.registration.coregister._BLOCK_PX", 150)
 
 
 def scenes(*, turn: float = 0.0) -> tuple[Raster, Raster]:
@@ -54,7 +54,7 @@ def scenes(*, turn: float = 0.0) -> tuple[Raster, Raster]:
             Affine.translation(150, 150) @ Affine.rotation(turn) @ Affine.translation(-150, -150)
         )
         grid = replace(later.grid, transform=later.grid.transform @ around)
-        from preprocessing.warped import WarpedImage
+        from preprocessing.registration.warped import WarpedImage
 
         moved = WarpedImage(HeldImage(later), grid).read(Window(0, 0, SIZE, SIZE))
         later = replace(moved, data=np.where(moved.valid, moved.data, 0.4).astype(np.float32))
@@ -123,8 +123,8 @@ def test_a_bounded_sample_tells_the_shift_and_the_colours(
     del streamed
     full = [Watched(raster) for raster in scenes()]
     first = plan_pair(full[0], full[1], PrepareConfig())
-    monkeypatch.setattr("preprocessing.tones._MOST_BLOCKS", 4)
-    monkeypatch.setattr("preprocessing.coregister._MOST_BLOCKS", 2)
+    monkeypatch.setattr("preprocessing.radiometry.matched_tones._MOST_BLOCKS", 4)
+    monkeypatch.setattr("preprocessing.registration.coregister._MOST_BLOCKS", 2)
     few = [Watched(raster) for raster in scenes()]
     second = plan_pair(few[0], few[1], PrepareConfig())
     assert few[0].total < 0.6 * full[0].total

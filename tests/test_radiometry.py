@@ -11,17 +11,17 @@ from made_scenes import made_world, view
 from skimage.exposure import match_histograms
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.histogram import match_histogram
-from preprocessing.invariant import PseudoInvariant, orthogonal_line
-from preprocessing.pixel_sample import PixelSample
-from preprocessing.radiometry import (
+from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.radiometry.invariant import PseudoInvariant, orthogonal_line
+from preprocessing.radiometry.matching import (
     HistogramMatch,
     LevelCounts,
     ToneCurves,
     histogram_gap,
     levels_for,
 )
-from preprocessing.tone_curves import quantised
+from preprocessing.radiometry.pixel_sample import PixelSample
+from preprocessing.radiometry.tone_curves import quantised
 
 GAIN, OFFSET = np.array([1.25, 1.1, 0.85]), np.array([-0.06, 0.02, 0.05])
 

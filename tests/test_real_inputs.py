@@ -35,8 +35,8 @@ from preprocessing.errors import (
     UnreadableRasterError,
     ValueRangeError,
 )
-from preprocessing.io import RasterSource
-from preprocessing.picture import is_picture
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.picture import is_picture
 from sr.public_checkpoints import read_public_checkpoint
 from sr.rrdb import RRDBNet
 from sr.upscale import UpscaleOptions

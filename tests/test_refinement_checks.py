@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made_scenes import made_world, view
 
-from preprocessing.image_source import HeldImage, ImageSource
-from preprocessing.local_shift import _Measured, refine_shifts
-from preprocessing.warped import WarpedImage
-from preprocessing.window import Window
+from preprocessing.rasters.image_source import HeldImage, ImageSource
+from preprocessing.rasters.window import Window
+from preprocessing.registration.local_shift import _Measured, refine_shifts
+from preprocessing.registration.warped import WarpedImage
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_both_gains_are_asked_for(
         shifts = np.tile([length, 0.0], (len(points), 1))
         return _Measured(points, shifts, np.full(len(points), 9.0))
 
-    monkeypatch.setattr("preprocessing.local_shift._measure", measured)
+    monkeypatch.setattr("preprocessing.registration.local_shift._measure", measured)
     image = HeldImage(view(made_world(3), row_q=0, col_q=0))
     found = refine_shifts(image, WarpedImage(image, image.grid))
     assert found is not None

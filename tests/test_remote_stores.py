@@ -13,10 +13,10 @@ from range_server import serve_folder
 
 from app.cli.entry import run
 from preprocessing.errors import LandcastError, PairStoreError, UnreadableRasterError
-from preprocessing.io import RasterSource
-from preprocessing.pair_index import PairIndex
-from preprocessing.pairs import PairStore
-from preprocessing.window import Window
+from preprocessing.pairs.index import PairIndex
+from preprocessing.pairs.store import PairStore
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.window import Window
 
 pytest.importorskip("s3fs")
 from signed_bucket import signed_bucket

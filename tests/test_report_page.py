@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing.contact_sheet import contact_sheet
 from preprocessing.errors import OutputExistsError
-from preprocessing.filters import FilterConfig, Reason
-from preprocessing.pairs import Pairs, PairStore
-from preprocessing.report import Example, PairReport, PrepareReport
-from preprocessing.report_charts import COLOURS, histogram_panels, shift_lengths, tile_map
-from preprocessing.report_page import report_page
-from preprocessing.store_output import report_folder
-from preprocessing.store_writer import StoreWriter
+from preprocessing.pairs.output import report_folder
+from preprocessing.pairs.store import Pairs, PairStore
+from preprocessing.preparation.store_writer import StoreWriter
+from preprocessing.report.charts import COLOURS, histogram_panels, shift_lengths, tile_map
+from preprocessing.report.contact_sheet import contact_sheet
+from preprocessing.report.counts import Example, PairReport, PrepareReport
+from preprocessing.report.page import report_page
+from preprocessing.tiles.filters import FilterConfig, Reason
 
 HOSTILE = "set/<script>alert('x')</script> & \"Ø\",\n/2016/2018"
 SHEET = Image.new("RGB", (30, 20), (200, 30, 40))

@@ -11,8 +11,8 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from preprocessing.errors import BandError, DateError, ValueRangeError
-from preprocessing.io import RasterSource, read_raster
-from preprocessing.sensors import SENSORS, sensor_profile
+from preprocessing.rasters.io import RasterSource, read_raster
+from preprocessing.rasters.sensors import SENSORS, sensor_profile
 
 REFLECTANCE = np.linspace(0.0, 0.4, 3 * 20 * 20).reshape(3, 20, 20)
 

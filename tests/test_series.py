@@ -13,13 +13,13 @@ import pytest
 from made_scenes import made_world, view
 
 from preprocessing.errors import OutputExistsError, SeriesStoreError
-from preprocessing.image_source import HeldImage
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.store import PairStore
+from preprocessing.rasters.image_source import HeldImage
+from preprocessing.rasters.window import Window
 from preprocessing.series import PlaceLabel, PlaceSeries, SeriesStore
 from preprocessing.series.config import SeriesConfig
 from preprocessing.series.report import DateReport, PlaceReport
 from preprocessing.series.writer import SeriesWriter
-from preprocessing.window import Window
 
 DATES = (dt.date(2015, 1, 1), dt.date(2016, 7, 2), dt.date(2020, 1, 1))
 

@@ -9,8 +9,8 @@ import pytest
 from prepare_cases import dated, places, write, write_manifest
 
 from preprocessing.errors import PairStoreError, SeriesStoreError
-from preprocessing.pair_index import PairIndex, open_pairs
-from preprocessing.pairs import PairStore
+from preprocessing.pairs.index import PairIndex, open_pairs
+from preprocessing.pairs.store import PairStore
 from preprocessing.series import SeriesStore
 from preprocessing.series.config import SeriesConfig
 from preprocessing.series.pairs import SeriesPairs

@@ -22,7 +22,7 @@ from preprocessing.errors import (
     RequestError,
     ValueRangeError,
 )
-from preprocessing.image_source import Reading, Readings
+from preprocessing.rasters.image_source import Reading, Readings
 from preprocessing.series import PlaceSeries, SeriesStore
 from preprocessing.series.config import SeriesConfig
 from preprocessing.series.preparation import prepare_series

@@ -12,8 +12,8 @@ from forecast.ensemble import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
 from forecast.states.familiarity import Familiarity
-from preprocessing.cells import cell_means
 from preprocessing.simulator import WorldConfig, simulate_world
+from preprocessing.tiles.cells import cell_means
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 
 from preprocessing.errors import RequestError
-from preprocessing.io import read_raster
+from preprocessing.rasters.io import read_raster
 from preprocessing.simulator import (
     Cover,
     WorldConfig,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.splits import gap_px, split_blocks, split_places
-from preprocessing.tiling import plan_tiles
-from preprocessing.window import Window
+from preprocessing.preparation.splits import gap_px, split_blocks, split_places
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.tiling import plan_tiles
 
 SHARES = st.floats(0.01, 0.6)
 

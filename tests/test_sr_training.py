@@ -21,7 +21,7 @@ from preprocessing.errors import (
     PairStoreError,
     RequestError,
 )
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 from sr.checkpoints import export
 from sr.degradations import Degradation, area_downsample, gaussian_blur, jpeg
 from sr.pretrained import load_network

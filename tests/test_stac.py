@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from referencing import Registry, Resource
 
 from app.stac import FORECAST_EXTENSION, write_stac
-from preprocessing.grid import Grid
+from preprocessing.rasters.grid import Grid
 
 _URIS = "https://schemas.stacspec.org/v1.1.0/{0}-spec/json-schema/{0}.json"
 

@@ -23,8 +23,8 @@ from forecast.states.outlines import outlined, spread_out
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_tone
 from forecast.states.windows import covering
-from preprocessing.cells import cell_means
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import cell_means
 
 Make = Callable[..., Path]
 

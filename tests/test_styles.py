@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from app.styles import style_path, write_probability_style
-from preprocessing.counted import counted
+from preprocessing.running.counted import counted
 
 
 def test_the_style_goes_from_nothing_to_certain(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from preprocessing.errors import ModelFolderError, OutputExistsError, RequestError
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 from preprocessing.simulator import WorldConfig, simulate_world
 from sr.degradations import area_downsample
 from sr.feature_training import FeatureTrainingConfig, contrastive_loss, train_features

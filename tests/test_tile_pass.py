@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from prepare_cases import dated
 
-from preprocessing.image_source import HeldImage
-from preprocessing.raster import Raster
-from preprocessing.tile_pass import TileBatch, cut_tiles
-from preprocessing.tiling import plan_tiles
-from preprocessing.tones import Tones, fit_tones
+from preprocessing.preparation.tile_pass import TileBatch, cut_tiles
+from preprocessing.radiometry.matched_tones import Tones, fit_tones
+from preprocessing.rasters.image_source import HeldImage
+from preprocessing.rasters.raster import Raster
+from preprocessing.tiles.tiling import plan_tiles
 
 
 def cut(first: Raster, second: Raster, tones: Tones) -> TileBatch:

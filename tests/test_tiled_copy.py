@@ -15,19 +15,19 @@ from prepare_cases import dated, write
 from rasterio.errors import RasterioIOError
 
 from preprocessing.errors import UnreadableRasterError
-from preprocessing.image_source import FileImage
-from preprocessing.io import RasterSource
-from preprocessing.pairs import PairStore
-from preprocessing.prepare import prepare_pair
-from preprocessing.tiled_copy import RowsImage, quick_windows
-from preprocessing.window import Window
+from preprocessing.pairs.store import PairStore
+from preprocessing.preparation.run import prepare_pair
+from preprocessing.preparation.tiled_copy import RowsImage, quick_windows
+from preprocessing.rasters.image_source import FileImage
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.window import Window
 
 HEIGHT, WIDTH = 200, 260
 
 
 @pytest.fixture(autouse=True)
 def _all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preprocessing.image_source._HELD_PX", 0)
+    monkeypatch.setattr("preprocessing.rasters.image_source._HELD_PX", 0)
 
 
 def rows_file(path: Path, kind: str) -> FileImage:
@@ -122,7 +122,7 @@ def test_other_files_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.Mo
         file.write(source.read())
     tiled = FileImage.of(RasterSource.open(tmp_path / "tiled_2016.tif"))
     assert quick_windows(tiled, tmp_path) is tiled
-    monkeypatch.setattr("preprocessing.image_source._HELD_PX", HEIGHT * WIDTH)
+    monkeypatch.setattr("preprocessing.rasters.image_source._HELD_PX", HEIGHT * WIDTH)
     assert quick_windows(rows, tmp_path) is rows
 
 
@@ -130,7 +130,7 @@ def test_no_room_for_a_copy_is_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*args: object, **options: object) -> None:
         raise RasterioIOError("disk full")
 
-    monkeypatch.setattr("preprocessing.tiled_copy.copy", full)
+    monkeypatch.setattr("preprocessing.preparation.tiled_copy.copy", full)
     image = quick_windows(rows_file(tmp_path / "town_2016", "png"), tmp_path / "scratch")
     image.read(Window(HEIGHT - 8, 0, 8, 8))
     with pytest.raises(UnreadableRasterError, match=r"town_2016\.png and room .* got disk full"):
@@ -147,8 +147,8 @@ def test_preparation_reads_from_copies_and_leaves_none(
         made.append(args[1])
         rasterio.shutil.copy(*args, **options)
 
-    monkeypatch.setattr("preprocessing.tiled_copy.copy", noted)
-    monkeypatch.setattr("preprocessing.tile_pass._BLOCK_PX", 128)
+    monkeypatch.setattr("preprocessing.preparation.tiled_copy.copy", noted)
+    monkeypatch.setattr("preprocessing.preparation.tile_pass._BLOCK_PX", 128)
     files = [write(tmp_path / "in" / f"p_{y}.png", dated(y), crs=False) for y in (2016, 2018)]
     report = prepare_pair(*files, tmp_path / "out" / "p.zarr")
     assert report.kept == len(PairStore(tmp_path / "out" / "p.zarr")) == 4

@@ -15,9 +15,9 @@ from range_server import serve_folder
 from app.cli.entry import run
 from app.web.scenes import scene_of_upload
 from preprocessing.errors import OutsideError, RequestError, UnreadableRasterError
-from preprocessing.io import RasterSource
-from preprocessing.manifest import read_manifest
-from preprocessing.outside import VARIABLE, reading_outside
+from preprocessing.preparation.manifest import read_manifest
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.outside import VARIABLE, reading_outside
 
 RAW = """<VRTDataset rasterXSize="8" rasterYSize="8">{bands}</VRTDataset>"""
 RAW_BAND = """<VRTRasterBand dataType="Byte" band="{n}" subClass="VRTRawRasterBand">

@@ -18,8 +18,8 @@ from app.cli.entry import run
 from app.request import ForecastRequest
 from app.upscaling import upscale
 from forecast.states.images import open_images
-from preprocessing.io import RasterSource
-from preprocessing.window import Window
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.window import Window
 
 
 def sparse(path: Path, **profile: object) -> Path:

@@ -15,7 +15,7 @@ from upscale_cases import request
 from app.cli.entry import run
 from app.upscaling import upscale
 from preprocessing.errors import LandcastError, OutputExistsError, RequestError
-from preprocessing.raw_raster import RawRaster
+from sr.raw_raster import RawRaster
 from tests.conftest import picture
 
 

@@ -13,8 +13,8 @@ from upscale_cases import request
 
 from app.upscaling import upscale
 from preprocessing.errors import RequestError
-from preprocessing.picture import read_picture
-from preprocessing.window import Window
+from preprocessing.rasters.picture import read_picture
+from preprocessing.rasters.window import Window
 from tests.conftest import picture
 
 
@@ -43,7 +43,7 @@ def test_pictures_keep_their_kind(
 
 
 def _write(path: Path, stored: Any, icc: bytes) -> None:
-    from preprocessing.picture import write_picture
+    from preprocessing.rasters.picture import write_picture
 
     count, height, width = stored.shape
     write_picture(

@@ -13,7 +13,7 @@ import torch
 from app.evaluation_sr import evaluate_upscaler
 from app.upscaling_table import COMPARISONS, ScoredTiles, sections
 from preprocessing.errors import MissingFileError, PairStoreError
-from preprocessing.pairs import Pairs, PairStore
+from preprocessing.pairs.store import Pairs, PairStore
 from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
 from sr.pretrained import PSNR_FOLDER

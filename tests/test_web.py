@@ -21,7 +21,7 @@ from app.results import ForecastFolder
 from app.web import legends, mapview, outputs, pictures, scenes, view
 from app.web.server import PAGE
 from preprocessing.errors import DateError, RequestError, ValueRangeError
-from preprocessing.grid import Grid
+from preprocessing.rasters.grid import Grid
 
 LABELS = {layer.label: layer for layer in pictures.LAYERS}
 

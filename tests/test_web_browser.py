@@ -17,7 +17,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from preprocessing.io import RasterSource
+from preprocessing.rasters.io import RasterSource
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -160,7 +160,7 @@ def forecast(
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
     from app.workflows import ForecastRequest, default_workers, forecast_region
-    from preprocessing.counted import counted
+    from preprocessing.running.counted import counted
 
     if workers is None:
         workers = 1 if dask is not None else default_workers()

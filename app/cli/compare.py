@@ -91,7 +91,7 @@ def compare(
     levels = _parse_levels(jpeg)
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     from app.workflows import ComparisonRequest, compare_methods
-    from preprocessing.image_source import Reading
+    from preprocessing.rasters.image_source import Reading
 
     request = ComparisonRequest(
         images=tuple(images),

@@ -94,9 +94,9 @@ def simulate(
 ) -> None:
     """Make a demo world: yearly scenes, true cover maps and a manifest for prepare."""
     from preprocessing.errors import RequestError
-    from preprocessing.files import refuse_occupied
-    from preprocessing.ownership import owned_folder
-    from preprocessing.partial_files import remove_partials_in
+    from preprocessing.running.files import refuse_occupied
+    from preprocessing.running.ownership import owned_folder
+    from preprocessing.running.partial_files import remove_partials_in
     from preprocessing.simulator import (
         WorldConfig,
         draw_config,

@@ -6,8 +6,8 @@ import errno
 import re
 from collections.abc import Iterator
 
-from preprocessing.disk_space import FULL
 from preprocessing.errors import LandcastError
+from preprocessing.running.disk_space import FULL
 
 __all__ = ["is_wrong_name", "sentence_of"]
 

@@ -103,7 +103,7 @@ Sensor = Annotated[
 def _allow_outside(context: typer.Context, on: bool) -> bool:
     """It holds until the command is done, wherever below a file is opened."""
     if on:
-        from preprocessing.outside import reading_outside
+        from preprocessing.rasters.outside import reading_outside
 
         context.with_resource(reading_outside(True))
     return on

@@ -188,8 +188,8 @@ def prepare(
             "--clouds-earlier or --clouds-later, or a manifest.csv with a column mask",
         )
     from app.workflows import prepare as run_prepare
-    from preprocessing.config import load_config
-    from preprocessing.prepare_config import PrepareConfig
+    from preprocessing.preparation.config import PrepareConfig
+    from preprocessing.running.config import load_config
 
     kind = None if clouds_kind is None else clouds_kind.value
     settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)

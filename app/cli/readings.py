@@ -11,7 +11,7 @@ import typer
 from app.cli.options import parse_bands, parse_value_range
 
 if TYPE_CHECKING:
-    from preprocessing.image_source import Readings
+    from preprocessing.rasters.image_source import Readings
 
 __all__ = ["ListedBands", "ListedRange", "ListedSensor", "parse_readings"]
 
@@ -42,7 +42,7 @@ def parse_readings(bands: list[str], ranges: list[str], sensors: list[str]) -> R
 
     What is stated for a data set goes before what is stated for all.
     """
-    from preprocessing.image_source import Reading, Readings
+    from preprocessing.rasters.image_source import Reading, Readings
 
     options: dict[str, tuple[list[str], Callable[[str], Any]]] = {
         "bands": (bands, parse_bands),

@@ -38,7 +38,7 @@ def prepare_series(
             f"expected two dated rasters or more, a manifest.csv or a folder, got {inputs[0]}"
         )
     from app.workflows import prepare_series as run
-    from preprocessing.config import load_config
+    from preprocessing.running.config import load_config
     from preprocessing.series.config import SeriesConfig
 
     settings = SeriesConfig() if config is None else load_config(SeriesConfig, config)

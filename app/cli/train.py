@@ -111,7 +111,7 @@ def pack(
 ) -> None:
     """Pack pairs for `train lift` into one small file, to train on another machine."""
     from app.workflows import pack_pairs
-    from preprocessing.counted import counted
+    from preprocessing.running.counted import counted
 
     learnt, held_out = pack_pairs(stores, out, pairs=pairs, overwrite=overwrite)
     say(f"{counted(learnt, 'pair')} to learn from, {held_out} to validate on\n{out}")

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from app.comparison.request import LEAST_PX, SCALE, ComparisonRequest, Level
 from preprocessing.errors import MissingFileError, NoValidPixelsError, RequestError
-from preprocessing.grid import Grid, Window
-from preprocessing.image_folder import RASTER_SUFFIXES
-from preprocessing.opening import is_local
-from preprocessing.picture import is_picture, read_picture
-from preprocessing.raster import Raster
+from preprocessing.preparation.image_folder import RASTER_SUFFIXES
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.opening import is_local
+from preprocessing.rasters.picture import is_picture, read_picture
+from preprocessing.rasters.raster import Raster
 
 __all__ = ["Image", "StudyImage", "degrade", "find_images"]
 

@@ -12,9 +12,9 @@ from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
 from app.comparison.tables import interval
 from forecast.evaluation.bootstrap import LEAST_UNITS, RESAMPLES
-from preprocessing.counted import counted
-from preprocessing.html_page import figure, html_page, table
-from preprocessing.report_charts import image_source
+from preprocessing.report.charts import image_source
+from preprocessing.report.html_page import figure, html_page, table
+from preprocessing.running.counted import counted
 
 __all__ = ["comparison_page"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preprocessing.errors import RequestError
-from preprocessing.image_source import Reading
+from preprocessing.rasters.image_source import Reading
 from sr.degradations import Degradation
 
 __all__ = ["QUALITIES", "SCALE", "ComparisonRequest", "Level", "level_name"]

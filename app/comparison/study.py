@@ -29,11 +29,11 @@ from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
 from app.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
-from preprocessing.counted import counted
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.files import strict, write_text
-from preprocessing.ownership import check_place, owned_file
-from preprocessing.partial_files import partial_path, remove_partials_of
+from preprocessing.running.counted import counted
+from preprocessing.running.files import strict, write_text
+from preprocessing.running.ownership import check_place, owned_file
+from preprocessing.running.partial_files import partial_path, remove_partials_of
 from sr.enhance import Lut3D, LutFit, write_cube
 
 __all__ = ["compare"]

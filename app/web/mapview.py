@@ -13,7 +13,7 @@ from PIL import Image
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.grid import Grid
+from preprocessing.rasters.grid import Grid
 
 __all__ = ["blended", "corners", "map_of"]
 

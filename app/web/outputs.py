@@ -10,7 +10,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from app.results import ForecastFolder
-from preprocessing.counted import counted
+from preprocessing.running.counted import counted
 
 __all__ = ["downloads", "film", "note"]
 

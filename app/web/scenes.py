@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from preprocessing.errors import DateError
-from preprocessing.grid import Grid
-from preprocessing.io import RasterSource
-from preprocessing.opening import check_upload
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.opening import check_upload
 
 __all__ = ["Scene", "demo_images", "scene_of_images", "scene_of_upload"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.evaluation.plan import CasePlan
-from preprocessing.cells import cell_means
 from preprocessing.lasting_change import DatedCells, changed_lastingly
 from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["SeriesCase", "build_case", "build_cases"]
 

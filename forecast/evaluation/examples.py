@@ -13,8 +13,8 @@ from PIL import Image
 
 from forecast.evaluation.case import SeriesCase
 from forecast.evaluation.forecasts import PlaceForecast
-from preprocessing.html_page import figure
-from preprocessing.report_charts import image_source
+from preprocessing.report.charts import image_source
+from preprocessing.report.html_page import figure
 
 __all__ = ["PlaceExample", "example_strips"]
 

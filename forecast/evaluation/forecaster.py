@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from forecast.evaluation.case import SeriesCase
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.methods import CaseMethod
-from preprocessing.cells import cell_means
 from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["ForecastYear", "PlaceForecaster", "forecaster_method"]
 

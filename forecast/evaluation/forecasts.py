@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import cell_means
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["PlaceForecast"]
 

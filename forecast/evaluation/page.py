@@ -13,7 +13,7 @@ from forecast.evaluation.examples import PlaceExample, example_strips
 from forecast.evaluation.parts import Part
 from forecast.evaluation.record import bounds
 from forecast.evaluation.results import ALL, Section
-from preprocessing.html_page import figure, html_page, table
+from preprocessing.report.html_page import figure, html_page, table
 
 __all__ = ["PAIR_NOTES", "PLACE_NOTES", "scores_page"]
 

@@ -14,11 +14,11 @@ from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.methods import CaseMethod
 from forecast.network.unet import ChangeUNet
 from forecast.states.familiarity import Familiarity
-from preprocessing.cells import cell_means, cells_valid
-from preprocessing.dates import date_from_name, decimal_year
 from preprocessing.errors import ModelFolderError
-from preprocessing.pair_index import PairIndex
+from preprocessing.pairs.index import PairIndex
+from preprocessing.rasters.dates import date_from_name, decimal_year
 from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["pair_baselines", "pair_case", "pair_cases", "pair_name", "tile_forecaster"]
 

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from forecast.evaluation.case import SeriesCase
 from forecast.evaluation.forecasts import PlaceForecast
 from forecast.evaluation.statistic import Array, Statistic, ratio
-from preprocessing.cells import CELL, cell_means, cells_valid
+from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
 __all__ = ["Pictures"]
 

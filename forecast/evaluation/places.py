@@ -10,8 +10,8 @@ import numpy as np
 
 from forecast.evaluation.case import SeriesCase, build_cases
 from forecast.evaluation.plan import plan_cases
-from preprocessing.cells import CELL
 from preprocessing.series import PlaceSeries, SeriesStore
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["cases_of", "middle", "place_of", "places_to_score", "window"]
 

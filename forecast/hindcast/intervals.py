@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from forecast.hindcast.past import Past
 from forecast.states.windows import cut
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 __all__ = ["BLOCK", "past_intervals", "sampled_blocks"]
 

@@ -17,8 +17,8 @@ from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
 from forecast.hindcast.past import Past
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import write_text
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.running.files import write_text
 
 __all__ = ["ObservationModel", "Outcome", "laplace_crps", "outcome", "regional_sizes"]
 

@@ -13,7 +13,7 @@ from forecast.hindcast.features import block_features
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
 from preprocessing.lasting_change.labelling import MOST_DATES
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 __all__ = ["LocalOccurrence"]
 

@@ -21,8 +21,8 @@ from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
 from forecast.states.windows import in_pixels
 from forecast.training.losses import fair_crps
-from preprocessing.cells import cell_means
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["Outcome", "outcome"]
 

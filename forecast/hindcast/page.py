@@ -12,7 +12,7 @@ from forecast.evaluation.charts import COLOURS, chart
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.text import MEANINGS, TITLES, reach, row_of, two_digits
-from preprocessing.html_page import figure, html_page, table
+from preprocessing.report.html_page import figure, html_page, table
 
 __all__ = ["hindcast_page"]
 

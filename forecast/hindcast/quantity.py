@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 
 __all__ = ["Quantity", "with_mean"]
 

@@ -12,8 +12,8 @@ from forecast.patches import FACTOR
 from forecast.states.earlier import read_earlier_cells
 from forecast.states.ground import Ground
 from forecast.states.images import EarlierSource
-from preprocessing.io import RasterSource
 from preprocessing.lasting_change.labelling import MOST_DATES
+from preprocessing.rasters.io import RasterSource
 
 __all__ = ["read_truth"]
 

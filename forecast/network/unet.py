@@ -20,7 +20,7 @@ from forecast.network.conditions import (
     conditions,
 )
 from forecast.patches import FACTOR, to_low, to_patches
-from preprocessing.limits import MOST_LAYERS, MOST_WIDTH, check_counts
+from preprocessing.running.limits import MOST_LAYERS, MOST_WIDTH, check_counts
 
 __all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet", "occurrence_columns"]
 

@@ -15,8 +15,8 @@ from scipy.special import ndtr
 
 from forecast.noise import ground_noise
 from forecast.states.events import event_levels
-from preprocessing.cells import CELL
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["NO_SOURCE", "Analogues", "Events", "filled_from", "looks_of", "widened"]
 

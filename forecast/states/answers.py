@@ -16,10 +16,10 @@ from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
 from forecast.patches import FACTOR, TILE_PX, to_patches
 from forecast.states.windows import in_pixels
-from preprocessing.blending import Blend, tile_weight
-from preprocessing.precision import autocast
-from preprocessing.tiling import plan_tiles
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.running.precision import autocast
+from preprocessing.tiles.blending import Blend, tile_weight
+from preprocessing.tiles.tiling import plan_tiles
 
 __all__ = ["Noise", "RegionNetwork", "View"]
 

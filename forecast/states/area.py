@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from forecast.states.events import event_levels
-from preprocessing.cells import CELL
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["ChangedArea", "cell_weights", "changed_areas"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.states.analogues import NO_SOURCE, Analogues
-from preprocessing.partial_files import partial_path
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["Changes"]
 

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from forecast.start import BLOCK, mirror_edges
 from forecast.states.images import EarlierSource
-from preprocessing.alignment import lay_over
-from preprocessing.cells import CELL, cell_means, cells_valid
-from preprocessing.colour_chain import colour_chain
-from preprocessing.colour_transport import ColourTransport
-from preprocessing.common_grid import common_grid
-from preprocessing.disk_space import mapped_array
 from preprocessing.errors import RegistrationError
-from preprocessing.grid import Grid
-from preprocessing.image_source import FileImage, ImageSource
-from preprocessing.io import RasterSource, blocks
-from preprocessing.registration import register
+from preprocessing.radiometry.colour_chain import colour_chain
+from preprocessing.radiometry.colour_transport import ColourTransport
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.image_source import FileImage, ImageSource
+from preprocessing.rasters.io import RasterSource, blocks
+from preprocessing.registration.alignment import lay_over
+from preprocessing.registration.common_grid import common_grid
+from preprocessing.registration.registration import register
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
 __all__ = ["EarlierCells", "earlier_picture", "read_earlier_cells"]
 

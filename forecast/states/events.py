@@ -8,7 +8,7 @@ from scipy.ndimage import correlate1d
 from scipy.special import ndtr
 
 from forecast.noise import ground_noise
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 __all__ = ["event_levels", "object_noise"]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from forecast.patches import to_low
 from preprocessing.errors import ModelFolderError
-from preprocessing.files import share_weights
+from preprocessing.running.files import share_weights
 
 __all__ = ["Familiarity", "tile_features"]
 

@@ -28,10 +28,10 @@ from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import SeenAgain
 from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
-from preprocessing.cells import cell_means, cells_valid
-from preprocessing.disk_space import mapped_array
-from preprocessing.files import write_text
-from preprocessing.raster import Encoding
+from preprocessing.rasters.raster import Encoding
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.files import write_text
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = [
     "EVENTS",

@@ -11,11 +11,11 @@ import numpy as np
 import pystac
 from numpy.typing import NDArray
 
-from preprocessing.dates import check_observed, years_between
 from preprocessing.errors import DateError, MissingFileError
-from preprocessing.image_folder import RASTER_SUFFIXES
-from preprocessing.io import RasterSource
-from preprocessing.store_location import is_remote, location_of
+from preprocessing.pairs.location import is_remote, location_of
+from preprocessing.preparation.image_folder import RASTER_SUFFIXES
+from preprocessing.rasters.dates import check_observed, years_between
+from preprocessing.rasters.io import RasterSource
 
 __all__ = ["DatedImages", "EarlierSource", "image_paths", "open_images"]
 

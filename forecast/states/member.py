@@ -21,8 +21,8 @@ from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
-from preprocessing.disk_space import mapped_array
-from preprocessing.partial_files import partial_path, remove_partials_of
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.partial_files import partial_path, remove_partials_of
 
 __all__ = ["MemberPaths", "MemberRun"]
 

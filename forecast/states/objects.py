@@ -10,8 +10,8 @@ from skimage.segmentation import felzenszwalb
 
 from forecast.network.conditions import Tone
 from forecast.states.windows import cut, grown, in_pixels, within
-from preprocessing.cells import CELL
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["region_objects"]
 

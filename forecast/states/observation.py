@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from forecast.patches import FACTOR, to_low
 from forecast.states.windows import grown, in_pixels, within
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
 
 __all__ = ["observed", "upsampled"]
 

@@ -15,9 +15,9 @@ from forecast.patches import to_low
 from forecast.states.analogues import filled_from, widened
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
-from preprocessing.cells import CELL
-from preprocessing.raster import Encoding
-from preprocessing.window import Window
+from preprocessing.rasters.raster import Encoding
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["paint"]
 

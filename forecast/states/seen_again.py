@@ -18,9 +18,9 @@ from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells
 from forecast.states.events import object_noise
 from forecast.states.windows import cut
-from preprocessing.disk_space import mapped_array
-from preprocessing.files import write_text
-from preprocessing.partial_files import partial_path
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.files import write_text
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["SeenAgain", "write_seen_again"]
 

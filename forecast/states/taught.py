@@ -25,10 +25,10 @@ from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import write_seen_again
 from forecast.states.windows import cut, grown, within
-from preprocessing.cells import cell_means
-from preprocessing.disk_space import mapped_array
-from preprocessing.files import write_text
-from preprocessing.partial_files import partial_path
+from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.files import write_text
+from preprocessing.running.partial_files import partial_path
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["teach"]
 

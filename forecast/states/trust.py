@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from forecast.patches import FACTOR, TILE_PX
 from forecast.states.familiarity import Familiarity
 from forecast.states.windows import in_pixels
-from preprocessing.blending import Blend, tile_weight
-from preprocessing.tiling import plan_tiles
+from preprocessing.tiles.blending import Blend, tile_weight
+from preprocessing.tiles.tiling import plan_tiles
 
 __all__ = ["region_trust"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import CELL
-from preprocessing.window import Window
+from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["covering", "cut", "grown", "in_pixels", "within"]
 

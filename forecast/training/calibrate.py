@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from forecast.network.unet import ChangeUNet, occurrence_columns
 from forecast.training.draws import Item
 from forecast.training.hurdle_loss import noise_of
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 
 __all__ = ["CellRows", "calibrate", "fitted"]
 

@@ -14,7 +14,7 @@ from torch import nn
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining
 from preprocessing.errors import ModelFolderError, RequestError
-from preprocessing.partial_files import partial_path
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["export_weights", "resume", "save_checkpoint"]
 

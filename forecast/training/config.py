@@ -9,7 +9,7 @@ from pathlib import Path
 from forecast.training.catalogue import Catalogue
 from forecast.training.draws import Drawing
 from forecast.training.ground import Ground, GroundPlace
-from preprocessing.config import load_recipe
+from preprocessing.running.config import load_recipe
 
 __all__ = ["ForecastTraining", "read_recipe"]
 

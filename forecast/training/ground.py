@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.patches import FACTOR, TILE_PX
-from preprocessing.cells import cell_means, cells_valid
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 if TYPE_CHECKING:
     from preprocessing.series import PlaceSeries

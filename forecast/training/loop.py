@@ -26,7 +26,7 @@ from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
 from preprocessing.errors import DivergedError
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 
 __all__ = ["known_mean", "train_network"]
 

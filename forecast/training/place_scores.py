@@ -17,7 +17,7 @@ from forecast.training.draws import gather
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import noise_of
 from forecast.training.losses import fair_crps
-from preprocessing.precision import autocast
+from preprocessing.running.precision import autocast
 
 __all__ = ["Case", "PlaceScore", "score_place"]
 

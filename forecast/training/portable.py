@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.training.ground import GroundPlace
 from preprocessing.errors import MissingFileError, PairStoreError
-from preprocessing.partial_files import partial_path
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["SUFFIX", "load_places", "save_places"]
 

@@ -22,7 +22,7 @@ from forecast.training.loop import known_mean, train_network
 from forecast.training.observation_prior import observation_prior
 from forecast.training.place_scores import Case
 from forecast.training.portable import load_places
-from preprocessing.partial_files import partial_path
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["cases_of", "run_training"]
 

@@ -14,7 +14,7 @@ from rasterio.features import geometry_mask
 from rasterio.warp import transform_bounds, transform_geom
 
 from preprocessing.errors import RequestError
-from preprocessing.grid import Bounds, Grid
+from preprocessing.rasters.grid import Bounds, Grid
 
 __all__ = ["bounds_in_degrees", "footprint_mask", "target_grid"]
 

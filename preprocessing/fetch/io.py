@@ -15,11 +15,11 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError, RasterioIOError
 
-from preprocessing.clouds import clear_codes
 from preprocessing.errors import UnreadableRasterError
 from preprocessing.fetch.catalogues import Collection
 from preprocessing.fetch.scenes import Scene
-from preprocessing.grid import Grid
+from preprocessing.masks.clouds import clear_codes
+from preprocessing.rasters.grid import Grid
 
 __all__ = ["SceneReader", "UnreadableSceneError", "stored_tags"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from preprocessing.errors import RequestError
 from preprocessing.fetch.catalogues import COLLECTIONS, Catalogue, Collection, Composition
 from preprocessing.fetch.season import Season
-from preprocessing.grid import Bounds
+from preprocessing.rasters.grid import Bounds
 
 __all__ = ["FetchRequest", "parse_bbox", "parse_years"]
 

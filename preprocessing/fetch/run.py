@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from preprocessing.counted import counted
 from preprocessing.errors import (
     FetchError,
     LandcastError,
@@ -22,10 +21,11 @@ from preprocessing.fetch.request import FetchRequest
 from preprocessing.fetch.search import CatalogueSearch, need_packages
 from preprocessing.fetch.selection import by_clouds, choose_scenes, newest_first
 from preprocessing.fetch.year import IDENTITY_TAG, YearPlan, YearRun, fetch_windows
-from preprocessing.files import write_text
-from preprocessing.grid import Bounds, Grid
-from preprocessing.ownership import owned_folder
-from preprocessing.partial_files import remove_partials_in
+from preprocessing.rasters.grid import Bounds, Grid
+from preprocessing.running.counted import counted
+from preprocessing.running.files import write_text
+from preprocessing.running.ownership import owned_folder
+from preprocessing.running.partial_files import remove_partials_in
 
 __all__ = ["FetchReport", "fetch_years"]
 

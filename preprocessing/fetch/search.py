@@ -12,7 +12,7 @@ from typing import Any
 from preprocessing.errors import FetchError, RequestError
 from preprocessing.fetch.request import FetchRequest
 from preprocessing.fetch.scenes import Scene, UnusableItemError, newest_processing, scene_of
-from preprocessing.grid import Bounds
+from preprocessing.rasters.grid import Bounds
 
 __all__ = ["CatalogueSearch", "need_packages"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from preprocessing.fetch.scenes import Scene
-from preprocessing.grid import Bounds
+from preprocessing.rasters.grid import Bounds
 
 __all__ = ["by_clouds", "choose_scenes", "newest_first"]
 

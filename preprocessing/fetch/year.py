@@ -18,8 +18,8 @@ from preprocessing.fetch.grid import bounds_in_degrees, footprint_mask
 from preprocessing.fetch.io import SceneReader, UnreadableSceneError
 from preprocessing.fetch.request import FetchRequest
 from preprocessing.fetch.scenes import Scene
-from preprocessing.grid import Bounds, Grid, Window
-from preprocessing.io import blocks, write_cog
+from preprocessing.rasters.grid import Bounds, Grid, Window
+from preprocessing.rasters.io import blocks, write_cog
 
 __all__ = ["IDENTITY_TAG", "YearPlan", "YearRun", "fetch_windows"]
 

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import cell_means, cells_valid
-from preprocessing.colour_map import ColourMap
 from preprocessing.errors import NoValidPixelsError
+from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["DatedCells", "DatedImages", "texture_of_cells"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import cell_means
 from preprocessing.simulator.covers import Cover
+from preprocessing.tiles.cells import cell_means
 
 __all__ = ["LASTS_YEARS", "cover_changed_lastingly"]
 

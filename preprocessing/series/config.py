@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from preprocessing.pairs import SPLITS
+from preprocessing.pairs.store import SPLITS
 
 __all__ = ["SeriesConfig"]
 
@@ -19,7 +19,7 @@ class SeriesConfig:
         refine: Remove a smooth field of local shifts too, where that brings a gain.
         max_shift_px: Longest shift that is looked for.
         max_residual_px: A date is dropped if a longer shift is left after the best was removed.
-        detect_clouds: Mask what looks like a cloud, see `preprocessing.cloud_detection`.
+        detect_clouds: Mask what looks like a cloud, see `preprocessing.masks.cloud_detection`.
         split: Split of places for which the list states none.
     """
 

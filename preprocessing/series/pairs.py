@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.colour_transport import ColourTransport
-from preprocessing.dates import years_between
-from preprocessing.pair_arrays import DTYPES, LABELS, SPLITS, TILE_PX, Pairs
+from preprocessing.pairs.arrays import DTYPES, LABELS, SPLITS, TILE_PX, Pairs
+from preprocessing.radiometry.colour_transport import ColourTransport
+from preprocessing.rasters.dates import years_between
 from preprocessing.series.store import PlaceLabel, SeriesStore
 
 __all__ = ["SeriesPairs"]

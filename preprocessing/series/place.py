@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.cells import CELL, cell_means, cells_valid
-from preprocessing.colour_chain import colour_chain
-from preprocessing.colour_transport import ColourTransport
+from preprocessing.radiometry.colour_chain import colour_chain
+from preprocessing.radiometry.colour_transport import ColourTransport
+from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
 __all__ = ["PlaceSeries"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from preprocessing.errors import DateError, NoValidPixelsError, RequestError
-from preprocessing.image_folder import read_folder
-from preprocessing.image_source import ImageSource, Reading, Readings
-from preprocessing.manifest import ManifestImage, read_manifest
-from preprocessing.opened_images import ListedImages
+from preprocessing.preparation.image_folder import read_folder
+from preprocessing.preparation.manifest import ManifestImage, read_manifest
+from preprocessing.preparation.opened_images import ListedImages
+from preprocessing.rasters.image_source import ImageSource, Reading, Readings
 from preprocessing.series.config import SeriesConfig
 from preprocessing.series.registered import PlacePlan, RegisteredDate, plan_place
 from preprocessing.series.report import DateReport, PlaceReport, SeriesReport

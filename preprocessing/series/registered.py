@@ -7,9 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from preprocessing.alignment import lay_over
-from preprocessing.cells import CELL
-from preprocessing.common_grid import common_grid
 from preprocessing.errors import (
     GridMismatchError,
     MissingFileError,
@@ -19,14 +16,17 @@ from preprocessing.errors import (
     RequestError,
     UnreadableRasterError,
 )
-from preprocessing.grid import Grid, Window
-from preprocessing.image_source import ImageSource, hold
-from preprocessing.manifest import ManifestImage
-from preprocessing.registration import register
+from preprocessing.preparation.manifest import ManifestImage
+from preprocessing.preparation.unseen_ground import why_nothing
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.image_source import ImageSource, hold
+from preprocessing.registration.alignment import lay_over
+from preprocessing.registration.common_grid import common_grid
+from preprocessing.registration.registration import register
+from preprocessing.registration.shift import NOT_MOVED, Shift
+from preprocessing.registration.shift_field import ShiftField
 from preprocessing.series.config import SeriesConfig
-from preprocessing.shift import NOT_MOVED, Shift
-from preprocessing.shift_field import ShiftField
-from preprocessing.unseen_ground import why_nothing
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["PlacePlan", "RegisteredDate", "plan_place"]
 

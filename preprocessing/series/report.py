@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.counted import counted
-from preprocessing.files import strict
+from preprocessing.running.counted import counted
+from preprocessing.running.files import strict
 
 __all__ = ["DateReport", "PlaceReport", "SeriesReport"]
 

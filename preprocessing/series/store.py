@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.dates import decimal_year
 from preprocessing.errors import SeriesStoreError
-from preprocessing.pair_arrays import TILE_PX
+from preprocessing.pairs.arrays import TILE_PX
+from preprocessing.pairs.location import location_of, open_group, reading_errors
+from preprocessing.rasters.dates import decimal_year
 from preprocessing.series.place import PlaceSeries
-from preprocessing.store_location import location_of, open_group, reading_errors
 
 __all__ = ["FORMAT", "PlaceLabel", "SeriesStore", "checksum"]
 

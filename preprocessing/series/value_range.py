@@ -13,9 +13,9 @@ from preprocessing.errors import (
     UnknownRangeError,
     UnreadableRasterError,
 )
-from preprocessing.image_source import Reading
-from preprocessing.io import blocks
-from preprocessing.manifest import ManifestImage
+from preprocessing.preparation.manifest import ManifestImage
+from preprocessing.rasters.image_source import Reading
+from preprocessing.rasters.io import blocks
 
 __all__ = ["with_range"]
 

@@ -13,14 +13,14 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.files import strict
-from preprocessing.image_source import ImageSource
-from preprocessing.pair_arrays import TILE_PX
+from preprocessing.pairs.arrays import TILE_PX
+from preprocessing.pairs.output import StoreOutput
+from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
+from preprocessing.rasters.image_source import ImageSource
+from preprocessing.rasters.window import Window
+from preprocessing.running.files import strict
 from preprocessing.series.report import PlaceReport, SeriesReport
 from preprocessing.series.store import FORMAT, PlaceLabel, SeriesStore, checksum
-from preprocessing.store_output import StoreOutput
-from preprocessing.tone_curves import SHOWN_LEVELS, quantised
-from preprocessing.window import Window
 
 __all__ = ["SeriesWriter"]
 

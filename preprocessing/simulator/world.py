@@ -12,8 +12,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from preprocessing.grid import Grid
-from preprocessing.raster import Encoding, Raster
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.raster import Encoding, Raster
 from preprocessing.simulator.clouds import cover_with_clouds
 from preprocessing.simulator.config import WorldConfig, first_landscape
 from preprocessing.simulator.covers import Cover

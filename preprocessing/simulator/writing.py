@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from preprocessing.io import write_cog
-from preprocessing.partial_files import partial_path
+from preprocessing.rasters.io import write_cog
+from preprocessing.rasters.window import Window
+from preprocessing.running.partial_files import partial_path
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.world import World, simulate_world
-from preprocessing.window import Window
 
 __all__ = ["write_world", "write_worlds"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.files import write_text
+from preprocessing.running.files import write_text
 from sr.enhance.lut3d import Lut3D
 
 __all__ = ["read_cube", "write_cube"]

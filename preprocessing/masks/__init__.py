@@ -1,0 +1,1 @@
+"""What was not seen: clouds, gaps."""

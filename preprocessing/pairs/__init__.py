@@ -1,0 +1,1 @@
+"""Stores of pairs of tiles."""

@@ -1,0 +1,1 @@
+"""From dated images to a store of pairs: what `landcast prepare` runs."""

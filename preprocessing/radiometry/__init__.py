@@ -1,0 +1,1 @@
+"""Radiometric matching: histograms, pseudo-invariant pixels, colours."""

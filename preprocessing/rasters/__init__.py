@@ -1,0 +1,1 @@
+"""Rasters: grids, reading and writing, bands, dates, what may be opened."""

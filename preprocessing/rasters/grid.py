@@ -1,0 +1,156 @@
+"""The pixel grid of a raster: shape, affine transform and CRS, without pixels."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from affine import Affine
+from rasterio import warp
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+
+from preprocessing.rasters.window import Window
+
+__all__ = ["PROJECTION_ERRORS", "Bounds", "Grid", "Window"]
+
+PROJECTION_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises where one coordinate system cannot be expressed in another."""
+
+_METRES_PER_DEGREE = 111_320.0
+_EQUATOR_M = 6_378_137.0
+_ECCENTRICITY_2 = 0.006_694_379_990_14
+_SAME_SCALE = 0.005
+_WGS84 = CRS.from_epsg(4326)
+
+
+class Bounds(NamedTuple):
+    """Axis-aligned extent in CRS units."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Shape, affine transform and CRS; hashable, immutable.
+
+    Attributes:
+        height: Rows.
+        width: Columns.
+        transform: Maps `(col, row)` of pixel corners to CRS coordinates.
+        crs: Coordinate reference system, or None for images without georeference.
+    """
+
+    height: int
+    width: int
+    transform: Affine
+    crs: CRS | None = None
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"a grid needs at least one pixel, got {self.height} x {self.width}")
+
+    @property
+    def bounds(self) -> Bounds:
+        """Axis-aligned bounds of the grid's four corners in CRS units."""
+        corners = [
+            self.transform @ (col, row) for col in (0, self.width) for row in (0, self.height)
+        ]
+        xs, ys = [c[0] for c in corners], [c[1] for c in corners]
+        return Bounds(min(xs), min(ys), max(xs), max(ys))
+
+    @property
+    def gsd_m(self) -> float | None:
+        """Ground sample distance in metres (geometric mean of both axes); None without CRS.
+
+        The metres on the ground at the middle of the grid, from the projection itself: those of
+        Web Mercator, for instance, are longer than the ground's everywhere but on the equator. A
+        scale within half a percent of 1 (UTM, national grids) counts as 1. Of a CRS that is not
+        tied to the Earth, the metres are those of its unit.
+        """
+        return None if self.crs is None else _gsd_m(self)
+
+    def lon_lat(
+        self, points: Sequence[tuple[float, float]]
+    ) -> tuple[list[float], list[float]] | None:
+        """Longitudes and latitudes (WGS84) of points `(col, row)`; None off the Earth."""
+        if self.crs is None:
+            return None
+        xs, ys = zip(*(self.transform @ point for point in points), strict=True)
+        try:
+            lons, lats = warp.transform(self.crs, _WGS84, xs, ys)
+        except PROJECTION_ERRORS:
+            return None
+        if not all(map(math.isfinite, (*lons, *lats))) or max(map(abs, lats)) > 90 + 1e-9:
+            return None
+        return lons, lats
+
+    def crop(self, window: Window) -> Grid:
+        """Grid of a pixel window, which may reach beyond this grid."""
+        moved = self.transform @ Affine.translation(window.col, window.row)
+        return Grid(window.height, window.width, moved, self.crs)
+
+    def scaled(self, factor: float) -> Grid:
+        """Grid of the same ground with `factor` times as many pixels along each axis."""
+        return Grid(
+            max(1, round(self.height * factor)),
+            max(1, round(self.width * factor)),
+            self.transform @ Affine.scale(1 / factor),
+            self.crs,
+        )
+
+    def same_as(self, other: Grid, *, tolerance_px: float = 1e-3) -> bool:
+        """Whether shape and CRS are equal and transforms agree within `tolerance_px`."""
+        if (self.height, self.width) != (other.height, other.width) or self.crs != other.crs:
+            return False
+        for col, row in ((0, 0), (self.width, self.height)):
+            there = ~self.transform @ (other.transform @ (col, row))
+            if abs(there[0] - col) > tolerance_px or abs(there[1] - row) > tolerance_px:
+                return False
+        return True
+
+
+@functools.lru_cache(maxsize=256)
+def _gsd_m(grid: Grid) -> float | None:
+    crs, t = grid.crs, grid.transform
+    assert crs is not None
+    ground = _on_the_ground(grid)
+    if crs.is_geographic:
+        if ground is not None:
+            return ground
+        bounds = grid.bounds
+        latitude = math.radians((bounds.south + bounds.north) / 2)
+        step = math.sqrt(abs(t.a * t.e - t.b * t.d))
+        return step * _METRES_PER_DEGREE * math.sqrt(max(math.cos(latitude), 1e-6))
+    try:
+        unit_m = float(crs.units_factor[1])
+    except CRSError:
+        return ground
+    stated = math.sqrt(abs(t.a * t.e - t.b * t.d)) * unit_m
+    if ground is None or abs(ground / stated - 1) <= _SAME_SCALE:
+        return stated
+    return ground
+
+
+def _on_the_ground(grid: Grid) -> float | None:
+    """Root of the area of the middle pixel on the WGS84 ellipsoid; None off the Earth."""
+    x, y = grid.width / 2, grid.height / 2
+    places = grid.lon_lat([(x, y), (x + 1, y), (x, y + 1)])
+    if places is None:
+        return None
+    lons, lats = places
+    sine = math.sin(math.radians(lats[0]))
+    bent = 1 - _ECCENTRICITY_2 * sine**2
+    north = _EQUATOR_M * (1 - _ECCENTRICITY_2) / bent**1.5
+    east = _EQUATOR_M / math.sqrt(bent) * max(math.cos(math.radians(lats[0])), 1e-6)
+    turn = [math.radians((lon - lons[0] + 180) % 360 - 180) * east for lon in lons[1:]]
+    up = [math.radians(lat - lats[0]) * north for lat in lats[1:]]
+    area = abs(turn[0] * up[1] - turn[1] * up[0])
+    return math.sqrt(area) if area > 0 else None

@@ -1,0 +1,314 @@
+"""Images read window by window: a file, a raster in memory, or either of them changed on the way.
+
+Everything that prepares pairs asks for windows, so that memory depends on the window and never on
+the image.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.errors import NoValidPixelsError
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.raster import Raster
+
+__all__ = [
+    "AveragedImage",
+    "FileImage",
+    "HeldImage",
+    "ImageSource",
+    "MaskedImage",
+    "Reading",
+    "Readings",
+    "average_blocks",
+    "hold",
+    "inside",
+    "is_large",
+    "whole",
+]
+
+_HELD_PX = 8 * 2**20
+"""Images up to this size are kept in memory (100 MB) rather than read again for every pass."""
+
+
+class ImageSource(Protocol):
+    """A dated image on a grid whose pixels can be read window by window."""
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the whole image."""
+
+    @property
+    def date(self) -> dt.date | None:
+        """Acquisition date, or None."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    def read(self, window: Window, /) -> Raster:
+        """Pixels of a window, `(3, h, w)`; parts beyond the image are invalid."""
+
+
+@dataclass(frozen=True)
+class HeldImage:
+    """A raster in memory."""
+
+    raster: Raster
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the raster."""
+        return self.raster.grid
+
+    @property
+    def date(self) -> dt.date | None:
+        """Date of the raster."""
+        return self.raster.date
+
+    @property
+    def name(self) -> str:
+        """Name of the raster."""
+        return self.raster.name
+
+    def read(self, window: Window, /) -> Raster:
+        """A view where the window lies inside, else a padded copy."""
+        if window == whole(self.grid):
+            return self.raster
+        part = inside(window, self.grid)
+        if part == window:
+            return self.raster.crop(window)
+        data = np.zeros((len(self.raster.data), window.height, window.width), np.float32)
+        valid = np.zeros((window.height, window.width), bool)
+        if part is not None:
+            rows, cols = Window(
+                part.row - window.row, part.col - window.col, part.height, part.width
+            ).slices
+            data[:, rows, cols] = self.raster.data[(slice(None), *part.slices)]
+            valid[rows, cols] = self.raster.valid[part.slices]
+        return replace(self.raster, data=data, valid=valid, grid=self.grid.crop(window))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the files of one run are to be understood; see `RasterSource.open`.
+
+    Attributes:
+        bands: One-based indexes of red, green and blue.
+        value_range: Stored values that mean 0 and 1.
+        sensor: Name of a sensor profile.
+    """
+
+    bands: Sequence[int] | None = None
+    value_range: tuple[float, float] | None = None
+    sensor: str | None = None
+
+    def open(self, path: str | Path, *, year: int | None = None) -> RasterSource:
+        """Open a file; see `RasterSource.open` for the errors."""
+        return RasterSource.open(
+            path,
+            bands=self.bands,
+            value_range=self.value_range,
+            sensor=self.sensor,
+            year=year,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """How the files of each data set are to be understood.
+
+    Attributes:
+        every: Of those that are not named.
+        of_dataset: By name of the data set.
+    """
+
+    every: Reading = Reading()
+    of_dataset: Mapping[str, Reading] = field(default_factory=dict)
+
+    def of(self, dataset: str) -> Reading:
+        """How the files of a data set are to be understood."""
+        return self.of_dataset.get(dataset, self.every)
+
+
+@dataclass(frozen=True)
+class FileImage:
+    """A file that is read when asked.
+
+    Attributes:
+        source: The opened file.
+        date: Its date; stated from outside where the file does not say it.
+    """
+
+    source: RasterSource
+    date: dt.date | None
+
+    @classmethod
+    def of(cls, source: RasterSource, date: dt.date | None = None) -> FileImage:
+        """The file with the date it states, or another."""
+        return cls(source, date or source.date)
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the file."""
+        return self.source.grid
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return Path(self.source.path).name
+
+    def read(self, window: Window, /) -> Raster:
+        """Read from the file."""
+        return replace(self.source.read(window), date=self.date, name=self.name)
+
+
+@dataclass(frozen=True)
+class MaskedImage:
+    """An image some of whose pixels are not to be used, such as clouds.
+
+    Attributes:
+        source: The image.
+        clear: Gives the pixels `(h, w)` to keep of a raster that was read.
+        halo_px: Pixels around a window that `clear` needs to decide on it.
+    """
+
+    source: ImageSource
+    clear: Callable[[Raster], NDArray[np.bool_]]
+    halo_px: int = 0
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the image."""
+        return self.source.grid
+
+    @property
+    def date(self) -> dt.date | None:
+        """Date of the image."""
+        return self.source.date
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return self.source.name
+
+    def read(self, window: Window, /) -> Raster:
+        """Read, and take the pixels that are not clear as unseen."""
+        halo = self.halo_px
+        grown = Window(
+            window.row - halo, window.col - halo, window.height + 2 * halo, window.width + 2 * halo
+        )
+        outer = inside(grown, self.grid)
+        if outer is None:
+            return self.source.read(window)
+        raster = self.source.read(outer)
+        masked = HeldImage(replace(raster, valid=raster.valid & self.clear(raster)))
+        part = Window(window.row - outer.row, window.col - outer.col, window.height, window.width)
+        return replace(masked.read(part), grid=self.grid.crop(window))
+
+
+@dataclass(frozen=True)
+class AveragedImage:
+    """An image of which blocks of `size` x `size` pixels are averaged; see `average_blocks`."""
+
+    source: ImageSource
+    size: int
+
+    def __post_init__(self) -> None:
+        _check_block(self.source.grid, self.size, self.source.name)
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the blocks; rows and columns left over are cut off."""
+        grid = self.source.grid
+        height, width = grid.height // self.size, grid.width // self.size
+        cut = grid.crop(Window(0, 0, height * self.size, width * self.size))
+        return cut.scaled(1 / self.size)
+
+    @property
+    def date(self) -> dt.date | None:
+        """Date of the image."""
+        return self.source.date
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return self.source.name
+
+    def read(self, window: Window, /) -> Raster:
+        """Read the blocks' pixels and average them."""
+        n = self.size
+        return average_blocks(
+            self.source.read(
+                Window(window.row * n, window.col * n, window.height * n, window.width * n)
+            ),
+            n,
+        )
+
+
+def average_blocks(raster: Raster, size: int) -> Raster:
+    """Average blocks of `size` x `size` pixels; rows and columns left over are cut off.
+
+    Args:
+        raster: Raster of shape `(c, h, w)`.
+        size: Side of a block.
+
+    Returns:
+        `(c, h // size, w // size)`; a pixel is valid if all it is made of are.
+
+    Raises:
+        NoValidPixelsError: The raster is smaller than a block.
+    """
+    _check_block(raster.grid, size, raster.name)
+    height, width = raster.valid.shape[0] // size, raster.valid.shape[1] // size
+    cut = raster.crop(Window(0, 0, height * size, width * size))
+    blocks = cut.data.reshape(len(cut.data), height, size, width, size)
+    return replace(
+        cut,
+        data=blocks.mean(axis=(2, 4), dtype=np.float32),
+        valid=np.asarray(cut.valid.reshape(height, size, width, size).all(axis=(1, 3))),
+        grid=cut.grid.scaled(1 / size),
+    )
+
+
+def hold(source: ImageSource) -> ImageSource:
+    """The image itself if it is large; a small one is read once and kept in memory."""
+    if is_large(source.grid):
+        return source
+    return HeldImage(source.read(whole(source.grid)))
+
+
+def is_large(grid: Grid) -> bool:
+    """Whether an image has too many pixels to be kept in memory."""
+    return grid.height * grid.width > _HELD_PX
+
+
+def whole(grid: Grid) -> Window:
+    """The window of all pixels."""
+    return Window(0, 0, grid.height, grid.width)
+
+
+def inside(window: Window, grid: Grid) -> Window | None:
+    """The part of a window that lies on the grid, or None."""
+    top, left = max(window.row, 0), max(window.col, 0)
+    bottom = min(window.row + window.height, grid.height)
+    right = min(window.col + window.width, grid.width)
+    if bottom <= top or right <= left:
+        return None
+    return Window(top, left, bottom - top, right - left)
+
+
+def _check_block(grid: Grid, size: int, name: str) -> None:
+    if grid.height < size or grid.width < size:
+        raise NoValidPixelsError(
+            f"expected at least {size} x {size} pixels to average, {name} has "
+            f"{grid.height} x {grid.width}; average fewer or use larger images"
+        )

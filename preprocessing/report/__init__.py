@@ -1,0 +1,1 @@
+"""What was kept, dropped and moved, as a page."""

@@ -1,0 +1,54 @@
+"""Overlapping tiles into one image: weighted sums and weights, divided once at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from preprocessing.rasters.window import Window
+
+__all__ = ["Blend", "tile_weight"]
+
+
+def tile_weight(size: int, overlap: int) -> NDArray[np.float32]:
+    """Weight of a tile `(size, size)`: 1 inside, a raised-cosine ramp over `overlap` at the rim.
+
+    The ramp never reaches zero, so a pixel that only one tile covers is still defined.
+    """
+    profile = np.ones(size, dtype=np.float64)
+    if overlap > 0:
+        ramp = np.sin(np.pi / 2 * (np.arange(overlap) + 0.5) / overlap) ** 2
+        profile[:overlap] = ramp
+        profile[size - overlap :] = np.minimum(profile[size - overlap :], ramp[::-1])
+    return np.outer(profile, profile).astype(np.float32)
+
+
+class Blend:
+    """Accumulates `(weighted sum, weight)` of tiles; the order of tiles does not matter.
+
+    Args:
+        channels: Channels of the image.
+        height: Rows.
+        width: Columns.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        self._sum = np.zeros((channels, height, width), dtype=np.float64)
+        self._weight = np.zeros((height, width), dtype=np.float64)
+
+    def add(self, window: Window, tile: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
+        """Add a tile `(channels, h, w)` with weights `(h, w)` at a window inside the image."""
+        rows, cols = window.slices
+        self._sum[:, rows, cols] += tile * weight.astype(np.float64)
+        self._weight[rows, cols] += weight
+
+    def image(self) -> NDArray[np.float32]:
+        """The blended image `(channels, height, width)`.
+
+        Raises:
+            ValueError: A pixel was covered by no tile.
+        """
+        if not (self._weight > 0).all():
+            missing = int((self._weight <= 0).sum())
+            raise ValueError(f"expected tiles over every pixel, {missing} pixels have none")
+        return (self._sum / self._weight).astype(np.float32)
