@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from app.comparison import ComparisonRequest
 from app.comparison import compare as compare_methods
-from app.evaluation import evaluate
-from app.forecast_training import train_forecast
-from app.forecasting import forecast_region
-from app.hindcasting import HindcastRequest, hindcast_place
-from app.lift_training import pack_pairs, train_lift
-from app.outputs import Progress
-from app.request import ForecastRequest
-from app.upscaling import UpscaleRequest, upscale
+from app.forecasts.hindcasting import HindcastRequest, hindcast_place
+from app.forecasts.outputs import Progress
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
+from app.scores.pairs import evaluate
+from app.training.forecast import train_forecast
+from app.training.lift import pack_pairs, train_lift
+from app.upscaling.run import UpscaleRequest, upscale
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 from preprocessing.running.executor import default_workers
 from preprocessing.running.ownership import owned_folder
@@ -136,8 +136,8 @@ def train_sr(
     `rrdb23`, `rrdb4-jpeg`.
     With `init` it starts from the PSNR network of that model.
     """
-    from sr.recipe import DEFAULT_RECIPE, read_recipe
-    from sr.training import train_sr as train
+    from sr.training.loop import train_sr as train
+    from sr.training.recipe import DEFAULT_RECIPE, read_recipe
 
     recipe = read_recipe(config or DEFAULT_RECIPE)
     tick = None if progress is None else partial(progress, "training")
@@ -157,8 +157,8 @@ def train_features(
 ) -> Path:
     """Train the features of the perceptual loss into a model folder; `config` is a TOML file."""
     from preprocessing.running.config import load_config
-    from sr.feature_training import FeatureTrainingConfig
-    from sr.feature_training import train_features as train
+    from sr.training.feature_training import FeatureTrainingConfig
+    from sr.training.feature_training import train_features as train
 
     recipe = load_config(FeatureTrainingConfig, config) if config else FeatureTrainingConfig()
     tick = None if progress is None else partial(progress, "training")

@@ -23,13 +23,13 @@ from diffusers import UNet2DModel
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.forecasting import forecast_region
-from app.request import ForecastRequest
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
 from forecast.network.conditions import Tone
 from forecast.pretrained import load_model
 from preprocessing.simulator import WorldConfig, simulate_world, write_world
-from sr.guided import load_guided
-from sr.pretrained import load_network
+from sr.lift.network import load_guided
+from sr.network.pretrained import load_network
 
 _SEED = 60_000
 _CHANNELS, _CELLS, _TILE_PX, _PASSES = 51, 32, 128, 100

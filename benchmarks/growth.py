@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.place_forecaster import place_forecaster
+from app.forecasts.place_forecaster import place_forecaster
 from benchmarks.world_cases import world_case
 from forecast.hindcast.past import Past
 from preprocessing.simulator import World, WorldConfig, simulate_world

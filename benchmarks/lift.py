@@ -27,18 +27,18 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from preprocessing.pairs.index import PairIndex, choose_evenly
-from sr.block_means import keep_means, upsample_consistently
-from sr.degradations import area_downsample
 from sr.evaluation.outlines import outline_distances_px
-from sr.fidelity import gradient_ratio, psnr_db
-from sr.guided import GuidedRRDBNet, load_guided
-from sr.guided_samples import Mixture, draw_examples
-from sr.inference import upscale_batch
-from sr.interpolation import interpolate
-from sr.lift import GuidedLift
-from sr.pretrained import PSNR_FOLDER, load_network
-from sr.rrdb import RRDBNet, bicubic_upsample
-from sr.texture_features import TextureFeatures, load_texture_features
+from sr.lift.block_means import keep_means, upsample_consistently
+from sr.lift.guided_lift import GuidedLift
+from sr.lift.network import GuidedRRDBNet, load_guided
+from sr.lift.samples import Mixture, draw_examples
+from sr.network.inference import upscale_batch
+from sr.network.interpolation import interpolate
+from sr.network.pretrained import PSNR_FOLDER, load_network
+from sr.network.rrdb import RRDBNet, bicubic_upsample
+from sr.network.texture_features import TextureFeatures, load_texture_features
+from sr.training.degradations import area_downsample
+from sr.upscale.fidelity import gradient_ratio, psnr_db
 
 Method = Callable[[Tensor, Tensor, Tensor], Tensor]
 GUIDED, PLAIN = "guided lift", "plain network"

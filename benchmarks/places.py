@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.place_forecaster import place_forecaster
+from app.forecasts.place_forecaster import place_forecaster
 from benchmarks.world_cases import world_case
 from forecast.evaluation.bootstrap import RESAMPLES
 from forecast.evaluation.case import SeriesCase

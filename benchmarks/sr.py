@@ -2,7 +2,7 @@
 
     python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7] [--device cpu] [--batch 1]
 
-On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.inference.upscale_batch`
+On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.network.inference.upscale_batch`
 with the same network as plain float32 PyTorch, and with the plain ESRGAN generator of as many
 blocks.
 """
@@ -26,8 +26,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from preprocessing.running.precision import native_bfloat16
-from sr.inference import upscale_batch
-from sr.rrdb import RRDBNet
+from sr.network.inference import upscale_batch
+from sr.network.rrdb import RRDBNet
 
 SIDE = {"cpu": 2048, "cuda": 8192}  # Of the matrices that measure the peak.
 FASTER, SHARE = 3.0, 0.65

@@ -23,9 +23,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from sr.checkpoints import CHECKPOINT
-from sr.recipe import read_recipe
-from sr.training import LOG, train_sr
+from sr.network.checkpoints import CHECKPOINT
+from sr.training.loop import LOG, train_sr
+from sr.training.recipe import read_recipe
 
 VALIDATIONS = 12
 QUANTITIES = {"pixel": "L1 loss of a batch", "model_psnr_db": "validation PSNR, dB"}

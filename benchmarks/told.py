@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.hindcasting import HindcastRequest, outcomes_from
+from app.forecasts.hindcasting import HindcastRequest, outcomes_from
 from forecast.hindcast.by_horizon import HorizonSkill, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts

@@ -30,7 +30,7 @@ import torch
 from affine import Affine
 from rasterio.windows import Window
 
-from sr.rrdb import RRDBNet
+from sr.network.rrdb import RRDBNet
 
 LIMIT_MIB = 3 * 1024
 BLOCK_PX = 512

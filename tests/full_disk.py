@@ -13,7 +13,7 @@ import sys
 
 from states_cases import small_lift
 
-import app.members
+import app.forecasts.members
 from app.cli.entry import run
 
 
@@ -22,7 +22,7 @@ def mount(options: str, kind: str = "tmpfs") -> None:
 
 
 def main() -> None:
-    app.members.load_guided = small_lift
+    app.forecasts.members.load_guided = small_lift
     command = sys.argv[3:]
     for size in sys.argv[2].split(","):
         mount(f"size={size}k")

@@ -15,7 +15,7 @@ from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import open_images
 from forecast.states.member import MemberPaths, MemberRun
-from sr.guided import GuidedRRDBNet
+from sr.lift.network import GuidedRRDBNet
 
 
 class BlockLift:

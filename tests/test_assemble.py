@@ -10,7 +10,7 @@ from pair_store_cases import make_store
 from series_cases import made_series
 
 import forecast.training.assemble as assemble
-from app.forecast_training import train_forecast
+from app.training.forecast import train_forecast
 from forecast.training.assemble import assemble_places, labels_of, world_place
 from forecast.training.ground import UNKNOWN, GroundPlace
 from forecast.training.portable import load_places

@@ -14,8 +14,8 @@ from conftest import picture
 from fake_results import GRID, make_result, write
 
 from app.cli.entry import run
-from app.request import ForecastRequest
-from app.results import ForecastFolder
+from app.forecasts.request import ForecastRequest
+from app.forecasts.results import ForecastFolder
 from preprocessing.errors import DateError
 from preprocessing.pairs.store import PairStore
 
@@ -52,7 +52,7 @@ def workflows(monkeypatch, tmp_path):
         train_sr=trainer("train sr"),
     )
     monkeypatch.setitem(sys.modules, "app.workflows", fake)
-    monkeypatch.setitem(sys.modules, "app.forecast_training", fake)
+    monkeypatch.setitem(sys.modules, "app.training.forecast", fake)
     return SimpleNamespace(calls=calls, module=fake)
 
 
@@ -137,7 +137,7 @@ def test_demo_prints_table_and_folder(monkeypatch, capsys):
         asked.update(options, out=out)
         return SimpleNamespace(folder=out, table="model  1.0", scene=Path("scene"))
 
-    monkeypatch.setitem(sys.modules, "app.demo", SimpleNamespace(run_demo=run_demo))
+    monkeypatch.setitem(sys.modules, "app.forecasts.demo", SimpleNamespace(run_demo=run_demo))
     assert run(["demo", "--out", "there", "--seed", "5"]) == 0
     assert (asked["out"], asked["seed"]) == (Path("there"), 5)
     shown = capsys.readouterr().out

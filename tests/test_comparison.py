@@ -30,8 +30,8 @@ from preprocessing.errors import (
     RequestError,
     UnreadableRasterError,
 )
-from sr.pretrained import is_pair, shipped_models
-from sr.rrdb import RRDBNet
+from sr.network.pretrained import is_pair, shipped_models
+from sr.network.rrdb import RRDBNet
 
 _DISTANCE = FeatureDistance.of(None).between
 

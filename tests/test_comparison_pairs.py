@@ -15,10 +15,10 @@ from upscale_cases import bicubic_network, made_network
 from app.cli.entry import run
 from app.comparison.methods import Method, networks
 from preprocessing.errors import RequestError
-from sr import pretrained
-from sr.inference import upscale_batch
-from sr.pretrained import PSNR_FOLDER, is_pair, load_network
-from sr.rrdb import RRDBNet
+from sr.network import pretrained
+from sr.network.inference import upscale_batch
+from sr.network.pretrained import PSNR_FOLDER, is_pair, load_network
+from sr.network.rrdb import RRDBNet
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,7 @@ from preprocessing.errors import RequestError
 from preprocessing.simulator import Cover, WorldConfig, draw_config, simulate_world
 from preprocessing.simulator.config import Climate, Growth, Landscape
 from preprocessing.simulator.processes.clearings import Change, Conversion
-from preprocessing.simulator.processes.coast import Coast
 from preprocessing.simulator.processes.ground import Ground, Style
-from preprocessing.simulator.processes.lake import Lake
 from preprocessing.simulator.processes.landscapes import Moment, Story
 from preprocessing.simulator.processes.mines import Mines
 from preprocessing.simulator.processes.pace import Pace
@@ -29,6 +27,8 @@ from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.solar import SolarParks
 from preprocessing.simulator.processes.streets import coverage
 from preprocessing.simulator.processes.units import Units, rectangles, turned
+from preprocessing.simulator.processes.waters.coast import Coast
+from preprocessing.simulator.processes.waters.lake import Lake
 
 SMALL = WorldConfig(
     height=128,

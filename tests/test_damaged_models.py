@@ -19,10 +19,10 @@ from forecast.training.checkpoint import resume
 from forecast.training.config import ForecastTraining
 from preprocessing.errors import ModelFolderError
 from preprocessing.lasting_change.classifier import SHIPPED, ChangeClassifier
-from sr.checkpoints import CHECKPOINT, read_checkpoint
-from sr.guided import GuidedRRDBNet, load_guided, save_guided
-from sr.pretrained import load_network, shipped_models
-from sr.texture_features import SHIPPED_FEATURES, load_texture_features
+from sr.lift.network import GuidedRRDBNet, load_guided, save_guided
+from sr.network.checkpoints import CHECKPOINT, read_checkpoint
+from sr.network.pretrained import load_network, shipped_models
+from sr.network.texture_features import SHIPPED_FEATURES, load_texture_features
 
 WEIGHTS, CONFIG = "diffusion_pytorch_model.safetensors", "config.json"
 UPSCALER = shipped_models()["rrdb4-jpeg"]

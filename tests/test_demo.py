@@ -9,22 +9,22 @@ import pytest
 import torch
 from skimage.exposure import match_histograms
 
-import app.demo
-from app.demo import run_demo
-from app.evaluation import evaluate
+import app.forecasts.demo
+from app.forecasts.demo import run_demo
+from app.scores.pairs import evaluate
 from preprocessing.errors import ModelFolderError, OutputExistsError
 from preprocessing.pairs.store import PairStore
 from preprocessing.preparation.raster_pair import PrepareConfig, prepare_rasters
 from preprocessing.rasters.io import read_raster
 from preprocessing.simulator import WorldConfig, simulate_world
-from sr.rrdb import RRDBNet
+from sr.network.rrdb import RRDBNet
 
 
 def test_demo_scores_the_forecast_against_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.demo, "_SIDE", 160)
-    monkeypatch.setattr(app.demo, "_MEMBERS", 3)
+    monkeypatch.setattr(app.forecasts.demo, "_SIDE", 160)
+    monkeypatch.setattr(app.forecasts.demo, "_MEMBERS", 3)
     result = run_demo(tmp_path / "demo")
     scenes = sorted(path.name for path in result.scene.glob("scene_*.tif"))
     assert len(scenes) == 13

@@ -9,8 +9,8 @@ import pytest
 import rasterio
 import torch
 
-from app.evaluation import evaluate
-from app.tile_rasters import TILE_MAPS
+from app.scores.pairs import evaluate
+from app.upscaling.tile_rasters import TILE_MAPS
 from forecast.evaluation.bootstrap import Estimate
 from forecast.evaluation.catalogue import SCORES, shown
 from forecast.evaluation.charts import look
@@ -19,7 +19,7 @@ from forecast.evaluation.record import bounds, verdicts
 from forecast.evaluation.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs.store import Pairs, PairStore
-from sr.rrdb import RRDBNet
+from sr.network.rrdb import RRDBNet
 from tests.conftest import picture
 
 VOID = {"meta", "img", "br"}

@@ -9,8 +9,8 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from app.forecasting import forecast_region
-from app.request import ForecastRequest
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
 from preprocessing.errors import RequestError
 from preprocessing.running.executor import DaskCluster, LocalPool
 

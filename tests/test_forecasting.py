@@ -12,9 +12,9 @@ from PIL import Image
 from rio_cogeo import cog_validate
 from states_cases import small_lift
 
-import app.members
-from app.forecasting import forecast_region
-from app.request import ForecastRequest
+import app.forecasts.members
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
 from preprocessing.errors import (
     BandError,
     DateError,
@@ -32,7 +32,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.members, "load_guided", small_lift)
+    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
 
 
 @pytest.fixture

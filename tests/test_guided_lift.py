@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import LandcastError, ModelFolderError
-from sr.block_means import upsample_consistently
-from sr.degradations import area_downsample
-from sr.guided import GuidedRRDBNet, load_guided, save_guided
-from sr.lift import GuidedLift
+from sr.lift.block_means import upsample_consistently
+from sr.lift.guided_lift import GuidedLift
+from sr.lift.network import GuidedRRDBNet, load_guided, save_guided
+from sr.training.degradations import area_downsample
 
 
 def _network(blocks: int = 2) -> GuidedRRDBNet:

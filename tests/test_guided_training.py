@@ -19,13 +19,13 @@ from preprocessing.errors import (
     PairStoreError,
     RequestError,
 )
-from sr.degradations import area_downsample
-from sr.guided import load_guided
-from sr.guided_pairs import read_pair_tiles
-from sr.guided_recipe import GuidedTrainingConfig, read_guided_recipe
-from sr.guided_samples import Mixture, draw_examples
-from sr.guided_training import train_guided
-from sr.packed_tiles import pack_tiles, unpack_tiles
+from sr.lift.network import load_guided
+from sr.lift.packed_tiles import pack_tiles, unpack_tiles
+from sr.lift.pairs import read_pair_tiles
+from sr.lift.recipe import GuidedTrainingConfig, read_guided_recipe
+from sr.lift.samples import Mixture, draw_examples
+from sr.lift.training import train_guided
+from sr.training.degradations import area_downsample
 
 TINY = GuidedTrainingConfig(
     num_blocks=1,

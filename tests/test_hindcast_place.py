@@ -12,9 +12,9 @@ from affine import Affine
 from conftest import UTM
 from states_cases import small_lift
 
-import app.members
+import app.forecasts.members
 from app.cli.entry import run
-from app.hindcasting import HindcastRequest, hindcast_place, outcomes_from
+from app.forecasts.hindcasting import HindcastRequest, hindcast_place, outcomes_from
 from benchmarks.told import Row, late_starts, table
 from forecast.hindcast.by_horizon import longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
@@ -33,7 +33,7 @@ _GRID = Grid(96, 96, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)
 
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.members, "load_guided", small_lift)
+    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
 
 
 @pytest.fixture

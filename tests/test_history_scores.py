@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import app.evaluation
-import app.evaluation_forecast
-import app.evaluation_history
+import app.scores.forecast
+import app.scores.history
+import app.scores.pairs
 from app.cli.options import parse_dates
-from app.evaluation import evaluate
+from app.scores.pairs import evaluate
 from forecast.evaluation.forecaster import ForecastYear
 from forecast.evaluation.history import with_dates, within, without
 from forecast.evaluation.sums import EvaluationSums, Group
@@ -79,9 +79,9 @@ def test_the_report_tells_scores_by_number_of_dates(
     def made(model: str | None, *, calibrate: bool = True, **_: object) -> Counts:
         return Counts() if calibrate else Counts(5)
 
-    for module in (app.evaluation_forecast, app.evaluation_history):
+    for module in (app.scores.forecast, app.scores.history):
         monkeypatch.setattr(module, "place_forecaster", made)
-    monkeypatch.setattr(app.evaluation.SeriesStore, "open", lambda path: store)
+    monkeypatch.setattr(app.scores.pairs.SeriesStore, "open", lambda path: store)
     out = tmp_path / "out"
     evaluate(None, ["made.zarr"], out, members=2, dates=(1, 4))
     record = json.loads((out / "scores.json").read_text())

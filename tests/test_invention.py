@@ -18,13 +18,13 @@ from rio_cogeo.cogeo import cog_validate
 from upscale_cases import bicubic_network, made_network, request
 
 from app.cli.entry import run
-from app.upscaling import upscale
+from app.upscaling.run import upscale
 from preprocessing.errors import NoValidPixelsError, OutputExistsError, RequestError
 from preprocessing.rasters.window import Window
 from sr import upscale_raster
-from sr.invention import whole_maps, window_maps
-from sr.rrdb import bicubic_upsample
-from sr.upscale import UpscaleOptions, Upscaler
+from sr.network.rrdb import bicubic_upsample
+from sr.upscale.bands import UpscaleOptions, Upscaler
+from sr.upscale.invention import whole_maps, window_maps
 from tests.conftest import picture
 
 Values = NDArray[np.float32]

@@ -15,24 +15,24 @@ import pytest
 from pool_cases import kill_worker, pooled, sleep_long
 from states_cases import small_lift
 
-import app.members
-from app.forecasting import forecast_region
-from app.request import SCRATCH, ForecastRequest, remove_scratch
+import app.forecasts.members
+from app.forecasts.request import SCRATCH, ForecastRequest, remove_scratch
+from app.forecasts.run import forecast_region
 from preprocessing.errors import OutputExistsError, OutputInUseError, WorkerLostError
 from preprocessing.running.executor import DaskCluster, LocalPool
 
 # Forked from one process that has imported what a run needs, a run begins at once.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["app.forecasting"])
+SERVER.set_forkserver_preload(["app.forecasts.run"])
 
 
 @pytest.fixture(autouse=True)
 def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.members, "load_guided", small_lift)
+    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
 
 
 def run(request: ForecastRequest) -> None:
-    app.members.load_guided = small_lift
+    app.forecasts.members.load_guided = small_lift
     forecast_region(request)
 
 
@@ -125,7 +125,7 @@ def test_a_run_killed_in_its_last_clean_up_is_finished(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("app.request.shutil.rmtree", killed)
+        patched.setattr("app.forecasts.request.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             forecast_region(request_of("out"))
     assert (left / "start.npy").exists()

@@ -18,8 +18,8 @@ from preprocessing.errors import ModelFolderError, RequestError, UnreadableRaste
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.opening import check_upload
 from preprocessing.rasters.picture import read_picture
-from sr.pretrained import load_network
-from sr.rrdb import RRDBNet
+from sr.network.pretrained import load_network
+from sr.network.rrdb import RRDBNet
 
 
 def sparse(path: Path, side: int, **options: Any) -> Path:

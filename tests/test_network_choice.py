@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from written_rasters import noise, write
 
-import app.upscalers
+import app.upscaling.networks
 from app.cli.entry import run
-from app.upscaling import UpscaleRequest, upscale
-from sr.choice import choose_network
-from sr.upscale import UpscaleOptions
+from app.upscaling.run import UpscaleRequest, upscale
+from sr.network.choice import choose_network
+from sr.upscale.bands import UpscaleOptions
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -40,13 +40,13 @@ def test_the_choice_is_said_and_a_name_or_alpha_decides(
 ) -> None:
     source = files(tmp_path)["jpeg.tif"]
     asked: list[str] = []
-    load = app.upscalers.load_network
+    load = app.upscaling.networks.load_network
 
     def loaded(name: str, **_: object) -> object:
         asked.append(Path(name).name)
         return load(bicubic_model)
 
-    monkeypatch.setattr(app.upscalers, "load_network", loaded)
+    monkeypatch.setattr(app.upscaling.networks, "load_network", loaded)
     said: list[str] = []
     how: list[dict[str, object]] = [{}, {"model": "rrdb1"}, {"blend": 0.5}]
     for number, options in enumerate(how):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from fake_results import make_result
 
-from app.animation import animate_folder
 from app.cli.entry import run
 from app.comparison.request import ComparisonRequest
 from app.comparison.study import _new_folder
-from app.upscaling import UpscaleRequest, upscale
+from app.films.animation import animate_folder
+from app.upscaling.run import UpscaleRequest, upscale
 from app.workflows import train_features, train_sr
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
 from preprocessing.preparation.store_writer import StoreWriter
@@ -21,7 +21,7 @@ from preprocessing.running.files import refuse_occupied, write_text
 from preprocessing.running.ownership import contents, owned_file, owned_folder
 from preprocessing.running.partial_files import partial_path, remove_partials_in, remove_partials_of
 from preprocessing.series.writer import SeriesWriter
-from sr.upscale import UpscaleOptions
+from sr.upscale.bands import UpscaleOptions
 
 HOLDER = """
 import sys, time

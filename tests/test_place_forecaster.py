@@ -9,8 +9,8 @@ import torch
 from conftest import picture
 from states_cases import small_lift
 
-import app.place_forecaster
-from app.place_forecaster import place_forecaster
+import app.forecasts.place_forecaster
+from app.forecasts.place_forecaster import place_forecaster
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means
 
@@ -18,7 +18,7 @@ from preprocessing.tiles.cells import cell_means
 def test_a_place_is_forecast_year_after_year_with_observations(
     tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.place_forecaster, "load_guided", small_lift)
+    monkeypatch.setattr(app.forecasts.place_forecaster, "load_guided", small_lift)
     now = picture(96, 140)
     then = now.copy()
     then[:, 20:40, 20:40] = 20

@@ -12,7 +12,7 @@ from shapely.geometry import shape
 from written_rasters import write
 
 from app.cli.entry import run
-from app.footprint import footprint
+from app.forecasts.footprint import footprint
 from preprocessing.errors import CloudMaskError
 from preprocessing.masks.clouds import CloudSource
 from preprocessing.rasters.grid import Grid

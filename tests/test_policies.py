@@ -53,10 +53,10 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
     [
         "forecast.training.loop",
         "forecast.states.familiarity",
-        "app.forecast_training",
-        "sr.training",
-        "sr.lift",
-        "app.lift_training",
+        "app.training.forecast",
+        "sr.training.loop",
+        "sr.lift.guided_lift",
+        "app.training.lift",
     ],
 )
 def test_training_needs_no_gdal(module: str) -> None:

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from preprocessing.errors import ModelFolderError, RequestError
-from sr.interpolation import blend, interpolate
-from sr.pretrained import PSNR_FOLDER, SHIPPED, load_network, network_sha256
-from sr.rrdb import RRDBNet
+from sr.network.interpolation import blend, interpolate
+from sr.network.pretrained import PSNR_FOLDER, SHIPPED, load_network, network_sha256
+from sr.network.rrdb import RRDBNet
 
 _CPU = torch.device("cpu")
 

@@ -21,12 +21,12 @@ from rasterio.rpc import RPC
 from signed_bucket import signed_bucket
 from written_rasters import noise, write
 
-from app.animation import Frame, animate, animate_folder
-from app.assumptions import assumptions
 from app.cli.bars import progress_bars
 from app.cli.entry import run
-from app.request import ForecastRequest
-from app.upscaling import UpscaleRequest, upscale
+from app.films.animation import Frame, animate, animate_folder
+from app.forecasts.assumptions import assumptions
+from app.forecasts.request import ForecastRequest
+from app.upscaling.run import UpscaleRequest, upscale
 from forecast.states.images import open_images
 from preprocessing.errors import (
     BandError,
@@ -37,9 +37,9 @@ from preprocessing.errors import (
 )
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.picture import is_picture
-from sr.public_checkpoints import read_public_checkpoint
-from sr.rrdb import RRDBNet
-from sr.upscale import UpscaleOptions
+from sr.network.public_checkpoints import read_public_checkpoint
+from sr.network.rrdb import RRDBNet
+from sr.upscale.bands import UpscaleOptions
 
 
 def enlarge(source: Path, out: Path, model: str, **options: Any) -> Path:

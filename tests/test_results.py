@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_results import make_result, scene, write
 
-from app.results import (
+from app.forecasts.results import (
     ForecastFolder,
     ResultFolderError,
     display_image,
@@ -120,7 +120,7 @@ def test_display_in_strips_equals_display_at_once(tmp_path, monkeypatch):
     data = np.random.default_rng(4).integers(0, 256, (3, 150, 70), dtype=np.uint8)
     path = write(tmp_path / "noise_2020.tif", data)
     whole = display_image(path, max_size=50)
-    monkeypatch.setattr("app.results._STRIP_PIXELS", 300)
+    monkeypatch.setattr("app.forecasts.results._STRIP_PIXELS", 300)
     np.testing.assert_array_equal(display_image(path, max_size=50), whole)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import app.evaluation
-from app.evaluation import evaluate
+import app.scores.pairs
+from app.scores.pairs import evaluate
 from benchmarks import places
 from forecast.evaluation.case import build_case
 from forecast.evaluation.forecaster import ForecastYear, forecaster_method
@@ -140,7 +140,7 @@ def report(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
     out = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.evaluation.SeriesStore, "open", lambda path: store)
+        patch.setattr(app.scores.pairs.SeriesStore, "open", lambda path: store)
         evaluate(str(tiny_model_folder), ["made.zarr"], out, members=2)
         with pytest.raises(RequestError, match="three dates"):
             evaluate(str(tiny_model_folder), ["made.zarr"], out / "no", split="test")

@@ -19,10 +19,10 @@ from preprocessing.simulator import (
     write_world,
     write_worlds,
 )
-from preprocessing.simulator.land import build_setting, live
-from preprocessing.simulator.sensor import Acquisition, observe
-from preprocessing.simulator.textures import build_textures
-from preprocessing.simulator.towns import STEEPEST
+from preprocessing.simulator.appearance.sensor import Acquisition, observe
+from preprocessing.simulator.appearance.textures import build_textures
+from preprocessing.simulator.objects.land import build_setting, live
+from preprocessing.simulator.objects.towns import STEEPEST
 
 SMALL = WorldConfig(height=128, width=160, years=2, seed=5)
 LONG = WorldConfig(height=256, width=288, years=10, seed=1)

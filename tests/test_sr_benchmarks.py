@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sr.guided import GuidedRRDBNet, save_guided
+from sr.lift.network import GuidedRRDBNet, save_guided
 from tests.pair_store_cases import make_store
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from preprocessing.errors import LandcastError, ModelFolderError
 from preprocessing.simulator import WorldConfig, simulate_world
-from sr.checkpoints import save_half
-from sr.degradations import Degradation
-from sr.discriminator import PatchDiscriminator
-from sr.inference import upscale_batch
-from sr.losses import discriminator_loss, feature_matching_loss, generator_loss
-from sr.pretrained import load_network
-from sr.rrdb import ResidualDenseBlock, RRDBNet, bicubic_upsample, grow
+from sr.network.checkpoints import save_half
+from sr.network.discriminator import PatchDiscriminator
+from sr.network.inference import upscale_batch
+from sr.network.pretrained import load_network
+from sr.network.rrdb import ResidualDenseBlock, RRDBNet, bicubic_upsample, grow
+from sr.training.degradations import Degradation
+from sr.training.losses import discriminator_loss, feature_matching_loss, generator_loss
 
 
 def _network(num_blocks: int = 1, *, global_skip: bool = False, seed: int = 0) -> RRDBNet:

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.quality.features import FeatureSpace
-from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK, PERSISTENCE, lanczos_upsample, restore_all
 from sr.evaluation.tile_scores import TileScores, score_tiles, shown
-from sr.rrdb import RRDBNet, bicubic_upsample
-from sr.texture_features import load_texture_features
+from sr.network.rrdb import RRDBNet, bicubic_upsample
+from sr.network.texture_features import load_texture_features
+from sr.training.degradations import area_downsample
 
 # Softmin at temperature 0.25 of distances (0, 1, 1): at one corner, one unit from the others.
 AT_A_CORNER = 1 / (1 + 2 * math.exp(-4))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import sr.training
+import sr.training.loop
 from preprocessing.errors import (
     DivergedError,
     MissingFileError,
@@ -22,16 +22,16 @@ from preprocessing.errors import (
     RequestError,
 )
 from preprocessing.pairs.store import Pairs, PairStore
-from sr.checkpoints import export
-from sr.degradations import Degradation, area_downsample, gaussian_blur, jpeg
-from sr.pretrained import load_network
-from sr.recipe import SRTrainingConfig, read_recipe, shipped_recipes
-from sr.rrdb import RRDBNet
-from sr.samples import draw_batch, read_images
-from sr.texture_features import load_texture_features
-from sr.training import LOG, train_sr
-from sr.validation import validate
-from sr.vgg19 import VGG19Features
+from sr.network.checkpoints import export
+from sr.network.pretrained import load_network
+from sr.network.rrdb import RRDBNet
+from sr.network.texture_features import load_texture_features
+from sr.network.vgg19 import VGG19Features
+from sr.training.degradations import Degradation, area_downsample, gaussian_blur, jpeg
+from sr.training.loop import LOG, train_sr
+from sr.training.recipe import SRTrainingConfig, read_recipe, shipped_recipes
+from sr.training.samples import draw_batch, read_images
+from sr.training.validation import validate
 
 _TINY = SRTrainingConfig(
     depths=(1, 2),
@@ -310,7 +310,7 @@ def test_training_starts_from_a_model(store: Path, tmp_path: Path) -> None:
 def test_training_that_diverges_says_so(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sr.training, "_MOST_SKIPPED", 3)
+    monkeypatch.setattr(sr.training.loop, "_MOST_SKIPPED", 3)
     config = dataclasses.replace(_TINY, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
     with pytest.raises(DivergedError, match="lower the learning rate"):
         train_sr([store], tmp_path, config, resume=False)
@@ -357,7 +357,7 @@ def test_training_uses_the_features_where_they_are_at_hand(
         torch.manual_seed(0)
         return VGG19Features().requires_grad_(False)
 
-    monkeypatch.setattr(sr.training, "load_vgg19", untrained)
+    monkeypatch.setattr(sr.training.loop, "load_vgg19", untrained)
     config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(1,), gan_steps=1)
     for name, vgg in (("without", ""), ("with", "vgg19.pth")):
         recipe = dataclasses.replace(config, vgg_weights=vgg)

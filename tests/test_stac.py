@@ -15,7 +15,7 @@ from pystac.validation.local_validator import get_local_schema_cache
 from rasterio.crs import CRS
 from referencing import Registry, Resource
 
-from app.stac import FORECAST_EXTENSION, write_stac
+from app.forecasts.stac import FORECAST_EXTENSION, write_stac
 from preprocessing.rasters.grid import Grid
 
 _URIS = "https://schemas.stacspec.org/v1.1.0/{0}-spec/json-schema/{0}.json"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.styles import style_path, write_probability_style
+from app.forecasts.styles import style_path, write_probability_style
 from preprocessing.running.counted import counted
 
 

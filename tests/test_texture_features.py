@@ -14,10 +14,10 @@ from torch.nn import functional
 from preprocessing.errors import ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs.store import Pairs, PairStore
 from preprocessing.simulator import WorldConfig, simulate_world
-from sr.degradations import area_downsample
-from sr.feature_training import FeatureTrainingConfig, contrastive_loss, train_features
-from sr.rrdb import bicubic_upsample
-from sr.texture_features import TextureFeatures, load_texture_features
+from sr.network.rrdb import bicubic_upsample
+from sr.network.texture_features import TextureFeatures, load_texture_features
+from sr.training.degradations import area_downsample
+from sr.training.feature_training import FeatureTrainingConfig, contrastive_loss, train_features
 
 _TINY = FeatureTrainingConfig(
     widths=(4, 8),

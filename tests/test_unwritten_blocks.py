@@ -13,10 +13,10 @@ from rasterio.windows import Window as Part
 from upscale_cases import request
 from written_rasters import noise, write
 
-from app.assumptions import assumptions
 from app.cli.entry import run
-from app.request import ForecastRequest
-from app.upscaling import upscale
+from app.forecasts.assumptions import assumptions
+from app.forecasts.request import ForecastRequest
+from app.upscaling.run import upscale
 from forecast.states.images import open_images
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window

@@ -13,9 +13,9 @@ from PIL import Image
 from upscale_cases import request
 
 from app.cli.entry import run
-from app.upscaling import upscale
+from app.upscaling.run import upscale
 from preprocessing.errors import LandcastError, OutputExistsError, RequestError
-from sr.raw_raster import RawRaster
+from sr.upscale.raw_raster import RawRaster
 from tests.conftest import picture
 
 

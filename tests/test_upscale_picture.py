@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from scipy.ndimage import binary_dilation, binary_erosion
 from upscale_cases import request
 
-from app.upscaling import upscale
+from app.upscaling.run import upscale
 from preprocessing.errors import RequestError
 from preprocessing.rasters.picture import read_picture
 from preprocessing.rasters.window import Window

@@ -11,10 +11,10 @@ import rasterio
 from rio_cogeo.cogeo import cog_validate
 from upscale_cases import bicubic_network, request
 
-from app.upscaling import upscale
+from app.upscaling.run import upscale
 from preprocessing.errors import RequestError
-from sr.upscale import Upscaler
-from sr.upscale_raster import RasterJob
+from sr.upscale.bands import Upscaler
+from sr.upscale.raster import RasterJob
 
 
 @pytest.mark.parametrize("outscale", [4, 2.5])

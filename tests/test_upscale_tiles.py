@@ -13,10 +13,10 @@ from torch import Tensor
 from upscale_cases import made_network
 
 from sr import inference
-from sr.inference import upscale_batch
-from sr.resampling import axis_weights
-from sr.tile_plan import plan_axis
-from sr.upscale import UpscaleOptions, Upscaler, band_groups
+from sr.network.inference import upscale_batch
+from sr.upscale.bands import UpscaleOptions, Upscaler, band_groups
+from sr.upscale.resampling import axis_weights
+from sr.upscale.tile_plan import plan_axis
 from tests.conftest import picture
 
 
@@ -38,7 +38,7 @@ def test_tiled_equals_whole(outscale: float, height: int, width: int) -> None:
 
 
 def test_shipped_network_shows_no_seams() -> None:
-    from sr.pretrained import load_network
+    from sr.network.pretrained import load_network
 
     network = load_network(device=torch.device("cpu"))
     image = picture(16, 48, seed=3).astype(np.float32) / 255

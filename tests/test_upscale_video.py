@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.upscaling import UpscaleRequest, upscale
+from app.upscaling.run import UpscaleRequest, upscale
 from preprocessing.errors import LandcastError, RequestError
-from sr.rrdb import RRDBNet
-from sr.upscale import UpscaleOptions
-from sr.video_segment import SegmentWriter
+from sr.network.rrdb import RRDBNet
+from sr.upscale.bands import UpscaleOptions
+from sr.upscale.video_segment import SegmentWriter
 
 RATE = Fraction(30000, 1001)
 FRAMES = 30

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from app.evaluation_sr import evaluate_upscaler
-from app.upscaling_table import COMPARISONS, ScoredTiles, sections
+from app.scores.upscaling import evaluate_upscaler
+from app.upscaling.table import COMPARISONS, ScoredTiles, sections
 from preprocessing.errors import MissingFileError, PairStoreError
 from preprocessing.pairs.store import Pairs, PairStore
 from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
-from sr.pretrained import PSNR_FOLDER
-from sr.rrdb import RRDBNet
+from sr.network.pretrained import PSNR_FOLDER
+from sr.network.rrdb import RRDBNet
 from tests.conftest import picture
 
 METHODS = (NETWORK, CONSISTENT, BICUBIC, LANCZOS, PERSISTENCE)

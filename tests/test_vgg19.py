@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.errors import MissingFileError, ModelFolderError
-from sr.vgg19 import VGG19Features, load_vgg19
+from sr.network.vgg19 import VGG19Features, load_vgg19
 
 # Numbers of the convolutions in torchvision's vgg19().features; the network is halved before some.
 _CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)

@@ -16,8 +16,8 @@ from PIL import Image
 from rasterio.crs import CRS
 from streamlit.testing.v1 import AppTest
 
-from app.request import ForecastRequest
-from app.results import ForecastFolder
+from app.forecasts.request import ForecastRequest
+from app.forecasts.results import ForecastFolder
 from app.web import legends, mapview, outputs, pictures, scenes, view
 from app.web.server import PAGE
 from preprocessing.errors import DateError, RequestError, ValueRangeError
@@ -55,7 +55,7 @@ def demo(tmp_path, monkeypatch):
             )
         )
 
-    monkeypatch.setitem(sys.modules, "app.demo", SimpleNamespace(demo_scene=demo_scene))
+    monkeypatch.setitem(sys.modules, "app.forecasts.demo", SimpleNamespace(demo_scene=demo_scene))
     fake = SimpleNamespace(ForecastRequest=ForecastRequest, forecast_region=forecast_region)
     monkeypatch.setitem(sys.modules, "app.workflows", fake)
     yield calls

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from app.upscaling import UpscaleRequest
-from sr.rrdb import RRDBNet
-from sr.upscale import UpscaleOptions
+from app.upscaling.run import UpscaleRequest
+from sr.network.rrdb import RRDBNet
+from sr.upscale.bands import UpscaleOptions
 
 
 def made_network(seed: int = 0) -> RRDBNet:

@@ -82,7 +82,7 @@ def demo(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another demo world.")] = None,
 ) -> None:
     """Make a demo scene, forecast it, score it against its known future, animate it."""
-    from app.demo import run_demo
+    from app.forecasts.demo import run_demo
     from app.workflows import default_workers
 
     chosen = {} if seed is None else {"seed": seed}
@@ -222,7 +222,7 @@ def animate(
     _allow_outside: AllowOutside = False,
 ) -> None:
     """Make a film of a forecast, the year burnt in and forecasts marked."""
-    from app.animation import animate_folder
+    from app.films.animation import animate_folder
 
     written = animate_folder(folder, out, past=past or [], seconds_per_year=seconds, max_size=size)
     say(str(written))

@@ -50,7 +50,7 @@ def forecast(
 ) -> None:
     """Train the network that forecasts where ground changes and what it then looks like."""
     # Without what `app.workflows` needs for rasters.
-    from app.forecast_training import train_forecast
+    from app.training.forecast import train_forecast
 
     with progress_bars() as progress:
         train_forecast(
@@ -93,7 +93,7 @@ def lift(
     resume: Resume = False,
 ) -> None:
     """Train the network that lifts forecasts to full resolution, guided by the picture of today."""
-    from app.lift_training import train_lift  # Without what `app.workflows` needs for rasters.
+    from app.training.lift import train_lift  # Without what `app.workflows` needs for rasters.
 
     with progress_bars() as progress:
         train_lift(

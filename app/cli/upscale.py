@@ -98,7 +98,7 @@ def upscale(
     limits = parse_value_range(value_range)
     from app.workflows import UpscaleRequest
     from app.workflows import upscale as run
-    from sr.upscale import UpscaleOptions
+    from sr.upscale.bands import UpscaleOptions
 
     options = UpscaleOptions(
         outscale=outscale,

@@ -23,9 +23,9 @@ from sr.enhance import (
     non_local_means,
     sharpen,
 )
-from sr.inference import upscale_batch
-from sr.pretrained import is_pair, is_shipped, load_network, shipped_models
-from sr.rrdb import RRDBNet, bicubic_upsample
+from sr.network.inference import upscale_batch
+from sr.network.pretrained import is_pair, is_shipped, load_network, shipped_models
+from sr.network.rrdb import RRDBNet, bicubic_upsample
 
 __all__ = ["BASELINE", "LUT", "Method", "bicubic", "classical_methods", "lut_method", "networks"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preprocessing.errors import RequestError
 from preprocessing.rasters.image_source import Reading
-from sr.degradations import Degradation
+from sr.training.degradations import Degradation
 
 __all__ = ["QUALITIES", "SCALE", "ComparisonRequest", "Level", "level_name"]
 

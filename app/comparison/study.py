@@ -27,7 +27,7 @@ from app.comparison.request import SCALE, ComparisonRequest, level_name
 from app.comparison.scores import score
 from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
-from app.outputs import Progress
+from app.forecasts.outputs import Progress
 from forecast.evaluation.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.counted import counted

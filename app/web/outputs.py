@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from app.results import ForecastFolder
+from app.forecasts.results import ForecastFolder
 from preprocessing.running.counted import counted
 
 __all__ = ["downloads", "film", "note"]

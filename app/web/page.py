@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.results import ForecastFolder
+from app.forecasts.results import ForecastFolder
 from app.web.legends import time_line_html
 from app.web.outputs import downloads, film, note
 from app.web.scenes import Scene

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app.results import ForecastFolder, display_image, display_layer, display_valid
+from app.forecasts.results import ForecastFolder, display_image, display_layer, display_valid
 
 __all__ = ["LAYERS", "Layer", "image_picture", "layer_picture", "top_value"]
 

@@ -81,7 +81,7 @@ def demo_images() -> list[Path]:
     """The demo scene's yearly images, made once and kept in the user's cache folder."""
     folder = _cache_folder() / f"demo-{version('landcast')}"
     if not folder.is_dir():
-        from app.demo import demo_scene  # brings torch
+        from app.forecasts.demo import demo_scene  # brings torch
 
         part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.results import ForecastFolder
+from app.forecasts.results import ForecastFolder
 from app.web.scenes import Scene
 
 __all__ = ["forecast_of", "keep_upload", "run_forecast", "session_folder"]

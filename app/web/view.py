@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.results import ForecastFolder
+from app.forecasts.results import ForecastFolder
 from app.web.legends import legend_html
 from app.web.mapview import blended, map_of
 from app.web.pictures import LAYERS, Layer, image_picture, layer_picture, top_value

@@ -14,19 +14,19 @@ from rasterio.crs import CRS
 
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding, Raster
-from preprocessing.simulator.clouds import cover_with_clouds
+from preprocessing.simulator.appearance.clouds import cover_with_clouds
+from preprocessing.simulator.appearance.rendering import render_ground
+from preprocessing.simulator.appearance.sensor import Acquisition, observe
+from preprocessing.simulator.appearance.textures import build_textures
 from preprocessing.simulator.config import WorldConfig, first_landscape
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.land import build_setting, live
+from preprocessing.simulator.landform.terrain import Terrain
+from preprocessing.simulator.objects.land import build_setting, live
 from preprocessing.simulator.processes.landscapes import Story
 from preprocessing.simulator.processes.site import Site
-from preprocessing.simulator.rendering import render_ground
 from preprocessing.simulator.scenery.imaging import Camera
 from preprocessing.simulator.scenery.painter import Painter
 from preprocessing.simulator.seeds import generator
-from preprocessing.simulator.sensor import Acquisition, observe
-from preprocessing.simulator.terrain import Terrain
-from preprocessing.simulator.textures import build_textures
 
 __all__ = ["World", "simulate_world"]
 

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sr.block_means import consistent
-from sr.inference import upscale_batch
-from sr.rrdb import RRDBNet, bicubic_upsample
+from sr.lift.block_means import consistent
+from sr.network.inference import upscale_batch
+from sr.network.rrdb import RRDBNet, bicubic_upsample
 
 __all__ = [
     "BICUBIC",

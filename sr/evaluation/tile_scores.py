@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from preprocessing.quality.features import FeatureSpace
 from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
-from sr.degradations import area_downsample
 from sr.evaluation.correctness import correctness
-from sr.fidelity import gradient_ratio
-from sr.texture_features import TextureFeatures
+from sr.network.texture_features import TextureFeatures
+from sr.training.degradations import area_downsample
+from sr.upscale.fidelity import gradient_ratio
 
 __all__ = ["SCORES", "ScoreInfo", "TileScores", "score_tiles", "shown"]
 

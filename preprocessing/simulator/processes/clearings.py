@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.distance import distance_to
+from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.processes.ground import LONG_AGO, Ground, Style
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.units import Units

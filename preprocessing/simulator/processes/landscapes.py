@@ -10,13 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.ponds import Ponds
-from preprocessing.simulator.processes.braids import Braids
+from preprocessing.simulator.objects.ponds import Ponds
 from preprocessing.simulator.processes.clearings import Change, Conversion
-from preprocessing.simulator.processes.coast import Coast
 from preprocessing.simulator.processes.ground import Ground, Style
-from preprocessing.simulator.processes.lake import Lake
-from preprocessing.simulator.processes.meanders import Meanders
 from preprocessing.simulator.processes.mines import Mines
 from preprocessing.simulator.processes.network import Network
 from preprocessing.simulator.processes.pivots import Pivots
@@ -28,6 +24,10 @@ from preprocessing.simulator.processes.start import Farmland, first_ground
 from preprocessing.simulator.processes.streets import Plan
 from preprocessing.simulator.processes.succession import Succession
 from preprocessing.simulator.processes.units import Units, rectangles, turned
+from preprocessing.simulator.processes.waters.braids import Braids
+from preprocessing.simulator.processes.waters.coast import Coast
+from preprocessing.simulator.processes.waters.lake import Lake
+from preprocessing.simulator.processes.waters.meanders import Meanders
 
 __all__ = ["Moment", "Process", "Story"]
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.paths import CostSurface
+from preprocessing.simulator.landform.paths import CostSurface
+from preprocessing.simulator.objects.roads import town_links, town_sites
 from preprocessing.simulator.processes.ground import LONG_AGO, Ground, Style
 from preprocessing.simulator.processes.site import Site
-from preprocessing.simulator.roads import town_links, town_sites
 
 __all__ = ["Network"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.distance import distance_to
+from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.processes.ground import LONG_AGO, Ground, Style
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.units import Units, rectangles, turned

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.distance import distance_to
+from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.processes.ground import LONG_AGO, Ground, Style
 from preprocessing.simulator.processes.network import Network
 from preprocessing.simulator.processes.site import Site

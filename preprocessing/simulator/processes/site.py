@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.config import Region, WorldConfig
-from preprocessing.simulator.fractal import fractal_noise
-from preprocessing.simulator.frame import Frame
-from preprocessing.simulator.parcels import Parcels, build_parcels
+from preprocessing.simulator.landform.fractal import fractal_noise
+from preprocessing.simulator.landform.frame import Frame
+from preprocessing.simulator.landform.terrain import Terrain, build_terrain
+from preprocessing.simulator.objects.parcels import Parcels, build_parcels
 from preprocessing.simulator.processes.character import draw_region, landform_scale
 from preprocessing.simulator.processes.pace import Pace
 from preprocessing.simulator.seeds import generator
-from preprocessing.simulator.terrain import Terrain, build_terrain
 
 __all__ = ["Site"]
 

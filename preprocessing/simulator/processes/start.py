@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.fields import Fields
-from preprocessing.simulator.forest import initial_forest
+from preprocessing.simulator.objects.fields import Fields
+from preprocessing.simulator.objects.forest import initial_forest
 from preprocessing.simulator.processes.character import farmed_share
 from preprocessing.simulator.processes.ground import Ground, Style
 from preprocessing.simulator.processes.site import Site

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.distance import distance_to
+from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.units import cells_of, rectangles, turned

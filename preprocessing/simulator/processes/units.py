@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.fractal import fractal_noise
+from preprocessing.simulator.landform.fractal import fractal_noise
 
 __all__ = ["Units", "cells_of", "rectangles", "turned"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.land import Setting
+from preprocessing.simulator.appearance.textures import Textures, build_textures
+from preprocessing.simulator.objects.land import Setting
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.streets import Plan
 from preprocessing.simulator.scenery.climate import Looks
-from preprocessing.simulator.textures import Textures, build_textures
 
 __all__ = ["Canvas"]
 

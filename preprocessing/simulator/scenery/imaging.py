@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
+from preprocessing.simulator.appearance.sensor import Acquisition, observe
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.scenery.spectra import FALSE_COLOUR, NATURAL
 from preprocessing.simulator.seeds import generator
-from preprocessing.simulator.sensor import Acquisition, observe
 
 __all__ = ["Camera"]
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.borders import draw_borders
 from preprocessing.simulator.covers import Cover
-from preprocessing.simulator.land import Setting
+from preprocessing.simulator.landform.borders import draw_borders
+from preprocessing.simulator.objects.land import Setting
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.landscapes import Moment
 from preprocessing.simulator.processes.site import Site

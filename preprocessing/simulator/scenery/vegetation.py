@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.borders import Borders
+from preprocessing.simulator.appearance.textures import Textures
 from preprocessing.simulator.covers import Cover
+from preprocessing.simulator.landform.borders import Borders
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.landscapes import Moment
 from preprocessing.simulator.scenery.canvas import Canvas
 from preprocessing.simulator.scenery.climate import Looks, Weather
 from preprocessing.simulator.seeds import hash_unit
-from preprocessing.simulator.textures import Textures
 
 __all__ = ["Parts", "greenness"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.distance import distance_to
+from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.landscapes import Moment
 from preprocessing.simulator.scenery.canvas import Canvas

@@ -1,0 +1,300 @@
+"""Years as a film: the year burnt in, forecasts marked as such, a time line below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.films.caption import captioned
+from app.forecasts.results import ForecastFolder, display_image
+from preprocessing.errors import DateError, GridMismatchError, RequestError
+from preprocessing.rasters.io import RasterSource
+from preprocessing.running.ownership import owned_file
+from preprocessing.running.partial_files import partial_path, remove_partials_of
+
+__all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder"]
+
+FORMATS = (".mp4", ".gif", ".webp")
+_MIN_SIZE = 480
+_SETTLED = 600  # pixels of the sample that may still change their colour when k-means stops
+_RATES = (10, 20, 25, 40, 50, 100)
+_LAST_HOLD = 2.0
+_APART = 0.02
+"""Of the shorter side: as far corners of images of one place may lie apart."""
+_BAYER = np.array([[0, 2], [3, 1]], dtype=np.float32)
+
+
+class AnimationFormatError(RequestError):
+    """The name of an animation does not end in a format that can be written."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One year.
+
+    Attributes:
+        image: `(h, w, 3)` uint8 RGB.
+        year: Calendar year, burnt in.
+        forecast: Whether the picture is a forecast rather than an observation.
+    """
+
+    image: NDArray[np.uint8]
+    year: int
+    forecast: bool
+
+
+def animate(
+    frames: Iterable[Frame],
+    out: str | Path,
+    *,
+    seconds_per_year: float = 1.0,
+    max_size: int = 1080,
+) -> Path:
+    """Write an animation, one picture a year in the order given, the last held longer.
+
+    The years cut, they do not fade: a blend of two years would be a picture of no year.
+
+    Args:
+        frames: Pictures of one size.
+        out: `.mp4` (H.264), `.gif` or `.webp`; its folder must exist.
+        seconds_per_year: How long each picture stays.
+        max_size: Longer side of the pictures in the film. Small pictures are enlarged.
+
+    Returns:
+        The path written.
+
+    Raises:
+        AnimationFormatError: Another ending.
+        ValueError: No frames, or frames of different sizes.
+    """
+    out = Path(out)
+    check_format(out)
+    if seconds_per_year <= 0:
+        raise ValueError(f"expected more than 0 seconds a year, got {seconds_per_year}")
+    pictures = _render(list(frames), max_size)
+    seconds = [seconds_per_year] * (len(pictures) - 1) + [seconds_per_year * _LAST_HOLD]
+    temporary = partial_path(out)
+    try:
+        if out.suffix.lower() == ".mp4":
+            _write_mp4(pictures, seconds, temporary)
+        elif out.suffix.lower() == ".gif":
+            _write_gif(pictures, seconds, temporary)
+        else:
+            _write_webp(pictures, seconds, temporary)
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return out
+
+
+def animate_folder(
+    folder: str | Path | ForecastFolder,
+    out: str | Path,
+    *,
+    past: Sequence[str | Path] = (),
+    seconds_per_year: float = 1.0,
+    max_size: int = 1080,
+) -> Path:
+    """Animate a finished forecast: the past images if given, the start image, each year after.
+
+    Args:
+        folder: The result of a forecast.
+        out: `.mp4`, `.gif` or `.webp`.
+        past: Earlier images of the same ground with their years in metadata or names.
+        seconds_per_year: How long each picture stays.
+        max_size: Longer side of the pictures in the film.
+
+    Raises:
+        RequestError: The folder is no result, the format is unknown, or a past image has no
+            year, is not earlier than the start, or shows ground of another shape.
+    """
+    out = Path(out)
+    check_format(out)
+    if not out.parent.is_dir():
+        raise RequestError(f"expected an existing folder for {out.name}, found no {out.parent}")
+    result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
+    start = display_image(result.present, result.value_range, max_size)
+    frames = [_past_frame(path, result, start.shape[:2], max_size) for path in past]
+    frames.sort(key=lambda frame: frame.year)
+    frames.append(Frame(start, result.start_year, forecast=False))
+    for year in result.years:
+        picture = display_image(result.path("forecast", year), result.value_range, max_size)
+        frames.append(Frame(picture, year, forecast=True))
+    with owned_file(out):
+        remove_partials_of(out)
+        return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+
+
+def check_format(out: Path) -> None:
+    """Refuse a name that does not end in one of `FORMATS`."""
+    if out.suffix.lower() not in FORMATS:
+        raise AnimationFormatError(
+            f"expected an animation ending in .mp4, .gif or .webp, got {out.name}; rename --out"
+        )
+
+
+def _past_frame(
+    path: str | Path, result: ForecastFolder, shape: tuple[int, ...], max_size: int
+) -> Frame:
+    source = RasterSource.open(path, value_range=result.value_range)
+    if source.date is None or source.date.year >= result.start_year:
+        found = "no year" if source.date is None else str(source.date.year)
+        raise DateError(
+            f"expected a past image from before {result.start_year}, got {found} for {path}; "
+            "put its year into the file name"
+        )
+    ratio = (source.grid.height / source.grid.width) / (shape[0] / shape[1])
+    if not 0.95 < ratio < 1.05:
+        raise GridMismatchError(
+            f"expected a past image of the same ground as {result.present.name}, got "
+            f"{source.grid.width} x {source.grid.height} pixels in {path}; crop it to the region"
+        )
+    _check_same_ground(source, result)
+    picture = display_image(path, result.value_range, max_size)
+    if picture.shape[:2] != shape:
+        size = (shape[1], shape[0])
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return Frame(picture, source.date.year, forecast=False)
+
+
+def _check_same_ground(source: RasterSource, result: ForecastFolder) -> None:
+    """Refuse a past image whose corners lie elsewhere than those of the start.
+
+    Raises:
+        GridMismatchError: They do, or the image is turned or mirrored.
+    """
+    present = RasterSource.open(result.present, value_range=result.value_range, year=1).grid
+    here, there = (
+        grid.lon_lat([(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)])
+        for grid in (present, source.grid)
+    )
+    if here is None or there is None:
+        return
+    corners, others = np.array(here).T, np.array(there).T
+    apart = np.abs(corners - others).max()
+    if apart > _APART * np.ptp(corners, axis=0).min():
+        raise GridMismatchError(
+            f"expected a past image of the same ground as {result.present.name}, north up, got "
+            f"{source.path}, whose corners lie elsewhere; warp it onto the region, e.g. with "
+            "gdalwarp -te"
+        )
+
+
+def _render(frames: list[Frame], max_size: int) -> list[NDArray[np.uint8]]:
+    if not frames:
+        raise ValueError("expected at least one frame, got none")
+    shape = frames[0].image.shape
+    for frame in frames:
+        if frame.image.shape != shape or frame.image.dtype != np.uint8:
+            raise ValueError(
+                f"expected frames of {shape} uint8, got {frame.image.shape} "
+                f"{frame.image.dtype} for {frame.year}"
+            )
+    scale = min(max(1.0, _MIN_SIZE / max(shape[:2])), max_size / max(shape[:2]))
+    width, height = max(2, round(shape[1] * scale)), max(2, round(shape[0] * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    years = [(frame.year, frame.forecast) for frame in frames]
+    return [
+        captioned(
+            cv2.resize(frame.image, (width, height), interpolation=way).astype(np.uint8),
+            index,
+            years,
+        )
+        for index, frame in enumerate(frames)
+    ]
+
+
+def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
+    """H.264, 4:2:0, BT.709 stated and used: players that guess show the right colours too."""
+    height, width = pictures[0].shape[:2]
+    even = ((0, height % 2), (0, width % 2), (0, 0))
+    with av.open(str(path.absolute()), "w", options={"movflags": "+faststart"}) as container:
+        rate = _frame_rate(seconds)
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height = width + width % 2, height + height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "17", "preset": "medium", "tune": "stillimage"}
+        context: Any = stream.codec_context
+        context.colorspace, context.color_range = 1, 1
+        context.color_primaries, context.color_trc = 1, 1
+        clock = 0
+        for picture, hold in zip(pictures, seconds, strict=True):
+            rgb = av.VideoFrame.from_ndarray(np.pad(picture, even, mode="edge"), format="rgb24")
+            frame = rgb.reformat(
+                format="yuv420p",
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.MPEG,
+                dst_colorspace=Colorspace.ITU709,
+            )
+            for _ in range(max(1, round(hold * rate))):
+                frame.pts, frame.time_base = clock, Fraction(1, rate)
+                container.mux(stream.encode(frame))
+                clock += 1
+        container.mux(stream.encode())
+
+
+def _frame_rate(seconds: list[float]) -> int:
+    """The fewest frames a second that last as long as the pictures are to stay."""
+
+    def missed(rate: int) -> float:
+        return max(abs(max(1, round(hold * rate)) / rate - hold) for hold in seconds)
+
+    return next((rate for rate in _RATES if missed(rate) < 1e-3), _RATES[-1])
+
+
+def _write_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
+    """One palette for all years and ordered dithering: ground that stays, stays still."""
+    step = max(1, round((sum(p.shape[0] * p.shape[1] for p in pictures) / 60_000) ** 0.5))
+    sample = Image.fromarray(np.concatenate([p[::step, ::step] for p in pictures], axis=0))
+    palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
+    height, width = pictures[0].shape[:2]
+    pattern = _bayer(8)[np.arange(height)[:, None] % 8, np.arange(width)[None, :] % 8]
+    offset = (pattern[..., None] - 0.5) * 12.0
+    indexed = [
+        Image.fromarray(np.clip(np.rint(p + offset), 0, 255).astype(np.uint8)).quantize(
+            palette=palette, dither=Image.Dither.NONE
+        )
+        for p in pictures
+    ]
+    indexed[0].save(
+        path,
+        format="GIF",
+        save_all=True,
+        append_images=indexed[1:],
+        duration=[round(s * 1000) for s in seconds],
+        loop=0,
+        optimize=False,
+    )
+
+
+def _write_webp(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
+    images = [Image.fromarray(picture) for picture in pictures]
+    images[0].save(
+        path,
+        format="WEBP",
+        save_all=True,
+        append_images=images[1:],
+        duration=[round(s * 1000) for s in seconds],
+        loop=0,
+        quality=88,
+        method=4,
+    )
+
+
+def _bayer(size: int) -> NDArray[np.float32]:
+    """Ordered dithering thresholds of Bayer (1973), `(size, size)`, 0..1."""
+    pattern = _BAYER
+    while pattern.shape[0] < size:
+        pattern = np.block([[4 * pattern + k for k in row] for row in _BAYER])
+    return np.asarray((pattern + 0.5) / pattern.size, dtype=np.float32)

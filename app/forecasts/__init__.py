@@ -1,0 +1,1 @@
+"""Runs that forecast: what is asked, members, what is written."""

@@ -1,0 +1,146 @@
+"""A forecaster as something that forecasts whole places of a series store."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.evaluation.forecaster import ForecastYear, PlaceForecaster
+from forecast.hindcast.observations import ObservationModel
+from forecast.lift import Lift
+from forecast.network.unet import ChangeUNet
+from forecast.pretrained import load_model, model_folder
+from forecast.start import padded_start, stored_path
+from forecast.states.answers import RegionNetwork
+from forecast.states.changes import Changes
+from forecast.states.earlier import EarlierCells
+from forecast.states.familiarity import Familiarity
+from forecast.states.ground import Ground, start_cells, write_ground
+from forecast.states.member import MemberPaths, MemberRun
+from forecast.states.taught import teach
+from preprocessing.rasters.raster import Encoding
+from preprocessing.series import PlaceSeries
+from preprocessing.tiles.cells import cell_means
+from sr.lift.guided_lift import GuidedLift
+from sr.lift.network import load_guided
+
+__all__ = ["place_forecaster"]
+
+
+def place_forecaster(
+    model: str | None, *, members: int, seed: int, calibrate: bool = True
+) -> PlaceForecaster:
+    """Load a model folder once; each call forecasts its members side by side.
+
+    Args:
+        model: Shipped name or folder; the default where None.
+        members: Members of the ensemble.
+        seed: Of their noise.
+        calibrate: Learn from each place's own past where it has dates enough.
+
+    Raises:
+        ModelFolderError: The model cannot be read.
+    """
+    folder = model_folder(model)
+    network, lift = load_model(folder), GuidedLift(load_guided())
+    familiarity, observations = Familiarity.load(folder), ObservationModel.load(folder)
+
+    def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:
+        with tempfile.TemporaryDirectory(prefix="landcast-") as name:
+            scratch = Path(name)
+            ground = _ground(past, scratch, familiarity)
+            if calibrate:
+                ground = _taught(ground, past, network, observations, scratch, seed=seed)
+            runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
+            for horizon in count(1):
+                for run in runs:
+                    run.years(horizon)
+                yield _year([run.paths for run in runs], int(past.years[-1]) + horizon)
+
+    return forecast
+
+
+def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) -> Ground:
+    """The last date as the start, the others as its history."""
+    start = padded_start(past.images[-1], past.valid[-1])
+    np.save(folder / "start.npy", start)
+    np.save(stored_path(folder), past.images[-1])
+    cells, seen = start_cells(start, past.valid[-1])
+    add = [
+        (0, size - known)
+        for size, known in zip(seen.shape, past.cells_valid().shape[1:], strict=True)
+    ]
+    dates = np.pad(past.cells()[:-1] / 255, [(0, 0), (0, 0), *add]).astype(np.float16)
+    known = np.pad(past.cells_valid()[:-1], [(0, 0), *add])
+    ago = (past.years[-1] - past.years[:-1]).astype(np.float32)
+    earlier, _ = EarlierCells.in_colours_of(cells, seen, dates, known, ago)
+    write_ground(folder, cells, seen, earlier, _gsd_m(past), familiarity)
+    return Ground.open(folder, Encoding())
+
+
+def _taught(
+    ground: Ground,
+    past: PlaceSeries,
+    network: ChangeUNet,
+    observations: ObservationModel | None,
+    folder: Path,
+    *,
+    seed: int,
+) -> Ground:
+    """What the place's own past teaches."""
+    height, width = ground.objects.shape
+    answers = RegionNetwork(network, height=height, width=width, gsd_m=_gsd_m(past))
+
+    def picture(date: int) -> NDArray[np.float32]:
+        ago = past.years[-1] - past.years
+        nearest = int(np.abs(ago - float(ground.earlier.years[date])).argmin())
+        return padded_start(past.images[nearest], past.valid[nearest])
+
+    return teach(ground, folder, answers, observations, picture, seed=seed)
+
+
+def _gsd_m(past: PlaceSeries) -> float | None:
+    return past.gsd_m if np.isfinite(past.gsd_m) else None
+
+
+def _runs(
+    network: ChangeUNet,
+    lift: Lift,
+    ground: Ground,
+    past: PlaceSeries,
+    scratch: Path,
+    *,
+    members: int,
+    seed: int,
+) -> list[MemberRun]:
+    height, width = ground.objects.shape
+    answers = RegionNetwork(network, height=height, width=width, gsd_m=_gsd_m(past))
+    return [
+        MemberRun(
+            ground,
+            answers,
+            lift,
+            seed,
+            int(past.years[-1]),
+            MemberPaths(scratch, member),
+            observations=True,
+        )
+        for member in range(members)
+    ]
+
+
+def _year(members: list[MemberPaths], year: int) -> ForecastYear:
+    states = np.stack([np.load(member.state(year)) for member in members])
+    cells = cell_means(states)
+    shape = cells.shape[-2:]
+    at = (..., slice(shape[0]), slice(shape[1]))
+    seen: NDArray[np.float32] = np.stack([np.load(member.seen(year))[at] for member in members])
+    changes = [Changes.load(member.changes(year)).within(shape) for member in members]
+    stacked = np.stack([change.probability for change in changes])
+    probability = np.asarray(stacked.mean(axis=0), dtype=np.float32)
+    return ForecastYear(states, probability, np.clip(cells + 255 * seen, 0, 255))

@@ -1,0 +1,226 @@
+"""What a forecast is asked for, and whether its output folder may be used."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
+from forecast.states.images import DatedImages
+from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.running.files import sha256, write_text
+from preprocessing.running.ownership import contents
+from sr.lift.network import SHIPPED_LIFT, lift_sha256
+
+__all__ = [
+    "SCRATCH",
+    "ForecastRequest",
+    "already_done",
+    "begun",
+    "check_output",
+    "identity_of",
+    "note_begun",
+    "remove_scratch",
+]
+
+SCRATCH = ".partial"
+_REQUEST = "request.json"
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """A forecast that is asked for.
+
+    Attributes:
+        images: Rasters or pictures of one place, folders of them or STAC collections; the last
+            date is the start, the others are its history.
+        out: Folder of the results.
+        years: How many years ahead.
+        members: Size of the ensemble.
+        seed: Member `i` depends on the seed and `i` alone.
+        year: Year of the image named last, which then is the start; dates are found in metadata
+            or names where None.
+        model: Shipped name or model folder.
+        steps: Network passes a year: 1, or None.
+        save_members: Also write every member.
+        save_observations: Also write an observation of every member: what a sensor would see.
+        calibrate: Learn from the region's own past where it has dates enough, see `teach`.
+        resume: Continue a forecast that was interrupted.
+        overwrite: Replace an earlier forecast in `out`.
+        workers: Processes that roll members out side by side.
+        dask: Address of a Dask scheduler to roll them out on instead.
+        bands: One-based red, green and blue.
+        value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile: band names, value range and nodata of its product.
+    """
+
+    images: tuple[Path, ...]
+    out: Path
+    years: int = 5
+    members: int = 8
+    seed: int = 0
+    year: int | None = None
+    model: str | None = None
+    steps: int | None = None
+    save_members: bool = False
+    save_observations: bool = False
+    calibrate: bool = True
+    resume: bool = False
+    overwrite: bool = False
+    workers: int = 1
+    dask: str | None = None
+    bands: tuple[int, int, int] | None = None
+    value_range: tuple[float, float] | None = None
+    sensor: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise RequestError("expected one image or more to forecast, got none")
+        for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
+            if not low <= getattr(self, name) <= high:
+                raise RequestError(
+                    f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
+                )
+        if self.steps not in (None, 1):
+            raise RequestError(
+                f"expected --steps 1, as forecasts take one network pass a year, got {self.steps}; "
+                "leave the option out"
+            )
+        if not 0 <= self.seed < 2**63:
+            raise RequestError(f"expected --seed of 0 to 2**63 - 1, got {self.seed}")
+        if self.workers < 1:
+            raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
+        if self.workers > 1 and self.dask is not None:
+            raise RequestError("expected one of --workers and --dask, got both")
+        if self.resume and self.overwrite:
+            raise RequestError("expected one of --resume and --overwrite, got both")
+
+
+def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]:
+    """What decides the pixels of a forecast: equal identities give equal results.
+
+    Args:
+        request: What is asked for.
+        images: Start and history.
+
+    Raises:
+        ModelFolderError: A model is incomplete.
+    """
+    start = images.start
+    region_bytes, region_modified = _stamp(start.path)
+    history = [image.source for image in images.earlier]
+    folder = model_folder(request.model)
+    return {
+        "region": start.path,
+        "region_bytes": region_bytes,
+        "region_modified": region_modified,
+        "start_year": images.start_year,
+        "history": [[image.path, str(image.date), *_stamp(image.path)] for image in history],
+        "horizon_years": request.years,
+        "members": request.members,
+        "seed": request.seed,
+        "save_members": request.save_members,
+        "save_observations": request.save_observations,
+        "calibrate": request.calibrate,
+        "bands": list(start.bands),
+        "value_range": [start.encoding.low, start.encoding.high],
+        "model": {
+            "name": str(request.model or DEFAULT_MODEL),
+            "sha256": weights_sha256(request.model),
+            "files_sha256": {
+                path.name: sha256(path)
+                for path in sorted(folder.iterdir())
+                if path.suffix in (".json", ".safetensors")
+            },
+        },
+        "lift": {"name": SHIPPED_LIFT.name, "sha256": lift_sha256()},
+        "landcast": version("landcast"),
+    }
+
+
+def _stamp(path: str | Path) -> tuple[int | None, int | None]:
+    """Bytes and time of a local file."""
+    file = Path(path)
+    stat = file.stat() if file.exists() else None
+    return (None, None) if stat is None else (stat.st_size, stat.st_mtime_ns)
+
+
+def already_done(out: Path, identity: dict[str, Any]) -> bool:
+    """Whether `out` holds the finished result of this very request."""
+    try:
+        run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return (
+        not begun(out)
+        and isinstance(run, dict)
+        and all(run.get(key) == value for key, value in identity.items())
+    )
+
+
+def begun(out: Path) -> bool:
+    """Whether `out` holds a forecast that is not finished.
+
+    The request is the last thing to be put into the scratch folder and the first to be removed
+    from it: a scratch folder without one holds nothing to go on from.
+    """
+    return (out / SCRATCH / _REQUEST).is_file()
+
+
+def note_begun(out: Path, identity: dict[str, Any]) -> None:
+    """Note what is being made, so that it can be gone on with."""
+    write_text(out / SCRATCH / _REQUEST, json.dumps(identity))
+
+
+def remove_scratch(out: Path) -> None:
+    """Remove what a forecast worked on; a kill at any moment leaves it finished or not begun."""
+    scratch = out / SCRATCH
+    (scratch / _REQUEST).unlink(missing_ok=True)
+    # A worker of an earlier run that still lives may be writing here.
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_output(request: ForecastRequest, images: DatedImages, identity: dict[str, Any]) -> None:
+    """Refuse a folder whose contents this request may not touch.
+
+    Raises:
+        OutputExistsError: `out` holds files and neither resume nor overwrite was asked for.
+        RequestError: Resume was asked for, but there is nothing to resume, or something else.
+    """
+    out = request.out
+    for image in (images.start.path, *(earlier.source.path for earlier in images.earlier)):
+        if out.is_dir() and Path(image).resolve().is_relative_to(out.resolve()):
+            raise OutputExistsError(
+                f"expected a folder for --out beside the image, {image} lies in {out}"
+            )
+    if request.resume:
+        try:
+            found = json.loads((out / SCRATCH / _REQUEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as err:
+            if (out / "run.json").is_file():
+                raise RequestError(
+                    f"expected an interrupted forecast in {out}, it holds a finished one that was "
+                    "asked for with other arguments; choose another folder, or pass --overwrite"
+                ) from err
+            raise RequestError(
+                f"expected an interrupted forecast in {out}, found none; start without --resume"
+            ) from err
+        if found != identity:
+            raise RequestError(
+                f"the interrupted forecast in {out} was asked for with other arguments; "
+                "repeat them, or start again with --overwrite"
+            )
+    elif not request.overwrite and out.is_dir() and any(map(_matters, contents(out))):
+        raise OutputExistsError(
+            f"expected an empty or new folder for --out, {out} holds files; choose another, or "
+            "pass --overwrite to replace a forecast, --resume to continue an interrupted one"
+        )
+
+
+def _matters(path: Path) -> bool:
+    """Whether a file in the output folder is worth keeping: not a run that had hardly begun."""
+    return path.name != SCRATCH or (path / _REQUEST).exists()

@@ -1,0 +1,227 @@
+"""`landcast forecast`: dated images of a place in, a folder of futures out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.films.animation import animate_folder
+from app.forecasts.assumptions import assumptions
+from app.forecasts.members import one_thread
+from app.forecasts.outputs import Progress, RegionRun
+from app.forecasts.request import (
+    SCRATCH,
+    ForecastRequest,
+    already_done,
+    begun,
+    check_output,
+    identity_of,
+    note_begun,
+    remove_scratch,
+)
+from app.forecasts.results import ForecastFolder
+from app.forecasts.stac import write_stac
+from forecast.hindcast.observations import ObservationModel
+from forecast.pretrained import load_model, model_folder
+from forecast.start import BLOCK
+from forecast.states.answers import RegionNetwork
+from forecast.states.area import ChangedArea
+from forecast.states.earlier import earlier_picture
+from forecast.states.familiarity import Familiarity
+from forecast.states.ground import Ground, prepare_ground
+from forecast.states.images import DatedImages, image_paths, open_images
+from forecast.states.taught import teach
+from preprocessing.errors import RequestError
+from preprocessing.rasters.io import blocks
+from preprocessing.running.disk_space import check_space
+from preprocessing.running.executor import DaskCluster, Executor, LocalPool
+from preprocessing.running.files import write_text
+from preprocessing.running.ownership import owned_folder
+from preprocessing.running.partial_files import remove_partials_in
+
+__all__ = ["forecast_members", "forecast_region"]
+
+_log = logging.getLogger(__name__)
+
+
+def forecast_region(
+    request: ForecastRequest, *, progress: Progress | None = None
+) -> ForecastFolder:
+    """Forecast a region and write everything the contract lists into `request.out`.
+
+    Args:
+        request: What is asked for.
+        progress: Called with `(stage, done, total)`.
+
+    Raises:
+        RequestError: The request is wrong; nothing was written.
+    """
+    images = open_images(
+        image_paths(request.images),
+        year=request.year,
+        bands=request.bands,
+        value_range=request.value_range,
+        sensor=request.sensor,
+    )
+    if images.start_year + request.years > dt.MAXYEAR:
+        raise RequestError(
+            f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
+        )
+    identity = identity_of(request, images)
+    with owned_folder(request.out):
+        if already_done(request.out, identity) and not request.overwrite:
+            _log.info("%s already holds this forecast", request.out)
+            remove_scratch(request.out)
+            return ForecastFolder.open(request.out)
+        check_output(request, images, identity)
+        return _forecast(request, images, identity, progress)
+
+
+def _forecast(
+    request: ForecastRequest,
+    images: DatedImages,
+    identity: dict[str, Any],
+    progress: Progress | None,
+) -> ForecastFolder:
+    """Forecast into a folder that this process owns."""
+    began = time.monotonic()
+    scratch = request.out / SCRATCH
+    fresh = not (request.resume and begun(request.out))
+    if fresh:
+        remove_scratch(request.out)
+    remove_partials_in(request.out)
+    scratch.mkdir(exist_ok=True)
+    try:
+        note_begun(request.out, identity)
+        ground, valid = forecast_members(request, images, scratch, progress)
+    except RequestError:
+        if fresh:
+            remove_scratch(request.out)
+        raise
+    areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
+    record = _record(identity, request, images, ground, areas, time.monotonic() - began)
+    write_text(request.out / "run.json", json.dumps(record, indent=1))
+    result = ForecastFolder.open(request.out)
+    for suffix in ("mp4", "gif"):
+        animate_folder(result, result.folder / f"forecast.{suffix}")
+    write_stac(result)
+    remove_scratch(request.out)
+    return result
+
+
+def forecast_members(
+    request: ForecastRequest,
+    images: DatedImages,
+    scratch: Path,
+    progress: Progress | None = None,
+) -> tuple[Ground, NDArray[np.bool_]]:
+    """Read a region, learn from its past, and forecast its members into a folder.
+
+    Args:
+        request: How to forecast; its images are not looked at.
+        images: Start and history; nothing else is read.
+        scratch: Existing folder; what is there already is kept.
+        progress: Called with `(stage, done, total)`.
+
+    Returns:
+        The ground at the start, and its validity `(height, width)`.
+
+    Raises:
+        RequestError: See `prepare_ground`.
+    """
+    folder = model_folder(request.model)
+    run = RegionRun(request, images, scratch)
+    check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
+    tick = _ticks(images, progress)
+    ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
+    if request.calibrate:
+        ground = _taught(ground, request, images, scratch, folder)
+    run.roll(folder, _executor(request), progress)
+    return ground, valid
+
+
+def _used(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:
+    """Progress of reading the start."""
+    if progress is None:
+        return None
+    report: Progress = progress
+    total = len(blocks(images.start.grid, size=BLOCK))
+    done = count(1)
+    return lambda: report("reading", next(done), total)
+
+
+def _taught(
+    ground: Ground, request: ForecastRequest, images: DatedImages, scratch: Path, folder: Path
+) -> Ground:
+    """What the region's own past teaches."""
+    height, width = ground.objects.shape
+    network = RegionNetwork(
+        load_model(folder), height=height, width=width, gsd_m=images.start.grid.gsd_m
+    )
+
+    def picture(date: int) -> NDArray[np.float32]:
+        ago = float(ground.earlier.years[date])
+        source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
+        return earlier_picture(images.start, source, ground.cells.shape, scratch / "past_image.npy")
+
+    with one_thread():
+        observations = ObservationModel.load(folder)
+        return teach(ground, scratch, network, observations, picture, seed=request.seed)
+
+
+def _executor(request: ForecastRequest) -> Executor | None:
+    if request.dask is not None:
+        return DaskCluster(request.dask)
+    workers = min(request.workers, request.members)
+    return LocalPool(workers) if workers > 1 else None
+
+
+def _record(
+    identity: dict[str, Any],
+    request: ForecastRequest,
+    images: DatedImages,
+    ground: Ground,
+    areas: dict[int, ChangedArea],
+    seconds: float,
+) -> dict[str, Any]:
+    grid = images.start.grid
+    area = None if grid.gsd_m is None else grid.height * grid.width * grid.gsd_m**2 / 1e6
+    packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
+    arguments = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(request).items()
+    }
+    arguments["images"] = [str(path) for path in request.images]
+    return {
+        **identity,
+        "resumed": request.resume,
+        "years": list(areas),
+        "changed_area": {
+            "unit": "pixels" if grid.gsd_m is None else "hectares",
+            **{str(year): found.rounded() for year, found in areas.items()},
+        },
+        "outside_experience": ground.outside,
+        "hindcast": None if ground.skill is None else ground.skill.rounded(),
+        "assumed": assumptions(request, images),
+        "history_left_out": list(ground.left_out),
+        "arguments": arguments,
+        "versions": {name: version(name) for name in packages},
+        "seconds": round(seconds, 1),
+        "km2": area,
+        "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
+    }

@@ -1,0 +1,1 @@
+"""What `landcast train` runs, on machines without GDAL too."""

@@ -1,0 +1,1 @@
+"""What `landcast upscale` runs."""

@@ -1,0 +1,1 @@
+"""How the first two landscapes look."""

@@ -1,0 +1,1 @@
+"""The ground of the first two landscapes: height, water, lines."""

@@ -1,0 +1,1 @@
+"""Networks of super-resolution, their weights and what reads them."""

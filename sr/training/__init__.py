@@ -1,0 +1,1 @@
+"""Training of the ESRGAN and of the features of its perceptual loss."""

@@ -1,0 +1,1 @@
+"""Upscaling of pictures, rasters and films in tiles."""
