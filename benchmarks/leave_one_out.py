@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.scores.roc import area_under_curve
 from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining, read_recipe

@@ -21,16 +21,18 @@ import numpy as np
 
 from app.forecasts.place_forecaster import place_forecaster
 from benchmarks.world_cases import world_case
-from forecast.evaluation.bootstrap import RESAMPLES
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecaster import forecaster_method
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.masks import mask_cases
-from forecast.evaluation.methods import CaseMethod, rule_methods
-from forecast.evaluation.parts import PLACE_PARTS
-from forecast.evaluation.places import cases_of, place_of, places_to_score
-from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.rules import RULES
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.cases.masks import mask_cases
+from forecast.evaluation.cases.places import cases_of, place_of, places_to_score
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.forecaster import forecaster_method
+from forecast.evaluation.methods.method import CaseMethod, rule_methods
+from forecast.evaluation.methods.rules import RULES
+from forecast.evaluation.reports.table import summary_tables
+from forecast.evaluation.scores.bootstrap import RESAMPLES
+from forecast.evaluation.scores.parts import PLACE_PARTS
+from forecast.evaluation.scores.roc import area_under_curve
+from forecast.evaluation.scores.statistic import Array
 from forecast.evaluation.scoring import (
     by_split,
     place_sections,
@@ -39,8 +41,6 @@ from forecast.evaluation.scoring import (
     score_cases,
     scores_of,
 )
-from forecast.evaluation.statistic import Array
-from forecast.evaluation.table import summary_tables
 from preprocessing.running.files import write_text
 from preprocessing.series import SeriesStore
 from preprocessing.simulator import WorldConfig, simulate_world

@@ -2,9 +2,9 @@
 
     python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7] [--device cpu] [--batch 1]
 
-On one core, or with `--device cuda` on a GPU. Compares tiles through `sr.network.inference.upscale_batch`
-with the same network as plain float32 PyTorch, and with the plain ESRGAN generator of as many
-blocks.
+On one core, or with `--device cuda` on a GPU. Compares tiles through
+`sr.network.inference.upscale_batch` with the same network as plain float32 PyTorch, and with the
+plain ESRGAN generator of as many blocks.
 """
 
 from __future__ import annotations

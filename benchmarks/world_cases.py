@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.case import SeriesCase, build_case
-from forecast.evaluation.plan import case_at
+from forecast.evaluation.cases.case import SeriesCase, build_case
+from forecast.evaluation.cases.plan import case_at
 from preprocessing.rasters.dates import decimal_year
 from preprocessing.series import PlaceSeries
 from preprocessing.simulator import Cover, World

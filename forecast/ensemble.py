@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.network.conditions import CONDITIONS
+from forecast.network.patches import FACTOR
 from forecast.network.unet import ChangeUNet
-from forecast.patches import FACTOR
 from forecast.start import padded_start
 from forecast.states.analogues import Analogues
 from forecast.states.answers import Noise, RegionNetwork, View

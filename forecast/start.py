@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.patches import padded_shape
+from forecast.network.patches import padded_shape
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.masks.filling import fill_invalid
 from preprocessing.rasters.io import RasterSource, blocks

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.cases.case import SeriesCase
 from preprocessing.series import PlaceSeries
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forecast.circumstances import Circumstances, circumstances
+from forecast.network.circumstances import Circumstances, circumstances
 
 
 def told(layer: Circumstances, years: float, gsd_m: float | None) -> torch.Tensor:

@@ -21,7 +21,7 @@ from app.comparison.images import degrade, find_images
 from app.comparison.methods import Method, bicubic, classical_methods, networks
 from app.comparison.scores import METRICS, score
 from app.comparison.summary import Scores, summarise
-from forecast.evaluation.perceptual import FeatureDistance
+from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import (
     MissingFileError,
     ModelFolderError,

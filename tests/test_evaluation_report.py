@@ -11,12 +11,12 @@ import torch
 
 from app.scores.pairs import evaluate
 from app.upscaling.tile_rasters import TILE_MAPS
-from forecast.evaluation.bootstrap import Estimate
-from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.charts import look
-from forecast.evaluation.observations import RANK_CLASSES
-from forecast.evaluation.record import bounds, verdicts
-from forecast.evaluation.results import Comparison, MethodScores, Section
+from forecast.evaluation.reports.charts import look
+from forecast.evaluation.reports.record import bounds, verdicts
+from forecast.evaluation.scores.bootstrap import Estimate
+from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.scores.observations import RANK_CLASSES
+from forecast.evaluation.scores.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs.store import Pairs, PairStore
 from sr.network.rrdb import RRDBNet

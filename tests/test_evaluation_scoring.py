@@ -7,17 +7,17 @@ import pytest
 
 from forecast.baselines import DressedPersistence
 from forecast.ensemble import TileEnsemble
-from forecast.evaluation.bootstrap import LEAST_UNITS, draw_units, estimate
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.harm import Harm
-from forecast.evaluation.methods import CaseMethod
-from forecast.evaluation.observations import Observations
-from forecast.evaluation.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
-from forecast.evaluation.resampling import resampling_units
-from forecast.evaluation.results import Comparison, Section, sections
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.cases.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.scores.bootstrap import LEAST_UNITS, draw_units, estimate
+from forecast.evaluation.scores.harm import Harm
+from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.resampling import resampling_units
+from forecast.evaluation.scores.results import Comparison, Section, sections
+from forecast.evaluation.scores.sums import EvaluationSums, Group
 from forecast.evaluation.scoring import pair_statistics, score_cases
-from forecast.evaluation.sums import EvaluationSums, Group
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
@@ -186,7 +186,7 @@ def test_a_network_that_answers_nan_is_refused_not_left_out(
         field = np.full((2, 3, 32, 32), np.nan, np.float32)
         return TileEnsemble(field, field, field[0, 0])
 
-    monkeypatch.setattr("forecast.evaluation.pairs.forecast_tile", broken)
+    monkeypatch.setattr("forecast.evaluation.cases.pairs.forecast_tile", broken)
     methods = [
         shifted("landcast", 3),
         tile_forecaster("broken", tiny_model, None, members=2, seed=0),

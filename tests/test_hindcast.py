@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean

@@ -14,9 +14,9 @@ import app.scores.history
 import app.scores.pairs
 from app.cli.options import parse_dates
 from app.scores.pairs import evaluate
-from forecast.evaluation.forecaster import ForecastYear
-from forecast.evaluation.history import with_dates, within, without
-from forecast.evaluation.sums import EvaluationSums, Group
+from forecast.evaluation.methods.forecaster import ForecastYear
+from forecast.evaluation.methods.history import with_dates, within, without
+from forecast.evaluation.scores.sums import EvaluationSums, Group
 from preprocessing.errors import RequestError
 from preprocessing.series import PlaceSeries
 from tests.series_cases import made_case, made_series

@@ -21,8 +21,8 @@ from app.cli.entry import run
 from app.upscaling.run import upscale
 from preprocessing.errors import NoValidPixelsError, OutputExistsError, RequestError
 from preprocessing.rasters.window import Window
-from sr import upscale_raster
 from sr.network.rrdb import bicubic_upsample
+from sr.upscale import raster as upscale_raster
 from sr.upscale.bands import UpscaleOptions, Upscaler
 from sr.upscale.invention import whole_maps, window_maps
 from tests.conftest import picture

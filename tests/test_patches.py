@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from forecast.patches import to_low, to_patches
+from forecast.network.patches import to_low, to_patches
 
 
 def test_patches_are_a_bijection() -> None:

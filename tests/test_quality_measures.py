@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.perceptual import FeatureDistance
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import MissingFileError, ModelFolderError
 from preprocessing.quality.features import gabor_features, load_vgg16
 from preprocessing.quality.spectra import radial_log_power

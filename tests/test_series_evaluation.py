@@ -14,15 +14,15 @@ from PIL import Image
 import app.scores.pairs
 from app.scores.pairs import evaluate
 from benchmarks import places
-from forecast.evaluation.case import build_case
-from forecast.evaluation.forecaster import ForecastYear, forecaster_method
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.masks import mask_cases
-from forecast.evaluation.methods import CaseMethod
-from forecast.evaluation.parts import PLACE_PARTS
-from forecast.evaluation.places import cases_of, middle, places_to_score
-from forecast.evaluation.plan import case_at, plan_cases
-from forecast.evaluation.rules import texture
+from forecast.evaluation.cases.case import build_case
+from forecast.evaluation.cases.masks import mask_cases
+from forecast.evaluation.cases.places import cases_of, middle, places_to_score
+from forecast.evaluation.cases.plan import case_at, plan_cases
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.forecaster import ForecastYear, forecaster_method
+from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.methods.rules import texture
+from forecast.evaluation.scores.parts import PLACE_PARTS
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.series import PlaceLabel, PlaceSeries, SeriesStore
 from tests.series_cases import made_series

@@ -12,13 +12,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from benchmarks.world_cases import world_case
-from forecast.evaluation.case import build_case
-from forecast.evaluation.methods import rule_methods
-from forecast.evaluation.plan import case_at, dates_around, older_dates, plan_cases
-from forecast.evaluation.results import sections
-from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.rule_probability import RuleProbability
-from forecast.evaluation.rules import (
+from forecast.evaluation.cases.case import build_case
+from forecast.evaluation.cases.plan import case_at, dates_around, older_dates, plan_cases
+from forecast.evaluation.methods.method import rule_methods
+from forecast.evaluation.methods.rule_probability import RuleProbability
+from forecast.evaluation.methods.rules import (
     changed_before,
     climatology,
     linear_trend,
@@ -26,6 +24,8 @@ from forecast.evaluation.rules import (
     texture,
     trended,
 )
+from forecast.evaluation.scores.results import sections
+from forecast.evaluation.scores.roc import area_under_curve
 from forecast.evaluation.scoring import (
     by_split,
     place_statistics,

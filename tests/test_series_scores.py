@@ -10,22 +10,22 @@ from scipy.integrate import quad
 from scipy.ndimage import uniform_filter
 from scipy.spatial.distance import cdist
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.catalogue import SCORES
-from forecast.evaluation.dressed import dressed_crps
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.harm import Harm
-from forecast.evaluation.lasting_change import LastingChange
-from forecast.evaluation.observations import Observations
-from forecast.evaluation.pictures import Pictures
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.catalogue import SCORES
+from forecast.evaluation.scores.dressed import dressed_crps
+from forecast.evaluation.scores.harm import Harm
+from forecast.evaluation.scores.lasting_change import LastingChange
+from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.pictures import Pictures
+from forecast.evaluation.scores.roc import area_under_curve
+from forecast.evaluation.scores.statistic import Statistic
 from forecast.evaluation.scoring import (
     pair_statistics,
     place_statistics,
     score_case,
     scores_of,
 )
-from forecast.evaluation.statistic import Statistic
 from tests.series_cases import made_case
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from upscale_cases import made_network
 
-from sr import inference
+from sr.network import inference
 from sr.network.inference import upscale_batch
 from sr.upscale.bands import UpscaleOptions, Upscaler, band_groups
 from sr.upscale.resampling import axis_weights

@@ -11,7 +11,7 @@ from PIL import Image as Pictures
 from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
 from app.comparison.tables import interval
-from forecast.evaluation.bootstrap import LEAST_UNITS, RESAMPLES
+from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
 from preprocessing.report.charts import image_source
 from preprocessing.report.html_page import figure, html_page, table
 from preprocessing.running.counted import counted

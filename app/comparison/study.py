@@ -28,7 +28,7 @@ from app.comparison.scores import score
 from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
 from app.forecasts.outputs import Progress
-from forecast.evaluation.perceptual import FeatureDistance
+from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.counted import counted
 from preprocessing.running.files import strict, write_text

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from app.comparison.methods import BASELINE, Method
 from app.comparison.request import Level, level_name
 from app.comparison.scores import METRICS, Metric
-from forecast.evaluation.bootstrap import Estimate, draw_units, estimate
+from forecast.evaluation.scores.bootstrap import Estimate, draw_units, estimate
 
 __all__ = ["ALL", "RANKED", "Scores", "Summary", "summarise"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from app.comparison.request import level_name
 from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
-from forecast.evaluation.bootstrap import Estimate
+from forecast.evaluation.scores.bootstrap import Estimate
 
 __all__ = ["as_csv", "as_markdown", "as_record", "interval", "shown"]
 

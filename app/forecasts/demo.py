@@ -15,13 +15,13 @@ from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
 from forecast.baselines import DressedPersistence
-from forecast.evaluation.catalogue import shown
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.harm import Harm
-from forecast.evaluation.observations import Observations
-from forecast.evaluation.pairs import pair_baselines, pair_case
+from forecast.evaluation.cases.pairs import pair_baselines, pair_case
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.catalogue import shown
+from forecast.evaluation.scores.harm import Harm
+from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.statistic import Array
 from forecast.evaluation.scoring import score_case, scores_of
-from forecast.evaluation.statistic import Array
 from forecast.pretrained import model_folder
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.radiometry.histogram import match_histogram

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.forecaster import ForecastYear, PlaceForecaster
+from forecast.evaluation.methods.forecaster import ForecastYear, PlaceForecaster
 from forecast.hindcast.observations import ObservationModel
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet

@@ -11,21 +11,22 @@ from app.forecasts.outputs import Progress
 from app.forecasts.place_forecaster import place_forecaster
 from app.scores.history import enough_dates, history_methods
 from forecast.baselines import DressedPersistence
-from forecast.evaluation.bootstrap import RESAMPLES
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.examples import PlaceExample
-from forecast.evaluation.forecaster import forecaster_method
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.history import within, without
-from forecast.evaluation.masks import mask_cases
-from forecast.evaluation.methods import CaseMethod, rule_methods
-from forecast.evaluation.page import PAIR_NOTES, PLACE_NOTES, scores_page
-from forecast.evaluation.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
-from forecast.evaluation.parts import PLACE_PARTS, Part, pair_parts
-from forecast.evaluation.places import cases_of, place_of, places_to_score
-from forecast.evaluation.record import as_record, verdicts
-from forecast.evaluation.resampling import resampling_units
-from forecast.evaluation.results import Section, sections
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.cases.masks import mask_cases
+from forecast.evaluation.cases.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
+from forecast.evaluation.cases.places import cases_of, place_of, places_to_score
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.forecaster import forecaster_method
+from forecast.evaluation.methods.history import within, without
+from forecast.evaluation.methods.method import CaseMethod, rule_methods
+from forecast.evaluation.reports.examples import PlaceExample
+from forecast.evaluation.reports.page import PAIR_NOTES, PLACE_NOTES, scores_page
+from forecast.evaluation.reports.record import as_record, verdicts
+from forecast.evaluation.reports.table import summary_tables
+from forecast.evaluation.scores.bootstrap import RESAMPLES
+from forecast.evaluation.scores.parts import PLACE_PARTS, Part, pair_parts
+from forecast.evaluation.scores.resampling import resampling_units
+from forecast.evaluation.scores.results import Section, sections
 from forecast.evaluation.scoring import (
     by_split,
     pair_statistics,
@@ -33,7 +34,6 @@ from forecast.evaluation.scoring import (
     place_statistics,
     score_cases,
 )
-from forecast.evaluation.table import summary_tables
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from forecast.states.familiarity import Familiarity
 from preprocessing.errors import RequestError

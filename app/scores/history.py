@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.forecasts.place_forecaster import place_forecaster
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecaster import forecaster_method
-from forecast.evaluation.history import with_dates
-from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecaster import forecaster_method
+from forecast.evaluation.methods.history import with_dates
+from forecast.evaluation.methods.method import CaseMethod
 from preprocessing.errors import RequestError
 
 __all__ = ["enough_dates", "history_methods"]

@@ -19,8 +19,8 @@ from app.forecasts.outputs import Progress
 from app.upscaling.report import UpscalingExample, as_markdown, upscaling_page
 from app.upscaling.table import ScoredTiles, Section, sections
 from app.upscaling.tile_rasters import write_tile_rasters
-from forecast.evaluation.bootstrap import RESAMPLES
-from forecast.evaluation.resampling import resampling_units
+from forecast.evaluation.scores.bootstrap import RESAMPLES
+from forecast.evaluation.scores.resampling import resampling_units
 from preprocessing.errors import PairStoreError
 from preprocessing.pairs.index import PairIndex, choose_evenly
 from preprocessing.pairs.location import location_of

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from app.upscaling.table import Comparison, Section
-from forecast.evaluation.bootstrap import Estimate
-from forecast.evaluation.charts import chart, look
+from forecast.evaluation.reports.charts import chart, look
+from forecast.evaluation.scores.bootstrap import Estimate
 from preprocessing.report.charts import image_source
 from preprocessing.report.html_page import figure, html_page
 from sr.evaluation.restorers import NETWORK
@@ -83,7 +83,8 @@ class UpscalingExample:
         restored: Like `truth`, by method.
         correctness: `(3, n, n)` of the network: hallucination, improvement and omission as red,
             green and blue; black where there is no detail.
-        maps: `(n/4, n/4)` by name: what the network's result adds (`sr.upscale.invention`), and its error.
+        maps: `(n/4, n/4)` by name: what the network's result adds (`sr.upscale.invention`), and its
+            error.
     """
 
     source: str

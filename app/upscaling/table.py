@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.bootstrap import RESAMPLES, Estimate, draw_units, estimate
+from forecast.evaluation.scores.bootstrap import RESAMPLES, Estimate, draw_units, estimate
 from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
 

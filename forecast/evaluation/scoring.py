@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.harm import Harm
-from forecast.evaluation.lasting_change import LastingChange
-from forecast.evaluation.methods import CaseMethod
-from forecast.evaluation.observations import Observations
-from forecast.evaluation.perceptual import FeatureDistance
-from forecast.evaluation.pictures import Pictures
-from forecast.evaluation.places import place_of
-from forecast.evaluation.results import ALL, Section, sections
-from forecast.evaluation.statistic import Array, Statistic
-from forecast.evaluation.sums import EvaluationSums, Group
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.cases.places import place_of
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.scores.harm import Harm
+from forecast.evaluation.scores.lasting_change import LastingChange
+from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.perceptual import FeatureDistance
+from forecast.evaluation.scores.pictures import Pictures
+from forecast.evaluation.scores.results import ALL, Section, sections
+from forecast.evaluation.scores.statistic import Array, Statistic
+from forecast.evaluation.scores.sums import EvaluationSums, Group
 from forecast.horizons import horizon_class
 
 __all__ = [

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.evaluation.dressed import dressed_crps
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.scores.dressed import dressed_crps
+from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from forecast.evaluation.charts import COLOURS, chart
+from forecast.evaluation.reports.charts import COLOURS, chart
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.text import MEANINGS, TITLES, reach, row_of, two_digits

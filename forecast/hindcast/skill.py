@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.features import block_features
 from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.occurrence import LocalOccurrence

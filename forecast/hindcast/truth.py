@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from forecast.hindcast.past import Past
-from forecast.patches import FACTOR
+from forecast.network.patches import FACTOR
 from forecast.states.earlier import read_earlier_cells
 from forecast.states.ground import Ground
 from forecast.states.images import EarlierSource

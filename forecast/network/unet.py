@@ -10,7 +10,7 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from forecast.circumstances import Circumstances, circumstances
+from forecast.network.circumstances import Circumstances, circumstances
 from forecast.network.conditions import (
     CONDITIONS,
     RULES,
@@ -19,7 +19,7 @@ from forecast.network.conditions import (
     Tone,
     conditions,
 )
-from forecast.patches import FACTOR, to_low, to_patches
+from forecast.network.patches import FACTOR, to_low, to_patches
 from preprocessing.running.limits import MOST_LAYERS, MOST_WIDTH, check_counts
 
 __all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet", "occurrence_columns"]

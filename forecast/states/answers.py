@@ -12,9 +12,9 @@ from torch import Tensor
 
 from forecast.network.conditions import Tone
 from forecast.network.noise import HALO, shaped
+from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
-from forecast.patches import FACTOR, TILE_PX, to_patches
 from forecast.states.windows import in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.running.precision import autocast

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from forecast.patches import to_low
+from forecast.network.patches import to_low
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import share_weights
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
-from forecast.patches import FACTOR
+from forecast.network.patches import FACTOR
 from forecast.start import read_start, stored_path
 from forecast.states.analogues import Analogues, Events
 from forecast.states.answers import View

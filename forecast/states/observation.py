@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.patches import FACTOR, to_low
+from forecast.network.patches import FACTOR, to_low
 from forecast.states.windows import grown, in_pixels, within
 from preprocessing.rasters.window import Window
 

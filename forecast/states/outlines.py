@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.patches import FACTOR, to_low
+from forecast.network.patches import FACTOR, to_low
 
 __all__ = ["outlined", "spread_out"]
 

@@ -17,7 +17,7 @@ from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import hindcast
 from forecast.network.conditions import CONDITIONS
-from forecast.patches import FACTOR
+from forecast.network.patches import FACTOR
 from forecast.states.analogues import looks_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells

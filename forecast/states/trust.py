@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.patches import FACTOR, TILE_PX
+from forecast.network.patches import FACTOR, TILE_PX
 from forecast.states.familiarity import Familiarity
 from forecast.states.windows import in_pixels
 from preprocessing.tiles.blending import Blend, tile_weight

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.patches import FACTOR, TILE_PX
+from forecast.network.patches import FACTOR, TILE_PX
 from forecast.training.ground import UNKNOWN, Ground, GroundPlace
 
 __all__ = ["Catalogue"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from forecast.network.conditions import Earlier, Tone
-from forecast.patches import FACTOR, TILE_PX
+from forecast.network.patches import FACTOR, TILE_PX
 from forecast.training.ground import UNKNOWN, Ground
 
 __all__ = ["Drawing", "Item", "gather"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from forecast.patches import TILE_PX
+from forecast.network.patches import TILE_PX
 from forecast.states.familiarity import Familiarity
 from forecast.training.ground import GroundPlace
 from preprocessing.errors import NoValidPixelsError

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from forecast.patches import FACTOR, TILE_PX
+from forecast.network.patches import FACTOR, TILE_PX
 from preprocessing.tiles.cells import cell_means, cells_valid
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.evaluation.dressed import dressed_crps
-from forecast.evaluation.roc import area_under_curve
+from forecast.evaluation.scores.dressed import dressed_crps
+from forecast.evaluation.scores.roc import area_under_curve
+from forecast.network.patches import FACTOR, TILE_PX
 from forecast.network.unet import ChangeUNet
-from forecast.patches import FACTOR, TILE_PX
 from forecast.training.draws import gather
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import noise_of

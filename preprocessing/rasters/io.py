@@ -1,7 +1,7 @@
 """Reading rasters: any GDAL source in, unit values on their grid out.
 
-`write_cog` of `preprocessing.rasters.cog` is exported here too, so that this module holds all reading and
-writing.
+`write_cog` of `preprocessing.rasters.cog` is exported here too, so that this module holds all
+reading and writing.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class RasterSource:
                 must state it here, by `sensor` or in the file (`VALUE_RANGE` metadata:
                 `low,high`).
             year: Overrides the date found in the file.
-            sensor: Name of a profile in `preprocessing.rasters.sensors`: band names, value range and
-                nodata of the product, where neither the file nor another argument states them.
+            sensor: Name of a profile in `preprocessing.rasters.sensors`: band names, value range
+                and nodata of the product, where neither the file nor another argument states them.
             every_band: Take all bands but alpha, in the file's order, instead of three.
 
         Raises:

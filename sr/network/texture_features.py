@@ -22,8 +22,8 @@ SHIPPED_FEATURES = Path(__file__).parent.parent / "weights" / "texture-features"
 class TextureFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Pairs of 3x3 convolutions as in VGG (Simonyan and Zisserman 2015), a few and narrow ones.
 
-    Trained without labels to tell textures apart (`sr.training.feature_training`). It knows the places it
-    was trained on and no objects; its distances are not comparable with those of VGG.
+    Trained without labels to tell textures apart (`sr.training.feature_training`). It knows the
+    places it was trained on and no objects; its distances are not comparable with those of VGG.
 
     Args:
         widths: Channels of each level; every level has half the resolution of the one before.

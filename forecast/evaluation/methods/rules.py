@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from forecast.evaluation.case import SeriesCase
+from forecast.evaluation.cases.case import SeriesCase
 
 __all__ = ["RULES", "changed_before", "climatology", "linear_trend", "near", "texture"]
 

@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.plan import CasePlan
+from forecast.evaluation.cases.plan import CasePlan
 from preprocessing.lasting_change import DatedCells, changed_lastingly
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from forecast.evaluation.case import SeriesCase, build_case
-from forecast.evaluation.places import middle, window
-from forecast.evaluation.plan import case_at
+from forecast.evaluation.cases.case import SeriesCase, build_case
+from forecast.evaluation.cases.places import middle, window
+from forecast.evaluation.cases.plan import case_at
 from preprocessing.errors import MissingFileError
 from preprocessing.series import PlaceSeries, SeriesStore
 

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.rules import Rule
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.rules import Rule
 
 __all__ = ["RuleProbability"]
 

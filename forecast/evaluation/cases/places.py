@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecast.evaluation.case import SeriesCase, build_cases
-from forecast.evaluation.plan import plan_cases
+from forecast.evaluation.cases.case import SeriesCase, build_cases
+from forecast.evaluation.cases.plan import plan_cases
 from preprocessing.series import PlaceSeries, SeriesStore
 from preprocessing.tiles.cells import CELL
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
 from preprocessing.report.charts import image_source
 from preprocessing.report.html_page import figure
 

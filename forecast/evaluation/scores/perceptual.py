@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.statistic import Array, Statistic, ratio
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.statistic import Array, Statistic, ratio
 from preprocessing.quality.features import FeatureSpace
 
 __all__ = ["FeatureDistance"]

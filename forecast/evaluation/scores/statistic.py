@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
 
 __all__ = ["Array", "Statistic", "ratio"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.rule_probability import RuleProbability
-from forecast.evaluation.rules import RULES, earlier_looks, trended
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.rule_probability import RuleProbability
+from forecast.evaluation.methods.rules import RULES, earlier_looks, trended
 
 __all__ = ["CaseMethod", "rule_methods"]
 

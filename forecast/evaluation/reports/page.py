@@ -6,13 +6,13 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecast.evaluation.bootstrap import LEAST_UNITS, RESAMPLES
-from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.charts import place_chart, rank_chart, reliability_chart
-from forecast.evaluation.examples import PlaceExample, example_strips
-from forecast.evaluation.parts import Part
-from forecast.evaluation.record import bounds
-from forecast.evaluation.results import ALL, Section
+from forecast.evaluation.reports.charts import place_chart, rank_chart, reliability_chart
+from forecast.evaluation.reports.examples import PlaceExample, example_strips
+from forecast.evaluation.reports.record import bounds
+from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
+from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.scores.parts import Part
+from forecast.evaluation.scores.results import ALL, Section
 from preprocessing.report.html_page import figure, html_page, table
 
 __all__ = ["PAIR_NOTES", "PLACE_NOTES", "scores_page"]

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forecast.evaluation.results import ALL, Section
+from forecast.evaluation.scores.results import ALL, Section
 
 __all__ = ["COLOURS", "chart", "look", "place_chart", "rank_chart", "reliability_chart"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.roc import area_under_curve
-from forecast.evaluation.statistic import Array, Statistic, ratio
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.roc import area_under_curve
+from forecast.evaluation.scores.statistic import Array, Statistic, ratio
 
 __all__ = ["BIN_EDGES", "LastingChange"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.evaluation.statistic import Array
+from forecast.evaluation.scores.statistic import Array
 
 __all__ = ["LEAST_UNITS", "RESAMPLES", "Estimate", "draw_units", "estimate"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecaster import ForecastYear, PlaceForecaster, forecaster_method
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.methods import CaseMethod
-from forecast.evaluation.sums import EvaluationSums
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.forecaster import ForecastYear, PlaceForecaster, forecaster_method
+from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.scores.sums import EvaluationSums
 from preprocessing.series import PlaceSeries
 
 __all__ = ["with_dates", "within", "without"]

@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.method import CaseMethod
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means
 

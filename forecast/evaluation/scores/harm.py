@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.statistic import Array, Statistic, ratio
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.statistic import Array, Statistic, ratio
 
 __all__ = ["Harm"]
 

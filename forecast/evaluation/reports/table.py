@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from forecast.evaluation.catalogue import SCORES, shown
-from forecast.evaluation.parts import Part
-from forecast.evaluation.record import bounds
-from forecast.evaluation.results import ALL, Section
+from forecast.evaluation.reports.record import bounds
+from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.scores.parts import Part
+from forecast.evaluation.scores.results import ALL, Section
 
 __all__ = ["summary_tables"]
 

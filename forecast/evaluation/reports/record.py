@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from forecast.evaluation.bootstrap import Estimate
-from forecast.evaluation.catalogue import shown
-from forecast.evaluation.results import ALL, Section
+from forecast.evaluation.scores.bootstrap import Estimate
+from forecast.evaluation.scores.catalogue import shown
+from forecast.evaluation.scores.results import ALL, Section
 
 __all__ = ["as_record", "bounds", "verdicts"]
 

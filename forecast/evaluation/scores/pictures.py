@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.statistic import Array, Statistic, ratio
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.scores.statistic import Array, Statistic, ratio
 from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
 __all__ = ["Pictures"]

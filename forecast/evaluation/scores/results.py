@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from forecast.evaluation.bootstrap import Estimate, draw_units, estimate
-from forecast.evaluation.catalogue import SCORES
-from forecast.evaluation.statistic import Array, Statistic
-from forecast.evaluation.sums import EvaluationSums, Group
+from forecast.evaluation.scores.bootstrap import Estimate, draw_units, estimate
+from forecast.evaluation.scores.catalogue import SCORES
+from forecast.evaluation.scores.statistic import Array, Statistic
+from forecast.evaluation.scores.sums import EvaluationSums, Group
 from forecast.horizons import HORIZON_NAMES
 
 __all__ = ["ALL", "Comparison", "MethodScores", "Section", "sections"]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence
 from forecast.ensemble import forecast_tile
-from forecast.evaluation.case import SeriesCase
-from forecast.evaluation.forecasts import PlaceForecast
-from forecast.evaluation.methods import CaseMethod
+from forecast.evaluation.cases.case import SeriesCase
+from forecast.evaluation.methods.forecast import PlaceForecast
+from forecast.evaluation.methods.method import CaseMethod
 from forecast.network.unet import ChangeUNet
 from forecast.states.familiarity import Familiarity
 from preprocessing.errors import ModelFolderError

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.evaluation.statistic import Array
+from forecast.evaluation.scores.statistic import Array
 
 __all__ = ["EvaluationSums", "Group"]
 

@@ -1,0 +1,1 @@
+"""What is scored: places at a start and a target, pairs, masks."""

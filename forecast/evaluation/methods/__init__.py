@@ -1,0 +1,1 @@
+"""What forecasts a case: the forecaster, rules, less history."""

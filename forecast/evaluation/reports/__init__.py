@@ -1,0 +1,1 @@
+"""Scores as a page, tables, figures and numbers for machines."""

@@ -1,0 +1,1 @@
+"""Scores, each as sums of cases; their units, intervals and questions."""
