@@ -10,7 +10,7 @@ import torch
 from affine import Affine
 from hypothesis import settings
 from numpy.typing import NDArray
-from rasterio.crs import CRS
+from pictures import UTM, picture
 from states_cases import small_network
 from upscale_cases import bicubic_network
 
@@ -18,8 +18,6 @@ from forecast.baselines import DressedPersistence
 from forecast.network.unet import ChangeUNet
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
-
-UTM = CRS.from_epsg(32632)
 
 # Property tests try the same examples every time; --hypothesis-profile=default looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -31,14 +29,6 @@ def _two_threads_at_most() -> None:
     """Where pytest runs in several processes, one thread in each."""
     most = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
     torch.set_num_threads(min(most, torch.get_num_threads()))
-
-
-def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
-    """A smooth coloured texture `(3, height, width)`, 20..220."""
-    generator = np.random.default_rng(seed)
-    coarse = torch.from_numpy(generator.uniform(20, 220, (1, 3, height // 8 + 2, width // 8 + 2)))
-    fine = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bicubic")
-    return fine[0].clamp(20, 220).numpy().astype(np.uint8)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import picture
 from fuzz_cases import SECONDS
+from pictures import picture
 from PIL import Image
 from written_rasters import noise, write
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "shared"
 KINDS = ("tif", "png", "jpg", "csv", "models")
 EACH = 40
 
@@ -48,7 +48,7 @@ def test_damaged_inputs_end_with_a_sentence(
         [sys.executable, str(HERE / "fuzz_cases.py"), str(tmp_path), str(EACH), *KINDS],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1"},
         check=False,
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
