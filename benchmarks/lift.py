@@ -26,7 +26,7 @@ from kornia.metrics import ssim
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from preprocessing.pairs.index import PairIndex, choose_evenly
+from preprocessing.series.pair_index import PairIndex, choose_evenly
 from sr.evaluation.outlines import outline_distances_px
 from sr.lift.block_means import keep_means, upsample_consistently
 from sr.lift.guided_lift import GuidedLift

@@ -37,11 +37,11 @@ from forecast.evaluation.scoring import (
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from forecast.states.familiarity import Familiarity
 from preprocessing.errors import RequestError
-from preprocessing.pairs.index import PairIndex, choose_evenly
 from preprocessing.pairs.location import location_of
 from preprocessing.running.counted import counted
 from preprocessing.running.files import strict, write_text
 from preprocessing.series import SeriesStore
+from preprocessing.series.pair_index import PairIndex, choose_evenly
 
 __all__ = ["evaluate_pairs", "evaluate_series"]
 

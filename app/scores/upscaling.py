@@ -22,11 +22,11 @@ from app.upscaling.tile_rasters import write_tile_rasters
 from forecast.evaluation.scores.bootstrap import RESAMPLES
 from forecast.evaluation.scores.resampling import resampling_units
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs.index import PairIndex, choose_evenly
 from preprocessing.pairs.location import location_of
 from preprocessing.pairs.store import Pairs
 from preprocessing.quality.features import FeatureSpace
 from preprocessing.running.files import strict, write_text
+from preprocessing.series.pair_index import PairIndex, choose_evenly
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK, restore_all
 from sr.evaluation.tile_scores import SCORES, score_tiles

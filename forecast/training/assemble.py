@@ -13,9 +13,9 @@ from forecast.training.ground import UNKNOWN, GroundPlace
 from preprocessing.errors import SeriesStoreError
 from preprocessing.lasting_change import DatedCells, label_start, pairs_of_dates
 from preprocessing.lasting_change.truth import LASTS_YEARS, cover_changed_lastingly
-from preprocessing.pairs.index import choose_evenly
 from preprocessing.pairs.store import SPLITS, PairStore
 from preprocessing.series import PlaceSeries, SeriesStore
+from preprocessing.series.pair_index import choose_evenly
 from preprocessing.simulator import draw_config, simulate_world
 
 __all__ = ["assemble_places", "labels_of", "world_place"]

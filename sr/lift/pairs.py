@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs.index import PairIndex, choose_evenly
 from preprocessing.pairs.location import location_of
+from preprocessing.series.pair_index import PairIndex, choose_evenly
 
 __all__ = ["read_pair_tiles"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs.index import PairIndex
 from preprocessing.pairs.location import location_of
+from preprocessing.series.pair_index import PairIndex
 
 __all__ = ["Images", "draw_batch", "draw_views", "read_images", "spread"]
 

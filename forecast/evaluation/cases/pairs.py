@@ -15,9 +15,9 @@ from forecast.evaluation.methods.method import CaseMethod
 from forecast.network.unet import ChangeUNet
 from forecast.states.familiarity import Familiarity
 from preprocessing.errors import ModelFolderError
-from preprocessing.pairs.index import PairIndex
 from preprocessing.rasters.dates import date_from_name, decimal_year
 from preprocessing.series import PlaceSeries
+from preprocessing.series.pair_index import PairIndex
 from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["pair_baselines", "pair_case", "pair_cases", "pair_name", "tile_forecaster"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.pairs.index import PairIndex
 from preprocessing.pairs.store import TILE_PX
+from preprocessing.series.pair_index import PairIndex
 
 __all__ = ["BLOCK_PX", "FEW_PLACES", "resampling_units"]
 

@@ -22,8 +22,8 @@ from forecast.evaluation.scoring import pair_statistics, score_cases
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
-from preprocessing.pairs.index import PairIndex
 from preprocessing.pairs.store import PairStore
+from preprocessing.series.pair_index import PairIndex
 from preprocessing.tiles.cells import cell_means
 
 STATISTICS = [Harm(), Observations(seed=1)]

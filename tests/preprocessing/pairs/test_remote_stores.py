@@ -13,10 +13,10 @@ from range_server import serve_folder
 
 from app.cli.entry import run
 from preprocessing.errors import LandcastError, PairStoreError, UnreadableRasterError
-from preprocessing.pairs.index import PairIndex
 from preprocessing.pairs.store import PairStore
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window
+from preprocessing.series.pair_index import PairIndex
 
 pytest.importorskip("s3fs")
 from signed_bucket import signed_bucket

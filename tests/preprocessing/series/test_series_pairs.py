@@ -9,10 +9,10 @@ import pytest
 from prepare_cases import dated, places, write, write_manifest
 
 from preprocessing.errors import PairStoreError, SeriesStoreError
-from preprocessing.pairs.index import PairIndex, open_pairs
 from preprocessing.pairs.store import PairStore
 from preprocessing.series import SeriesStore
 from preprocessing.series.config import SeriesConfig
+from preprocessing.series.pair_index import PairIndex, open_pairs
 from preprocessing.series.pairs import SeriesPairs
 from preprocessing.series.preparation import prepare_series
 

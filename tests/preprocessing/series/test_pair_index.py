@@ -7,8 +7,8 @@ import pytest
 from pair_store_cases import place_pairs
 
 from preprocessing.errors import PairStoreError
-from preprocessing.pairs.index import PairIndex, choose_evenly
 from preprocessing.pairs.store import PairStore
+from preprocessing.series.pair_index import PairIndex, choose_evenly
 
 
 def test_stores_that_cannot_be_scored_are_refused(tmp_path: Path) -> None:
