@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image as Pictures
@@ -12,18 +12,13 @@ from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
 from app.comparison.tables import interval
 from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
-from preprocessing.report.charts import image_source
-from preprocessing.report.html_page import figure, html_page, table
+from preprocessing.report.charts import picture
+from preprocessing.report.html_page import Cell, html_page
 from preprocessing.running.counted import counted
 
 __all__ = ["comparison_page"]
 
-_STYLE = """
-img.chart{width:100%;height:auto;display:block}
-td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
-b.better{color:#1f7a53;font-weight:600}b.worse{color:#a8323f;font-weight:600}
-th.n{white-space:normal;vertical-align:bottom}
-"""
+_TEMPLATE = Path(__file__).parent / "comparison.html"
 _NOTES = (
     "Every method gets the same degraded image. Methods that do not enlarge act after bicubic x4, "
     "or before what enlarges, as the column says.",
@@ -61,62 +56,43 @@ def comparison_page(
         settings: Shown at the end.
     """
     levels = list(dict.fromkeys(s.level for s in summaries))
-    tables = "".join(
-        f"<details{'' if i else ' open'}><summary>{html.escape(level)}</summary>"
-        f"{_level(scores, [s for s in summaries if s.level == level])}</details>"
-        for i, level in enumerate(levels)
-    )
-    missing = "".join(
-        f"<p class=warn>{html.escape(name)} is left out: {html.escape(reason)}.</p>"
-        for name, reason in left_out.items()
-    )
-    few = (
-        f"<p class=warn>Fewer than {LEAST_UNITS} images: no intervals, so no method is called "
-        "better or worse.</p>"
-        if len(scores.images) < LEAST_UNITS
-        else ""
-    )
-    title = "Restoration of degraded images"
-    parts = [
-        f"<h1>{title}</h1><p>{counted(len(scores.images), 'image')}, "
-        f"{counted(len(scores.methods), 'method')}, "
-        f"{counted(len(scores.levels), 'degradation')}.</p>{few}{missing}",
-        figure(_picture(curves, "scores by JPEG quality", "PNG")) if curves else "",
-        f"<h2>Scores</h2>{figure(tables)}",
-        "<h2>Crops</h2>"
-        + "".join(figure(_picture(crop, "crops of every method", "JPEG")) for crop in crops),
-        "<h2>How to read this</h2><ul>"
-        + "".join(f"<li><p>{html.escape(note)}</p></li>" for note in _NOTES)
-        + "</ul>",
-        "<h2>Settings</h2>"
-        + figure(
-            table(
-                ("setting", "value"),
-                [(html.escape(k), html.escape(str(v))) for k, v in settings.items()],
-            )
+    return html_page(
+        _TEMPLATE,
+        "Restoration of degraded images",
+        counts=(
+            counted(len(scores.images), "image"),
+            counted(len(scores.methods), "method"),
+            counted(len(scores.levels), "degradation"),
         ),
-    ]
-    return html_page(title, parts, style=_STYLE)
+        few=LEAST_UNITS if len(scores.images) < LEAST_UNITS else None,
+        left_out=left_out,
+        curves=picture(curves, "scores by JPEG quality", css="chart") if curves else None,
+        tables=[
+            (level, _level(scores, [s for s in summaries if s.level == level])) for level in levels
+        ],
+        crops=[picture(crop, "crops of every method", kind="JPEG", css="chart") for crop in crops],
+        notes=_NOTES,
+        settings=settings,
+    )
 
 
-def _level(scores: Scores, summaries: Sequence[Summary]) -> str:
+def _level(
+    scores: Scores, summaries: Sequence[Summary]
+) -> tuple[tuple[str, ...], list[tuple[str | Cell, ...]]]:
     methods = {method.name: method for method in scores.methods}
     titles = ("method", "acts", *(m.title for m in METRICS), "mean rank", "s per megapixel")
-    rows = []
+    rows: list[tuple[str | Cell, ...]] = []
     for summary in summaries:
         method = methods[summary.method]
-        cells = [html.escape(method.name) + (" *" if method.retones else ""), method.stage]
-        for metric in METRICS:
-            found, verdict = summary.scores[metric.name], summary.verdict(metric)
-            word = f"<br><b class={verdict}>{verdict}</b>" if verdict else ""
-            text = f"{found.value:.{metric.digits}f}<br><i>{interval(found, metric.digits)}</i>"
-            cells.append(text + word)
-        cells.append(" / ".join(f"{summary.ranks[name].value:.1f}" for name in RANKED))
-        cells.append(f"{summary.seconds_per_megapixel:.2f}")
-        rows.append(cells)
-    note = "<p>Mean ranks are by SSIM / PSNR / perceptual distance; 1 is the best.</p>"
-    return note + table(titles, rows)
-
-
-def _picture(image: Pictures.Image, alt: str, kind: str) -> str:
-    return f"<img class=chart alt='{alt}' src='{image_source(image, kind)}'>"
+        cells = [
+            Cell(
+                f"{summary.scores[m.name].value:.{m.digits}f}",
+                interval(summary.scores[m.name], m.digits),
+                summary.verdict(m),
+            )
+            for m in METRICS
+        ]
+        ranks = " / ".join(f"{summary.ranks[name].value:.1f}" for name in RANKED)
+        name = method.name + (" *" if method.retones else "")
+        rows.append((name, method.stage, *cells, ranks, f"{summary.seconds_per_megapixel:.2f}"))
+    return titles, rows

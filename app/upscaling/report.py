@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from app.upscaling.table import Comparison, Section
-from forecast.evaluation.reports.charts import chart, look
 from forecast.evaluation.scores.bootstrap import Estimate
-from preprocessing.report.charts import image_source
-from preprocessing.report.html_page import figure, html_page
+from preprocessing.report.charts import INK, chart, look, picture
+from preprocessing.report.html_page import Cell, html_page
 from sr.evaluation.restorers import NETWORK
 from sr.evaluation.tile_scores import SCORES, shown
 
@@ -40,16 +40,9 @@ _BY_CHANGE = tuple(name for name in SCORES if "changed" in name)
 _REST = tuple(name for name in SCORES if name not in _MAIN and name not in _BY_CHANGE)
 _WHITE = 32 / 255
 _LEVELS = 255
+_SIDE = 128
 _TESTED = ("psnr_db", "ssim", "perceptual", "texture", "spectral_distance_db", *_BY_CHANGE)
-_STYLE = """
-img.chart{width:100%;height:auto;display:block}
-td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
-b.better{color:#1f7a53;font-weight:600}b.worse{color:#a8323f;font-weight:600}
-th.n{white-space:normal;vertical-align:bottom}td.row{white-space:nowrap}
-table.strip td,table.strip th{padding:3px 6px 3px 0;border:0}
-table.strip{width:auto;image-rendering:pixelated}
-table.strip img{width:128px;height:128px;display:block}
-"""
+_TEMPLATE = Path(__file__).parent / "report.html"
 _NOTES = (
     "Tiles are restored from their own means over 4x4 pixels. Real low-resolution pictures are "
     "blurred, noisy and of another sensor: scores on them are lower.",
@@ -139,72 +132,56 @@ def upscaling_page(
         kinds: By dataset the kind of unit its bootstrap draws.
         settings: Shown at the end; `perceptual` names the distance.
     """
-    title = f"{settings['model']} on the split {settings['split']}"
     notes = _NOTES if settings["perceptual"] != "gabor_distance" else (*_NOTES, _STAND_IN)
-    cards = "".join(
-        f"<div class=card><b>{s.tiles:,}</b><span>{html.escape(s.dataset)}: tiles, of {s.units} "
-        f"{html.escape(kinds.get(s.dataset, 'places and blocks'))}</span></div>"
-        for s in found
+    return html_page(
+        _TEMPLATE,
+        f"{settings['model']} on the split {settings['split']}",
+        cards=[
+            (
+                f"{s.dataset}: tiles, of {s.units} {kinds.get(s.dataset, 'places and blocks')}",
+                f"{s.tiles:,}",
+            )
+            for s in found
+        ],
+        datasets=[_dataset(section) for section in found],
+        white=f"{_WHITE * _LEVELS:.0f}",
+        examples=_examples(examples),
+        notes=notes,
+        settings=settings,
     )
-    rows = (
-        f"<tr><td class=row>{html.escape(name)}</td><td class=source>{html.escape(str(value))}"
-        "</td></tr>"
-        for name, value in settings.items()
-    )
-    parts = [
-        f"<h1>{html.escape(title)}</h1><div class=cards>{cards}</div>",
-        *(_dataset(section) for section in found),
-        _examples(examples),
-        "<h2>How to read this</h2><ul>"
-        + "".join(f"<li><p>{html.escape(note)}</p></li>" for note in notes)
-        + "</ul>",
-        "<h2>Settings</h2>" + figure(f"<table>{''.join(rows)}</table>"),
-    ]
-    return html_page(title, parts, style=_STYLE)
 
 
-def _dataset(section: Section) -> str:
+def _dataset(section: Section) -> dict[str, Any]:
+    """What the page shows of a dataset."""
     names = list(section.scores)
 
-    def tables(columns: Sequence[str]) -> str:
-        rows = (
-            (html.escape(method), *(_value(name, scores[name]) for name in columns))
+    def table(columns: Sequence[str]) -> tuple[Sequence[str], list[tuple[str | Cell, ...]]]:
+        titles = ("method", *(SCORES[name].title for name in columns))
+        return titles, [
+            (
+                method,
+                *(Cell(shown(n, scores[n].value), _bounds(n, scores[n])) for n in columns),
+            )
             for method, scores in section.scores.items()
-        )
-        return figure(_table(("method", *(SCORES[name].title for name in columns)), rows))
+        ]
 
-    differences = (
-        (
-            html.escape(f"{item.ours} minus {item.against}"),
-            *(_difference(item, name) for name in _TESTED),
-        )
+    differences = [
+        (f"{item.ours} minus {item.against}", *(_difference(item, name) for name in _TESTED))
         for item in section.comparisons
-    )
-    return (
-        f"<h2>{html.escape(section.dataset)}</h2>"
-        + tables(_MAIN)
-        + "<details open><summary>Where the ground changed, and where not</summary>"
-        + tables(_BY_CHANGE)
-        + "</details><details open><summary>Differences</summary>"
-        + figure(_table(("", *(SCORES[name].title for name in _TESTED)), differences))
-        + "</details><details><summary>Further scores</summary>"
-        + tables(_REST)
-        + "</details><div class=two>"
-        + figure(_bars_by_method(section, names))
-        + figure(_spectra(section, names))
-        + "</div>"
-    )
+    ]
+    return {
+        "name": section.dataset,
+        "main": table(_MAIN),
+        "by_change": table(_BY_CHANGE),
+        "differences": (("", *(SCORES[name].title for name in _TESTED)), differences),
+        "rest": table(_REST),
+        "charts": (_bars_by_method(section, names), _spectra(section, names)),
+    }
 
 
-def _value(name: str, score: Estimate) -> str:
-    bounds = _bounds(name, score)
-    return shown(name, score.value) + (f"<br><i>{bounds}</i>" if bounds else "")
-
-
-def _difference(item: Comparison, name: str) -> str:
-    gap, verdict = item.difference[name], item.verdict(name)
-    word = f"<br><b class={verdict}>{verdict}</b>" if verdict else ""
-    return f"{shown(name, gap.value, sign=True)}<br><i>{_bounds(name, gap)}</i>{word}"
+def _difference(item: Comparison, name: str) -> Cell:
+    gap = item.difference[name]
+    return Cell(shown(name, gap.value, sign=True), _bounds(name, gap), item.verdict(name))
 
 
 def _bounds(name: str, score: Estimate) -> str:
@@ -213,7 +190,7 @@ def _bounds(name: str, score: Estimate) -> str:
     return f"[{shown(name, score.low)}, {shown(name, score.high)}]"
 
 
-def _spectra(section: Section, names: Sequence[str]) -> str:
+def _spectra(section: Section, names: Sequence[str]) -> Markup:
     """Mean log power of each method relative to the truth, by spatial frequency."""
 
     def draw(axes: Axes) -> None:
@@ -222,17 +199,17 @@ def _spectra(section: Section, names: Sequence[str]) -> str:
             excess = section.spectra[name]
             x = np.arange(1, len(excess) + 1)
             axes.plot(x, excess, color=colour, marker=mark, markersize=2.5, label=name)
-        axes.axhline(0, color="#22272b", linewidth=0.8, linestyle="--")
+        axes.axhline(0, color=INK, linewidth=0.8, linestyle="--")
         axes.set_xscale("log", base=2)
         axes.set_xticks([1, 2, 4, 8, 16, 32, 64], ["1", "2", "4", "8", "16", "32", "64"])
         axes.set_xlabel("cycles a tile of 128 px")
         axes.set_ylabel("power minus truth, dB")
         axes.legend(loc="lower left")
 
-    return chart(draw, "Power spectra")
+    return chart(draw, title="Power spectra")
 
 
-def _bars_by_method(section: Section, names: Sequence[str]) -> str:
+def _bars_by_method(section: Section, names: Sequence[str]) -> Markup:
     """Improvement, omission and hallucination of each method, side by side."""
 
     def draw(axes: Axes) -> None:
@@ -248,51 +225,32 @@ def _bars_by_method(section: Section, names: Sequence[str]) -> str:
         axes.set_xlabel("share of the pixels with detail")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.42), ncols=3)
 
-    return chart(draw, "Whose detail is shown")
+    return chart(draw, title="Whose detail is shown")
 
 
-def _examples(examples: Sequence[UpscalingExample]) -> str:
+def _examples(
+    examples: Sequence[UpscalingExample],
+) -> tuple[list[str], list[tuple[str, list[Markup]]]] | None:
+    """Titles, and a label and the pictures of each example."""
     if not examples:
-        return ""
+        return None
     methods = list(examples[0].restored)
     titles = ["truth", *methods, f"detail of the {NETWORK}"]
     titles += [f"{name} of the {NETWORK}" for name in examples[0].maps]
     rows = []
     for example in examples:
-        maps = [_image(example.correctness, "PNG", "shares")]
-        maps += [
+        images = [_image(example.truth, "JPEG", "truth")]
+        images += [_image(example.restored[name], "JPEG", name) for name in methods]
+        images.append(_image(example.correctness, "PNG", "shares"))
+        images += [
             _image((found / _WHITE).clamp(0, 1).expand(3, -1, -1), "PNG", name)
             for name, found in example.maps.items()
         ]
-        pictures = [_image(example.truth, "JPEG", "truth")]
-        pictures += [_image(example.restored[name], "JPEG", name) for name in methods]
-        rows.append(f"<tr><th colspan={len(titles)}>{html.escape(example.source)}</th></tr>")
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in (*pictures, *maps)) + "</tr>")
-    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
-    table = f"<div class=scroll><table class=strip><tr>{head}</tr>{''.join(rows)}</table></div>"
-    return (
-        "<h2>Examples</h2><p>Drawn at random, not by score. Detail: green improvement, blue "
-        "omission, red hallucination, black where there is none to judge. Consistency, added "
-        f"detail and error: white is {_WHITE * _LEVELS:.0f} grey levels; without the truth only "
-        f"the first two are known (<code>landcast upscale --maps</code>).</p>{figure(table)}"
-    )
+        rows.append((example.source, images))
+    return titles, rows
 
 
-def _image(image: Tensor, kind: str, alt: str) -> str:
+def _image(image: Tensor, kind: str, alt: str) -> Markup:
     pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
-    source = image_source(Image.fromarray(np.ascontiguousarray(pixels)), kind)
-    return f"<img alt='{html.escape(alt)}' src='{source}'>"
-
-
-def _table(titles: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of HTML cells; all columns but the first are numbers."""
-    head = "".join(
-        f"<th{' class=n' if i else ''}>{html.escape(t)}</th>" for i, t in enumerate(titles)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td class={'n' if i else 'row'}>{cell}</td>" for i, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"
+    shown_as = Image.fromarray(np.ascontiguousarray(pixels))
+    return picture(shown_as, alt, kind=kind, size=(_SIDE, _SIDE))

@@ -1,47 +1,20 @@
-"""Figures of the scores, as SVG within the page."""
+"""Figures of the scores."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from forecast.evaluation.scores.results import ALL, Section
+from preprocessing.report.charts import INK, chart, look
 
-__all__ = ["COLOURS", "chart", "look", "place_chart", "rank_chart", "reliability_chart"]
-
-COLOURS = ("#2f9e6e", "#8a9299", "#3668c4", "#d6455d", "#6b4fa0", "#c98a1b", "#1b9fb0")
-"""By position of the method; told apart by their marks too."""
-
-_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")  # One more than colours: 56 looks.
-_INK, _LINE = "#22272b", "#dfe3e6"
-_STYLE: dict[Any, Any] = {  # matplotlib wants each key as a literal of its own.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "landcast",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": "#68727a",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": "#68727a",
-    "ytick.color": "#68727a",
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
+__all__ = ["place_chart", "rank_chart", "reliability_chart"]
 
 
-def rank_chart(section: Section, names: Sequence[str]) -> str:
+def rank_chart(section: Section, names: Sequence[str]) -> Markup:
     """Rank histograms of all ensembles; the dashed line is a calibrated one."""
 
     def draw(axes: Axes) -> None:
@@ -57,7 +30,7 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
             axes.stairs(
                 np.asarray(share) * ranks, edges, color=colour, label=method.method, linewidth=1.5
             )
-        axes.axhline(1, color=_INK, linewidth=0.8, linestyle="--")
+        axes.axhline(1, color=INK, linewidth=0.8, linestyle="--")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(2.0, min(axes.get_ylim()[1], 8.0)))
         axes.set_xlabel("rank of the truth, of all members")
@@ -65,7 +38,7 @@ def rank_chart(section: Section, names: Sequence[str]) -> str:
         if ranks:
             axes.legend(loc="upper center")
 
-    return chart(draw, "Rank histograms")
+    return chart(draw, title="Rank histograms")
 
 
 def place_chart(
@@ -76,7 +49,7 @@ def place_chart(
     *,
     line: float,
     limits: tuple[float, float],
-) -> str:
+) -> Markup:
     """A score of all horizons of each place, by method; `line` is what no skill has."""
     whole = [section for section in places if section.horizon == ALL]
 
@@ -96,16 +69,16 @@ def place_chart(
                 axes.plot(
                     x, y, mark, color=colour, label=name, markersize=5, alpha=0.85, clip_on=False
                 )
-        axes.axvline(line, color=_INK, linewidth=0.8, linestyle="--")
+        axes.axvline(line, color=INK, linewidth=0.8, linestyle="--")
         axes.set_yticks(rows, [section.dataset for section in whole], fontsize=8)
         axes.set_xlim(*limits)
         axes.set_ylim(-0.7, len(whole) - 0.3)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 
-    return chart(draw, title, size=(5.2, 1.5 + 0.22 * max(4, len(whole))))
+    return chart(draw, title=title, size=(5.2, 1.5 + 0.22 * max(4, len(whole))))
 
 
-def reliability_chart(section: Section, names: Sequence[str]) -> str:
+def reliability_chart(section: Section, names: Sequence[str]) -> Markup:
     """Observed share of lasting change by forecast probability, of classes that hold any cells."""
 
     def draw(axes: Axes) -> None:
@@ -121,34 +94,11 @@ def reliability_chart(section: Section, names: Sequence[str]) -> str:
             axes.plot(p, y, color=colour, linewidth=1, label=method.method)
             axes.scatter(p, y, 6 + 60 * share[seen], color=colour, marker=mark)
             top = max(top, float(np.max(p, initial=0)), float(np.max(y, initial=0)))
-        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
         axes.set_xlim(-0.01 * top, 1.04 * top)
         axes.set_ylim(-0.01 * top, 1.04 * top)
         axes.set_xlabel("forecast probability of lasting change")
         axes.set_ylabel("share that changed lastingly")
         axes.legend(loc="upper left")
 
-    return chart(draw, f"Reliability, {section.dataset}")
-
-
-def look(names: Sequence[str], name: str) -> tuple[str, str]:
-    """Colour and mark of the method `name` among `names`."""
-    number = list(names).index(name)
-    return COLOURS[number % len(COLOURS)], _MARKS[number % len(_MARKS)]
-
-
-def chart(
-    draw: Callable[[Axes], None], title: str, *, size: tuple[float, float] = (4.3, 3.0)
-) -> str:
-    """An image element that holds a figure as SVG; `draw` fills its axes, `size` is in inches."""
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        figure.patch.set_alpha(0)
-        axes = figure.subplots()
-        axes.patch.set_alpha(0)
-        draw(axes)
-        axes.set_title(title, loc="left", fontsize=10, color=_INK)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    packed = base64.b64encode(buffer.getvalue()).decode()
-    return f"<img class=chart alt='{html.escape(title)}' src='data:image/svg+xml;base64,{packed}'>"
+    return chart(draw, title=f"Reliability, {section.dataset}")

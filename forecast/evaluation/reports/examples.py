@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.methods.forecast import PlaceForecast
-from preprocessing.report.charts import image_source
-from preprocessing.report.html_page import figure
+from preprocessing.report.charts import picture
 
-__all__ = ["PlaceExample", "example_strips"]
+__all__ = ["PICTURES", "PlaceExample", "example_strips"]
+
+PICTURES = ("present", "representative member", "later image", "probability", "lasting change")
 
 Picture = NDArray[np.uint8]
 _TOP = 0.5
-_MOST_PX = 400
+_MOST_PX, _WIDTH = 400, 196
 
 
 @dataclass(frozen=True)
@@ -61,28 +62,20 @@ class PlaceExample:
         )
 
 
-def example_strips(examples: Sequence[PlaceExample], method: str) -> str:
-    """The examples as a table, one row each; empty where there are none."""
-    if not examples:
-        return ""
-    titles = ("present", "representative member", "later image", "probability", "lasting change")
-    rows = []
-    for e in examples:
-        pictures = (e.present, e.member, e.truth, e.probability, e.event)
-        rows.append(f"<tr><th colspan={len(titles)}>{html.escape(e.label)}</th></tr>")
-        rows.append(
-            "<tr>"
-            + "".join(f"<td>{_image(p, t)}</td>" for p, t in zip(pictures, titles, strict=True))
-            + "</tr>"
+def example_strips(examples: Sequence[PlaceExample]) -> list[tuple[str, list[Markup]]]:
+    """A label and five pictures, named as `PICTURES`, of each example."""
+    return [
+        (
+            e.label,
+            [
+                _image(pixels, title)
+                for pixels, title in zip(
+                    (e.present, e.member, e.truth, e.probability, e.event), PICTURES, strict=True
+                )
+            ],
         )
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    table = f"<div class=scroll><table class=strip><tr>{head}</tr>{''.join(rows)}</table></div>"
-    return (
-        f"<h2>Look at it</h2><p>Forecasts of {html.escape(method)}, chosen without regard to how "
-        "good they are. The later image is shown as means over cells, in the colours of the "
-        f"start. Probability: black 0 to yellow {_TOP}. Lasting change: yellow; grey is not "
-        f"known.</p>{figure(table)}"
-    )
+        for e in examples
+    ]
 
 
 def _picture(image: NDArray[np.generic]) -> Picture:
@@ -93,7 +86,8 @@ def _coloured(values: NDArray[np.float32]) -> Picture:
     return np.array(matplotlib.colormaps["inferno"](values.clip(0, 1), bytes=True)[..., :3])
 
 
-def _image(pixels: Picture, alt: str) -> str:
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    picture.thumbnail((_MOST_PX, _MOST_PX))
-    return f"<img alt='{alt}' src='{image_source(picture, 'PNG')}'>"
+def _image(pixels: Picture, alt: str) -> Markup:
+    shown = Image.fromarray(np.ascontiguousarray(pixels))
+    shown.thumbnail((_MOST_PX, _MOST_PX))
+    height = round(_WIDTH * shown.height / shown.width)
+    return picture(shown, alt, size=(_WIDTH, height))

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from forecast.evaluation.reports.charts import place_chart, rank_chart, reliability_chart
-from forecast.evaluation.reports.examples import PlaceExample, example_strips
+from forecast.evaluation.reports.examples import PICTURES, PlaceExample, example_strips
 from forecast.evaluation.reports.record import bounds
 from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
 from forecast.evaluation.scores.catalogue import SCORES, shown
 from forecast.evaluation.scores.parts import Part
 from forecast.evaluation.scores.results import ALL, Section
-from preprocessing.report.html_page import figure, html_page, table
+from preprocessing.report.html_page import Cell, html_page
 
 __all__ = ["PAIR_NOTES", "PLACE_NOTES", "scores_page"]
 
-_STYLE = """
-img.chart{width:100%;height:auto;display:block}
-div.one{max-width:640px}figure,div.one,div.two{margin-bottom:14px}
-td.n i{font-style:normal;color:var(--soft);font-size:12px;white-space:nowrap}
-th.n{white-space:normal;vertical-align:bottom}td.row{white-space:nowrap}.two{margin-bottom:16px}
-table.strip td{padding:3px 6px 3px 0;border:0}table.strip th{padding:3px 6px 3px 0;border:0}
-b.better{color:#1f7a53;font-weight:600}b.worse{color:#a8323f;font-weight:600}
-table.strip{width:auto}table.strip img{width:196px;display:block;image-rendering:pixelated}
-"""
+_TEMPLATE = Path(__file__).parent / "scores.html"
+_Table = tuple[tuple[str, ...], list[tuple[str | Cell, ...]]]
 PLACE_NOTES = (
     "All on means over cells of 4x4 pixels, after all dates were brought to the colours of the "
     "start by a robust map that changed ground does not pull.",
@@ -78,143 +73,100 @@ def scores_page(
         An HTML document.
     """
     names = list(dict.fromkeys(m.method for section in groups for m in section.methods))
-    whole = [section for section in groups if section.horizon == ALL]
-    body = [
-        _head(title, whole, names),
-        *(
-            f"<h2>{number}. {html.escape(part.title)}</h2><p>{html.escape(part.meaning)}</p>"
-            + "".join(figure(_methods(section, part)) for section in whole)
-            + _figures(part, whole, places, names)
-            + _each_place(places, part)
-            for number, part in enumerate(parts, start=1)
-        ),
-        _by_dates(by_dates, parts),
-        _verdicts(whole, names[0]),
-        example_strips(examples, names[0]),
-        "<h2>How to read this</h2><ul>"
-        + "".join(f"<li><p>{html.escape(note)}</p></li>" for note in notes)
-        + "</ul>",
-        "<h2>Settings</h2>" + figure(_settings(settings)),
-    ]
-    return html_page(title, body, style=_STYLE)
-
-
-def _head(title: str, whole: Sequence[Section], names: Sequence[str]) -> str:
-    boxes = "".join(
-        f"<div class=card><b>{section.units}</b><span>{html.escape(section.dataset)}, "
-        f"{section.pairs} cases</span></div>"
-        for section in whole
-    )
-    return (
-        f"<h1>{html.escape(title)}</h1><p>Methods: {html.escape(', '.join(names))}.</p>"
-        f"<div class=cards>{boxes}</div>"
+    whole = _of_all_horizons(groups)
+    cut = _of_all_horizons(by_dates)
+    return html_page(
+        _TEMPLATE,
+        title,
+        names=names,
+        whole=whole,
+        parts_of_report=[
+            {
+                "title": part.title,
+                "meaning": part.meaning,
+                "tables": [_methods(section, part) for section in whole],
+                "wide": _wide_figure(part, places, names),
+                "figures": _figures(part, whole, names),
+                "places": _each_place(places, part),
+            }
+            for part in parts
+        ],
+        first_of_places=places[0].methods[0].method,
+        cut=cut,
+        by_dates=[(part.title, [_methods(section, part) for section in cut]) for part in parts],
+        verdicts=_verdicts(whole),
+        pictures=PICTURES,
+        examples=example_strips(examples),
+        notes=notes,
+        settings=settings,
     )
 
 
-def _methods(section: Section, part: Part) -> str:
-    rows = [
+def _of_all_horizons(sections: Sequence[Section]) -> list[Section]:
+    return [section for section in sections if section.horizon == ALL]
+
+
+def _methods(section: Section, part: Part) -> _Table:
+    rows: list[tuple[str | Cell, ...]] = [
         (
-            html.escape(method.method),
+            method.method,
             *(
-                f"{shown(n, method.scores[n].value)}<br><i>{bounds(n, method.scores[n])}</i>"
+                Cell(shown(n, method.scores[n].value), bounds(n, method.scores[n]))
                 for n in part.scores
             ),
         )
         for method in section.methods
         if any(method.scores[n].value == method.scores[n].value for n in part.scores)
     ]
-    titles = (f"{section.dataset}, all horizons", *(SCORES[n].title for n in part.scores))
-    return table(titles, rows)
+    return (f"{section.dataset}, all horizons", *(SCORES[n].title for n in part.scores)), rows
 
 
-def _by_dates(sections: Sequence[Section], parts: Sequence[Part]) -> str:
-    """Every score of the forecaster with fewer dates."""
-    whole = [section for section in sections if section.horizon == ALL]
-    if not whole:
-        return ""
-    counts = "; ".join(f"{s.dataset}: {s.pairs} cases of {s.units} places" for s in whole)
-    tables = "".join(
-        f"<h3>{html.escape(part.title)}</h3>"
-        + "".join(figure(_methods(section, part)) for section in whole)
-        for part in parts
-    )
-    return (
-        "<h2>What is history worth?</h2><p>The forecaster with the nearest dates up to the start "
-        "only, the start among them; with all of them; and with all of them but not calibrated on "
-        f"the place's own past. On the cases that have as many dates ({html.escape(counts)}).</p>"
-        f"{tables}"
-    )
-
-
-def _each_place(places: Sequence[Section], part: Part) -> str:
+def _each_place(places: Sequence[Section], part: Part) -> _Table:
     """The first method in every place and class of horizons."""
-    rows = []
-    for section in places:
-        if section.horizon == ALL or not section.methods:
-            continue
-        first = section.methods[0]
-        rows.append(
-            (
-                html.escape(section.dataset),
-                section.horizon,
-                *(shown(n, first.scores[n].value) for n in part.scores),
-            )
+    rows: list[tuple[str | Cell, ...]] = [
+        (
+            section.dataset,
+            section.horizon,
+            *(shown(n, section.methods[0].scores[n].value) for n in part.scores),
         )
-    titles = ("place", "years ahead", *(SCORES[n].title for n in part.scores))
-    method = html.escape(places[0].methods[0].method)
-    return figure(
-        f"<details><summary>{method} in every place and horizon</summary>"
-        f"{table(titles, rows)}</details>"
-    )
+        for section in places
+        if section.horizon != ALL and section.methods
+    ]
+    return ("place", "years ahead", *(SCORES[n].title for n in part.scores)), rows
+
+
+def _wide_figure(part: Part, places: Sequence[Section], names: Sequence[str]) -> Markup | None:
+    """Every place, by method."""
+    if part.figure == "harm":
+        title = "RMSE of the mean over that of nothing changes"
+        return place_chart(places, names, "harm_mean", title, line=1.0, limits=(0.4, 1.6))
+    if part.figure == "reliability":
+        title = "AUC of lasting change"
+        return place_chart(places, names, "lasting_auc", title, line=0.5, limits=(0.2, 1.0))
+    return None
 
 
 def _figures(
-    part: Part, whole: Sequence[Section], places: Sequence[Section], names: Sequence[str]
-) -> str:
-    if part.figure is None:
-        return ""
+    part: Part, whole: Sequence[Section], names: Sequence[str]
+) -> list[tuple[Markup, str]]:
+    """Side by side, with captions."""
     if part.figure == "ranks":
-        drawn = "".join(figure(rank_chart(s, names), s.dataset) for s in whole)
-        return f"<div class=two>{drawn}</div>"
-    if part.figure == "harm":
-        title = "RMSE of the mean over that of nothing changes"
-        drawn = place_chart(places, names, "harm_mean", title, line=1.0, limits=(0.4, 1.6))
-        return f"<div class=one>{figure(drawn)}</div>"
-    curves = "".join(figure(reliability_chart(section, names)) for section in whole)
-    title = "AUC of lasting change"
-    drawn = place_chart(places, names, "lasting_auc", title, line=0.5, limits=(0.2, 1.0))
-    return f"<div class=one>{figure(drawn)}</div><div class=two>{curves}</div>"
+        return [(rank_chart(section, names), section.dataset) for section in whole]
+    if part.figure == "reliability":
+        return [(reliability_chart(section, names), "") for section in whole]
+    return []
 
 
-def _verdicts(whole: Sequence[Section], first: str) -> str:
+def _verdicts(whole: Sequence[Section]) -> list[tuple[str | Cell, ...]]:
     """The CRPS of the first method against that of every other."""
-    rows = []
-    for section in whole:
-        for other in section.comparisons:
-            gap = other.difference.get("crps")
-            if gap is not None:
-                word = other.verdict("crps")
-                told = f"<b class={word}>{word}</b>" if word else ""
-                value = f"{shown('crps', gap.value, sign=True)}<br><i>{bounds('crps', gap)}</i>"
-                rows.append((html.escape(section.dataset), html.escape(other.against), value, told))
-    if not rows:
-        return ""
-    titles = ("", "against", "CRPS difference", "verdict")
-    return f"<h2>{html.escape(first)} against the others</h2>{figure(table(titles, rows))}"
-
-
-def _settings(settings: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td class=row>{html.escape(name)}</td><td class=source>{html.escape(_text(value))}"
-        "</td></tr>"
-        for name, value in settings.items()
-    )
-    return f"<table>{rows}</table>"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_text(item)}" for key, item in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(map(_text, value)) or "none"
-    return "none" if value is None else str(value)
+    return [
+        (
+            section.dataset,
+            other.against,
+            Cell(shown("crps", gap.value, sign=True), bounds("crps", gap)),
+            Cell("", verdict=other.verdict("crps")),
+        )
+        for section in whole
+        for other in section.comparisons
+        if (gap := other.difference.get("crps")) is not None
+    ]

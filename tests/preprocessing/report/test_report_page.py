@@ -7,54 +7,31 @@ import io
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_reader import Page
+from matplotlib.figure import Figure
 from PIL import Image
 
 from preprocessing.errors import OutputExistsError
 from preprocessing.pairs.output import report_folder
 from preprocessing.pairs.store import Pairs, PairStore
 from preprocessing.preparation.store_writer import StoreWriter
-from preprocessing.report.charts import COLOURS, histogram_panels, shift_lengths, tile_map
 from preprocessing.report.contact_sheet import contact_sheet
 from preprocessing.report.counts import Example, PairReport, PrepareReport
+from preprocessing.report.drawings import (
+    REASON_COLOURS,
+    densities,
+    draw_shift_lengths,
+    tile_map,
+)
 from preprocessing.report.page import report_page
 from preprocessing.tiles.filters import FilterConfig, Reason
 
 HOSTILE = "set/<script>alert('x')</script> & \"Ø\",\n/2016/2018"
 SHEET = Image.new("RGB", (30, 20), (200, 30, 40))
-VOID = {"meta", "img"}
-
-
-class Page(HTMLParser):
-    """Collects text, tags and attributes; refuses what is not closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text += data
 
 
 def histogram(seed: int) -> dict[str, list[list[int]]]:
@@ -161,13 +138,13 @@ def test_the_map_has_a_cell_a_tile() -> None:
     assert cells.shape == (3, 4, 3)
     for row, col, reason in tiles[:-1]:
         cell = cells[(0, 128, 200).index(row), (0, 128, 256, 384).index(col)]
-        assert "#" + bytes(cell).hex() == COLOURS[reason]
+        assert "#" + bytes(cell).hex() == REASON_COLOURS[reason]
     assert cells[2, 3].tolist() == [255, 255, 255]  # Not judged.
 
 
 def test_every_reason_has_a_colour_of_its_own() -> None:
-    assert set(COLOURS) == {reason.value for reason in Reason}
-    assert len(set(COLOURS.values())) == len(COLOURS)
+    assert set(REASON_COLOURS) == {reason.value for reason in Reason}
+    assert len(set(REASON_COLOURS.values())) == len(REASON_COLOURS)
 
 
 def test_shifts_are_drawn_to_scale() -> None:
@@ -175,26 +152,21 @@ def test_shifts_are_drawn_to_scale() -> None:
         PairReport(source=str(i), dy_px=0.0, dx_px=float(i), residual_px=i / 10)
         for i in range(1, 4)
     ]
-    drawn = shift_lengths(pairs)
-    before, after = (
-        [float(x) for x in re.findall(rf"cx=([\d.]+) cy=[\d.]+ r=3 class={name} ", drawn)]
-        for name in ("before", "after")
-    )
-    assert before == pytest.approx([70 + 300 * i / 5 for i in (1, 2, 3)])
-    assert after == pytest.approx([70 + 30 * i / 5 for i in (1, 2, 3)])
-    assert "median 2<" in drawn
+    axes = Figure().subplots()
+    draw_shift_lengths(axes, pairs)
+    drawn = {line.get_label(): line.get_xdata() for line in axes.lines}
+    assert list(drawn["before"]) == pytest.approx([1, 2, 3])
+    assert list(drawn["after"]) == pytest.approx([0.1, 0.2, 0.3])
+    assert [text.get_text() for text in axes.texts] == ["median 0.2", "median 2"]
 
 
 @pytest.mark.parametrize("bins", [16, 100, 256])
 def test_histograms_are_densities(bins: int) -> None:
-    flat = {name: [[5] * bins] * 3 for name in ("past", "before", "after")}
-    drawn = histogram_panels(flat)
-    heights = {float(y) for y in re.findall(r"[\d.]+,([\d.]+)", drawn)}
-    assert heights == {round(118 - 112 / 1.15, 1)}
-    dark = {**flat, "after": [[1] + [0] * (bins - 1)] * 3}
-    line = re.findall(r"<polyline points='([^']+)' class=new", histogram_panels(dark))[0].split()
-    assert float(line[0].split(",")[1]) < 10
-    assert all(point.endswith(",118.0") for point in line[1:])
+    for found in densities([[5] * bins] * 3):
+        assert found == pytest.approx(1)
+    (dark,) = densities([[1] + [0] * (bins - 1)])
+    assert dark[0] == pytest.approx(min(bins, 64), rel=0.6)
+    assert not dark[1:].any()
 
 
 def test_larger_chips_fit_the_contact_sheet() -> None:
