@@ -22,12 +22,14 @@ from preprocessing.rasters.raster import Raster
 
 __all__ = [
     "AveragedImage",
+    "DerivedImage",
     "FileImage",
     "HeldImage",
     "ImageSource",
     "MaskedImage",
     "Reading",
     "Readings",
+    "SameGridImage",
     "average_blocks",
     "hold",
     "inside",
@@ -56,6 +58,31 @@ class ImageSource(Protocol):
 
     def read(self, window: Window, /) -> Raster:
         """Pixels of a window, `(3, h, w)`; parts beyond the image are invalid."""
+
+
+class DerivedImage:
+    """What an image made of another one has of it: date and name."""
+
+    source: ImageSource
+
+    @property
+    def date(self) -> dt.date | None:
+        """Date of the image."""
+        return self.source.date
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return self.source.name
+
+
+class SameGridImage(DerivedImage):
+    """Likewise, on the same grid."""
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the image."""
+        return self.source.grid
 
 
 @dataclass(frozen=True)
@@ -172,7 +199,7 @@ class FileImage:
 
 
 @dataclass(frozen=True)
-class MaskedImage:
+class MaskedImage(SameGridImage):
     """An image some of whose pixels are not to be used, such as clouds.
 
     Attributes:
@@ -184,21 +211,6 @@ class MaskedImage:
     source: ImageSource
     clear: Callable[[Raster], NDArray[np.bool_]]
     halo_px: int = 0
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the image."""
-        return self.source.grid
-
-    @property
-    def date(self) -> dt.date | None:
-        """Date of the image."""
-        return self.source.date
-
-    @property
-    def name(self) -> str:
-        """Name of the image."""
-        return self.source.name
 
     def read(self, window: Window, /) -> Raster:
         """Read, and take the pixels that are not clear as unseen."""
@@ -216,7 +228,7 @@ class MaskedImage:
 
 
 @dataclass(frozen=True)
-class AveragedImage:
+class AveragedImage(DerivedImage):
     """An image of which blocks of `size` x `size` pixels are averaged; see `average_blocks`."""
 
     source: ImageSource
@@ -232,16 +244,6 @@ class AveragedImage:
         height, width = grid.height // self.size, grid.width // self.size
         cut = grid.crop(Window(0, 0, height * self.size, width * self.size))
         return cut.scaled(1 / self.size)
-
-    @property
-    def date(self) -> dt.date | None:
-        """Date of the image."""
-        return self.source.date
-
-    @property
-    def name(self) -> str:
-        """Name of the image."""
-        return self.source.name
 
     def read(self, window: Window, /) -> Raster:
         """Read the blocks' pixels and average them."""

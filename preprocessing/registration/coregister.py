@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from dataclasses import dataclass, replace
 
 from preprocessing.errors import GridMismatchError, RegistrationError
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import HeldImage, ImageSource
+from preprocessing.rasters.grid import Window
+from preprocessing.rasters.image_source import HeldImage, ImageSource, SameGridImage
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.edge_correlation import EdgeCorrelation, Spectra
 from preprocessing.registration.shift import (
@@ -145,22 +144,10 @@ class ShiftEstimator:
 
 
 @dataclass(frozen=True)
-class _GreyImage:
+class _GreyImage(SameGridImage):
     """An image with its channels averaged: moving one is quicker than moving three."""
 
     source: ImageSource
-
-    @property
-    def grid(self) -> Grid:
-        return self.source.grid
-
-    @property
-    def date(self) -> dt.date | None:
-        return self.source.date
-
-    @property
-    def name(self) -> str:
-        return self.source.name
 
     def read(self, window: Window, /) -> Raster:
         raster = self.source.read(window)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from dataclasses import dataclass, replace
 
@@ -10,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import HeldImage, ImageSource, inside
+from preprocessing.rasters.grid import Window
+from preprocessing.rasters.image_source import HeldImage, ImageSource, SameGridImage, inside
 from preprocessing.rasters.raster import Raster
 
 __all__ = ["NOT_MOVED", "RELIABLE_SCORE", "Shift", "ShiftedImage", "apply_shift"]
@@ -52,26 +51,11 @@ NOT_MOVED = Shift(0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class ShiftedImage:
+class ShiftedImage(SameGridImage):
     """An image moved on its own grid; windows join without seams."""
 
     source: ImageSource
     shift: Shift
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the image."""
-        return self.source.grid
-
-    @property
-    def date(self) -> dt.date | None:
-        """Date of the image."""
-        return self.source.date
-
-    @property
-    def name(self) -> str:
-        """Name of the image."""
-        return self.source.name
 
     def read(self, window: Window, /) -> Raster:
         """Read with the margin that the shift needs, move, cut the margin off."""

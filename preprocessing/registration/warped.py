@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import math
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from rasterio.warp import reproject
 from scipy.ndimage import map_coordinates
 
 from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import ImageSource, inside
+from preprocessing.rasters.image_source import DerivedImage, ImageSource, inside
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.common_grid import lattice_offset, near_longitudes, pixel_positions
 from preprocessing.registration.shift import NOT_MOVED, Shift, ShiftedImage
@@ -36,7 +35,7 @@ _ANY_CRS = CRS.from_epsg(3857)  # GDAL wants one; the same on both sides, it cha
 
 
 @dataclass(frozen=True)
-class WarpedImage:
+class WarpedImage(DerivedImage):
     """An image of any CRS, resolution, rotation and extent, seen on a grid.
 
     GDAL's warper resamples once with cubic convolution, widened where the source is finer, and
@@ -58,16 +57,6 @@ class WarpedImage:
     field: ShiftField | None = None
     cubic: bool = True
     placed: Grid | None = None
-
-    @property
-    def date(self) -> dt.date | None:
-        """Date of the image."""
-        return self.source.date
-
-    @property
-    def name(self) -> str:
-        """Name of the image."""
-        return self.source.name
 
     def read(self, window: Window, /) -> Raster:
         """Resample a window; what the image does not reach is invalid."""
