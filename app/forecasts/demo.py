@@ -19,7 +19,7 @@ from forecast.evaluation.cases.pairs import pair_baselines, pair_case
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.scores.catalogue import shown
 from forecast.evaluation.scores.harm import Harm
-from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.probabilistic import Observations
 from forecast.evaluation.scores.statistic import Array
 from forecast.evaluation.scoring import score_case, scores_of
 from forecast.pretrained import model_folder

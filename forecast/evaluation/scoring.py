@@ -13,9 +13,9 @@ from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
 from forecast.evaluation.scores.harm import Harm
 from forecast.evaluation.scores.lasting_change import LastingChange
-from forecast.evaluation.scores.observations import Observations
 from forecast.evaluation.scores.perceptual import FeatureDistance
 from forecast.evaluation.scores.pictures import Pictures
+from forecast.evaluation.scores.probabilistic import Observations
 from forecast.evaluation.scores.results import ALL, Section, sections
 from forecast.evaluation.scores.statistic import Array, Statistic
 from forecast.evaluation.scores.sums import EvaluationSums, Group

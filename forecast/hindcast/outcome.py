@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.crps import fair_crps
 from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.intervals import sampled_blocks
@@ -20,7 +21,6 @@ from forecast.states.changes import Changes
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
 from forecast.states.windows import in_pixels
-from forecast.training.losses import fair_crps
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import cell_means
 

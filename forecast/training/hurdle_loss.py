@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.network.noise import HALO, shaped
+from forecast.crps import multiscale_crps
+from forecast.network.correlated_noise import HALO, shaped
 from forecast.network.unet import NOISE_CHANNELS, ChangeUNet
 from forecast.training.draws import Item
-from forecast.training.losses import multiscale_crps
 
 __all__ = ["HurdleLoss", "hurdle_loss", "noise_of"]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from forecast.crps import fair_crps
 from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.network.patches import FACTOR, TILE_PX
@@ -16,7 +17,6 @@ from forecast.network.unet import ChangeUNet
 from forecast.training.draws import gather
 from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import noise_of
-from forecast.training.losses import fair_crps
 from preprocessing.running.precision import autocast
 
 __all__ = ["Case", "PlaceScore", "score_place"]

@@ -8,8 +8,8 @@ import torch
 from pictures import picture
 from states_cases import small_network
 
-import forecast.ensemble
-from forecast.ensemble import TileEnsemble, forecast_tile
+import forecast.evaluation.methods.tile
+from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.states.answers import Noise, RegionNetwork, View
 from preprocessing.tiles.cells import cell_means
@@ -58,7 +58,7 @@ def test_longer_horizons_than_in_training_are_made_of_several(
             shape = view.conditions.shape[1:]
             return np.full(shape, 0.1 * years, np.float32), np.zeros((3, *shape), np.float32)
 
-    monkeypatch.setattr(forecast.ensemble, "RegionNetwork", Told)
+    monkeypatch.setattr(forecast.evaluation.methods.tile, "RegionNetwork", Told)
     with torch.inference_mode():
         found = ensemble(small_network(), 7.5, members=1)
     assert asked == [3.0, 3.0, 1.5]  # The network knows three years.

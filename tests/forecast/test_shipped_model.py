@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence
-from forecast.ensemble import TileEnsemble, forecast_tile
+from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
 from forecast.states.familiarity import Familiarity

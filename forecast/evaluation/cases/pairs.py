@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence
-from forecast.ensemble import forecast_tile
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.methods.tile import forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.states.familiarity import Familiarity
 from preprocessing.errors import ModelFolderError

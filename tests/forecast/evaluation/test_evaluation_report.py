@@ -16,7 +16,7 @@ from forecast.evaluation.reports.charts import look
 from forecast.evaluation.reports.record import bounds, verdicts
 from forecast.evaluation.scores.bootstrap import Estimate
 from forecast.evaluation.scores.catalogue import SCORES, shown
-from forecast.evaluation.scores.observations import RANK_CLASSES
+from forecast.evaluation.scores.probabilistic import RANK_CLASSES
 from forecast.evaluation.scores.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs.store import Pairs, PairStore

@@ -7,14 +7,14 @@ import pytest
 from pair_store_cases import place_pairs
 
 from forecast.baselines import DressedPersistence
-from forecast.ensemble import TileEnsemble
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.cases.pairs import pair_baselines, pair_cases, pair_name, tile_forecaster
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
+from forecast.evaluation.methods.tile import TileEnsemble
 from forecast.evaluation.scores.bootstrap import LEAST_UNITS, draw_units, estimate
 from forecast.evaluation.scores.harm import Harm
-from forecast.evaluation.scores.observations import Observations
+from forecast.evaluation.scores.probabilistic import Observations
 from forecast.evaluation.scores.resampling import resampling_units
 from forecast.evaluation.scores.results import Comparison, Section, sections
 from forecast.evaluation.scores.sums import EvaluationSums, Group

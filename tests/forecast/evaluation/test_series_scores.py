@@ -17,8 +17,8 @@ from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.harm import Harm
 from forecast.evaluation.scores.lasting_change import LastingChange
-from forecast.evaluation.scores.observations import Observations
 from forecast.evaluation.scores.pictures import Pictures
+from forecast.evaluation.scores.probabilistic import Observations
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.evaluation.scores.statistic import Statistic
 from forecast.evaluation.scoring import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecast.training.losses import fair_crps, multiscale_crps
+from forecast.crps import fair_crps, multiscale_crps
 
 
 def brute_force_fair_crps(members: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

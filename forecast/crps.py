@@ -1,4 +1,4 @@
-"""Losses of the forecaster, masked by validity."""
+"""The CRPS of an ensemble: of values, and of fields at several scales, masked by validity."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from forecast.crps import fair_crps
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.statistic import Array, Statistic, ratio
-from forecast.training.losses import fair_crps
 
 __all__ = ["RANK_CLASSES", "Observations"]
 
