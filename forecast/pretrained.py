@@ -10,7 +10,7 @@ import torch
 from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import sha256
-from preprocessing.running.limits import check_parameters
+from preprocessing.running.pretrained import WEIGHTS, read_pretrained
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -22,7 +22,6 @@ __all__ = [
 DEFAULT_MODEL = "base"
 _SHIPPED = Path(__file__).parent / "weights"
 _CONFIG = "config.json"
-_WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def model_folder(name: str | Path | None = None) -> Path:
@@ -40,10 +39,10 @@ def model_folder(name: str | Path | None = None) -> Path:
             f"expected a model folder or a shipped model ({known}), "
             f"found nothing at {name or folder}"
         )
-    missing = [file for file in (_CONFIG, _WEIGHTS) if not (folder / file).is_file()]
+    missing = [file for file in (_CONFIG, WEIGHTS) if not (folder / file).is_file()]
     if missing:
         raise ModelFolderError(
-            f"expected {_CONFIG} and {_WEIGHTS} in the model folder {folder}, "
+            f"expected {_CONFIG} and {WEIGHTS} in the model folder {folder}, "
             f"missing {' and '.join(missing)}; train or export the model again"
         )
     _check_class(folder / _CONFIG)
@@ -77,16 +76,12 @@ def load_model(name: str | Path | None = None, *, device: torch.device | None = 
     """
     folder = model_folder(name)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        config = ChangeUNet.load_config(folder, local_files_only=True)
-        check_parameters(lambda: ChangeUNet.from_config(config), folder / _WEIGHTS)
-        model: ChangeUNet = ChangeUNet.from_pretrained(
-            folder, torch_dtype=torch.float32, low_cpu_mem_usage=False, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
-        raise ModelFolderError(
-            f"expected the weights of a landcast forecaster in {folder}: {err}"
-        ) from err
+    model: ChangeUNet = read_pretrained(
+        ChangeUNet,
+        folder,
+        expected="the weights of a landcast forecaster",
+        advice="train or export the model again",
+    )
     model.to(device, memory_format=torch.channels_last)
     model.eval()
     return model
@@ -94,4 +89,4 @@ def load_model(name: str | Path | None = None, *, device: torch.device | None = 
 
 def weights_sha256(name: str | Path | None = None) -> str:
     """Hexadecimal SHA-256 of a model folder's weights."""
-    return sha256(model_folder(name) / _WEIGHTS)
+    return sha256(model_folder(name) / WEIGHTS)

@@ -14,9 +14,9 @@ from scipy import special
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.errors import ModelFolderError
 from preprocessing.lasting_change.dated_cells import DatedCells
 from preprocessing.lasting_change.features import FEATURES, series_features
+from preprocessing.running.pretrained import read_pretrained
 
 __all__ = ["LEAST_DATES", "SHIPPED", "ChangeClassifier"]
 
@@ -128,16 +128,12 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Raises:
             ModelFolderError: The folder does not hold one.
         """
-        try:
-            network: ChangeClassifier = cls.from_pretrained(
-                folder, torch_dtype=torch.float32, local_files_only=True
-            )
-        except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
-            raise ModelFolderError(
-                f"expected a classifier of lasting change in {folder}, got: "
-                f"{' '.join(str(err).split())[:200]}; train one with "
-                "benchmarks/lasting_change.py or reinstall landcast"
-            ) from err
+        network = read_pretrained(
+            cls,
+            folder,
+            expected="a classifier of lasting change",
+            advice="train one with benchmarks/lasting_change.py or reinstall landcast",
+        )
         network.eval()
         network.requires_grad_(False)
         return network

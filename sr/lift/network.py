@@ -11,15 +11,14 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import sha256, share_weights
 from preprocessing.running.partial_files import partial_path
+from preprocessing.running.pretrained import WEIGHTS, read_pretrained
 from sr.lift.block_means import copied_where_same, keep_block_means, upsample_consistently
 from sr.network.rrdb import RRDB, initialise
 
 __all__ = ["SHIPPED_LIFT", "GuidedRRDBNet", "lift_sha256", "load_guided", "save_guided"]
 
-_WEIGHTS = "diffusion_pytorch_model.safetensors"
 SHIPPED_LIFT = Path(__file__).parent.parent / "weights" / "guided16"
 
 _SCALE = 4
@@ -131,22 +130,19 @@ def load_guided(
     Raises:
         ModelFolderError: The folder does not hold one.
     """
-    try:
-        network: GuidedRRDBNet = GuidedRRDBNet.from_pretrained(
-            folder, torch_dtype=torch.float32, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
-        raise ModelFolderError(
-            f"expected the network that 'landcast train lift' writes in {folder}, got: "
-            f"{' '.join(str(err).split())[:200]}; train it again"
-        ) from err
+    network = read_pretrained(
+        GuidedRRDBNet,
+        folder,
+        expected="the network that 'landcast train lift' writes",
+        advice="train it again",
+    )
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return network.to(device).eval()  # type: ignore[no-any-return]
 
 
 def lift_sha256() -> str:
     """Hexadecimal SHA-256 of the weights that ship."""
-    return sha256(SHIPPED_LIFT / _WEIGHTS)
+    return sha256(SHIPPED_LIFT / WEIGHTS)
 
 
 def save_guided(network: GuidedRRDBNet, folder: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import share_weights
 from preprocessing.running.partial_files import partial_path
+from preprocessing.running.pretrained import read_pretrained
 from sr.network.interpolation import blend
 from sr.network.pretrained import PSNR_FOLDER
 from sr.network.rrdb import RRDBNet
@@ -83,7 +84,12 @@ def export(run: str | Path, folder: str | Path, *, alpha: float | None = None) -
     if not adversarial:
         save_half(network, folder)
         return network
-    psnr = RRDBNet.from_pretrained(run / PSNR_FOLDER, torch_dtype=torch.float32)
+    psnr: RRDBNet = read_pretrained(
+        RRDBNet,
+        run / PSNR_FOLDER,
+        expected="the PSNR network of a training run",
+        advice="train it again",
+    )
     if folder.resolve() != run.resolve():
         save_half(psnr, folder / PSNR_FOLDER)
     save_half(network, folder)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import sha256
-from preprocessing.running.limits import check_parameters
+from preprocessing.running.pretrained import check_parameters
 from sr.network.interpolation import blend
 from sr.network.public_checkpoints import read_public_checkpoint
 from sr.network.rrdb import RRDBNet

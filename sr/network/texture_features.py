@@ -11,7 +11,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.errors import ModelFolderError
+from preprocessing.running.pretrained import read_pretrained
 from sr.training.losses import feature_matching_loss
 
 __all__ = ["SHIPPED_FEATURES", "TextureFeatures", "load_texture_features"]
@@ -73,14 +73,11 @@ def load_texture_features(folder: str | Path = SHIPPED_FEATURES) -> TextureFeatu
     Raises:
         ModelFolderError: The folder does not hold them.
     """
-    try:
-        network: TextureFeatures = TextureFeatures.from_pretrained(
-            folder, torch_dtype=torch.float32, local_files_only=True
-        )
-    except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as err:
-        raise ModelFolderError(
-            f"expected the features that 'landcast train features' writes in {folder}, got: "
-            f"{' '.join(str(err).split())[:200]}; train them again or reinstall landcast"
-        ) from err
+    network: TextureFeatures = read_pretrained(
+        TextureFeatures,
+        folder,
+        expected="the features that 'landcast train features' writes",
+        advice="train them again or reinstall landcast",
+    )
     network.eval().requires_grad_(False)
     return network
