@@ -15,9 +15,15 @@ def test_cost_is_told_beside_the_reference(
     monkeypatch.setattr(benchmarks.forecast, "reference_seconds", lambda repeats: 100.0)
     arguments = ["--side", "128", "--years", "3", "--members", "1"]
     benchmarks.forecast.main([*arguments, "--model", str(tiny_model_folder)])
-    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
-    costs = {row[0].strip(): row[1:] for row in rows[2:]}
+    costs, shares = (
+        {cells[1].strip(): cells[2:-1] for cells in (row.split("|") for row in table.splitlines())}
+        for table in capsys.readouterr().out.strip().split("\n\n")
+    )
     assert float(costs["reference, a year"][0]) == 100
     seconds, ratio = (float(cell) for cell in costs["landcast, each further year"])
     assert ratio == pytest.approx(100 / seconds, rel=0.1)
     assert float(costs["landcast, 3 years in all"][0]) > 0
+    for network in ("UNet", "lift"):
+        operations, share = (float(cell) for cell in shares[network])
+        assert operations > 0
+        assert 0.01 < share < 1.5
