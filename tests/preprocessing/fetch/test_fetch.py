@@ -24,7 +24,7 @@ from fetch_cases import (
 from pictures import picture
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
-from stac_catalogue import running_catalogue, utm_grid
+from stac_catalogue import utm_grid
 
 from app.cli.entry import run
 from preprocessing.errors import RequestError
@@ -38,14 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of odc-geo
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]
-
-
-@pytest.fixture
-def made(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with running_catalogue(folder) as catalogue:
-        yield catalogue
 
 
 def test_clouds_and_shadows_go_and_the_ground_stays(made, tmp_path):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 from fetch_cases import GRID, PLACE, SIDE, add_sentinel, ask, box_of, ground, read, same_ground
-from stac_catalogue import running_catalogue, utm_grid
+from stac_catalogue import utm_grid
 
 from app.cli.entry import run
 from preprocessing.errors import (
@@ -29,14 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of odc-geo
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]
-
-
-@pytest.fixture
-def made(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with running_catalogue(folder) as catalogue:
-        yield catalogue
 
 
 def test_no_items_at_all(made, tmp_path):
