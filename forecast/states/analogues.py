@@ -5,40 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import distance_transform_edt, uniform_filter
 from scipy.spatial import cKDTree
-from scipy.special import ndtr
+from skimage.measure import label, regionprops
 
-from forecast.noise import ground_noise
 from forecast.states.events import event_levels
+from forecast.states.windows import grown
 from preprocessing.rasters.window import Window
-from preprocessing.tiles.cells import CELL
 
-__all__ = ["NO_SOURCE", "Analogues", "Events", "filled_from", "looks_of", "widened"]
+__all__ = ["SURROUNDINGS", "Analogues", "Events", "kinds_of", "surroundings_of"]
 
-NO_SOURCE: Final = -1
 _NUMBER = 2
 """Plane of the noise of the choice; events have plane 1."""
-_AROUND = 5
-"""Cells along the window whose mean has to be alike too."""
-_NEAREST = 6
-_LIKE = 12
-"""Cells that changed before among which what ground becomes is drawn."""
+_NEAR, SURROUNDINGS = 5, 21
+"""Cells along the windows whose mean and texture tell the kind of ground, and what lies around."""
+_TEXTURE = 2.0
+"""Weight of a difference in texture beside one in colour."""
+_LIKE = 24
+"""Cells that changed before among which what ground becomes is drawn; likewise cells of a look."""
+_PLACES = 24
+"""Further places that a copy may come from."""
 _MOST_CELLS = 60_000
 _APART = 4
-"""A cell is no analogue of those fewer cells away."""
-_GOING_ON = 0.2
-"""How much a copy that goes on where a neighbour's came from is preferred."""
-_ALIKE, _FARTHEST = 1.0, 3.0
-"""Largest distance of ground that is like other ground, and of an analogue from the look that is
-asked for, in units of contrast."""
-_OVERLAP = 1
-"""Pixels that copies of neighbouring cells reach into each other."""
-_STEPS = ((-1, 0), (0, -1), (-1, -1), (-1, 1), (1, 0), (0, 1), (1, 1), (1, -1))
+"""A cell is not copied to those fewer cells away."""
+_REACH, _SMALL = 2.0, 9
+"""Cells over which a copy goes on beside its patch, and of patches that only do so if they can."""
+_FARTHEST = 3.0
+"""Largest distance of ground from what it is to be like, in units of contrast."""
+_SURE, _NEARLY = 0.5, 2.0
+"""Ground no farther than this is alike, and ground so many times as far as the nearest."""
+_FITS = (0.7, 0.7, _FARTHEST)
+"""Largest distance of cells copied from the first place of a patch, the second and the last."""
+_SOME = 2000
+"""Cells of a patch by which places are judged."""
 
 
 @dataclass(frozen=True)
@@ -46,49 +48,33 @@ class Events:
     """Cells that changed in a region before.
 
     Attributes:
-        before: `(n, 6)` what each looked like, see `looks_of`.
-        after: `(n, 3)` what it looks like since, 0..1.
+        before: `(n, 8)` surroundings of each before it changed, see `surroundings_of`.
+        at: `(n,)` flat indices of the cells; the start shows what they became.
     """
 
     before: NDArray[np.float32]
-    after: NDArray[np.float32]
+    at: NDArray[np.int64]
 
     @cached_property
-    def _found(self) -> tuple[cKDTree, NDArray[np.float32], NDArray[np.float32]]:
-        """A tree of looks before, looks after, and their order along the axis of most variance."""
-        every = -(-len(self.before) // _MOST_CELLS)
-        after = self.after[::every]
-        centred = after - after.mean(axis=0)
-        axis = np.linalg.svd(centred, full_matrices=False)[2][0]
-        return cKDTree(self.before[::every]), after, centred @ axis
+    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
+        every = -(-len(self.at) // _MOST_CELLS)
+        return cKDTree(self.before[::every]), self.at[::every]
 
-    def look(
-        self, now: NDArray[np.float32], chance: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """What ground became here that looked like this.
-
-        Args:
-            now: `(m, 6)` looks before a change.
-            chance: `(m,)` uniform over 0..1: which of the like cells, in the order of their looks.
-
-        Returns:
-            `(m, 3)` looks after it, and how far the nearest like cell is.
-        """
-        tree, after, order = self._found
-        count = min(_LIKE, len(after))
-        far, near = (found.reshape(-1, count) for found in tree.query(now, k=count))
-        ranked = np.take_along_axis(near, order[near].argsort(axis=1), axis=1)
-        picked = np.minimum((chance * count).astype(int), count - 1)
-        return after[ranked[np.arange(len(now)), picked]], far[:, 0]
+    def like(self, now: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Cells that looked like this before they changed, the most alike first."""
+        tree, at = self._tree
+        far, near = tree.query(now, k=range(1, 1 + min(_LIKE, len(at))))
+        alike = far <= min(_FARTHEST, max(_SURE, _NEARLY * far[0]))
+        return np.asarray(at[near[alike]])
 
 
 class Analogues:
-    """Finds for each changed cell a cell of the start that shows what it becomes.
+    """Finds for changed ground the ground of the start that shows what it becomes.
 
-    Where the place has changed before, ground becomes what ground that looked like it became here;
-    elsewhere what the model draws. The picture of it is copied from ground that looks so today, by
-    coherent synthesis of texture (Ashikhmin 2001): candidates are the nearest in colour, of the
-    cell and of the mean around it, and the continuations of what the neighbours copy.
+    A patch, the connected part of an object that has newly changed, becomes one kind of ground.
+    Where the place has changed before, that is what a cell that looked like it became; elsewhere
+    it has the colour that the model draws, and the texture of today. Its picture is copied as a
+    whole, from the place that has most of this kind of ground in the shape of the patch.
 
     Args:
         cells: `(3, h, w)` of the start, 0..1.
@@ -106,42 +92,23 @@ class Analogues:
         objects: NDArray[np.int64],
         events: Events | None = None,
     ) -> None:
-        self._looks = looks_of(cells)
+        self._cells = cells
         self._seen = seen
         self._objects = objects
-        self._events = events
         self._contrast = contrast
+        self._events = events if events is not None and len(events.at) else None
+        self._kinds = kinds_of(cells, contrast)
 
     @cached_property
     def _library(self) -> tuple[cKDTree, NDArray[np.int64]]:
+        """A tree of kinds of ground, and the cells in it."""
         known = np.flatnonzero(self._seen)
         known = known[:: -(-len(known) // _MOST_CELLS)]
-        return cKDTree(self._looks[known]), known
-
-    def look(
-        self, drawn: NDArray[np.float32], new: NDArray[np.bool_], *, seed: int, member: int
-    ) -> NDArray[np.float32]:
-        """What changed ground looks like: as events here, or as the model has drawn it.
-
-        Args:
-            drawn: `(3, h, w)` by the model, 0..1.
-            new: `(h, w)` cells that have newly changed; others are not asked for.
-            seed: Seed of the run.
-            member: Number of the member.
-        """
-        if self._events is None or not len(self._events.before):
-            return drawn
-        asked = np.flatnonzero(new)
-        levels = event_levels(self._objects, seed=seed, member=member, number=_NUMBER)
-        became, far = self._events.look(self._looks[asked], levels.ravel()[asked])
-        like = far <= _ALIKE * self._contrast
-        look = drawn.reshape(3, -1).copy()
-        look[:, asked[like]] = became[like].T
-        return look.reshape(drawn.shape)
+        return cKDTree(self._kinds[known]), known
 
     def sources(
         self,
-        look: NDArray[np.float32],
+        drawn: NDArray[np.float32],
         new: NDArray[np.bool_],
         sources: NDArray[np.int32],
         *,
@@ -151,7 +118,7 @@ class Analogues:
         """Add the sources of cells that have newly changed.
 
         Args:
-            look: `(3, h, w)` what they look like, 0..1.
+            drawn: `(3, h, w)` what they look like by the model, 0..1.
             new: `(h, w)` cells that have newly changed.
             sources: `(2, h, w)` row and column that cells are copied from, `NO_SOURCE` elsewhere.
             seed: Seed of the run.
@@ -161,124 +128,163 @@ class Analogues:
             Like `sources`. Cells whose look the region has nowhere stay without one.
         """
         found = sources.copy()
-        asked = np.flatnonzero(new)
-        if not len(asked) or not self._seen.any():
+        if not new.any() or not self._seen.any():
             return found
-        tree, known = self._library
-        wanted = looks_of(look, new)[asked]
-        count = min(_NEAREST, len(known))
-        far, near = (x.reshape(-1, count) for x in tree.query(wanted, k=count))
-        height, width = new.shape
-        window = Window(0, 0, height, width)
-        white = ground_noise(window, seed=seed, member=member, year=0, number=_NUMBER)
-        first = np.minimum((ndtr(white[2].ravel()[asked]) * count).astype(int), count - 1)
-        for number, cell in enumerate(asked.tolist()):
-            at = divmod(cell, width)
-            best, chosen = np.inf, None
-            for turn in range(count):
-                pick = (first[number] + turn) % count
-                row, col = divmod(int(known[near[number, pick]]), width)
-                if max(abs(row - at[0]), abs(col - at[1])) >= _APART:
-                    best, chosen = float(far[number, pick]), (row, col)
-                    break
-            for source in self._continued(found, at):
-                apart = self._looks[source[0] * width + source[1]] - wanted[number]
-                cost = _GOING_ON * float(np.sqrt(apart @ apart))
-                if cost < best:
-                    best, chosen = cost, source
-            if chosen is not None and best <= _FARTHEST * self._contrast:
-                found[:, at[0], at[1]] = chosen
+        chance = event_levels(self._objects, seed=seed, member=member, number=_NUMBER)
+        self._go_on(found, np.flatnonzero(new))
+        for patch, middle in _patches(new & (found[0] < 0), self._objects):
+            left = patch
+            if len(patch) < _SMALL:
+                self._go_on(found, patch)
+                left = patch[found[0].flat[patch] < 0]
+            if len(left):
+                places = self._shown(drawn, left, float(chance.flat[middle]))
+                self._copy(found, left, middle, places)
         return found
 
     def colours(self, sources: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cells `(3, h, w)` that sources show; anything where there is none."""
-        flat = np.maximum(sources[0] * self._seen.shape[1] + sources[1], 0)
-        return np.moveaxis(self._looks[:, :3][flat], -1, 0)
+        row, col = np.maximum(sources, 0)
+        return np.asarray(self._cells[:, row, col])
 
-    def _continued(
-        self, sources: NDArray[np.int32], at: tuple[int, int]
-    ) -> Iterator[tuple[int, int]]:
-        """What the neighbours' copies would go on with."""
+    def _go_on(self, found: NDArray[np.int32], patch: NDArray[np.int64]) -> None:
+        """Cells beside copied ones go on with the copy, as far as it shows the same."""
+        box = self._box(patch, int(_REACH))
+        free = found[0][box.slices] < 0
+        if free.all():
+            return
+        far, nearest = distance_transform_edt(free, return_indices=True)
+        origin = np.array([[box.row], [box.col]])
+        here = self._places(patch)
+        inside = tuple(here - origin)
+        near = far[inside] <= _REACH
+        patch, here = patch[near], here[:, near]
+        copied = nearest[(slice(None), *inside)][:, near] + origin
+        beside = found[:, copied[0], copied[1]]
+        moved = beside + here - copied
+        wanted = self._kinds[np.ravel_multi_index(tuple(beside), self._seen.shape)]
+        good = self._distance(moved, wanted) <= _FITS[0]
+        found.reshape(2, -1)[:, patch[good]] = moved[:, good]
+
+    def _shown(
+        self, drawn: NDArray[np.float32], patch: NDArray[np.int64], chance: float
+    ) -> NDArray[np.int64]:
+        """Cells that show what a patch becomes, the one that was drawn first."""
+        if self._events is not None:
+            like = self._events.like(self._surroundings(patch))
+            if len(like):
+                first = like[min(int(chance * len(like)), len(like) - 1)]
+                return np.append(first, like)
+        tree, known = self._library
+        colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
+        look = np.append(colour, self._kinds[patch, 3].mean())
+        far, near = tree.query(look, k=range(1, 1 + min(_LIKE, len(known))))
+        if far[0] > _FARTHEST:
+            return np.zeros(0, np.int64)
+        return known[near[min(int(chance * len(near)), len(near) - 1)], None]
+
+    def _surroundings(self, patch: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Mean of a patch."""
+        box = self._box(patch, SURROUNDINGS // 2)
+        cells = np.asarray(self._cells[(slice(None), *box.slices)])
+        row, col = self._places(patch) - np.array([[box.row], [box.col]])
+        found = surroundings_of(cells, self._contrast)[row * box.width + col]
+        return np.asarray(found.mean(axis=0))
+
+    def _copy(
+        self,
+        found: NDArray[np.int32],
+        patch: NDArray[np.int64],
+        middle: int,
+        places: NDArray[np.int64],
+    ) -> None:
+        """Copy a patch from where most of it is such ground; the rest from elsewhere."""
+        if not len(places):
+            return
+        tree, known = self._library
+        wanted = self._kinds[places[0]]
+        near = tree.query(wanted, k=range(1, 1 + min(_PLACES, len(known))))[1]
+        places = np.concatenate([places, known[near]])
+        for fits in _FITS:
+            steps = self._places(places) - self._places(np.array([middle]))
+            steps = steps[:, np.abs(steps).max(axis=0) >= _APART]
+            if not len(patch) or not steps.shape[1]:
+                return
+            some = self._places(patch[:: -(-len(patch) // _SOME)])
+            far = self._distance(some[:, None, :] + steps[:, :, None], wanted)
+            best = np.minimum(far, _FARTHEST).sum(axis=1).argmin()
+            moved = self._places(patch) + steps[:, best, None]
+            good = self._distance(moved, wanted) <= fits
+            found.reshape(2, -1)[:, patch[good]] = moved[:, good]
+            patch = patch[~good]
+            middle = int(patch[len(patch) // 2]) if len(patch) else middle
+
+    def _places(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows and columns `(2, n)` of flat indices."""
+        return np.stack(np.unravel_index(cells, self._seen.shape))
+
+    def _box(self, patch: NDArray[np.int64], margin: int) -> Window:
+        """What holds a patch and so many cells around it."""
+        row, col = self._places(patch)
+        top, left = int(row.min()), int(col.min())
+        held = Window(top, left, int(row.max()) - top + 1, int(col.max()) - left + 1)
+        return grown(held, margin, *self._seen.shape)
+
+    def _distance(
+        self, cells: NDArray[np.int64], wanted: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Of cells `(2, ...)` from a kind of ground; infinite where there is nothing to copy."""
         height, width = self._seen.shape
-        for down, across in _STEPS:
-            row, col = at[0] + down, at[1] + across
-            if not (0 <= row < height and 0 <= col < width) or sources[0, row, col] < 0:
-                continue
-            source = int(sources[0, row, col]) - down, int(sources[1, row, col]) - across
-            inside = 0 <= source[0] < height and 0 <= source[1] < width
-            if inside and self._seen[source]:
-                yield source
+        row, col = cells[0].clip(0, height - 1), cells[1].clip(0, width - 1)
+        inside = (row == cells[0]) & (col == cells[1]) & self._seen[row, col]
+        apart = np.linalg.norm(self._kinds[row * width + col] - wanted, axis=-1)
+        return np.asarray(np.where(inside, apart, np.inf), dtype=np.float32)
 
 
-def widened(sources: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Sources of the cells beside those that have one, going on with the copy.
-
-    Args:
-        sources: `(2, h, w)` of a block.
-        shape: Rows and columns of the region, within which sources stay.
-    """
-    found = sources.copy()
-    height, width = sources.shape[1:]
-    padded = np.pad(sources, ((0, 0), (1, 1), (1, 1)), constant_values=NO_SOURCE)
-    for down, across in _STEPS:
-        beside = padded[:, 1 + down : 1 + down + height, 1 + across : 1 + across + width]
-        moved = beside - np.array([down, across], np.int32)[:, None, None]
-        inside = (moved >= 0).all(axis=0) & (moved[0] < shape[0]) & (moved[1] < shape[1])
-        take = (found[0] < 0) & (beside[0] >= 0) & inside
-        found[:, take] = moved[:, take]
-    return found
+def _patches(
+    new: NDArray[np.bool_], objects: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Connected new cells of one object, the largest first, as flat indices; and their middle."""
+    parts = label(np.where(new, objects + 1, 0), background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    for part in sorted(regionprops(parts), key=lambda part: -part.area):  # type: ignore[no-untyped-call]
+        cells = np.ravel_multi_index(tuple(part.coords.T), new.shape)
+        depth = distance_transform_edt(np.pad(part.image, 1))[1:-1, 1:-1]
+        yield cells, int(cells[depth[part.image].argmax()])
 
 
-def filled_from(
-    image: NDArray[np.float32], block: NDArray[np.float32], sources: NDArray[np.int32]
-) -> NDArray[np.float32]:
-    """Copy sources into a block; copies overlap a little and are blended there.
-
-    Args:
-        image: `(3, 4 * H, 4 * W)` of the region; may be a memory map.
-        block: `(3, 4 * h, 4 * w)`.
-        sources: `(2, h, w)` of the cells of the block.
-
-    Returns:
-        Like `block`; cells without a source are as they were.
-    """
-    ramp = (np.arange(2 * _OVERLAP) + 0.5) / (2 * _OVERLAP)
-    profile = np.concatenate([ramp, np.ones(CELL - 2 * _OVERLAP), ramp[::-1]])
-    weight = np.outer(profile, profile)
-    total = np.zeros((3, *(size + 2 * _OVERLAP for size in block.shape[1:])))
-    weights = np.zeros(total.shape[1:])
-    side = np.arange(CELL + 2 * _OVERLAP)
-    limits = image.shape[1] - 1, image.shape[2] - 1
-    for row in (0, 1):
-        for col in (0, 1):  # Windows of every other cell do not overlap.
-            rows, cols = np.nonzero(sources[0, row::2, col::2] >= 0)
-            rows, cols = 2 * rows + row, 2 * cols + col
-            top, left = (CELL * sources[axis, rows, cols] - _OVERLAP for axis in (0, 1))
-            from_rows = (top[:, None] + side).clip(0, limits[0])[:, :, None]
-            from_cols = (left[:, None] + side).clip(0, limits[1])[:, None, :]
-            to_rows = (CELL * rows[:, None] + side)[:, :, None]
-            to_cols = (CELL * cols[:, None] + side)[:, None, :]
-            total[:, to_rows, to_cols] += weight * image[:, from_rows, from_cols]
-            weights[to_rows, to_cols] += weight
-    inside = (..., slice(_OVERLAP, -_OVERLAP), slice(_OVERLAP, -_OVERLAP))
-    blended = total[inside] / np.maximum(weights[inside], 1e-6)
-    copied = np.repeat(np.repeat(sources[0] >= 0, CELL, axis=0), CELL, axis=1)
-    return np.asarray(np.where(copied, blended, block), dtype=np.float32)
-
-
-def looks_of(
-    cells: NDArray[np.float32], among: NDArray[np.bool_] | None = None
-) -> NDArray[np.float32]:
-    """Colours and the means around them, a row a cell.
+def kinds_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+    """What kind of ground there is: mean colour and texture of the cells around.
 
     Args:
         cells: `(3, h, w)`.
-        among: `(h, w)` cells that the means are of. Default: all.
+        contrast: Of the region.
 
     Returns:
-        `(h * w, 6)`.
+        `(h * w, 4)` in units of contrast.
     """
-    weight = np.ones(cells.shape[1:], np.float32) if among is None else among.astype(np.float32)
-    total = np.maximum(uniform_filter(weight, _AROUND, mode="nearest"), 1e-6)
-    around = [uniform_filter(band * weight, _AROUND, mode="nearest") / total for band in cells]
-    return np.ascontiguousarray(np.concatenate([cells, np.stack(around)]).reshape(6, -1).T)
+    return _described(cells, contrast, _NEAR)
+
+
+def surroundings_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+    """Kind of ground of each cell, and what lies around it.
+
+    Args:
+        cells: `(3, h, w)`.
+        contrast: Of the region.
+
+    Returns:
+        `(h * w, 8)` in units of contrast.
+    """
+    return np.concatenate(
+        [_described(cells, contrast, size) for size in (_NEAR, SURROUNDINGS)], axis=1
+    )
+
+
+def _described(cells: NDArray[np.float32], contrast: float, size: int) -> NDArray[np.float32]:
+    units = np.asarray(cells, np.float32) / contrast
+    light = units.mean(axis=0)
+    mean = [uniform_filter(band, size, mode="nearest") for band in units]
+    square = uniform_filter(light**2, size, mode="nearest")
+    variance = square - uniform_filter(light, size, mode="nearest") ** 2
+    texture = _TEXTURE * np.sqrt(variance.clip(0))
+    return np.ascontiguousarray(np.stack([*mean, texture]).reshape(4, -1).T)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.states.analogues import NO_SOURCE, Analogues
+from forecast.states.analogues import Analogues
+from forecast.states.copies import NO_SOURCE
 from preprocessing.running.partial_files import partial_path
 
 __all__ = ["Changes"]
@@ -87,7 +88,6 @@ class Changes:
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
         moved = np.clip(self.colours + look, low, high)
-        moved = analogues.look(moved, new, seed=seed, member=member)
         sources = analogues.sources(moved, new, self.sources, seed=seed, member=member)
         copied = np.where(sources[0] >= 0, analogues.colours(sources), moved)
         colours = np.where(new, copied, self.colours)

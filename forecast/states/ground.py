@@ -162,7 +162,7 @@ def _events(path: Path) -> Events | None:
     if not path.exists():
         return None
     with np.load(path) as stored:
-        return Events(stored["before"], stored["after"])
+        return Events(stored["before"], stored["at"])
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import felzenszwalb
@@ -22,6 +23,8 @@ _CONTRAST = 40.0
 _BLOCK, _OVERLAP = 128, 8
 """Cells along a block (512 pixels; 330 bytes a pixel are needed), and beyond it on each side."""
 _SHARED = 0.5
+_THIN = 2.0
+"""Cells that a thin object may be away from what it is given to."""
 
 
 def region_objects(
@@ -54,6 +57,7 @@ def region_objects(
     objects = np.empty((height, width), np.int64)
     for core, window, label in zip(inner, outer, labels, strict=True):
         objects[core.slices] = joined[label[within(core, window).slices]]
+    objects = _without_thin(objects)
     _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
 
@@ -98,6 +102,19 @@ def _joined(
     edges = np.concatenate(pairs)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _without_thin(objects: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give thin objects to what is beside them: edges are no ground of their own.
+
+    An object is thin if it holds no square of 3 x 3 cells.
+    """
+    solid = minimum_filter(objects, 3, mode="nearest") == maximum_filter(objects, 3, mode="nearest")
+    thin = ~np.isin(objects, np.unique(objects[solid]))
+    if thin.all():
+        return objects
+    far, (row, col) = distance_transform_edt(thin, return_indices=True)
+    return np.where(far <= _THIN, objects[row, col], objects)
 
 
 def _size(labels: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecast.lift import Lift
 from forecast.network.conditions import Tone
 from forecast.network.patches import to_low
-from forecast.states.analogues import filled_from, widened
+from forecast.states.copies import filled_from, widened
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.rasters.raster import Encoding

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecast.states.analogues import (
-    NO_SOURCE,
-    Analogues,
-    Events,
-    filled_from,
-    looks_of,
-    widened,
-)
+from forecast.states.analogues import Analogues, Events, kinds_of, surroundings_of
+from forecast.states.copies import NO_SOURCE, filled_from, widened
 
 _SHAPE = (24, 24)
 _DESERT, _TOWN, _WATER = 0.8, 0.4, 0.1
@@ -51,11 +45,25 @@ def test_desert_that_becomes_town_copies_the_town(cells: NDArray[np.float32]) ->
     assert np.abs(_analogues(cells).colours(found)[:, _new()] - _TOWN).max() < 0.1
 
 
-def test_copies_go_on_where_the_neighbour_copies(cells: NDArray[np.float32]) -> None:
+def test_a_patch_is_copied_as_a_whole(cells: NDArray[np.float32]) -> None:
     look = np.full_like(cells, _TOWN)
     found = _analogues(cells).sources(look, _new(), _none(), seed=1, member=0)
-    steps = np.diff(found[1][8:14, 2:8], axis=1)
-    assert (steps == 1).mean() > 0.3
+    assert (np.diff(found[1][8:14, 2:8], axis=1) == 1).all()
+    assert (np.diff(found[0][8:14, 2:8], axis=0) == 1).all()
+
+
+def test_a_patch_that_grows_goes_on_with_its_copy(cells: NDArray[np.float32]) -> None:
+    look = np.full_like(cells, _TOWN)
+    analogues = _analogues(cells)
+    first = analogues.sources(look, _new(), _none(), seed=1, member=0)
+    beside = np.zeros(_SHAPE, bool)
+    beside[8:14, 8:10] = True
+    later = analogues.sources(look, beside, first, seed=1, member=0)
+    np.testing.assert_array_equal(later[:, ~beside], first[:, ~beside])
+    moved = later - np.indices(_SHAPE)
+    same = (moved[:, 8:14, 8:10] == moved[:, 8:9, 7:8]).all(axis=0)
+    assert same.mean() > 0.4  # Where the copy would leave the town it does not go on.
+    assert (later[1][beside] >= 12).all()
 
 
 def test_a_look_that_the_region_has_nowhere_is_not_copied(cells: NDArray[np.float32]) -> None:
@@ -65,28 +73,48 @@ def test_a_look_that_the_region_has_nowhere_is_not_copied(cells: NDArray[np.floa
 
 
 def test_ground_becomes_what_like_ground_became_here(cells: NDArray[np.float32]) -> None:
-    before = np.full((40, 6), _DESERT, np.float32)
-    after = np.full((40, 3), _WATER, np.float32)
-    new = _new()
-    new[:, 20] = True  # A town, to which nothing is known to have happened.
-    look = _analogues(cells, Events(before, after)).look(
-        np.full_like(cells, 0.6), new, seed=0, member=0
+    contrast = float(cells.std())
+    before = surroundings_of(np.full_like(cells, _DESERT), contrast)[:40]
+    at = np.flatnonzero(np.indices(_SHAPE)[1] >= 16)[:40]
+    found = _analogues(cells, Events(before, at)).sources(
+        np.full_like(cells, _DESERT), _new(), _none(), seed=0, member=0
     )
-    np.testing.assert_allclose(look[:, _new()], _WATER)
-    np.testing.assert_allclose(look[:, new & ~_new()], 0.6)
+    assert (found[1][_new()] >= 12).all()
 
 
-def test_every_outcome_of_like_ground_comes_about_as_often_as_it_did(
-    cells: NDArray[np.float32],
-) -> None:
-    before = np.full((12, 6), _DESERT, np.float32)
-    after = np.repeat(np.array([[_WATER], [_TOWN]], np.float32), (3, 9), axis=0).repeat(3, axis=1)
-    events = Events(before, after)
-    chance = np.linspace(0, 1, 1201, dtype=np.float32)[:-1]
-    now = np.full((len(chance), 6), _DESERT, np.float32)
-    look, far = events.look(now, chance)
-    assert (look[:, 0] == np.float32(_WATER)).mean() == pytest.approx(0.25, abs=0.01)
-    np.testing.assert_allclose(far, 0, atol=1e-6)
+def test_every_outcome_of_like_ground_comes_about_as_often_as_it_did() -> None:
+    """Of 24 like cells 6 became town and 18 water, in three thirds of the region."""
+    shape = (60, 60)
+    column = np.indices(shape)[1]
+    ground = np.where(column < 20, _DESERT, np.where(column < 40, _TOWN, _WATER))
+    cells = np.repeat(ground[None], 3, axis=0).astype(np.float32)
+    contrast = float(cells.std())
+    before = surroundings_of(np.full_like(cells, _DESERT), contrast)[:24]
+    row = np.arange(24) + 15
+    at = row * 60 + np.where(np.arange(24) % 4 == 0, 30, 50)
+    new = np.zeros(shape, bool)
+    new[27:33, 4:10] = True
+    analogues = Analogues(
+        cells, np.ones(shape, bool), contrast, np.zeros(shape, np.int64), Events(before, at)
+    )
+    none = np.full((2, *shape), NO_SOURCE, np.int32)
+    became = [
+        analogues.colours(analogues.sources(cells, new, none, seed=0, member=m))[0][new].mean()
+        for m in range(200)
+    ]
+    town = np.isclose(became, _TOWN, atol=0.02)
+    assert (town | np.isclose(became, _WATER, atol=0.02)).all()
+    assert town.mean() == pytest.approx(0.25, abs=0.1)
+
+
+def test_ground_of_the_same_colour_but_another_texture_is_another_kind() -> None:
+    plain = np.full((3, *_SHAPE), 0.5, np.float32)
+    speckled = plain.copy()
+    speckled[:, ::2, ::2] += 0.3
+    speckled -= speckled.mean() - 0.5
+    calm, rough = (kinds_of(cells, 0.1).reshape(*_SHAPE, 4)[12, 12] for cells in (plain, speckled))
+    assert abs(calm[:3] - rough[:3]).max() < 0.5
+    assert rough[3] - calm[3] > 2
 
 
 def test_same_seed_and_member_same_sources_another_member_others(
@@ -118,13 +146,3 @@ def test_widened_sources_go_on_and_stay_within_the_region() -> None:
     assert tuple(wide[:, 3, 3]) == (1, 8)
     assert tuple(wide[:, 2, 1]) == (0, 6)
     assert (wide[:, 1] == NO_SOURCE).all()  # Above the region there is nothing.
-
-
-def test_looks_among_some_cells_leave_out_the_others() -> None:
-    cells = np.zeros((3, 9, 9), np.float32)
-    cells[:, :, 4:] = 1
-    among = np.zeros((9, 9), bool)
-    among[:, 4:] = True
-    looks = looks_of(cells, among).reshape(9, 9, 6)
-    np.testing.assert_allclose(looks[:, 4:, 3:], 1, atol=1e-6)
-    assert looks_of(cells).reshape(9, 9, 6)[4, 4, 3] == pytest.approx(0.6)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.stats import kstest
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
-from forecast.states.analogues import NO_SOURCE
+from forecast.states.copies import NO_SOURCE
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.area import cell_weights, changed_areas
 from forecast.states.changes import Changes
