@@ -3,69 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, uniform_filter
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from skimage.measure import label, regionprops
 
+from forecast.hindcast.past_events import (
+    FARTHEST,
+    LIKE,
+    MOST_CELLS,
+    SURROUNDINGS,
+    Events,
+    kinds_of,
+    surroundings_of,
+)
 from forecast.states.events import event_levels
 from forecast.states.windows import grown
 from preprocessing.rasters.window import Window
 
-__all__ = ["SURROUNDINGS", "Analogues", "Events", "kinds_of", "surroundings_of"]
+__all__ = ["Analogues"]
 
 _NUMBER = 2
 """Plane of the noise of the choice; events have plane 1."""
-_NEAR, SURROUNDINGS = 5, 21
-"""Cells along the windows whose mean and texture tell the kind of ground, and what lies around."""
-_TEXTURE = 2.0
-"""Weight of a difference in texture beside one in colour."""
-_LIKE = 24
-"""Cells that changed before among which what ground becomes is drawn; likewise cells of a look."""
 _PLACES = 24
 """Further places that a copy may come from."""
-_MOST_CELLS = 60_000
 _APART = 4
 """A cell is not copied to those fewer cells away."""
 _REACH, _SMALL = 2.0, 9
 """Cells over which a copy goes on beside its patch, and of patches that only do so if they can."""
-_FARTHEST = 3.0
-"""Largest distance of ground from what it is to be like, in units of contrast."""
-_SURE, _NEARLY = 0.5, 2.0
-"""Ground no farther than this is alike, and ground so many times as far as the nearest."""
-_FITS = (0.7, 0.7, _FARTHEST)
+_FITS = (0.7, 0.7, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the last."""
 _SOME = 2000
 """Cells of a patch by which places are judged."""
-
-
-@dataclass(frozen=True)
-class Events:
-    """Cells that changed in a region before.
-
-    Attributes:
-        before: `(n, 8)` surroundings of each before it changed, see `surroundings_of`.
-        at: `(n,)` flat indices of the cells; the start shows what they became.
-    """
-
-    before: NDArray[np.float32]
-    at: NDArray[np.int64]
-
-    @cached_property
-    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
-        every = -(-len(self.at) // _MOST_CELLS)
-        return cKDTree(self.before[::every]), self.at[::every]
-
-    def like(self, now: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Cells that looked like this before they changed, the most alike first."""
-        tree, at = self._tree
-        far, near = tree.query(now, k=range(1, 1 + min(_LIKE, len(at))))
-        alike = far <= min(_FARTHEST, max(_SURE, _NEARLY * far[0]))
-        return np.asarray(at[near[alike]])
 
 
 class Analogues:
@@ -103,7 +75,7 @@ class Analogues:
     def _library(self) -> tuple[cKDTree, NDArray[np.int64]]:
         """A tree of kinds of ground, and the cells in it."""
         known = np.flatnonzero(self._seen)
-        known = known[:: -(-len(known) // _MOST_CELLS)]
+        known = known[:: -(-len(known) // MOST_CELLS)]
         return cKDTree(self._kinds[known]), known
 
     def sources(
@@ -178,8 +150,8 @@ class Analogues:
         tree, known = self._library
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
-        far, near = tree.query(look, k=range(1, 1 + min(_LIKE, len(known))))
-        if far[0] > _FARTHEST:
+        far, near = tree.query(look, k=range(1, 1 + min(LIKE, len(known))))
+        if far[0] > FARTHEST:
             return np.zeros(0, np.int64)
         return known[near[min(int(chance * len(near)), len(near) - 1)], None]
 
@@ -212,7 +184,7 @@ class Analogues:
                 return
             some = self._places(patch[:: -(-len(patch) // _SOME)])
             far = self._distance(some[:, None, :] + steps[:, :, None], wanted)
-            best = np.minimum(far, _FARTHEST).sum(axis=1).argmin()
+            best = np.minimum(far, FARTHEST).sum(axis=1).argmin()
             moved = self._places(patch) + steps[:, best, None]
             good = self._distance(moved, wanted) <= fits
             found.reshape(2, -1)[:, patch[good]] = moved[:, good]
@@ -250,41 +222,3 @@ def _patches(
         cells = np.ravel_multi_index(tuple(part.coords.T), new.shape)
         depth = distance_transform_edt(np.pad(part.image, 1))[1:-1, 1:-1]
         yield cells, int(cells[depth[part.image].argmax()])
-
-
-def kinds_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
-    """What kind of ground there is: mean colour and texture of the cells around.
-
-    Args:
-        cells: `(3, h, w)`.
-        contrast: Of the region.
-
-    Returns:
-        `(h * w, 4)` in units of contrast.
-    """
-    return _described(cells, contrast, _NEAR)
-
-
-def surroundings_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
-    """Kind of ground of each cell, and what lies around it.
-
-    Args:
-        cells: `(3, h, w)`.
-        contrast: Of the region.
-
-    Returns:
-        `(h * w, 8)` in units of contrast.
-    """
-    return np.concatenate(
-        [_described(cells, contrast, size) for size in (_NEAR, SURROUNDINGS)], axis=1
-    )
-
-
-def _described(cells: NDArray[np.float32], contrast: float, size: int) -> NDArray[np.float32]:
-    units = np.asarray(cells, np.float32) / contrast
-    light = units.mean(axis=0)
-    mean = [uniform_filter(band, size, mode="nearest") for band in units]
-    square = uniform_filter(light**2, size, mode="nearest")
-    variance = square - uniform_filter(light, size, mode="nearest") ** 2
-    texture = _TEXTURE * np.sqrt(variance.clip(0))
-    return np.ascontiguousarray(np.stack([*mean, texture]).reshape(4, -1).T)

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.hindcast.past_events import Events
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
 from forecast.start import read_start, stored_path
-from forecast.states.analogues import Analogues, Events
+from forecast.states.analogues import Analogues
 from forecast.states.answers import View
 from forecast.states.earlier import EarlierCells, read_earlier_cells
 from forecast.states.familiarity import Familiarity
@@ -115,7 +116,7 @@ class Ground:
             objects=plane("objects"),
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
-            events=_events(folder / f"{EVENTS}.npz"),
+            events=Events.load(folder / f"{EVENTS}.npz"),
             seen_again=SeenAgain.open(folder),
             skill=_skill(folder / f"{SKILL}.json"),
             quantity=Quantity.load(folder),
@@ -156,13 +157,6 @@ def prepare_ground(
     gsd_m = images.start.grid.gsd_m
     write_ground(folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out)
     return Ground.open(folder, encoding), valid
-
-
-def _events(path: Path) -> Events | None:
-    if not path.exists():
-        return None
-    with np.load(path) as stored:
-        return Events(stored["before"], stored["at"])
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -9,23 +9,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.observations import ObservationModel
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
+from forecast.hindcast.past_events import past_events
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import hindcast
 from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
-from forecast.states.analogues import SURROUNDINGS, surroundings_of
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
 from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import write_seen_again
-from forecast.states.windows import cut, grown, within
+from forecast.states.windows import cut
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
@@ -34,10 +33,6 @@ from preprocessing.tiles.cells import cell_means
 __all__ = ["teach"]
 
 _MEMBERS = 2
-_EVENT_YEARS = (3.0, 8.0)
-"""How far back events are looked for."""
-_WHOLE = 0.6
-"""Share of the 3 x 3 cells around a cell that changed if what it became is shown whole."""
 Picture = Callable[[int], NDArray[np.float32]]
 
 
@@ -79,7 +74,7 @@ def teach(
         return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
 
     if len(past) > 2:
-        _save_events(past, float(ground.view.tone.contrast[0]), folder)
+        past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
     skill, quantity = hindcast(past, general, seed=seed), Quantity.of(past)
     if quantity is not None:
         quantity.save(folder)
@@ -96,26 +91,6 @@ def teach(
         part.replace(folder / f"{TAUGHT}.npy")
     write_text(told, json.dumps(None if skill is None else asdict(skill)))
     return Ground.open(folder, ground.encoding)
-
-
-def _save_events(past: Past, contrast: float, folder: Path) -> None:
-    """What changed here, and what it looked like before."""
-    before, at = [], []
-    last = len(past) - 2  # Two dates tell whether it lasted.
-    ahead = past.years[last] - past.years[:last]
-    for date in sorted({int(np.abs(ahead - years).argmin()) for years in _EVENT_YEARS}):
-        for window in cut(*past.shape, BLOCK):
-            around = grown(window, SURROUNDINGS // 2, *past.shape)
-            here = past.block(around.slices)
-            changed, known = here.changed(date, last)
-            inside = within(window, around).slices
-            whole = uniform_filter(changed.astype(np.float32), 3, mode="nearest") > _WHOLE
-            part = (changed & whole & known & here.known[-1])[inside]
-            looks = surroundings_of(here.cells[date], contrast).reshape(*changed.shape, -1)
-            before.append(looks[inside][part])
-            row, col = np.nonzero(part)
-            at.append((row + window.row) * past.shape[1] + col + window.col)
-    np.savez(folder / f"{EVENTS}.npz", before=np.concatenate(before), at=np.concatenate(at))
 
 
 def _past(ground: Ground, folder: Path) -> Past:

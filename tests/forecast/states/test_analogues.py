@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecast.states.analogues import Analogues, Events, kinds_of, surroundings_of
+from forecast.hindcast.past_events import Events, surroundings_of
+from forecast.states.analogues import Analogues
 from forecast.states.copies import NO_SOURCE, filled_from, widened
 
 _SHAPE = (24, 24)
@@ -105,16 +106,6 @@ def test_every_outcome_of_like_ground_comes_about_as_often_as_it_did() -> None:
     town = np.isclose(became, _TOWN, atol=0.02)
     assert (town | np.isclose(became, _WATER, atol=0.02)).all()
     assert town.mean() == pytest.approx(0.25, abs=0.1)
-
-
-def test_ground_of_the_same_colour_but_another_texture_is_another_kind() -> None:
-    plain = np.full((3, *_SHAPE), 0.5, np.float32)
-    speckled = plain.copy()
-    speckled[:, ::2, ::2] += 0.3
-    speckled -= speckled.mean() - 0.5
-    calm, rough = (kinds_of(cells, 0.1).reshape(*_SHAPE, 4)[12, 12] for cells in (plain, speckled))
-    assert abs(calm[:3] - rough[:3]).max() < 0.5
-    assert rough[3] - calm[3] > 2
 
 
 def test_same_seed_and_member_same_sources_another_member_others(

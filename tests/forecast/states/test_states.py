@@ -10,10 +10,10 @@ from scipy import ndimage
 from scipy.stats import kstest
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
-from forecast.states.copies import NO_SOURCE
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.area import cell_weights, changed_areas
 from forecast.states.changes import Changes
+from forecast.states.copies import NO_SOURCE
 from forecast.states.events import event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
@@ -81,6 +81,18 @@ def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
     # Each object is named by its first cell.
     assert set(np.unique(whole)) == {0, 40, 32 * 80, 32 * 80 + 40}
     np.testing.assert_array_equal(cut, whole)
+
+
+def test_a_hedge_is_no_object_of_its_own() -> None:
+    """It belongs to the fields beside it, so it does not change as a ring around one of them."""
+    image = fields()
+    image[:, 78:82, :140] = 0.02
+    cells = cell_means(image)
+    tone = region_tone(cells, np.ones(cells.shape[1:], bool))
+    objects = region_objects(image, tone)
+    _, sizes = np.unique(objects, return_counts=True)
+    assert sizes.min() >= 9
+    assert set(np.unique(objects[18:22, :34])) <= set(np.unique(objects[[10, 26], :34]))
 
 
 def test_outlines_follow_the_edges_of_the_picture() -> None:

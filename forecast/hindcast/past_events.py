@@ -1,0 +1,144 @@
+"""What changed in a region before, what it looked like until then, and where it is seen today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+from scipy.spatial import cKDTree
+
+from forecast.hindcast.intervals import BLOCK
+from forecast.hindcast.past import Past
+from forecast.states.windows import cut, grown, within
+
+__all__ = [
+    "FARTHEST",
+    "LIKE",
+    "MOST_CELLS",
+    "SURROUNDINGS",
+    "Events",
+    "kinds_of",
+    "past_events",
+    "surroundings_of",
+]
+
+FARTHEST = 3.0
+"""Largest distance of ground from what it is to be like, in units of contrast."""
+LIKE = 24
+"""Most cells among which one is drawn."""
+MOST_CELLS = 60_000
+"""That are searched."""
+_NEAR, SURROUNDINGS = 5, 21
+"""Cells along the windows whose mean and texture tell the kind of ground, and what lies around."""
+_TEXTURE = 2.0
+"""Weight of a difference in texture beside one in colour."""
+_SURE, _NEARLY = 0.5, 2.0
+"""Ground no farther than this is alike, and ground so many times as far as the nearest."""
+_YEARS = (3.0, 8.0)
+"""How far back events are looked for."""
+_WHOLE = 0.6
+"""Share of the 3 x 3 cells around a cell that changed if what it became is shown whole."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Cells that changed in a region before.
+
+    Attributes:
+        before: `(n, 8)` surroundings of each before it changed, see `surroundings_of`.
+        at: `(n,)` flat indices of the cells; the start shows what they became.
+    """
+
+    before: NDArray[np.float32]
+    at: NDArray[np.int64]
+
+    @cached_property
+    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
+        every = -(-len(self.at) // MOST_CELLS)
+        return cKDTree(self.before[::every]), self.at[::every]
+
+    def like(self, now: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Cells that looked like this before they changed, the most alike first."""
+        tree, at = self._tree
+        far, near = tree.query(now, k=range(1, 1 + min(LIKE, len(at))))
+        alike = far <= min(FARTHEST, max(_SURE, _NEARLY * far[0]))
+        return np.asarray(at[near[alike]])
+
+    def save(self, path: Path) -> None:
+        """Write to a `.npz` file."""
+        np.savez(path, before=self.before, at=self.at)
+
+    @classmethod
+    def load(cls, path: Path) -> Events | None:
+        """Read what `save` wrote; None where there is nothing."""
+        if not path.exists():
+            return None
+        with np.load(path) as stored:
+            return cls(stored["before"], stored["at"])
+
+
+def past_events(past: Past, contrast: float) -> Events:
+    """Cells that changed lastingly within the last years.
+
+    Args:
+        past: Three dates or more, the last of them the start.
+        contrast: Of the region.
+    """
+    before, at = [], []
+    last = len(past) - 2  # Two dates tell whether it lasted.
+    ahead = past.years[last] - past.years[:last]
+    for date in sorted({int(np.abs(ahead - years).argmin()) for years in _YEARS}):
+        for window in cut(*past.shape, BLOCK):
+            around = grown(window, SURROUNDINGS // 2, *past.shape)
+            here = past.block(around.slices)
+            changed, known = here.changed(date, last)
+            inside = within(window, around).slices
+            whole = uniform_filter(changed.astype(np.float32), 3, mode="nearest") > _WHOLE
+            part = (changed & whole & known & here.known[-1])[inside]
+            looks = surroundings_of(here.cells[date], contrast).reshape(*changed.shape, -1)
+            before.append(looks[inside][part])
+            row, col = np.nonzero(part)
+            at.append((row + window.row) * past.shape[1] + col + window.col)
+    return Events(np.concatenate(before), np.concatenate(at))
+
+
+def kinds_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+    """What kind of ground there is: mean colour and texture of the cells around.
+
+    Args:
+        cells: `(3, h, w)`.
+        contrast: Of the region.
+
+    Returns:
+        `(h * w, 4)` in units of contrast.
+    """
+    return _described(cells, contrast, _NEAR)
+
+
+def surroundings_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+    """Kind of ground of each cell, and what lies around it.
+
+    Args:
+        cells: `(3, h, w)`.
+        contrast: Of the region.
+
+    Returns:
+        `(h * w, 8)` in units of contrast.
+    """
+    return np.concatenate(
+        [_described(cells, contrast, size) for size in (_NEAR, SURROUNDINGS)], axis=1
+    )
+
+
+def _described(cells: NDArray[np.float32], contrast: float, size: int) -> NDArray[np.float32]:
+    units = np.asarray(cells, np.float32) / contrast
+    light = units.mean(axis=0)
+    mean = [uniform_filter(band, size, mode="nearest") for band in units]
+    square = uniform_filter(light**2, size, mode="nearest")
+    variance = square - uniform_filter(light, size, mode="nearest") ** 2
+    texture = _TEXTURE * np.sqrt(variance.clip(0))
+    return np.ascontiguousarray(np.stack([*mean, texture]).reshape(4, -1).T)
