@@ -59,14 +59,30 @@ def test_folders_and_modules_stay_short() -> None:
     assert not long
 
 
-def test_readme_names_only_commands_that_exist() -> None:
+def test_docs_name_only_commands_that_exist() -> None:
     from app.cli.entry import run
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"^    landcast (\w+)", text, flags=re.MULTILINE))
-    assert {"forecast", "prepare", "train", "animate", "app", "evaluate"} <= commands
-    for command in commands:
-        assert run([command, "--help"]) == 0
+    named = {
+        path.name: set(re.findall(r"^    landcast (\w+)", path.read_text("utf-8"), re.MULTILINE))
+        for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    }
+    assert named["README.md"] >= {"forecast", "animate", "app"}
+    for command in set().union(*named.values()):
+        assert run([command, "--help"]) == 0, command
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """The site checks those within docs; this one also those to cards and code."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/weights/*/*.md")]
+    links = [
+        (page, target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if "://" not in target
+    ]
+    assert len(links) > 100
+    broken = [(page.name, target) for page, target in links if not (page.parent / target).exists()]
+    assert not broken
 
 
 @pytest.mark.parametrize("folder", ["forecast/weights/base", "sr/weights/rrdb16"])
