@@ -10,7 +10,7 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from forecast.network.circumstances import Circumstances, circumstances
+from forecast.network.class_embedding import ClassEmbedding, class_labels
 from forecast.network.conditions import (
     CONDITIONS,
     RULES,
@@ -115,7 +115,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
             norm_num_groups=16,
             attention_head_dim=32,
         )
-        self.unet.class_embedding = Circumstances(
+        self.unet.class_embedding = ClassEmbedding(
             block_out_channels[0],
             4 * block_out_channels[0],
             regional=regional_noise,
@@ -182,7 +182,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         stacked = stacked.contiguous(memory_format=torch.channels_last)
         if regional is None:
             regional = noise.new_zeros((len(noise), int(self.config.regional_noise)))
-        labels = circumstances(years, gsd_m, regional)
+        labels = class_labels(years, gsd_m, regional)
         output: Any = self.unet(stacked, torch.zeros_like(years), class_labels=labels)
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)

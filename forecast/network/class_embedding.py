@@ -1,4 +1,4 @@
-"""What a forecast is told beside the picture: years ahead, metres per pixel, a regional noise."""
+"""Embedding of horizon, resolution and regional noise, which a picture does not show."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
 
-__all__ = ["Circumstances", "circumstances"]
+__all__ = ["ClassEmbedding", "class_labels"]
 
 _YEARS_SCALE = 10.0
 _OCTAVE_SCALE = 10.0
 """One year, or one halving of the resolution, moves the quickest sinusoid by ten radians."""
 
 
-def circumstances(years: Tensor, gsd_m: Tensor | None, regional: Tensor) -> Tensor:
+def class_labels(years: Tensor, gsd_m: Tensor | None, regional: Tensor) -> Tensor:
     """Labels of a batch.
 
     Args:
@@ -29,7 +29,7 @@ def circumstances(years: Tensor, gsd_m: Tensor | None, regional: Tensor) -> Tens
     return torch.cat([torch.stack([years, known], dim=1), regional.to(years)], dim=1)
 
 
-class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships no types
+class ClassEmbedding(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships no types
     """Sinusoids of the horizon, to which those of the resolution are added, then two layers.
 
     Noise that the whole picture shares is added by a layer of its own, as in functional generative
@@ -50,7 +50,7 @@ class Circumstances(TimestepEmbedding):  # type: ignore[misc]  # diffusers ships
         nn.init.zeros_(self.cond_proj.weight)  # At first the resolution says nothing.
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Embed labels `(b, 2 + k)` from `circumstances`: `(b, embedding)`."""
+        """Embed labels `(b, 2 + k)` from `class_labels`: `(b, embedding)`."""
         dtype = self.linear_1.weight.dtype
         years, gsd_m = labels[:, :2].float().unbind(dim=1)
         horizon = self.sinusoids(years * _YEARS_SCALE).to(dtype)

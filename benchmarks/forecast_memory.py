@@ -1,0 +1,109 @@
+"""Peak memory of forecasts of regions of several sizes (Linux).
+
+    python benchmarks/forecast_memory.py [--sizes 512 1024 2048] [--dates 4] [-- OPTIONS]
+
+Makes dated images of fields that change, forecasts them in processes of their own, and prints the
+peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
+are the system's to keep or to drop), and their CPU seconds.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402
+import sys
+from pathlib import Path
+
+# Python looks for modules beside a script first, and would take a file here for the package.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+
+import argparse
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+import psutil
+import rasterio
+from affine import Affine
+
+FIRST_YEAR, FIELD_PX = 2012, 64
+
+
+def write_images(folder: Path, size: int, dates: int) -> list[Path]:
+    """Fields of random colours; every year one in fifty gets another one."""
+    rng = np.random.default_rng(0)
+    count = -(-size // FIELD_PX)
+    colours = rng.integers(40, 200, (3, count, count))
+    paths = []
+    for date in range(dates):
+        new = rng.random((count, count)) < 0.02
+        colours[:, new] = rng.integers(40, 200, (3, int(new.sum())))
+        pixels = colours.repeat(FIELD_PX, 1).repeat(FIELD_PX, 2)[:, :size, :size]
+        pixels = (pixels + rng.integers(-8, 9, pixels.shape)).astype(np.uint8)
+        paths.append(folder / f"region_{FIRST_YEAR + date}.tif")
+        with rasterio.open(
+            paths[-1],
+            "w",
+            driver="GTiff",
+            height=size,
+            width=size,
+            count=3,
+            dtype="uint8",
+            crs="EPSG:32632",
+            transform=Affine(10, 0, 500_000, 0, -10, 5_000_000),
+            tiled=True,
+        ) as file:
+            file.write(pixels)
+    return paths
+
+
+def watched(command: list[str]) -> tuple[float, float]:
+    """Run a command; the peak of its memory in MiB and the CPU seconds of all its processes."""
+    with tempfile.TemporaryFile() as errors:
+        process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        peak, seconds = 0, dict[int, float]()
+        while process.poll() is None:
+            held = 0
+            for one in [process, *process.children(recursive=True)]:
+                try:
+                    held += anonymous(one.pid)
+                    times = one.cpu_times()
+                    seconds[one.pid] = times.user + times.system
+                except (OSError, psutil.Error):
+                    continue  # It has just ended.
+            peak = max(peak, held)
+            time.sleep(0.05)
+        if process.returncode:
+            errors.seek(0)
+            raise SystemExit(errors.read().decode(errors="replace"))
+    return peak / 2**10, sum(seconds.values())
+
+
+def anonymous(pid: int) -> int:
+    """Kilobytes that a process holds beside files."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1])
+    return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048])
+    parser.add_argument("--dates", type=int, default=4)
+    parser.add_argument("options", nargs="*", help="for landcast forecast, after --")
+    args = parser.parse_args()
+    print("| pixels a side | peak, MiB | CPU seconds |\n|---|---|---|")
+    for size in args.sizes:
+        with tempfile.TemporaryDirectory(prefix="landcast-memory-") as folder:
+            paths = write_images(Path(folder), size, args.dates)
+            out = Path(folder) / "out"
+            script = "from app.cli import main; main()"
+            given = ["forecast", *paths, "--out", out, "--years", "2", "--members", "2"]
+            given += ["--workers", "1", *args.options]
+            peak, seconds = watched([sys.executable, "-c", script, *map(str, given)])
+        print(f"| {size} | {peak:.0f} | {seconds:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
