@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
 
 from preprocessing.errors import MissingFileError, RequestError
 
@@ -35,22 +37,21 @@ def load_config(cls: type[Config], path: str | Path) -> Config:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise ConfigError(f"expected TOML in {path}: {err}") from err
-    return _filled(cls, values, path)
-
-
-def _filled(cls: type[Config], values: dict[str, Any], path: Path) -> Config:
-    hints = get_type_hints(cls)
-    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"unknown key {', '.join(unknown)} in {path}; known keys are {', '.join(known)}"
-        )
-    fitted = {key: _fit(value, hints[key], key, path) for key, value in values.items()}
+    _refuse_unknown(cls, values, path)
     try:
-        return cls(**fitted)
-    except ValueError as err:
+        return msgspec.convert(values, cls)
+    except (msgspec.ValidationError, ValueError) as err:
         raise ConfigError(f"{path}: {err}") from err
+
+
+def _refuse_unknown(cls: type, values: dict[str, Any], path: Path) -> None:
+    """Refuse keys that a dataclass does not have, which msgspec passes over."""
+    hints = get_type_hints(cls)
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"unknown key {key} in {path}; known keys are {', '.join(hints)}")
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, dict):
+            _refuse_unknown(hints[key], value, path)
 
 
 def load_recipe(cls: type[Config], name: str | Path, shipped: Path) -> Config:
@@ -69,23 +70,3 @@ def load_recipe(cls: type[Config], name: str | Path, shipped: Path) -> Config:
             )
         name = known[str(name)]
     return load_config(cls, name)
-
-
-def _fit(value: Any, hint: Any, key: str, path: Path) -> Any:
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ConfigError(f"expected a table [{key}] in {path}, got {value!r}")
-        return _filled(hint, value, path)  # type: ignore[arg-type]
-    if isinstance(value, list):
-        value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(hint) is Literal and value not in get_args(hint):
-        wanted = ", ".join(str(choice) for choice in get_args(hint))
-        raise ConfigError(f"expected {key} to be one of {wanted} in {path}, got {value!r}")
-    plain = get_origin(hint) or hint
-    if plain in (int, float, str, bool, tuple) and (
-        not isinstance(value, plain) or (plain is int and isinstance(value, bool))
-    ):
-        raise ConfigError(f"expected {plain.__name__} for {key} in {path}, got {value!r}")
-    return value
