@@ -73,7 +73,7 @@ def _transport(seen: Image, before: Image) -> NDArray[np.generic]:
 WAYS: dict[str, Callable[[Image, Image], NDArray[np.generic]]] = {
     "nothing": _nothing,
     "matched histograms": _histogram,
-    "IR-MAD, a line a band": _invariant,
+    "IR-MAD, a line per band": _invariant,
     "robust quadratic regression": _regression,
     "transport on unchanged ground": _transport,
 }
