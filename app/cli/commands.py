@@ -20,11 +20,15 @@ from app.cli.options import (
     AllowOutside,
     Bands,
     Members,
+    Model,
+    NoCalibrate,
     Overwrite,
     Resume,
     Seed,
     Sensor,
     ValueRange,
+    Workers,
+    Year,
     Years,
     parse_bands,
     parse_value_range,
@@ -103,18 +107,11 @@ def forecast(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
-    year: Annotated[
-        int | None,
-        typer.Option(
-            "--year", min=1, max=9999, help="Year of the last IMAGE, which then is the start."
-        ),
-    ] = None,
+    year: Year = None,
     years: Years = 5,
     members: Members = 8,
     seed: Seed = 0,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Model folder; the shipped one if not given.")
-    ] = None,
+    model: Model = None,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, max=1000, help="Network passes a year: 1.")
     ] = None,
@@ -128,22 +125,8 @@ def forecast(
             help="Also write what a sensor may see of each member: light, season, crops.",
         ),
     ] = False,
-    no_calibrate: Annotated[
-        bool,
-        typer.Option(
-            "--no-calibrate",
-            help="Do not learn from the place's own past where it has six dates and more.",
-        ),
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            max=256,
-            help="Processes that share the members; one a core if not given, one with a GPU.",
-        ),
-    ] = None,
+    no_calibrate: NoCalibrate = False,
+    workers: Workers = None,
     dask: Annotated[
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler to use instead."),

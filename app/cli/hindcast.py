@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Bands, Overwrite, Seed, ValueRange, parse_bands, parse_value_range
+from app.cli.options import (
+    AllowOutside,
+    Bands,
+    Model,
+    NoCalibrate,
+    Overwrite,
+    Seed,
+    Sensor,
+    ValueRange,
+    Workers,
+    Year,
+    parse_bands,
+    parse_value_range,
+)
 from app.cli.printing import say
 
 __all__ = ["hindcast"]
@@ -34,25 +47,17 @@ def hindcast(
         int, typer.Option("--members", min=2, max=1000, help="Futures in each ensemble.")
     ] = 4,
     seed: Seed = 0,
-    year: Annotated[
-        int | None, typer.Option("--year", min=1, max=9999, help="Year of the last IMAGE.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Model folder; the shipped one if not given.")
-    ] = None,
-    no_calibrate: Annotated[
-        bool,
-        typer.Option("--no-calibrate", help="Do not learn from what was the past at each start."),
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=256, help="Processes; one a core if not given."),
-    ] = None,
+    year: Year = None,
+    model: Model = None,
+    no_calibrate: NoCalibrate = False,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     bands: Bands = None,
     value_range: ValueRange = None,
+    sensor: Sensor = None,
+    _allow_outside: AllowOutside = False,
 ) -> None:
-    """Forecast the past of a place from several of its dates, and tell what that was worth."""
+    """Forecast the past of a place from several of its dates, and report the skill."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     from app.workflows import HindcastRequest, default_workers, hindcast_place
 
@@ -70,6 +75,7 @@ def hindcast(
         workers=default_workers() if workers is None else workers,
         bands=chosen,
         value_range=limits,
+        sensor=sensor,
     )
     with progress_bars() as progress:
         result = hindcast_place(request, progress=progress)

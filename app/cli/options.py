@@ -10,11 +10,15 @@ __all__ = [
     "AllowOutside",
     "Bands",
     "Members",
+    "Model",
+    "NoCalibrate",
     "Overwrite",
     "Resume",
     "Seed",
     "Sensor",
     "ValueRange",
+    "Workers",
+    "Year",
     "Years",
     "parse_averages",
     "parse_bands",
@@ -80,6 +84,31 @@ def parse_value_range(text: str | None) -> tuple[float, float] | None:
 Years = Annotated[int, typer.Option("--years", min=1, max=100, help="Years to look ahead.")]
 Members = Annotated[
     int, typer.Option("--members", min=1, max=1000, help="Futures in the ensemble.")
+]
+Year = Annotated[
+    int | None,
+    typer.Option(
+        "--year", min=1, max=9999, help="Year of the last IMAGE, which then is the last date."
+    ),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Model folder; the shipped one if not given.")
+]
+NoCalibrate = Annotated[
+    bool,
+    typer.Option(
+        "--no-calibrate",
+        help="Do not learn from the place's own past where it changes and what it becomes.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=256,
+        help="Processes that share the work; one a core if not given, one with a GPU.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same pixels.")]
 Bands = Annotated[

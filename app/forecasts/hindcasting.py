@@ -52,6 +52,7 @@ class HindcastRequest:
         workers: Processes.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
+        sensor: Name of a sensor's profile, see `ForecastRequest`.
     """
 
     images: tuple[Path, ...]
@@ -67,6 +68,7 @@ class HindcastRequest:
     workers: int = 1
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
+    sensor: str | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (("years", 1, 100), ("starts", 1, 100), ("members", 2, 1000)):
@@ -127,6 +129,7 @@ def hindcast_place(request: HindcastRequest, *, progress: Progress | None = None
         year=request.year,
         bands=request.bands,
         value_range=request.value_range,
+        sensor=request.sensor,
     )
     with owned_folder(request.out):
         return _hindcast(images, request, began, progress)

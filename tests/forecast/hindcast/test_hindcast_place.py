@@ -246,3 +246,13 @@ def test_what_was_told_is_compared_with_what_came() -> None:
     assert "within 0.05 of what was told in 1 of 2" in text
     assert "of what was told in 1 of 2." in text
     assert "-0.030" in text
+
+
+def test_a_sensor_is_known_or_refused(
+    place: Path, tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["hindcast", str(place), "--out", str(out), "--model", str(tiny_model_folder)]
+    assert run([*arguments, "--sensor", "sputnik"]) == 2
+    assert "sputnik" in capsys.readouterr().err
+    assert not out.exists()
