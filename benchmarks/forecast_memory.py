@@ -23,8 +23,11 @@ import time
 
 import numpy as np
 import psutil
-import rasterio
 from affine import Affine
+from rasterio.crs import CRS
+
+from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.io import write_cog
 
 FIRST_YEAR, FIELD_PX = 2012, 64
 
@@ -32,6 +35,8 @@ FIRST_YEAR, FIELD_PX = 2012, 64
 def write_images(folder: Path, size: int, dates: int) -> list[Path]:
     """Fields of random colours; every year one in fifty gets another one."""
     rng = np.random.default_rng(0)
+    whole = Window(0, 0, size, size)
+    grid = Grid(size, size, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32632))
     count = -(-size // FIELD_PX)
     colours = rng.integers(40, 200, (3, count, count))
     paths = []
@@ -41,19 +46,7 @@ def write_images(folder: Path, size: int, dates: int) -> list[Path]:
         pixels = colours.repeat(FIELD_PX, 1).repeat(FIELD_PX, 2)[:, :size, :size]
         pixels = (pixels + rng.integers(-8, 9, pixels.shape)).astype(np.uint8)
         paths.append(folder / f"region_{FIRST_YEAR + date}.tif")
-        with rasterio.open(
-            paths[-1],
-            "w",
-            driver="GTiff",
-            height=size,
-            width=size,
-            count=3,
-            dtype="uint8",
-            crs="EPSG:32632",
-            transform=Affine(10, 0, 500_000, 0, -10, 5_000_000),
-            tiled=True,
-        ) as file:
-            file.write(pixels)
+        write_cog(paths[-1], grid, [(whole, pixels, None)], count=3, dtype="uint8")
     return paths
 
 
