@@ -151,11 +151,8 @@ class RegionRun:
             self._write_members(year, writer)
         if progress is not None:
             progress("writing", stages, stages)
-        ground = Ground.open(self.scratch, self._encoding)
-        taught = ground.quantity is not None
-        areas = changed_areas(
-            probabilities, weights, ground.objects, taught=taught, seed=self.request.seed
-        )
+        taught = Ground.open(self.scratch, self._encoding).quantity is not None
+        areas = changed_areas(probabilities, weights, taught=taught)
         return dict(zip(self.years, areas, strict=True))
 
     def _write_changes(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecast.states.analogues import Analogues
 from forecast.states.copies import NO_SOURCE
+from forecast.states.events import allocated
 from preprocessing.running.partial_files import partial_path
 
 __all__ = ["Changes"]
@@ -69,21 +70,23 @@ class Changes:
         levels: NDArray[np.float32],
         analogues: Analogues,
         *,
+        seen: NDArray[np.bool_],
         seed: int,
         member: int,
     ) -> Changes:
-        """A year later: cells whose level is below the accumulated probability have changed.
+        """A year later: as many cells as the accumulated probability tells have changed.
 
         Args:
             probability: `(h, w)` of change since the leg began, by this year.
             look: `(3, h, w)` difference to the colours that change makes.
             levels: `(h, w)` from `event_levels`, the same in all years.
             analogues: Of the region.
+            seen: `(h, w)` cells of the region that were seen.
             seed: Seed of the run.
             member: Number of the member.
         """
         later = replace(self, leg=np.maximum(self.leg, probability))
-        changed = self.changed | (levels < later.probability)
+        changed = allocated(later.probability, levels, self.changed, seen)
         new = changed & ~self.changed
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)

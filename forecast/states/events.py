@@ -1,16 +1,16 @@
-"""Where change happens: a field of uniform noise that objects and neighbours share."""
+"""Where change happens: noise that objects and neighbours share, and as much as is expected."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
-from scipy.special import ndtr
+from scipy.special import logit, ndtr
 
 from forecast.noise import ground_noise
 from preprocessing.rasters.window import Window
 
-__all__ = ["event_levels", "object_noise"]
+__all__ = ["allocated", "event_levels", "object_noise"]
 
 _NUMBER = 1
 """Plane of the noise of events; the network is given plane 0."""
@@ -18,16 +18,43 @@ _SHARED, _FINE = 0.5, 0.1
 """Weights of smooth and of object noise, and of fine noise in events."""
 _SMOOTH_SIGMA, _FINE_SIGMA = 3.0, 0.7
 """Standard deviations of Gaussian windows, in cells."""
+_LEAST = 1e-7
+
+
+def allocated(
+    probability: NDArray[np.float32],
+    levels: NDArray[np.float32],
+    changed: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Cells that have changed: just as many as are expected, where the odds exceed the noise most.
+
+    Quantity and allocation are told apart, as in land-change models (Pontius and Millones 2011).
+    Cells that merely fell below their probability would be many times too many or none in a small
+    region, where few objects share the noise.
+
+    Args:
+        probability: `(h, w)` that a cell has changed.
+        levels: `(h, w)` from `event_levels`.
+        changed: `(h, w)` cells that had changed before; they stay so.
+        known: `(h, w)` cells that are counted; the others follow the same bound.
+    """
+    wanted = round(float(probability[known].sum(dtype=np.float64)))
+    if wanted <= changed[known].sum():
+        return changed
+    odds, noise = (logit(np.clip(x, _LEAST, 1 - _LEAST)) for x in (probability, levels))
+    margin = np.where(changed, np.inf, odds - noise)
+    bound = np.partition(margin[known], -wanted)[-wanted]
+    return np.asarray(margin >= bound)
 
 
 def event_levels(
     objects: NDArray[np.int64], *, seed: int, member: int, number: int = _NUMBER
 ) -> NDArray[np.float32]:
-    """Levels that the probability of change must pass: a cell changes where it is above.
+    """Levels that the probability of change must pass.
 
     The normal distribution function of `object_noise`. So events have the shapes of fields, blocks
-    and clearings, and each cell changes with just its probability. Where one member of a pair
-    changes first the other changes last.
+    and clearings. Where one member of a pair changes first the other changes last.
 
     Args:
         objects: `(h, w)` from `region_objects`.

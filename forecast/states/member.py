@@ -122,6 +122,7 @@ class MemberRun:
             look,
             levels,
             self.ground.analogues,
+            seen=np.asarray(self.ground.seen),
             seed=self.seed,
             member=paths.member,
         )

@@ -86,7 +86,7 @@ def forecast_tile(
             leg = min(left, float(network.longest_years))
             chance, look = network.change(view, leg, Noise(seed, member))
             changes = changes.after(
-                trust * chance, look, levels, analogues, seed=seed, member=member
+                trust * chance, look, levels, analogues, seen=seen, seed=seed, member=member
             )
             left -= leg
             if left > 0:

@@ -14,7 +14,7 @@ from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.area import cell_weights, changed_areas
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
-from forecast.states.events import event_levels
+from forecast.states.events import allocated, event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
 from forecast.states.objects import region_objects
@@ -163,26 +163,31 @@ def test_ground_that_does_not_change_keeps_its_stored_values(
     assert moved[:, inside].mean() > 0.9  # but for values that were bright already
 
 
-def test_share_of_events_is_the_mean_probability(ground: Ground) -> None:
+def test_as_much_changes_as_is_expected_and_where_it_is_likely(ground: Ground) -> None:
     height, width = ground.objects.shape
     probability = np.linspace(0, 0.3, width, dtype=np.float32)[None].repeat(height, axis=0)
-    look = np.zeros((3, height, width), np.float32)
-    start = Changes.none(ground.cells)
-    shares = [
-        start.after(
-            probability,
-            look,
-            event_levels(ground.objects, seed=0, member=m),
-            ground.analogues,
-            seed=0,
-            member=m,
-        ).changed
+    seen = np.asarray(ground.seen)
+    none = np.zeros(seen.shape, bool)
+    members = [
+        allocated(probability, event_levels(ground.objects, seed=0, member=m), none, seen)
         for m in range(200)
     ]
-    share = np.mean(shares, axis=0)
-    error = np.std([s.mean() for s in shares]) / np.sqrt(len(shares))
-    assert share.mean() == pytest.approx(probability.mean(), abs=4 * error)
-    assert share[:, : width // 3].mean() == pytest.approx(0.05, abs=0.015)
+    wanted = round(float(probability[seen].sum()))
+    assert {int(member[seen].sum()) for member in members} == {wanted}
+    share = np.mean(members, axis=0)
+    assert share[:, : width // 3].mean() == pytest.approx(0.05, abs=0.02)
+    assert share[:, width // 3 : 2 * width // 3].mean() == pytest.approx(0.15, abs=0.02)
+
+
+def test_what_had_changed_counts_among_what_is_expected(ground: Ground) -> None:
+    seen = np.asarray(ground.seen)
+    levels = event_levels(ground.objects, seed=0, member=0)
+    first = allocated(np.full(seen.shape, 0.1, np.float32), levels, np.zeros_like(seen), seen)
+    less = allocated(np.full(seen.shape, 0.05, np.float32), levels, first, seen)
+    np.testing.assert_array_equal(less, first)
+    more = allocated(np.full(seen.shape, 0.2, np.float32), levels, first, seen)
+    assert more[first].all()
+    assert more[seen].sum() == round(0.2 * seen.sum())
 
 
 def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None:
@@ -350,20 +355,17 @@ def test_changed_area_counts_valid_ground_in_hectares() -> None:
     np.testing.assert_allclose(weights, [[0.12, 0.16], [0.16, 0.16], [0.04, 0.04]])
 
 
-def test_bounds_of_the_changed_area_are_of_many_draws() -> None:
+def test_bounds_of_the_changed_area_are_as_wide_as_forecasts_were_off() -> None:
     weights = np.full((60, 60), 0.5)
-    objects = np.arange(64 * 64).reshape(64, 64) // 4 * 4
     chances = [np.full((60, 60), p, np.float32) for p in (0.0, 0.1, 0.6, 1.0)]
-    areas = changed_areas(chances, weights, objects, taught=True, seed=3)
+    areas = changed_areas(chances, weights, taught=True)
     assert [area.expected for area in areas] == pytest.approx([0, 180, 1080, 1800])
     for area in areas[1:3]:
-        assert area.low < area.middle < area.high
         assert area.low < area.expected < area.high
-        assert area.middle == pytest.approx(area.expected, rel=0.2)
     assert (areas[0].high, areas[3].low) == (0, 1800)
-    assert changed_areas(chances, weights, objects, taught=True, seed=3) == areas
-    # How much changes is known within a factor of 1.6 either way at best, by its past.
-    assert areas[1].high > 1.6**2 * areas[1].low
-    alone = changed_areas(chances, weights, objects, taught=False, seed=3)
+    # Odds of 1 to 9, times and by e to the 0.9 * 1.645.
+    assert areas[1].high == pytest.approx(1800 / (1 + 9 / 4.395), rel=1e-3)
+    assert areas[1].low == pytest.approx(1800 / (1 + 9 * 4.395), rel=1e-3)
+    alone = changed_areas(chances, weights, taught=False)
     assert alone[1].high > areas[1].high
     assert alone[1].low < areas[1].low
