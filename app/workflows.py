@@ -12,7 +12,9 @@ from app.comparison import compare as compare_methods
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place
 from app.forecasts.outputs import Progress
 from app.forecasts.request import ForecastRequest
+from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
+from app.forecasts.zones import write_zones
 from app.scores.pairs import evaluate
 from app.training.forecast import train_forecast
 from app.training.lift import pack_pairs, train_lift
@@ -42,6 +44,7 @@ __all__ = [
     "evaluate",
     "fetch_imagery",
     "forecast_region",
+    "forecast_zones",
     "hindcast_place",
     "pack_pairs",
     "prepare",
@@ -119,6 +122,13 @@ def prepare_series(
     from preprocessing.series.preparation import prepare_series as run
 
     return run(inputs, out, config, progress=progress, **listed)
+
+
+def forecast_zones(folder: Path, polygons: Path) -> tuple[Path, Path]:
+    """Write how much of each polygon is expected to change by year into a forecast's folder."""
+    result = ForecastFolder.open(folder)
+    with owned_folder(folder):
+        return write_zones(result, polygons)
 
 
 def train_sr(

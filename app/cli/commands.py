@@ -31,6 +31,7 @@ from app.cli.options import (
     Year,
     Years,
     parse_bands,
+    parse_bbox,
     parse_value_range,
 )
 from app.cli.prepare import prepare
@@ -125,6 +126,24 @@ def forecast(
             help="Also write what a sensor may see of each member: light, season, crops.",
         ),
     ] = False,
+    bbox: Annotated[
+        str | None,
+        typer.Option(
+            "--bbox", metavar="W,S,E,N", help="Only this box of longitudes and latitudes."
+        ),
+    ] = None,
+    aoi: Annotated[
+        Path | None,
+        typer.Option(
+            "--aoi", metavar="FILE", help="Only the polygons of this file (GeoPackage, GeoJSON)."
+        ),
+    ] = None,
+    zones: Annotated[
+        Path | None,
+        typer.Option(
+            "--zones", metavar="FILE", help="Also tell the area of change of these polygons."
+        ),
+    ] = None,
     no_calibrate: NoCalibrate = False,
     workers: Workers = None,
     dask: Annotated[
@@ -166,6 +185,9 @@ def forecast(
         bands=chosen,
         value_range=limits,
         sensor=sensor,
+        bbox=parse_bbox(bbox),
+        aoi=aoi,
+        zones=zones,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
@@ -184,6 +206,21 @@ def forecast(
         if line:
             say(line)
     say(str(result.folder))
+
+
+@app.command(name="zones")
+def zones_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The result of a forecast.")],
+    polygons: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Polygons: GeoPackage, GeoJSON, GeoParquet.")
+    ],
+    _allow_outside: AllowOutside = False,
+) -> None:
+    """Tell how much of each zone is expected to change, as CSV and GeoParquet."""
+    from app.workflows import forecast_zones
+
+    for path in forecast_zones(folder, polygons):
+        say(str(path))
 
 
 @app.command()

@@ -22,6 +22,7 @@ __all__ = [
     "Years",
     "parse_averages",
     "parse_bands",
+    "parse_bbox",
     "parse_dates",
     "parse_value_range",
 ]
@@ -39,6 +40,20 @@ def parse_bands(text: str | None) -> tuple[int, int, int] | None:
             param_hint="--bands",
         ) from None
     return red, green, blue
+
+
+def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
+    """`4.2,50.1,4.9,50.6` to west, south, east, north."""
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected west,south,east,north in degrees such as 4.2,50.1,4.9,50.6, got '{text}'",
+            param_hint="--bbox",
+        ) from None
+    return west, south, east, north
 
 
 def parse_dates(text: str | None) -> tuple[int, ...]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from app.forecasts.layers import LayerWriter
 from app.forecasts.members import MemberRunner, MemberTask, roll_member
 from app.forecasts.request import ForecastRequest
-from app.forecasts.results import KINDS, ForecastFolder
+from app.forecasts.results import KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style
-from forecast.states.area import ChangedArea, cell_weights, changed_areas
+from forecast.states.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
 from forecast.states.changes import Changes
 from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
@@ -152,7 +152,7 @@ class RegionRun:
         if progress is not None:
             progress("writing", stages, stages)
         taught = Ground.open(self.scratch, self._encoding).quantity is not None
-        areas = changed_areas(probabilities, weights, taught=taught)
+        areas = changed_areas(probabilities, weights, log_odds_spread(taught=taught))
         return dict(zip(self.years, areas, strict=True))
 
     def _write_changes(
@@ -260,6 +260,13 @@ def _remove_earlier(out: Path) -> None:
         names += [f"{folder}/{member:02}_{year}.tif" for member in members for year in years]
     names += [f"forecast_{year}.json" for year in years]
     names += [f"change_probability_{year}.qml" for year in years]
-    names += [earlier.present.name, "forecast.mp4", "forecast.gif", "collection.json", "run.json"]
+    names += [
+        *ZONES,
+        earlier.present.name,
+        "forecast.mp4",
+        "forecast.gif",
+        "collection.json",
+        "run.json",
+    ]
     for name in names:
         (out / name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from app.forecasts.area_of_interest import AreaOfInterest
 from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
@@ -56,6 +57,9 @@ class ForecastRequest:
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
         sensor: Name of a sensor's profile: band names, value range and nodata of its product.
+        bbox: West, south, east, north in degrees of the ground that is asked for; all where None.
+        aoi: File of polygons of the ground that is asked for, instead.
+        zones: File of polygons to tell the area of change of; it has no bearing on the forecast.
     """
 
     images: tuple[Path, ...]
@@ -76,6 +80,9 @@ class ForecastRequest:
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
     sensor: str | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    aoi: Path | None = None
+    zones: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.images:
@@ -96,16 +103,21 @@ class ForecastRequest:
             raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
         if self.workers > 1 and self.dask is not None:
             raise RequestError("expected one of --workers and --dask, got both")
+        if self.bbox is not None and self.aoi is not None:
+            raise RequestError("expected one of --bbox and --aoi, got both")
         if self.resume and self.overwrite:
             raise RequestError("expected one of --resume and --overwrite, got both")
 
 
-def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]:
+def identity_of(
+    request: ForecastRequest, images: DatedImages, area: AreaOfInterest | None = None
+) -> dict[str, Any]:
     """What decides the pixels of a forecast: equal identities give equal results.
 
     Args:
         request: What is asked for.
         images: Start and history.
+        area: What is asked for of the start; all of it where None.
 
     Raises:
         ModelFolderError: A model is incomplete.
@@ -126,6 +138,7 @@ def identity_of(request: ForecastRequest, images: DatedImages) -> dict[str, Any]
         "save_members": request.save_members,
         "save_observations": request.save_observations,
         "calibrate": request.calibrate,
+        "area": None if area is None else area.sha256,
         "bands": list(start.bands),
         "value_range": [start.encoding.low, start.encoding.high],
         "model": {

@@ -19,6 +19,7 @@ from preprocessing.rasters.window import Window
 
 __all__ = [
     "KINDS",
+    "ZONES",
     "ForecastFolder",
     "ResultFolderError",
     "display_image",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 KINDS = ("forecast", "mean", "spread", "change_probability")
+ZONES = ("zones.csv", "zones.parquet")
+"""What `write_zones` writes: without and with the polygons."""
 _EMPTY_GREY = 235
 _WORTH_SAYING = 0.02
 _STRIP_PIXELS = 8_000_000

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.films.animation import animate_folder
+from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.assumptions import assumptions
 from app.forecasts.members import one_thread
 from app.forecasts.outputs import Progress, RegionRun
@@ -32,16 +33,18 @@ from app.forecasts.request import (
 )
 from app.forecasts.results import ForecastFolder
 from app.forecasts.stac import write_stac
+from app.forecasts.zones import write_zones
 from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
 from forecast.start import BLOCK
 from forecast.states.answers import RegionNetwork
-from forecast.states.area import ChangedArea
+from forecast.states.area import ChangedArea, log_odds_spread
 from forecast.states.earlier import earlier_picture
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
+from preprocessing.areas.polygons import read_polygons
 from preprocessing.errors import RequestError
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
@@ -78,19 +81,29 @@ def forecast_region(
         raise RequestError(
             f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
         )
-    identity = identity_of(request, images)
+    area = AreaOfInterest.of(images, bbox=request.bbox, aoi=request.aoi)
+    if area is not None:
+        images = area.cut(images)
+    if request.zones is not None:
+        read_polygons(request.zones, images.start.grid)  # Refused before anything is computed.
+    identity = identity_of(request, images, area)
     with owned_folder(request.out):
         if already_done(request.out, identity) and not request.overwrite:
             _log.info("%s already holds this forecast", request.out)
             remove_scratch(request.out)
-            return ForecastFolder.open(request.out)
-        check_output(request, images, identity)
-        return _forecast(request, images, identity, progress)
+            result = ForecastFolder.open(request.out)
+        else:
+            check_output(request, images, identity)
+            result = _forecast(request, images, area, identity, progress)
+        if request.zones is not None:
+            write_zones(result, request.zones)
+    return result
 
 
 def _forecast(
     request: ForecastRequest,
     images: DatedImages,
+    area: AreaOfInterest | None,
     identity: dict[str, Any],
     progress: Progress | None,
 ) -> ForecastFolder:
@@ -104,11 +117,18 @@ def _forecast(
     scratch.mkdir(exist_ok=True)
     try:
         note_begun(request.out, identity)
+        if area is not None and not area.within(images, np.array(True)).any():
+            raise RequestError(
+                "expected an area of interest that holds the middle of a pixel, it is smaller; "
+                "choose a larger one"
+            )
         ground, valid = forecast_members(request, images, scratch, progress)
     except RequestError:
         if fresh:
             remove_scratch(request.out)
         raise
+    if area is not None:
+        valid = area.within(images, valid)
     areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
@@ -213,6 +233,7 @@ def _record(
         "years": list(areas),
         "changed_area": {
             "unit": "pixels" if grid.gsd_m is None else "hectares",
+            "log_odds_spread": log_odds_spread(taught=ground.quantity is not None),
             **{str(year): found.rounded() for year, found in areas.items()},
         },
         "outside_experience": ground.outside,

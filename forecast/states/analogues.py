@@ -36,6 +36,8 @@ _REACH, _SMALL = 2.0, 9
 """Cells over which a copy goes on beside its patch, and of patches that only do so if they can."""
 _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
+_AROUND = 8
+"""Cells around a patch within which the ground lies that it becomes, where no event tells."""
 _SOME = 2000
 """Cells of a patch by which places are judged."""
 
@@ -45,8 +47,9 @@ class Analogues:
 
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
     Where the place has changed before, that is what a cell that looked like it became; elsewhere
-    it has the colour that the model draws, and the texture of today. Its picture is copied as a
-    whole, from the place that has most of this kind of ground in the shape of the patch.
+    the ground beside it that is most like the colour that the model draws and the texture of today,
+    so land grows at its edges. Its picture is copied as a whole, from the place that has most of
+    this kind of ground in the shape of the patch.
 
     Args:
         cells: `(3, h, w)` of the start, 0..1.
@@ -97,7 +100,8 @@ class Analogues:
             member: Number of the member.
 
         Returns:
-            Like `sources`. Cells whose look the region has nowhere stay without one.
+            Like `sources`. Cells whose look the region has nowhere, or beside which nothing
+            was seen, stay without one.
         """
         found = sources.copy()
         if not new.any() or not self._seen.any():
@@ -147,13 +151,16 @@ class Analogues:
             if len(like):
                 first = like[min(int(chance * len(like)), len(like) - 1)]
                 return np.append(first, like)
-        tree, known = self._library
+        box = self._box(patch, _AROUND)
+        row, col = np.nonzero(self._seen[box.slices])
+        around: NDArray[np.int64] = (row + box.row) * self._seen.shape[1] + col + box.col
+        if not len(around):
+            return around
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
-        far, near = tree.query(look, k=range(1, 1 + min(LIKE, len(known))))
-        if far[0] > FARTHEST:
-            return np.zeros(0, np.int64)
-        return known[near[min(int(chance * len(near)), len(near) - 1)], None]
+        far = np.linalg.norm(self._kinds[around] - look, axis=-1)
+        near = np.argsort(far)[:LIKE]
+        return np.asarray(around[near[min(int(chance * len(near)), len(near) - 1)], None])
 
     def _surroundings(self, patch: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean of a patch."""

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
+from forecast.states.events import allocated, event_levels
+from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["ChangedArea", "cell_weights", "changed_areas"]
+__all__ = ["ChangedArea", "Zone", "cell_weights", "changed_areas", "log_odds_spread", "zone_areas"]
 
 _HECTARE_M2 = 10_000.0
-_BOUNDS = (0.05, 0.95)
+_BOUNDS = (0.05, 0.5, 0.95)
+_DRAWS, _STEP = 40, 7
+"""Draws of the events of zones; members are too few."""
 _SPREAD_ALONE, _SPREAD_TAUGHT = 1.2, 0.9
 """Standard deviation of the log odds of how much changes: of one image, and with a past rate."""
 
@@ -24,45 +28,117 @@ class ChangedArea:
     """Ground that has lastingly changed by a year.
 
     Attributes:
-        expected: Area by the probabilities, and the median.
+        expected: Area by the probabilities.
         low: 5 % quantile.
+        middle: Median.
         high: 95 % quantile.
     """
 
     expected: float
     low: float
+    middle: float
     high: float
 
     def rounded(self) -> dict[str, float]:
         """For a file: quantiles by their per cent."""
-        named = {
-            "expected": self.expected,
-            "5": self.low,
-            "50": self.expected,
-            "95": self.high,
-        }
+        named = {"expected": self.expected, "5": self.low, "50": self.middle, "95": self.high}
         return {name: round(value, 2) for name, value in named.items()}
 
 
-def changed_areas(
-    probabilities: Sequence[NDArray[np.float32]], weights: NDArray[np.float64], *, taught: bool
-) -> list[ChangedArea]:
-    """How much has changed by each year.
+@dataclass(frozen=True)
+class Zone:
+    """A part of a region.
 
-    Bounds are the areas with the log odds of all cells moved by quantiles of what forecasts of how
-    much changes were off by on other places (decision 27).
+    Attributes:
+        window: Cells that hold it.
+        weights: `(h, w)` area of it in each of them.
+    """
+
+    window: Window
+    weights: NDArray[np.float64]
+
+
+def log_odds_spread(*, taught: bool) -> float:
+    """By how much forecasts of how much changes were off on other places (decision 27).
+
+    Args:
+        taught: Whether the region's past tells how much changes.
+
+    Returns:
+        The standard deviation of the log odds.
+    """
+    return _SPREAD_TAUGHT if taught else _SPREAD_ALONE
+
+
+def changed_areas(
+    probabilities: Sequence[NDArray[np.float32]], weights: NDArray[np.float64], spread: float
+) -> list[ChangedArea]:
+    """How much of a region has changed by each year.
+
+    Bounds are the areas with the log odds of all cells moved by quantiles of what forecasts were
+    off by.
 
     Args:
         probabilities: `(h, w)` that the ground has changed by a year, for each year.
         weights: `(h, w)` from `cell_weights`.
-        taught: Whether the region's past tells how much changes.
+        spread: From `log_odds_spread`.
     """
-    moved = (_SPREAD_TAUGHT if taught else _SPREAD_ALONE) * ndtri(_BOUNDS)
+    return [
+        ChangedArea(
+            float((weights * p).sum()),
+            *(float((weights * _moved(p, spread * by)).sum()) for by in ndtri(_BOUNDS)),
+        )
+        for p in probabilities
+    ]
 
-    def area(probability: NDArray[np.float32], by: float) -> float:
-        return float((weights * expit(logit(probability.astype(np.float64)) + by)).sum())
 
-    return [ChangedArea(area(p, 0.0), *(area(p, by) for by in moved)) for p in probabilities]
+def zone_areas(
+    probabilities: Sequence[NDArray[np.float32]],
+    zones: Sequence[Zone],
+    objects: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    *,
+    spread: float,
+    seed: int,
+) -> list[list[ChangedArea]]:
+    """How much of each zone has changed by each year.
+
+    Bounds are of many draws of how much changes in the region, as in `changed_areas`, and of where
+    it does: a small zone may see all of it or nothing.
+
+    Args:
+        probabilities: As in `changed_areas`.
+        zones: Of the region; they may overlap.
+        objects: From `region_objects`.
+        known: `(h, w)` cells that were seen.
+        spread: As in `changed_areas`.
+        seed: Of the draws.
+
+    Returns:
+        By zone, then by year.
+    """
+    drawn = np.zeros((len(zones), len(probabilities), _DRAWS))
+    for draw in range(_DRAWS):
+        levels = event_levels(objects, seed=seed, member=draw)
+        # Quantiles of the normal distribution, each beside another pattern of events.
+        by = spread * float(ndtri((draw * _STEP % _DRAWS + 0.5) / _DRAWS))
+        changed = np.zeros(known.shape, np.bool_)
+        for year, probability in enumerate(probabilities):
+            changed = allocated(_moved(probability, by), levels, changed, known)
+            for number, zone in enumerate(zones):
+                inside = changed[zone.window.slices]
+                drawn[number, year, draw] = zone.weights[inside].sum()
+    bounds = np.quantile(drawn, _BOUNDS, axis=-1)
+    return [
+        [
+            ChangedArea(
+                float((zone.weights * probability[zone.window.slices]).sum()),
+                *map(float, bounds[:, number, year]),
+            )
+            for year, probability in enumerate(probabilities)
+        ]
+        for number, zone in enumerate(zones)
+    ]
 
 
 def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.float64]:
@@ -81,3 +157,8 @@ def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.fl
     pixels = padded.reshape(rows, CELL, cols, CELL).sum(axis=(1, 3), dtype=np.float64)
     area = 1.0 if gsd_m is None else gsd_m**2 / _HECTARE_M2
     return np.asarray(pixels * area, dtype=np.float64)
+
+
+def _moved(probability: NDArray[np.float32], by: float) -> NDArray[np.float32]:
+    """With log odds higher by so much."""
+    return np.asarray(expit(logit(probability.astype(np.float64)) + by), np.float32)

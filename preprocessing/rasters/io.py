@@ -55,6 +55,8 @@ class RasterSource:
         orientation: How its pixels are to be turned, see `preprocessing.rasters.orientation`.
         unwritten: Blocks of the file that are not there, if any.
         metadata: What the file says of these bands.
+        window: The pixels of the file that this is, upright; all of them where None.
+        size: Rows and columns of the file, where it is a window.
     """
 
     path: str
@@ -65,6 +67,8 @@ class RasterSource:
     orientation: int = UPRIGHT
     unwritten: UnwrittenBlocks | None = None
     metadata: BandMetadata | None = None
+    window: Window | None = None
+    size: tuple[int, int] | None = None
 
     @classmethod
     def open(
@@ -127,6 +131,13 @@ class RasterSource:
     def name(self) -> str:
         """What to call it in messages: the file name."""
         return Path(shown_name(self.path)).name
+
+    def part(self, window: Window) -> RasterSource:
+        """A window of it, which lies inside, as a raster of its own."""
+        whole = self.window or Window(0, 0, self.grid.height, self.grid.width)
+        there = Window(whole.row + window.row, whole.col + window.col, window.height, window.width)
+        size = self.size or (self.grid.height, self.grid.width)
+        return replace(self, grid=self.grid.crop(window), window=there, size=size)
 
     def read(self, window: Window | None = None) -> Raster:
         """Read a window (default: everything); parts beyond the raster are invalid.
@@ -198,8 +209,15 @@ class RasterSource:
         return turned(dataset.read(index, window=self._in_file(window)), self.orientation)
 
     def _in_file(self, window: Window) -> RasterioWindow:
-        size = {"height": self.grid.height, "width": self.grid.width}
-        part = stored_window(window, self.orientation, **size)
+        height, width = self.size or (self.grid.height, self.grid.width)
+        if self.window is not None:
+            window = Window(
+                window.row + self.window.row,
+                window.col + self.window.col,
+                window.height,
+                window.width,
+            )
+        part = stored_window(window, self.orientation, height=height, width=width)
         return RasterioWindow(part.col, part.row, part.width, part.height)
 
 

@@ -67,9 +67,31 @@ def test_a_patch_that_grows_goes_on_with_its_copy(cells: NDArray[np.float32]) ->
     assert (later[1][beside] >= 12).all()
 
 
-def test_a_look_that_the_region_has_nowhere_is_not_copied(cells: NDArray[np.float32]) -> None:
-    look = np.full_like(cells, -_WATER * 30)
-    found = _analogues(cells).sources(look, _new(), _none(), seed=1, member=0)
+def test_ground_far_from_a_town_does_not_become_town() -> None:
+    """Where nothing tells what happened here, a patch becomes ground that lies beside it."""
+    shape = (40, 40)
+    ground = np.where(np.arange(40) < 30, _DESERT, _TOWN)
+    cells = np.full((3, *shape), ground, np.float32)
+    analogues = Analogues(
+        cells, np.ones(shape, bool), float(cells.std()), np.zeros(shape, np.int64)
+    )
+    none = np.full((2, *shape), NO_SOURCE, np.int32)
+    look = np.full_like(cells, _TOWN)
+    for left, becomes in ((4, _DESERT), (21, _TOWN)):
+        new = np.zeros(shape, bool)
+        new[17:23, left : left + 6] = True
+        found = analogues.sources(look, new, none, seed=1, member=0)
+        assert (found[0][new] >= 0).all()
+        assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.02)
+
+
+def test_ground_beside_which_nothing_was_seen_is_left_to_the_network(
+    cells: NDArray[np.float32],
+) -> None:
+    seen = np.zeros(_SHAPE, bool)
+    seen[:, 20:] = True
+    analogues = Analogues(cells, seen, float(cells.std()), np.zeros(_SHAPE, np.int64))
+    found = analogues.sources(np.full_like(cells, _TOWN), _new(), _none(), seed=1, member=0)
     assert (found == NO_SOURCE).all()
 
 

@@ -1,0 +1,73 @@
+"""The part of a region that a forecast is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.states.images import DatedImages
+from preprocessing.areas.polygons import box_polygon, covered, pixel_window, read_polygons
+from preprocessing.rasters.grid import Window
+from preprocessing.tiles.cells import CELL
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["AreaOfInterest"]
+
+_AROUND = 256
+"""Pixels around it that the forecast sees but does not tell of."""
+
+
+@dataclass(frozen=True)
+class AreaOfInterest:
+    """Polygons on the start of a forecast, and the window that holds them and their surroundings.
+
+    Attributes:
+        polygons: In the coordinate system of the start.
+        window: Pixels of the start.
+    """
+
+    polygons: GeoDataFrame
+    window: Window
+
+    @classmethod
+    def of(
+        cls,
+        images: DatedImages,
+        *,
+        bbox: tuple[float, float, float, float] | None,
+        aoi: Path | None,
+    ) -> AreaOfInterest | None:
+        """From a box in degrees or a file of polygons; None where neither is given.
+
+        Raises:
+            RequestError: See `read_polygons`.
+        """
+        grid = images.start.grid
+        if bbox is not None:
+            polygons = box_polygon(bbox, grid)
+        elif aoi is not None:
+            polygons = read_polygons(aoi, grid)
+        else:
+            return None
+        return cls(polygons, pixel_window(polygons, grid, margin=_AROUND, step=CELL))
+
+    @property
+    def sha256(self) -> str:
+        """Of the polygons and the window."""
+        parts = [geometry.wkb for geometry in self.polygons.geometry]
+        return hashlib.sha256(b"".join([repr(self.window).encode(), *parts])).hexdigest()
+
+    def cut(self, images: DatedImages) -> DatedImages:
+        """The images with the window as their start; earlier ones are laid over it."""
+        return replace(images, start=images.start.part(self.window))
+
+    def within(self, images: DatedImages, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Pixels `(h, w)` of cut images that were seen and lie in the polygons."""
+        return valid & covered(self.polygons, images.start.grid)

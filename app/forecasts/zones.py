@@ -1,0 +1,138 @@
+"""Hectares expected to change by zone and year, of a finished forecast."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasts.results import ZONES, ForecastFolder
+from forecast.start import BLOCK, read_start
+from forecast.states.area import Zone, cell_weights, log_odds_spread, zone_areas
+from forecast.states.ground import start_cells
+from forecast.states.objects import region_objects
+from forecast.states.region_conditions import region_tone
+from preprocessing.areas.polygons import covered, pixel_window, read_polygons
+from preprocessing.errors import RequestError
+from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.io import RasterSource, blocks
+from preprocessing.rasters.window import Window
+from preprocessing.running.partial_files import partial_path
+from preprocessing.tiles.cells import CELL
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+__all__ = ["write_zones"]
+
+_COLUMNS = ("year", "zone_ha", "changed_ha", "changed_ha_5", "changed_ha_50", "changed_ha_95")
+
+
+def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
+    """Write, for each polygon and year, how much ground is expected to have changed lastingly.
+
+    Columns beside the attributes of the polygons: `year`, `zone_ha` (ground of the zone that was
+    seen), `changed_ha` with its 5, 50 and 95 % quantiles, all in hectares, and
+    `mean_probability`. Quantiles are of `zone_areas`. Polygons without ground that was forecast
+    have no row.
+
+    Args:
+        result: The forecast.
+        path: File of polygons, see `read_polygons`.
+
+    Returns:
+        `zones.csv`, and `zones.parquet` with the polygons in the coordinate system of the forecast,
+        in its folder; earlier ones are replaced.
+
+    Raises:
+        RequestError: As in `read_polygons`, or a zone has a column that is written here.
+    """
+    source = RasterSource.open(result.present)
+    polygons = read_polygons(path, source.grid)
+    taken = sorted({*_COLUMNS, "mean_probability"} & set(polygons.columns))
+    if taken:
+        raise RequestError(
+            f"expected polygons without columns that are written for them, {path} has "
+            f"{', '.join(taken)}; rename them"
+        )
+    with TemporaryDirectory(dir=result.folder, prefix=".zones.") as scratch:
+        image, valid = read_start(source, Path(scratch))
+        cells, known = start_cells(image, valid)
+        objects = region_objects(image, region_tone(cells, known))
+        found = [_zone(polygons.iloc[[row]], source.grid, valid) for row in range(len(polygons))]
+        seen = np.array([zone.weights.any() for zone in found])
+        if not seen.any():
+            raise RequestError(
+                f"expected zones with ground that was forecast, those of {path} have none; "
+                "check their coordinates, or forecast a larger area"
+            )
+        zones = [zone for zone in found if zone.weights.any()]
+        polygons = polygons[seen]
+        probabilities = [_on_cells(result, year, known.shape) for year in result.years]
+        areas = zone_areas(
+            probabilities,
+            zones,
+            objects,
+            known,
+            spread=result.run["changed_area"].get("log_odds_spread", log_odds_spread(taught=False)),
+            seed=result.seed,
+        )
+    table = polygons.iloc[np.repeat(np.arange(len(zones)), len(result.years))]
+    rows = []
+    for zone, by_year in zip(zones, areas, strict=True):
+        size = float(zone.weights.sum())
+        for year, area in zip(result.years, by_year, strict=True):
+            values = (size, area.expected, area.low, area.middle, area.high)
+            shown = (round(value, 3) for value in values)
+            rows.append((year, *shown, round(area.expected / size, 5)))
+    columns = zip((*_COLUMNS, "mean_probability"), zip(*rows, strict=True), strict=True)
+    return _write(table.assign(**{name: list(values) for name, values in columns}), result.folder)
+
+
+def _zone(polygon: GeoDataFrame, grid: Grid, valid: NDArray[np.bool_]) -> Zone:
+    """Cells of a polygon and the area of it that was seen in each."""
+    held = pixel_window(polygon, grid, step=CELL)
+    seen = covered(polygon, grid.crop(held)) & valid[held.slices]
+    weights = cell_weights(seen, grid.gsd_m)
+    return Zone(Window(held.row // CELL, held.col // CELL, *weights.shape), weights)
+
+
+def _on_cells(result: ForecastFolder, year: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The change probability of a year as means over cells `(h, w)`, 0 where it is not known."""
+    source = RasterSource.open(
+        result.path("change_probability", year), every_band=True, value_range=(0.0, 1.0)
+    )
+    probability = np.zeros(shape, np.float32)
+    with source.reading() as read:
+        for window in blocks(source.grid, size=BLOCK):
+            part = read(window)
+            rows, cols = (-(-size // CELL) for size in (window.height, window.width))
+            padded = np.zeros((2, rows * CELL, cols * CELL))
+            padded[:, : window.height, : window.width] = (
+                np.where(part.valid, part.data[0], 0),
+                part.valid,
+            )
+            total, count = padded.reshape(2, rows, CELL, cols, CELL).sum(axis=(2, 4))
+            row, col = window.row // CELL, window.col // CELL
+            probability[row : row + rows, col : col + cols] = total / np.maximum(count, 1)
+    return probability
+
+
+def _write(table: GeoDataFrame, folder: Path) -> tuple[Path, Path]:
+    def moved(name: str, write: Callable[[Any], Any]) -> Path:
+        part = partial_path(folder / name)
+        write(part)
+        os.replace(part, folder / name)
+        return folder / name
+
+    plain = table.drop(columns=table.geometry.name)
+    csv, parquet = ZONES
+    return (
+        moved(csv, lambda part: plain.to_csv(part, index=False)),
+        moved(parquet, lambda part: table.to_parquet(part, index=False)),
+    )

@@ -1,0 +1,1 @@
+"""Polygons of users (areas of interest, zones) on the pixels of a raster."""

@@ -1,0 +1,175 @@
+"""Forecasts of a part of an image, and the area of change by zone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from states_cases import small_lift
+from typer.testing import CliRunner
+
+import app.forecasts.members
+from app.cli.commands import app as commands
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
+from app.workflows import forecast_zones
+from preprocessing.errors import RequestError
+
+Make = Callable[..., Path]
+Request = Callable[..., ForecastRequest]
+
+
+@pytest.fixture(autouse=True)
+def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
+
+
+@pytest.fixture
+def request_of(tiny_model_folder: Path, tmp_path: Path, make_raster: Make) -> Request:
+    image = make_raster("region_2020.tif", height=640, width=170)
+
+    def make(out: str = "out", **options: object) -> ForecastRequest:
+        return ForecastRequest(
+            images=(image,),
+            out=tmp_path / out,
+            years=2,
+            members=2,
+            model=str(tiny_model_folder),
+            **options,  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def polygons(path: Path, *squares: tuple[int, int, int], **kept: object) -> Path:
+    """Squares by their first column, first row and size in pixels of the image."""
+    shapes = [
+        shapely.box(x, y - 10 * size, x + 10 * size, y)
+        for x, y, size in ((500_000 + 10 * c, 5_000_000 - 10 * r, s) for c, r, s in squares)
+    ]
+    gpd.GeoDataFrame(kept, geometry=shapes, crs=32632).to_file(path)
+    return path
+
+
+def test_an_area_of_interest_is_forecast_in_its_surroundings(
+    request_of: Request, tmp_path: Path, make_raster: Make
+) -> None:
+    aoi = polygons(tmp_path / "aoi.gpkg", (20, 40, 60))
+    result = forecast_region(request_of(aoi=aoi))
+    with (
+        rasterio.open(result.path("forecast", 2022)) as made,
+        rasterio.open(tmp_path / "region_2020.tif") as source,
+    ):
+        # 256 pixels around it, as far as the image reaches.
+        assert made.shape == (40 + 60 + 256, 170)
+        assert made.transform == source.transform
+        inside = made.dataset_mask() > 0
+        seen = np.zeros_like(inside)
+        seen[40:100, 20:80] = True
+        np.testing.assert_array_equal(inside, seen)
+        with rasterio.open(result.present) as present:
+            part = source.read(window=((40, 100), (20, 80)))
+            np.testing.assert_array_equal(present.read()[:, 40:100, 20:80], part)
+    with rasterio.open(result.path("change_probability", 2022)) as layer:
+        np.testing.assert_array_equal(np.isfinite(layer.read(1)), seen)
+        expected = float(np.nansum(layer.read(1)))
+    assert result.run["changed_area"]["2022"]["expected"] == pytest.approx(
+        expected * 0.01, rel=0.02
+    )
+    # The same polygons again are the same request; others are not.
+    again = forecast_region(request_of(aoi=aoi))
+    assert again.run == result.run
+    with pytest.raises(RequestError, match="holds files"):
+        forecast_region(request_of(aoi=polygons(tmp_path / "b.gpkg", (20, 40, 61))))
+
+
+def test_a_window_in_the_middle_of_an_image(request_of: Request, tmp_path: Path) -> None:
+    result = forecast_region(request_of(aoi=polygons(tmp_path / "a.gpkg", (50, 401, 30))))
+    with (
+        rasterio.open(result.present) as present,
+        rasterio.open(tmp_path / "region_2020.tif") as source,
+    ):
+        assert present.transform.f == source.transform.f - 10 * 144
+        inside = present.dataset_mask() > 0
+        assert inside.sum() == 900
+        there = source.read()[:, 144:]
+        np.testing.assert_array_equal(present.read()[:, inside], there[:, inside])
+
+
+def test_zones_tell_what_the_probabilities_do(request_of: Request, tmp_path: Path) -> None:
+    zones = polygons(
+        tmp_path / "zones.gpkg", (0, 0, 170), (22, 33, 50), (900, 0, 9), name=["all", "part", "far"]
+    )
+    result = forecast_region(request_of(zones=zones))
+    table = pd.read_csv(result.folder / "zones.csv")
+    assert list(table["name"]) == ["all", "all", "part", "part"]
+    assert list(table["year"]) == [2021, 2022] * 2
+    np.testing.assert_allclose(table["zone_ha"], [289, 289, 25, 25])
+    for year, by_year in table.groupby("year"):
+        with rasterio.open(result.path("change_probability", int(year))) as layer:
+            probability = layer.read(1)
+        parts = probability[:170], probability[33:83, 22:72]
+        np.testing.assert_allclose(
+            by_year["changed_ha"], [0.01 * part.sum() for part in parts], rtol=0.02, atol=0.005
+        )
+        np.testing.assert_allclose(
+            by_year["mean_probability"], [part.mean() for part in parts], rtol=0.02, atol=1e-4
+        )
+    assert (table["changed_ha_5"] <= table["changed_ha_50"]).all()
+    assert (table["changed_ha_50"] <= table["changed_ha_95"]).all()
+    assert (table["changed_ha_5"] < table["changed_ha_95"]).any()
+    found = gpd.read_parquet(result.folder / "zones.parquet")
+    assert found.crs == 32632
+    pd.testing.assert_frame_equal(pd.DataFrame(found.drop(columns="geometry")), table)
+    assert {p.name for p in result.folder.iterdir() if p.name.startswith(".")} == set()
+
+
+def test_zones_of_a_finished_forecast(request_of: Request, tmp_path: Path) -> None:
+    zones = polygons(tmp_path / "zones.gpkg", (22, 33, 50))
+    result = forecast_region(request_of())
+    done = CliRunner().invoke(commands, ["zones", str(result.folder), str(zones)])
+    assert done.exit_code == 0, done.output
+    by_command = (result.folder / "zones.csv").read_text()
+    (result.folder / "zones.csv").unlink()
+    run = (result.folder / "run.json").read_text()
+    forecast_region(request_of(zones=zones))  # It is finished: only the table is made.
+    assert (result.folder / "zones.csv").read_text() == by_command
+    assert (result.folder / "run.json").read_text() == run
+    # Another forecast into the folder does not leave them there.
+    forecast_region(request_of(seed=1, overwrite=True))
+    assert not (result.folder / "zones.csv").exists()
+
+
+def test_wrong_areas_and_zones_are_refused_before_anything_is_made(
+    request_of: Request, tmp_path: Path
+) -> None:
+    far = polygons(tmp_path / "far.gpkg", (9000, 0, 9))
+    tiny = tmp_path / "tiny.gpkg"
+    dot = shapely.Point(500_100.1, 4_999_900.1).buffer(1)
+    gpd.GeoDataFrame(geometry=[dot], crs=32632).to_file(tiny)
+    for wrong, said in (
+        ({"aoi": far}, "lie elsewhere"),
+        ({"zones": far}, "lie elsewhere"),
+        ({"bbox": (0, 0, 1, 1)}, "lie elsewhere"),
+        ({"aoi": tiny}, "holds the middle of a pixel"),
+    ):
+        with pytest.raises(RequestError, match=said):
+            forecast_region(request_of(**wrong))
+        assert not (tmp_path / "out" / "run.json").exists()
+    with pytest.raises(RequestError, match="one of --bbox and --aoi"):
+        request_of(aoi=far, bbox=(0, 0, 1, 1))
+
+
+def test_zones_may_not_have_columns_of_the_table(request_of: Request, tmp_path: Path) -> None:
+    result = forecast_region(request_of())
+    zones = polygons(tmp_path / "zones.gpkg", (22, 33, 50), year=[1990])
+    with pytest.raises(RequestError, match="has year; rename"):
+        forecast_zones(result.folder, zones)
+    assert json.loads((result.folder / "run.json").read_text())["years"] == [2021, 2022]
