@@ -13,6 +13,7 @@ from forecast.pretrained import load_model
 from forecast.states.answers import RegionNetwork
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths, MemberRun
+from forecast.states.painting import paint_ticks
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding
 from sr.lift.guided_lift import GuidedLift
@@ -67,7 +68,9 @@ class MemberRunner:
             load_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
         )
         self._lift = GuidedLift(load_guided())
-        self.ticks = (1 + task.observations) * self._network.ticks
+        self.ticks = paint_ticks(height, width)
+        if task.observations and self._ground.seen_again is None:
+            self.ticks += self._network.ticks
 
     def run(self, task: MemberTask, tick: Tick | None) -> None:
         """Forecast the years of a member that are not there yet."""

@@ -143,6 +143,17 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         copy.eval()
         return copy
 
+    @property
+    def occurs_by_rules(self) -> bool:
+        """Whether the log odds of change are those of the rules alone, whatever the noise."""
+        last = self.unet.conv_out
+        return not bool(last.weight[0].any()) and not bool(last.bias[0])
+
+    def occurrence(self, drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
+        """Calibrated log odds of change `(b, 1, h, w)`; arguments as of `occurrence_columns`."""
+        columns = occurrence_columns(drawn, condition, years)
+        return torch.einsum("bkhw,k->bhw", columns, self.calibration)[:, None]
+
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
         """What the network sees of the pictures.
 
@@ -187,6 +198,5 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
         drawn = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
-        columns = occurrence_columns(drawn.detach(), condition, years)
-        change = torch.einsum("bkhw,k->bhw", columns, self.calibration)[:, None]
+        change = self.occurrence(drawn.detach(), condition, years)
         return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

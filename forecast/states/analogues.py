@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -83,7 +83,7 @@ class Analogues:
 
     def sources(
         self,
-        drawn: NDArray[np.float32],
+        drawn: Callable[[NDArray[np.bool_]], NDArray[np.float32]],
         new: NDArray[np.bool_],
         sources: NDArray[np.int32],
         *,
@@ -93,7 +93,8 @@ class Analogues:
         """Add the sources of cells that have newly changed.
 
         Args:
-            drawn: `(3, h, w)` what they look like by the model, 0..1.
+            drawn: Gives for cells `(h, w)` that are asked for what they look like by the model,
+                `(3, h, w)`, 0..1.
             new: `(h, w)` cells that have newly changed.
             sources: `(2, h, w)` row and column that cells are copied from, `NO_SOURCE` elsewhere.
             seed: Seed of the run.
@@ -108,14 +109,23 @@ class Analogues:
             return found
         chance = event_levels(self._objects, seed=seed, member=member, number=_NUMBER)
         self._go_on(found, np.flatnonzero(new))
-        for patch, middle in _patches(new & (found[0] < 0), self._objects):
+        patches = list(_patches(new & (found[0] < 0), self._objects))
+        became = [self._became(patch) for patch, _ in patches]
+        asked = np.zeros(new.shape, bool)
+        for (patch, _), places in zip(patches, became, strict=True):
+            asked.flat[patch] = not len(places)
+        looks = drawn(asked) if asked.any() else self._cells
+        for (patch, middle), places in zip(patches, became, strict=True):
             left = patch
             if len(patch) < _SMALL:
                 self._go_on(found, patch)
                 left = patch[found[0].flat[patch] < 0]
             if len(left):
-                places = self._shown(drawn, left, float(chance.flat[middle]))
-                self._copy(found, left, middle, places)
+                like = places if len(places) else self._beside(looks, left)
+                if len(like):
+                    first = like[min(int(chance.flat[middle] * len(like)), len(like) - 1)]
+                    every = np.append(first, places)
+                    self._copy(found, left, middle, every)
         return found
 
     def colours(self, sources: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -142,25 +152,21 @@ class Analogues:
         good = self._distance(moved, wanted) <= _FITS[0]
         found.reshape(2, -1)[:, patch[good]] = moved[:, good]
 
-    def _shown(
-        self, drawn: NDArray[np.float32], patch: NDArray[np.int64], chance: float
-    ) -> NDArray[np.int64]:
-        """Cells that show what a patch becomes, the one that was drawn first."""
-        if self._events is not None:
-            like = self._events.like(self._surroundings(patch))
-            if len(like):
-                first = like[min(int(chance * len(like)), len(like) - 1)]
-                return np.append(first, like)
+    def _became(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cells that looked like a patch before they changed; none where that is not known."""
+        if self._events is None:
+            return np.zeros(0, np.int64)
+        return self._events.like(self._surroundings(patch))
+
+    def _beside(self, drawn: NDArray[np.float32], patch: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cells near a patch that look like what the model draws for it."""
         box = self._box(patch, _AROUND)
         row, col = np.nonzero(self._seen[box.slices])
         around: NDArray[np.int64] = (row + box.row) * self._seen.shape[1] + col + box.col
-        if not len(around):
-            return around
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
         far = np.linalg.norm(self._kinds[around] - look, axis=-1)
-        near = np.argsort(far)[:LIKE]
-        return np.asarray(around[near[min(int(chance * len(near)), len(near) - 1)], None])
+        return np.asarray(around[np.argsort(far)[:LIKE]])
 
     def _surroundings(self, patch: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean of a patch."""
@@ -178,8 +184,6 @@ class Analogues:
         places: NDArray[np.int64],
     ) -> None:
         """Copy a patch from where most of it is such ground; the rest from elsewhere."""
-        if not len(places):
-            return
         tree, known = self._library
         wanted = self._kinds[places[0]]
         near = tree.query(wanted, k=range(1, 1 + min(_PLACES, len(known))))[1]

@@ -15,7 +15,7 @@ from forecast.network.correlated_noise import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
-from forecast.states.windows import in_pixels
+from forecast.states.windows import cut, in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.running.precision import autocast
 from preprocessing.tiles.blending import Blend, tile_weight
@@ -25,6 +25,7 @@ __all__ = ["Noise", "RegionNetwork", "View"]
 
 _SIDE = TILE_PX // FACTOR
 _STRIDE = _SIDE // 2
+_BLOCK = 256
 Tick = Callable[[], None]
 
 
@@ -90,7 +91,7 @@ class RegionNetwork:
 
     @property
     def ticks(self) -> int:
-        """How often `tick` is called for an answer."""
+        """How often `seen` calls `tick`."""
         return -(-len(self._tiles) // self._batch_size)
 
     @property
@@ -98,22 +99,43 @@ class RegionNetwork:
         """The longest horizon in whole years that the network was trained on, at least 1."""
         return max(1, int(self._model.config.horizon_years[1]))
 
-    def change(
-        self, view: View, years: float, noise: Noise, tick: Tick | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probability `(h, w)` of lasting change, and look `(3, h, w)` as a difference to it."""
+    def probability(self, view: View, years: float, noise: Noise) -> NDArray[np.float32]:
+        """Probability `(h, w)` of lasting change; no noise bears on it where rules tell it."""
+        if not self._model.occurs_by_rules:
+            found = self._blended(view, years, noise, lambda answer: answer.change.sigmoid(), 1)
+            return np.asarray(found[0])
+        found = np.empty((self._height, self._width), np.float32)
+        for window in cut(self._height, self._width, _BLOCK):
+            found[window.slices] = self._by_rules(view, years, window)
+        return found
 
-        def parts(answer: Answer) -> Tensor:
-            return torch.cat([torch.sigmoid(answer.change), answer.look], dim=1)
+    def look(
+        self, view: View, years: float, noise: Noise, where: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """What changed ground looks like, as a difference `(3, h, w)` to the view.
 
-        planes = self._blended(view, years, noise, parts, 4, tick)
-        return planes[0], planes[1:]
+        Args:
+            view: Of the region.
+            years: Horizon.
+            noise: Of the member.
+            where: `(h, w)` cells that are asked for; the others may be anything.
+        """
+        asked = [tile for tile in self._tiles if where[tile.slices].any()]
+        return self._blended(view, years, noise, lambda answer: answer.look, 3, tiles=asked)
 
     def seen(
         self, view: View, years: float, noise: Noise, tick: Tick | None = None
     ) -> NDArray[np.float32]:
         """Difference `(3, h, w)` of an observation to the state of the land."""
-        return self._blended(view, years, noise, lambda answer: answer.seen, 3, tick)
+        return self._blended(view, years, noise, lambda answer: answer.seen, 3, tick=tick)
+
+    @torch.inference_mode()
+    def _by_rules(self, view: View, years: float, window: Window) -> NDArray[np.float32]:
+        model = self._model
+        condition = self._told(view, [window]).to(model.device)
+        horizon = torch.full((1,), float(years), device=model.device)
+        odds = model.occurrence(model.rules(condition), condition, horizon)
+        return np.asarray(torch.sigmoid(odds)[0, 0].cpu().numpy())
 
     @torch.inference_mode()
     def _blended(
@@ -123,8 +145,11 @@ class RegionNetwork:
         noise: Noise,
         parts: Callable[[Answer], Tensor],
         channels: int,
-        tick: Tick | None,
+        *,
+        tick: Tick | None = None,
+        tiles: list[Window] | None = None,
     ) -> NDArray[np.float32]:
+        every = self._tiles if tiles is None else tiles
         model, device = self._model, self._model.device
         whose = {"seed": noise.seed, "member": noise.member, "year": noise.year}
         around = Window(-HALO, -HALO, self._height + 2 * HALO, self._width + 2 * HALO)
@@ -132,28 +157,28 @@ class RegionNetwork:
         count = int(model.config.regional_noise)
         regional = torch.from_numpy(regional_noise(**whose, count=count)).to(device)
         blend = Blend(channels, self._height, self._width)
-        for first in range(0, len(self._tiles), self._batch_size):
-            tiles = self._tiles[first : first + self._batch_size]
-            size = len(tiles)
+        for first in range(0, len(every), self._batch_size):
+            batch = every[first : first + self._batch_size]
+            size = len(batch)
             tone = Tone(
                 view.tone.mean.expand(size, -1).to(device),
                 view.tone.contrast.expand(size).to(device),
             )
-            condition = torch.cat([self._patches(view, tiles), self._told(view, tiles)], dim=1)
+            condition = torch.cat([self._patches(view, batch), self._told(view, batch)], dim=1)
             with autocast(device):
                 answer = model(
-                    torch.stack([field[(slice(None), *t.slices)] for t in tiles]).to(device),
+                    torch.stack([field[(slice(None), *t.slices)] for t in batch]).to(device),
                     condition.to(device),
                     tone,
                     torch.full((size,), float(years), device=device),
                     torch.full((size,), self._gsd_m, device=device),
                     regional.expand(size, -1),
                 )
-            for tile, values in zip(tiles, parts(answer).float().cpu().numpy(), strict=True):
+            for tile, values in zip(batch, parts(answer).float().cpu().numpy(), strict=True):
                 blend.add(tile, values, self._weight)
             if tick is not None:
                 tick()
-        return blend.image()
+        return blend.image(partly=tiles is not None)
 
     @staticmethod
     def _patches(view: View, tiles: list[Window]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Changes:
     def after(
         self,
         probability: NDArray[np.float32],
-        look: NDArray[np.float32],
+        look: Callable[[NDArray[np.bool_]], NDArray[np.float32]],
         levels: NDArray[np.float32],
         analogues: Analogues,
         *,
@@ -78,7 +79,8 @@ class Changes:
 
         Args:
             probability: `(h, w)` of change since the leg began, by this year.
-            look: `(3, h, w)` difference to the colours that change makes.
+            look: Gives for cells `(h, w)` that are asked for the difference `(3, h, w)` to the
+                colours that change makes.
             levels: `(h, w)` from `event_levels`, the same in all years.
             analogues: Of the region.
             seen: `(h, w)` cells of the region that were seen.
@@ -90,10 +92,15 @@ class Changes:
         new = changed & ~self.changed
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
-        moved = np.clip(self.colours + look, low, high)
-        sources = analogues.sources(moved, new, self.sources, seed=seed, member=member)
-        copied = np.where(sources[0] >= 0, analogues.colours(sources), moved)
-        colours = np.where(new, copied, self.colours)
+
+        def drawn(where: NDArray[np.bool_]) -> NDArray[np.float32]:
+            return np.asarray(np.clip(self.colours + look(where), low, high))
+
+        sources = analogues.sources(drawn, new, self.sources, seed=seed, member=member)
+        copied, bare = new & (sources[0] >= 0), new & (sources[0] < 0)
+        colours = np.where(copied, analogues.colours(sources), self.colours)
+        if bare.any():
+            colours[:, bare] = drawn(bare)[:, bare]
         return replace(later, changed=changed, colours=colours, sources=sources)
 
     def save(self, path: Path) -> None:

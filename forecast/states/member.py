@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -114,12 +115,11 @@ class MemberRun:
         levels: NDArray[np.float32],
     ) -> Changes:
         paths, year = self.paths, self.start_year + horizon
-        probability, look = self.network.change(
-            view, horizon - begun, Noise(self.seed, paths.member), self.tick
-        )
+        years, noise = horizon - begun, Noise(self.seed, paths.member)
+        probability = self.network.probability(view, years, noise)
         after = before.after(
-            self._occurrence(horizon - begun, probability),
-            look,
+            self._occurrence(years, probability),
+            partial(self.network.look, view, years, noise),
             levels,
             self.ground.analogues,
             seen=np.asarray(self.ground.seen),

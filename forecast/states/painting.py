@@ -19,12 +19,17 @@ from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["paint"]
+__all__ = ["paint", "paint_ticks"]
 
 _BLOCK = 64
 _CONTEXT = 2
 """Cells around a block that the outlines in it, and its colours, depend on."""
 Tick = Callable[[], None]
+
+
+def paint_ticks(height: int, width: int) -> int:
+    """How often `paint` calls `tick` for a region of so many cells."""
+    return len(cut(height, width, _BLOCK))
 
 
 def paint(

@@ -69,7 +69,7 @@ def teach(
     def general(date: int, years: float) -> NDArray[np.float32]:
         view = _view_of(ground, date, picture(date), folder)
         answers = [
-            network.change(view, years, Noise(seed, member))[0] for member in range(_MEMBERS)
+            network.probability(view, years, Noise(seed, member)) for member in range(_MEMBERS)
         ]
         return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
 

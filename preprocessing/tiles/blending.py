@@ -42,12 +42,17 @@ class Blend:
         self._sum[:, rows, cols] += tile * weight.astype(np.float64)
         self._weight[rows, cols] += weight
 
-    def image(self) -> NDArray[np.float32]:
+    def image(self, *, partly: bool = False) -> NDArray[np.float32]:
         """The blended image `(channels, height, width)`.
+
+        Args:
+            partly: Pixels that no tile covers are 0.
 
         Raises:
             ValueError: A pixel was covered by no tile.
         """
+        if partly:
+            return (self._sum / np.where(self._weight > 0, self._weight, 1)).astype(np.float32)
         if not (self._weight > 0).all():
             missing = int((self._weight <= 0).sum())
             raise ValueError(f"expected tiles over every pixel, {missing} pixels have none")

@@ -51,12 +51,9 @@ def test_longer_horizons_than_in_training_are_made_of_several(
     asked = []
 
     class Told(RegionNetwork):
-        def change(
-            self, view: View, years: float, noise: Noise, tick: object = None
-        ) -> tuple[np.ndarray, np.ndarray]:
+        def probability(self, view: View, years: float, noise: Noise) -> np.ndarray:
             asked.append(years)
-            shape = view.conditions.shape[1:]
-            return np.full(shape, 0.1 * years, np.float32), np.zeros((3, *shape), np.float32)
+            return np.full(view.conditions.shape[1:], 0.1 * years, np.float32)
 
     monkeypatch.setattr(forecast.evaluation.methods.tile, "RegionNetwork", Told)
     with torch.inference_mode():

@@ -49,13 +49,15 @@ def small_network(change_bias: float = -2.0) -> ChangeUNet:
 class StatedNetwork(RegionNetwork):
     """Answers with a stated probability by horizon instead of running."""
 
-    probability: Callable[[float], NDArray[np.float32]]
+    by_years: Callable[[float], NDArray[np.float32]]
 
-    def change(
-        self, view: View, years: float, noise: Noise, tick: Callable[[], None] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        probability = self.probability(years)
-        return probability, np.full((3, *probability.shape), 0.25, np.float32)
+    def probability(self, view: View, years: float, noise: Noise) -> NDArray[np.float32]:
+        return self.by_years(years)
+
+    def look(
+        self, view: View, years: float, noise: Noise, where: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        return np.full((3, *where.shape), 0.25, np.float32)
 
 
 def ground_of(paths: list[Path], folder: Path) -> Ground:
@@ -66,7 +68,7 @@ def ground_of(paths: list[Path], folder: Path) -> Ground:
 def stated(ground: Ground, by_years: Callable[[float], float]) -> StatedNetwork:
     height, width = ground.objects.shape
     network = StatedNetwork(small_network(), height=height, width=width)
-    network.probability = lambda years: np.full((height, width), by_years(years), np.float32)
+    network.by_years = lambda years: np.full((height, width), by_years(years), np.float32)
     return network
 
 

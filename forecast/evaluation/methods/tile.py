@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,9 +85,15 @@ def forecast_tile(
         changes, left = Changes.none(cells), years
         while left > 0:
             leg = min(left, float(network.longest_years))
-            chance, look = network.change(view, leg, Noise(seed, member))
+            noise = Noise(seed, member)
             changes = changes.after(
-                trust * chance, look, levels, analogues, seen=seen, seed=seed, member=member
+                trust * network.probability(view, leg, noise),
+                partial(network.look, view, leg, noise),
+                levels,
+                analogues,
+                seen=seen,
+                seed=seed,
+                member=member,
             )
             left -= leg
             if left > 0:

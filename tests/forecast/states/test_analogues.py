@@ -37,9 +37,13 @@ def _new() -> NDArray[np.bool_]:
     return new
 
 
+def _not_asked(where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    raise AssertionError("the network was asked where the place's past tells")
+
+
 def test_desert_that_becomes_town_copies_the_town(cells: NDArray[np.float32]) -> None:
     look = np.full_like(cells, _TOWN)
-    found = _analogues(cells).sources(look, _new(), _none(), seed=1, member=0)
+    found = _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=0)
     assert (found[0][_new()] >= 0).all()
     assert (found[0][~_new()] == NO_SOURCE).all()
     assert (found[1][_new()] >= 12).all()
@@ -48,7 +52,7 @@ def test_desert_that_becomes_town_copies_the_town(cells: NDArray[np.float32]) ->
 
 def test_a_patch_is_copied_as_a_whole(cells: NDArray[np.float32]) -> None:
     look = np.full_like(cells, _TOWN)
-    found = _analogues(cells).sources(look, _new(), _none(), seed=1, member=0)
+    found = _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=0)
     assert (np.diff(found[1][8:14, 2:8], axis=1) == 1).all()
     assert (np.diff(found[0][8:14, 2:8], axis=0) == 1).all()
 
@@ -56,10 +60,10 @@ def test_a_patch_is_copied_as_a_whole(cells: NDArray[np.float32]) -> None:
 def test_a_patch_that_grows_goes_on_with_its_copy(cells: NDArray[np.float32]) -> None:
     look = np.full_like(cells, _TOWN)
     analogues = _analogues(cells)
-    first = analogues.sources(look, _new(), _none(), seed=1, member=0)
+    first = analogues.sources(lambda _: look, _new(), _none(), seed=1, member=0)
     beside = np.zeros(_SHAPE, bool)
     beside[8:14, 8:10] = True
-    later = analogues.sources(look, beside, first, seed=1, member=0)
+    later = analogues.sources(lambda _: look, beside, first, seed=1, member=0)
     np.testing.assert_array_equal(later[:, ~beside], first[:, ~beside])
     moved = later - np.indices(_SHAPE)
     same = (moved[:, 8:14, 8:10] == moved[:, 8:9, 7:8]).all(axis=0)
@@ -80,7 +84,7 @@ def test_ground_far_from_a_town_does_not_become_town() -> None:
     for left, becomes in ((4, _DESERT), (21, _TOWN)):
         new = np.zeros(shape, bool)
         new[17:23, left : left + 6] = True
-        found = analogues.sources(look, new, none, seed=1, member=0)
+        found = analogues.sources(lambda _: look, new, none, seed=1, member=0)
         assert (found[0][new] >= 0).all()
         assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.02)
 
@@ -91,7 +95,9 @@ def test_ground_beside_which_nothing_was_seen_is_left_to_the_network(
     seen = np.zeros(_SHAPE, bool)
     seen[:, 20:] = True
     analogues = Analogues(cells, seen, float(cells.std()), np.zeros(_SHAPE, np.int64))
-    found = analogues.sources(np.full_like(cells, _TOWN), _new(), _none(), seed=1, member=0)
+    found = analogues.sources(
+        lambda _: np.full_like(cells, _TOWN), _new(), _none(), seed=1, member=0
+    )
     assert (found == NO_SOURCE).all()
 
 
@@ -100,7 +106,7 @@ def test_ground_becomes_what_like_ground_became_here(cells: NDArray[np.float32])
     before = surroundings_of(np.full_like(cells, _DESERT), contrast)[:40]
     at = np.flatnonzero(np.indices(_SHAPE)[1] >= 16)[:40]
     found = _analogues(cells, Events(before, at)).sources(
-        np.full_like(cells, _DESERT), _new(), _none(), seed=0, member=0
+        _not_asked, _new(), _none(), seed=0, member=0
     )
     assert (found[1][_new()] >= 12).all()
 
@@ -122,7 +128,7 @@ def test_every_outcome_of_like_ground_comes_about_as_often_as_it_did() -> None:
     )
     none = np.full((2, *shape), NO_SOURCE, np.int32)
     became = [
-        analogues.colours(analogues.sources(cells, new, none, seed=0, member=m))[0][new].mean()
+        analogues.colours(analogues.sources(_not_asked, new, none, seed=0, member=m))[0][new].mean()
         for m in range(200)
     ]
     town = np.isclose(became, _TOWN, atol=0.02)
@@ -135,7 +141,7 @@ def test_same_seed_and_member_same_sources_another_member_others(
 ) -> None:
     look = np.full_like(cells, _TOWN)
     first, again, other = (
-        _analogues(cells).sources(look, _new(), _none(), seed=1, member=member)
+        _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=member)
         for member in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)

@@ -277,8 +277,9 @@ def test_noise_of_a_member_is_its_own_and_that_of_observations_of_each_year(
     network = RegionNetwork(small_network(), height=height, width=width)
     with torch.no_grad():
         network._model.unet.conv_out.weight.mul_(30)
+    every = np.ones((height, width), bool)
     first, again, other = (
-        network.change(ground.view, 2, Noise(1, member))[1] for member in (0, 0, 1)
+        network.look(ground.view, 2, Noise(1, member), every) for member in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3
@@ -289,13 +290,37 @@ def test_noise_of_a_member_is_its_own_and_that_of_observations_of_each_year(
 def test_tiles_leave_no_seams_and_batches_no_trace(ground: Ground) -> None:
     height, width = ground.objects.shape
     answers = [
-        RegionNetwork(small_network(), height=height, width=width, batch_size=size).change(
+        RegionNetwork(small_network(), height=height, width=width, batch_size=size).probability(
             ground.view, 1, Noise(1, 0)
         )
         for size in (1, 16)
     ]
-    np.testing.assert_allclose(answers[0][0], answers[1][0], atol=2e-3)  # bfloat16 sums
-    assert answers[0][0].shape == (height, width)
+    np.testing.assert_allclose(answers[0], answers[1], atol=2e-3)  # bfloat16 sums
+    assert answers[0].shape == (height, width)
+
+
+def test_looks_that_are_asked_for_are_those_of_the_whole(ground: Ground) -> None:
+    height, width = ground.objects.shape
+    network = RegionNetwork(small_network(), height=height, width=width)
+    with torch.no_grad():
+        network._model.unet.conv_out.weight.mul_(30)
+    every = np.ones((height, width), bool)
+    some = np.zeros((height, width), bool)
+    some[3:6, 10:14] = True
+    whole, part = (network.look(ground.view, 2, Noise(1, 0), where) for where in (every, some))
+    np.testing.assert_allclose(part[:, some], whole[:, some], atol=2e-3)  # bfloat16 sums
+    assert not part[:, -1, -1].any()
+
+
+def test_rules_alone_need_no_pass_of_the_network(ground: Ground) -> None:
+    height, width = ground.objects.shape
+    model = small_network().occurrence_by_rules()
+    assert model.occurs_by_rules
+    assert not small_network().occurs_by_rules
+    network = RegionNetwork(model, height=height, width=width)
+    found = network.probability(ground.view, 2, Noise(1, 0))
+    by_passes = network._blended(ground.view, 2, Noise(1, 0), lambda a: a.change.sigmoid(), 1)[0]
+    np.testing.assert_allclose(found, by_passes, atol=2e-4)
 
 
 def test_boxes_cover_every_cell_once_and_never_cost_more_than_one() -> None:
