@@ -14,7 +14,7 @@ from app.forecasts.layers import LayerWriter
 from app.forecasts.members import MemberRunner, MemberTask, roll_member
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import KINDS, ZONES, ForecastFolder
-from app.forecasts.styles import write_probability_style
+from app.forecasts.styles import write_probability_style, write_spread_style
 from forecast.states.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
 from forecast.states.changes import Changes
 from forecast.states.ground import Ground
@@ -134,14 +134,17 @@ class RegionRun:
             f"observed {self.images.start_year}",
             date=self.images.start.date,
         )
-        distance = np.zeros(self.request.members)
+        distance, widest = np.zeros(self.request.members), 0.0
         weights = cell_weights(valid, self.images.start.grid.gsd_m)
         probabilities = []
         for done, year in enumerate(self.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
             probabilities.append(self._write_changes(year, weights.shape, writer))
-            distance += self._write_summary(year, stored, writer)
+            apart, spread = self._write_summary(year, stored, writer)
+            distance, widest = distance + apart, max(widest, spread)
+        for year in self.years:
+            write_spread_style(out / f"spread_{year}.tif", widest or 1.0)
         representative = int(np.argmin(distance))
         for done, year in enumerate(self.years, start=self.request.years):
             if progress is not None:
@@ -173,7 +176,8 @@ class RegionRun:
 
     def _write_summary(
         self, year: int, stored: NDArray[Any], writer: LayerWriter
-    ) -> NDArray[np.float64]:
+    ) -> tuple[NDArray[np.float64], float]:
+        """Write mean and spread; returns how far each member is from the mean, and the widest."""
         encoding, grid, out = self._encoding, self.images.start.grid, self.request.out
         members = self._states(year)
         mean, spread = (
@@ -184,19 +188,21 @@ class RegionRun:
             )
             for name, dtype, bands in (("mean", encoding.dtype, 3), ("spread", np.float32, 1))
         )
-        distance = np.zeros(len(members))
+        distance, widest = np.zeros(len(members)), 0.0
         for window in blocks(grid):
             at = (slice(None), *window.slices)
             values, start = np.stack([member[at] for member in members]), stored[at]
-            block = summarize(encoding.decode(values), writer.valid[window.slices])
+            valid = writer.valid[window.slices]
+            block = summarize(encoding.decode(values), valid)
             # Ground that no member changes keeps its stored values.
             same = (values == start).all(axis=0)
             mean[at] = np.where(same, start, encoding.encode(block.mean))
             spread[at] = block.spread[None] * (encoding.high - encoding.low)
+            widest = max(widest, float(spread[at][0, valid].max(initial=0)))
             distance += block.distance
         writer.image(out / f"mean_{year}.tif", _part_of(mean), self._note(year))
         writer.layer(out / f"spread_{year}.tif", _part_of(spread), "spread", self._note(year))
-        return distance
+        return distance, widest
 
     def _write_members(self, year: int, writer: LayerWriter) -> None:
         """Write each member's state and observation, if they are asked for."""
@@ -259,7 +265,7 @@ def _remove_earlier(out: Path) -> None:
     for folder in ("members", "observations"):
         names += [f"{folder}/{member:02}_{year}.tif" for member in members for year in years]
     names += [f"forecast_{year}.json" for year in years]
-    names += [f"change_probability_{year}.qml" for year in years]
+    names += [f"{kind}_{year}.qml" for kind in ("spread", "change_probability") for year in years]
     names += [
         *ZONES,
         earlier.present.name,

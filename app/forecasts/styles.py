@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -11,9 +12,9 @@ from matplotlib.colors import to_hex
 
 from preprocessing.running.files import write_text
 
-__all__ = ["style_path", "write_probability_style"]
+__all__ = ["style_path", "write_probability_style", "write_spread_style"]
 
-_COLOURS, _STOPS = "viridis", 11  # As on the page.
+_PROBABILITY, _SPREAD, _STOPS = "viridis", "magma", 11  # Probability as on the page.
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
@@ -23,7 +24,16 @@ def style_path(raster: Path) -> Path:
 
 
 def write_probability_style(raster: Path) -> Path:
-    """Write the style of a raster of probabilities: colours from 0 to 100 %."""
+    """Write the style of a raster of probabilities: colours from 0, transparent, to 100 %."""
+    return _write(raster, _PROBABILITY, 1.0, lambda value: f"{100 * value:.0f} %")
+
+
+def write_spread_style(raster: Path, high: float) -> Path:
+    """Write the style of a raster of spread: colours from 0, transparent, to `high`."""
+    return _write(raster, _SPREAD, high, lambda value: f"{value:.3g}")
+
+
+def _write(raster: Path, colours: str, high: float, label: Callable[[float], str]) -> Path:
     root = Element("qgis", version="3.22", styleCategories="Symbology")
     drawn = SubElement(
         SubElement(root, "pipe"),
@@ -33,7 +43,7 @@ def write_probability_style(raster: Path) -> Path:
         alphaBand="-1",
         opacity="1",
         classificationMin="0",
-        classificationMax="1",
+        classificationMax=f"{high:g}",
         nodataColor="",
     )
     ramp = SubElement(
@@ -42,12 +52,17 @@ def write_probability_style(raster: Path) -> Path:
         colorRampType="INTERPOLATED",
         classificationMode="1",
         minimumValue="0",
-        maximumValue="1",
+        maximumValue=f"{high:g}",
         clip="0",
     )
-    for value in np.linspace(0, 1, _STOPS):
-        colour = to_hex(matplotlib.colormaps[_COLOURS](float(value)))
-        label = f"{100 * value:.0f} %"
-        SubElement(ramp, "item", value=f"{value:g}", color=colour, alpha="255", label=label)
+    for share in np.linspace(0, 1, _STOPS).tolist():
+        SubElement(
+            ramp,
+            "item",
+            value=f"{high * share:g}",
+            color=to_hex(matplotlib.colormaps[colours](share)),
+            alpha="255" if share else "0",
+            label=label(high * share),
+        )
     indent(root)
     return write_text(style_path(raster), _DOCTYPE + tostring(root, encoding="unicode") + "\n")

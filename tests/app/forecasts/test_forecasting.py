@@ -68,7 +68,8 @@ def test_writes_what_the_contract_lists(
     expected |= {f"members/{m:02}_{year}.tif" for m in (0, 1) for year in (2021, 2022)}
     expected |= {"present_2020.tif", "forecast.mp4", "forecast.gif", "collection.json", "run.json"}
     expected |= {"forecast_2021.json", "forecast_2022.json"}
-    expected |= {"change_probability_2021.qml", "change_probability_2022.qml"}
+    layers = ("spread", "change_probability")
+    expected |= {f"{kind}_{year}.qml" for kind in layers for year in (2021, 2022)}
     assert names == expected
     with rasterio.open(region) as source:
         for path in result.folder.rglob("*.tif"):

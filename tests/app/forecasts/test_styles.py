@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.forecasts.styles import style_path, write_probability_style
+from app.forecasts.styles import style_path, write_probability_style, write_spread_style
 from preprocessing.running.counted import counted
 
 
@@ -28,6 +28,14 @@ def test_the_style_goes_from_nothing_to_certain(tmp_path: Path) -> None:
     assert (values[0], values[-1]) == (0.0, 1.0)
     assert [items[0].get("label"), items[-1].get("label")] == ["0 %", "100 %"]
     assert items[0].get("color") == "#440154"
+    assert [item.get("alpha") for item in items[:2]] == ["0", "255"]
+
+
+def test_the_style_of_spread_goes_up_to_the_widest(tmp_path: Path) -> None:
+    text = write_spread_style(tmp_path / "spread_2021.tif", 250.0).read_text(encoding="utf-8")
+    items = ElementTree.fromstring(text).findall("pipe/rasterrenderer/rastershader//item")
+    assert [items[0].get("value"), items[-1].get("value")] == ["0", "250"]
+    assert items[-1].get("label") == "250"
 
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 images"), (1, "1 image"), (2, "2 images")])
