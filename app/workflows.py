@@ -128,6 +128,7 @@ def forecast_zones(folder: Path, polygons: Path) -> tuple[Path, Path]:
     """Write how much of each polygon is expected to change by year into a forecast's folder."""
     result = ForecastFolder.open(folder)
     with owned_folder(folder):
+        remove_partials_in(folder)
         return write_zones(result, polygons)
 
 

@@ -19,6 +19,7 @@ from app.cli.hindcast import hindcast
 from app.cli.options import (
     AllowOutside,
     Bands,
+    FileFormat,
     Members,
     Model,
     NoCalibrate,
@@ -144,6 +145,10 @@ def forecast(
             "--zones", metavar="FILE", help="Also tell the area of change of these polygons."
         ),
     ] = None,
+    file_format: Annotated[
+        FileFormat,
+        typer.Option("--format", help="Rasters alone, or one Zarr group of all years as well."),
+    ] = FileFormat.cog,
     no_calibrate: NoCalibrate = False,
     workers: Workers = None,
     dask: Annotated[
@@ -188,6 +193,7 @@ def forecast(
         bbox=parse_bbox(bbox),
         aoi=aoi,
         zones=zones,
+        cube=file_format is FileFormat.zarr,
     )
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 __all__ = [
     "AllowOutside",
     "Bands",
+    "FileFormat",
     "Members",
     "Model",
     "NoCalibrate",
@@ -94,6 +96,13 @@ def parse_value_range(text: str | None) -> tuple[float, float] | None:
             f"expected low,high with low < high, got '{text}'", param_hint="--value-range"
         )
     return low, high
+
+
+class FileFormat(StrEnum):
+    """How a forecast is written."""
+
+    cog = "cog"
+    zarr = "zarr"
 
 
 Years = Annotated[int, typer.Option("--years", min=1, max=100, help="Years to look ahead.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from app.forecasts.layers import LayerWriter
 from app.forecasts.members import MemberRunner, MemberTask, roll_member
 from app.forecasts.request import ForecastRequest
-from app.forecasts.results import KINDS, ZONES, ForecastFolder
+from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
 from forecast.states.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
 from forecast.states.changes import Changes
@@ -276,3 +277,4 @@ def _remove_earlier(out: Path) -> None:
     ]
     for name in names:
         (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / CUBE, ignore_errors=True)

@@ -60,6 +60,7 @@ class ForecastRequest:
         bbox: West, south, east, north in degrees of the ground that is asked for; all where None.
         aoi: File of polygons of the ground that is asked for, instead.
         zones: File of polygons to tell the area of change of; it has no bearing on the forecast.
+        cube: Also write one Zarr group of all years, likewise.
     """
 
     images: tuple[Path, ...]
@@ -83,6 +84,7 @@ class ForecastRequest:
     bbox: tuple[float, float, float, float] | None = None
     aoi: Path | None = None
     zones: Path | None = None
+    cube: bool = False
 
     def __post_init__(self) -> None:
         if not self.images:

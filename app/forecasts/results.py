@@ -18,6 +18,7 @@ from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window
 
 __all__ = [
+    "CUBE",
     "KINDS",
     "ZONES",
     "ForecastFolder",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 KINDS = ("forecast", "mean", "spread", "change_probability")
+CUBE = "forecast.zarr"
+"""What `write_cube` writes."""
 ZONES = ("zones.csv", "zones.parquet")
 """What `write_zones` writes: without and with the polygons."""
 _EMPTY_GREY = 235

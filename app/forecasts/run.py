@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.films.animation import animate_folder
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.assumptions import assumptions
+from app.forecasts.cube import write_cube
 from app.forecasts.members import one_thread
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.request import (
@@ -31,7 +32,7 @@ from app.forecasts.request import (
     note_begun,
     remove_scratch,
 )
-from app.forecasts.results import ForecastFolder
+from app.forecasts.results import CUBE, ForecastFolder
 from app.forecasts.stac import write_stac
 from app.forecasts.zones import write_zones
 from forecast.hindcast.observations import ObservationModel
@@ -91,12 +92,15 @@ def forecast_region(
         if already_done(request.out, identity) and not request.overwrite:
             _log.info("%s already holds this forecast", request.out)
             remove_scratch(request.out)
+            remove_partials_in(request.out)
             result = ForecastFolder.open(request.out)
         else:
             check_output(request, images, identity)
             result = _forecast(request, images, area, identity, progress)
         if request.zones is not None:
             write_zones(result, request.zones)
+        if request.cube and not (result.folder / CUBE).exists():
+            write_cube(result)
     return result
 
 

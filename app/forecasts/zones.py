@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,8 +61,8 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             f"expected polygons without columns that are written for them, {path} has "
             f"{', '.join(taken)}; rename them"
         )
-    with TemporaryDirectory(dir=result.folder, prefix=".zones.") as scratch:
-        image, valid = read_start(source, Path(scratch))
+    with _scratch(result.folder) as scratch:
+        image, valid = read_start(source, scratch)
         cells, known = start_cells(image, valid)
         objects = region_objects(image, region_tone(cells, known))
         found = [_zone(polygons.iloc[[row]], source.grid, valid) for row in range(len(polygons))]
@@ -92,6 +93,17 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             rows.append((year, *shown, round(area.expected / size, 5)))
     columns = zip((*_COLUMNS, "mean_probability"), zip(*rows, strict=True), strict=True)
     return _write(table.assign(**{name: list(values) for name, values in columns}), result.folder)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder that the next run removes if this one is killed."""
+    scratch = partial_path(folder / "zones")
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch)
 
 
 def _zone(polygon: GeoDataFrame, grid: Grid, valid: NDArray[np.bool_]) -> Zone:

@@ -1,0 +1,63 @@
+"""A forecast as one Zarr group, opened by xarray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from rasterio.crs import CRS
+from states_cases import small_lift
+
+import app.forecasts.members
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", None), ("uint16", 7), ("float32", -9999)])
+def test_xarray_opens_it_with_years_coordinates_and_crs(
+    make_raster: Make, tiny_model_folder: Path, tmp_path: Path, dtype: str, nodata: float | None
+) -> None:
+    valid = np.ones((150, 170), bool)
+    valid[20:60, 30:70] = False
+    image = make_raster(dtype=dtype, nodata=nodata, valid=valid, tags={"VALUE_RANGE": "0,255"})
+    request = ForecastRequest((image,), tmp_path / "out", 2, 2, model=str(tiny_model_folder))
+    forecast_region(request)
+    # It is finished: only the group is made.
+    result = forecast_region(
+        ForecastRequest((image,), tmp_path / "out", 2, 2, model=str(tiny_model_folder), cube=True)
+    )
+    cube = xr.open_zarr(result.folder / "forecast.zarr", consolidated=False)
+    assert cube.time.dt.year.values.tolist() == [2021, 2022]
+    assert cube.band.values.tolist() == ["red", "green", "blue"]
+    assert CRS.from_wkt(cube.spatial_ref.attrs["crs_wkt"]) == CRS.from_epsg(32632)
+    assert cube.forecast.dims == ("time", "band", "y", "x")
+    assert cube.spread.dims == ("time", "y", "x")
+    with rasterio.open(result.path("forecast", 2022)) as raster:
+        assert (float(cube.x[0]), float(cube.y[0])) == raster.xy(0, 0)
+        shown = np.asarray(cube.forecast.sel(time="2022").squeeze("time"))
+        expected = raster.read()
+        np.testing.assert_array_equal(shown[:, valid], expected[:, valid])
+        assert cube.forecast.encoding["dtype"] == np.dtype(dtype)
+        if nodata is not None:
+            assert np.isnan(shown[:, ~valid]).all()
+    for name, file in (("spread", "spread_2021.tif"), ("change_probability", None)):
+        with rasterio.open(result.folder / (file or "change_probability_2021.tif")) as raster:
+            np.testing.assert_array_equal(
+                np.asarray(cube[name].sel(time="2021"))[0], raster.read(1)
+            )
+    np.testing.assert_array_equal(
+        np.isnan(np.asarray(cube.change_probability)), np.broadcast_to(~valid, (2, 150, 170))
+    )
+    with rasterio.open(result.present) as raster:
+        np.testing.assert_array_equal(np.asarray(cube.present)[:, valid], raster.read()[:, valid])
