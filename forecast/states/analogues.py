@@ -37,7 +37,7 @@ _REACH, _SMALL = 2.0, 9
 _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
 _AROUND = 8
-"""Cells around a patch within which the ground lies that it becomes, where no event tells."""
+"""Cells around a patch within which the ground lies that it becomes."""
 _SOME = 2000
 """Cells of a patch by which places are judged."""
 
@@ -46,9 +46,9 @@ class Analogues:
     """Finds for changed ground the ground of the start that shows what it becomes.
 
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
-    Where the place has changed before, that is what a cell that looked like it became; elsewhere
-    the ground beside it that is most like the colour that the model draws and the texture of today,
-    so land grows at its edges. Its picture is copied as a whole, from the place that has most of
+    Where the place has changed before, that is what a cell that looked like it became, if possible
+    one whose like lies beside the patch; elsewhere the ground beside it that is most like the
+    colour that the model draws and the texture of today. So land changes at its edges. Its picture is copied as a whole, from the place that has most of
     this kind of ground in the shape of the patch.
 
     Args:
@@ -153,16 +153,29 @@ class Analogues:
         found.reshape(2, -1)[:, patch[good]] = moved[:, good]
 
     def _became(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Cells that looked like a patch before they changed; none where that is not known."""
+        """Cells that looked like a patch before they changed; none where that is not known.
+
+        If some of them show ground that lies beside the patch too, these alone.
+        """
         if self._events is None:
             return np.zeros(0, np.int64)
-        return self._events.like(self._surroundings(patch))
+        like = self._events.like(self._surroundings(patch))
+        around = self._around(patch)
+        if not len(like) or not len(around):
+            return like
+        far, _ = cKDTree(self._kinds[around]).query(self._kinds[like])
+        beside = far <= _FITS[0]
+        return like[beside] if beside.any() else like
+
+    def _around(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cells near a patch that were seen."""
+        box = self._box(patch, _AROUND)
+        row, col = np.nonzero(self._seen[box.slices])
+        return np.asarray((row + box.row) * self._seen.shape[1] + col + box.col)
 
     def _beside(self, drawn: NDArray[np.float32], patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that look like what the model draws for it."""
-        box = self._box(patch, _AROUND)
-        row, col = np.nonzero(self._seen[box.slices])
-        around: NDArray[np.int64] = (row + box.row) * self._seen.shape[1] + col + box.col
+        around = self._around(patch)
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
         far = np.linalg.norm(self._kinds[around] - look, axis=-1)
