@@ -48,8 +48,9 @@ class Analogues:
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
     Where the place has changed before, that is what a cell that looked like it became, if possible
     one whose like lies beside the patch; elsewhere the ground beside it that is most like the
-    colour that the model draws and the texture of today. So land changes at its edges. Its picture is copied as a whole, from the place that has most of
-    this kind of ground in the shape of the patch.
+    colour that the model draws and the texture of today. So land changes at its edges. Its picture
+    is copied as a whole, from the place that has most of this kind of ground in the shape of the
+    patch.
 
     Args:
         cells: `(3, h, w)` of the start, 0..1.
