@@ -136,7 +136,7 @@ class RegionRun:
             date=self.images.start.date,
         )
         distance, widest = np.zeros(self.request.members), 0.0
-        weights = cell_weights(valid, self.images.start.grid.gsd_m)
+        weights = cell_weights(valid, self.images.start.grid.row_gsd_m())
         probabilities = []
         for done, year in enumerate(self.years):
             if progress is not None:

@@ -34,7 +34,7 @@ from app.forecasts.request import (
 )
 from app.forecasts.results import CUBE, ForecastFolder
 from app.forecasts.stac import write_stac
-from app.forecasts.zones import write_zones
+from app.forecasts.zones import read_zones, write_zones
 from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
 from forecast.start import BLOCK
@@ -45,8 +45,7 @@ from forecast.states.familiarity import Familiarity
 from forecast.states.ground import Ground, prepare_ground
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
-from preprocessing.areas.polygons import read_polygons
-from preprocessing.errors import RequestError
+from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
 from preprocessing.running.executor import DaskCluster, Executor, LocalPool
@@ -86,7 +85,13 @@ def forecast_region(
     if area is not None:
         images = area.cut(images)
     if request.zones is not None:
-        read_polygons(request.zones, images.start.grid)  # Refused before anything is computed.
+        # Refused before anything is computed.
+        zones = read_zones(request.zones, images.start.grid)
+        if area is not None and not zones.intersects(area.polygons.union_all()).any():
+            raise RequestError(
+                f"expected zones in the area of interest, those of {request.zones} lie outside it; "
+                "choose others, or another area"
+            )
     identity = identity_of(request, images, area)
     with owned_folder(request.out):
         if already_done(request.out, identity) and not request.overwrite:
@@ -121,18 +126,11 @@ def _forecast(
     scratch.mkdir(exist_ok=True)
     try:
         note_begun(request.out, identity)
-        if area is not None and not area.within(images, np.array(True)).any():
-            raise RequestError(
-                "expected an area of interest that holds the middle of a pixel, it is smaller; "
-                "choose a larger one"
-            )
-        ground, valid = forecast_members(request, images, scratch, progress)
+        ground, valid = forecast_members(request, images, scratch, progress, area=area)
     except RequestError:
         if fresh:
             remove_scratch(request.out)
         raise
-    if area is not None:
-        valid = area.within(images, valid)
     areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
@@ -149,6 +147,8 @@ def forecast_members(
     images: DatedImages,
     scratch: Path,
     progress: Progress | None = None,
+    *,
+    area: AreaOfInterest | None = None,
 ) -> tuple[Ground, NDArray[np.bool_]]:
     """Read a region, learn from its past, and forecast its members into a folder.
 
@@ -157,18 +157,26 @@ def forecast_members(
         images: Start and history; nothing else is read.
         scratch: Existing folder; what is there already is kept.
         progress: Called with `(stage, done, total)`.
+        area: That the images were cut to; all of them where None.
 
     Returns:
-        The ground at the start, and its validity `(height, width)`.
+        The ground at the start, and `(height, width)` where it was seen and is asked for.
 
     Raises:
-        RequestError: See `prepare_ground`.
+        RequestError: See `prepare_ground`, or nothing was seen where it is asked for.
     """
     folder = model_folder(request.model)
     run = RegionRun(request, images, scratch)
     check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
     tick = _ticks(images, progress)
     ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
+    if area is not None:
+        valid = area.within(images, valid)
+        if not valid.any():
+            raise NoValidPixelsError(
+                f"expected an area of interest with pixels of {images.start.name} that were "
+                "observed, it is smaller than one, beside the image or nodata; choose another"
+            )
     if request.calibrate:
         ground = _taught(ground, request, images, scratch, folder)
     run.roll(folder, _executor(request), progress)
@@ -224,7 +232,8 @@ def _record(
     seconds: float,
 ) -> dict[str, Any]:
     grid = images.start.grid
-    area = None if grid.gsd_m is None else grid.height * grid.width * grid.gsd_m**2 / 1e6
+    rows = grid.row_gsd_m()
+    area = None if rows is None else grid.width * float((rows**2).sum()) / 1e6
     packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
     arguments = {
         key: str(value) if isinstance(value, Path) else value

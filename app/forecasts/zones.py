@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,36 @@ from preprocessing.errors import RequestError
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource, blocks
 from preprocessing.rasters.window import Window
+from preprocessing.running.counted import counted
 from preprocessing.running.partial_files import partial_path
 from preprocessing.tiles.cells import CELL
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["write_zones"]
+__all__ = ["read_zones", "write_zones"]
 
-_COLUMNS = ("year", "zone_ha", "changed_ha", "changed_ha_5", "changed_ha_50", "changed_ha_95")
+_log = logging.getLogger(__name__)
+_COLUMNS = (
+    *("year", "zone_ha", "changed_ha", "changed_ha_5", "changed_ha_50", "changed_ha_95"),
+    "mean_probability",
+)
+
+
+def read_zones(path: Path, grid: Grid) -> GeoDataFrame:
+    """Polygons to tell the area of change of, see `read_polygons`.
+
+    Raises:
+        RequestError: As there, or they have a column that is written for them.
+    """
+    polygons = read_polygons(path, grid)
+    taken = [name for name in polygons.columns if str(name).lower() in _COLUMNS]
+    if taken:
+        raise RequestError(
+            f"expected polygons without columns that are written for them, {path} has "
+            f"{', '.join(taken)}; rename them"
+        )
+    return polygons
 
 
 def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
@@ -51,16 +73,10 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
         in its folder; earlier ones are replaced.
 
     Raises:
-        RequestError: As in `read_polygons`, or a zone has a column that is written here.
+        RequestError: As in `read_zones`, or no zone has ground that was forecast.
     """
     source = RasterSource.open(result.present)
-    polygons = read_polygons(path, source.grid)
-    taken = sorted({*_COLUMNS, "mean_probability"} & set(polygons.columns))
-    if taken:
-        raise RequestError(
-            f"expected polygons without columns that are written for them, {path} has "
-            f"{', '.join(taken)}; rename them"
-        )
+    polygons = read_zones(path, source.grid)
     with _scratch(result.folder) as scratch:
         image, valid = read_start(source, scratch)
         cells, known = start_cells(image, valid)
@@ -72,6 +88,12 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
                 f"expected zones with ground that was forecast, those of {path} have none; "
                 "check their coordinates, or forecast a larger area"
             )
+        if not seen.all():
+            _log.warning(
+                "%s: %s without ground that was forecast",
+                path.name,
+                counted(int((~seen).sum()), "polygon"),
+            )
         zones = [zone for zone in found if zone.weights.any()]
         polygons = polygons[seen]
         probabilities = [_on_cells(result, year, known.shape) for year in result.years]
@@ -80,7 +102,9 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             zones,
             objects,
             known,
-            spread=result.run["changed_area"].get("log_odds_spread", log_odds_spread(taught=False)),
+            spread=result.run.get("changed_area", {}).get(
+                "log_odds_spread", log_odds_spread(taught=False)
+            ),
             seed=result.seed,
         )
     table = polygons.iloc[np.repeat(np.arange(len(zones)), len(result.years))]
@@ -91,7 +115,7 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             values = (size, area.expected, area.low, area.middle, area.high)
             shown = (round(value, 3) for value in values)
             rows.append((year, *shown, round(area.expected / size, 5)))
-    columns = zip((*_COLUMNS, "mean_probability"), zip(*rows, strict=True), strict=True)
+    columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
     return _write(table.assign(**{name: list(values) for name, values in columns}), result.folder)
 
 
@@ -110,7 +134,7 @@ def _zone(polygon: GeoDataFrame, grid: Grid, valid: NDArray[np.bool_]) -> Zone:
     """Cells of a polygon and the area of it that was seen in each."""
     held = pixel_window(polygon, grid, step=CELL)
     seen = covered(polygon, grid.crop(held)) & valid[held.slices]
-    weights = cell_weights(seen, grid.gsd_m)
+    weights = cell_weights(seen, grid.crop(held).row_gsd_m())
     return Zone(Window(held.row // CELL, held.col // CELL, *weights.shape), weights)
 
 
@@ -136,15 +160,14 @@ def _on_cells(result: ForecastFolder, year: int, shape: tuple[int, ...]) -> NDAr
 
 
 def _write(table: GeoDataFrame, folder: Path) -> tuple[Path, Path]:
-    def moved(name: str, write: Callable[[Any], Any]) -> Path:
-        part = partial_path(folder / name)
-        write(part)
-        os.replace(part, folder / name)
-        return folder / name
-
-    plain = table.drop(columns=table.geometry.name)
-    csv, parquet = ZONES
-    return (
-        moved(csv, lambda part: plain.to_csv(part, index=False)),
-        moved(parquet, lambda part: table.to_parquet(part, index=False)),
-    )
+    csv, parquet = (folder / name for name in ZONES)
+    parts = partial_path(csv), partial_path(parquet)
+    try:
+        table.drop(columns=table.geometry.name).to_csv(parts[0], index=False)
+        table.to_parquet(parts[1], index=False)
+        for part, path in zip(parts, (csv, parquet), strict=True):
+            os.replace(part, path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    return csv, parquet

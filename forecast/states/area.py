@@ -17,7 +17,7 @@ __all__ = ["ChangedArea", "Zone", "cell_weights", "changed_areas", "log_odds_spr
 
 _HECTARE_M2 = 10_000.0
 _BOUNDS = (0.05, 0.5, 0.95)
-_DRAWS, _STEP = 40, 7
+_DRAWS, _STEP = 100, 37
 """Draws of the events of zones; members are too few."""
 _SPREAD_ALONE, _SPREAD_TAUGHT = 1.2, 0.9
 """Standard deviation of the log odds of how much changes: of one image, and with a past rate."""
@@ -141,12 +141,14 @@ def zone_areas(
     ]
 
 
-def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.float64]:
+def cell_weights(
+    valid: NDArray[np.bool_], row_gsd_m: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
     """Area of the valid ground in each cell: hectares, or pixels where their size is not known.
 
     Args:
         valid: `(height, width)` pixels of the region that were seen.
-        gsd_m: Metres per pixel.
+        row_gsd_m: `(height,)` metres per pixel, from `Grid.row_gsd_m`.
 
     Returns:
         `(h, w)`, the last row and column of which may hold fewer pixels than a cell.
@@ -154,9 +156,10 @@ def cell_weights(valid: NDArray[np.bool_], gsd_m: float | None) -> NDArray[np.fl
     rows, cols = (-(-size // CELL) for size in valid.shape)
     padded = np.zeros((CELL * rows, CELL * cols), np.uint8)
     padded[: valid.shape[0], : valid.shape[1]] = valid
-    pixels = padded.reshape(rows, CELL, cols, CELL).sum(axis=(1, 3), dtype=np.float64)
-    area = 1.0 if gsd_m is None else gsd_m**2 / _HECTARE_M2
-    return np.asarray(pixels * area, dtype=np.float64)
+    across = padded.reshape(CELL * rows, cols, CELL).sum(axis=2, dtype=np.float64)
+    if row_gsd_m is not None:
+        across[: len(row_gsd_m)] *= row_gsd_m[:, None] ** 2 / _HECTARE_M2
+    return np.asarray(across.reshape(rows, CELL, cols).sum(axis=1))
 
 
 def _moved(probability: NDArray[np.float32], by: float) -> NDArray[np.float32]:

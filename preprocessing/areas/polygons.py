@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ __all__ = ["box_polygon", "covered", "pixel_window", "read_polygons"]
 _TURN = 360.0
 _PARQUET = (".parquet", ".geoparquet")
 _STEPS = 32
-"""Pieces that the sides of a box are cut into, for they bend in other coordinate systems."""
+"""Pieces that long edges are cut into, for they bend in other coordinate systems."""
 _MARGIN = 0.01
 
 
@@ -40,23 +41,29 @@ def read_polygons(path: Path, grid: Grid) -> GeoDataFrame:
 
     Raises:
         MissingFileError: No such file.
-        RequestError: The packages are missing, the file cannot be read, holds no polygon or has
-            no coordinate system, none of its polygons reaches into the raster, or the raster
-            is not georeferenced.
+        RequestError: The packages are missing, the file cannot be read, holds no polygon, several
+            layers of them, or has no coordinate system, none of its polygons reaches into the
+            raster, or the raster is not georeferenced.
     """
     gpd = _geopandas()
     if not path.exists():
         raise MissingFileError(f"expected a file of polygons, found nothing at {path}")
     try:
-        is_parquet = path.suffix.lower() in _PARQUET
-        table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of columns that are no numbers, and the like.
+            if path.suffix.lower() in _PARQUET:
+                table = gpd.read_parquet(path)
+            else:
+                table = gpd.read_file(path, layer=_polygon_layer(path))
+    except RequestError:
+        raise
     except Exception as err:  # pyogrio, pyarrow and GDAL have no error in common
         raise RequestError(
             f"expected polygons such as GeoPackage or GeoJSON in {path}, they cannot be read "
             f"({type(err).__name__}: {err}); export the file again"
         ) from err
-    if not hasattr(table, "geometry") or not len(table):
-        raise RequestError(f"expected polygons in {path}, it holds none; choose another layer")
+    if not hasattr(table, "geometry") or not table.geometry.notna().any():
+        raise RequestError(f"expected polygons in {path}, it holds none; choose another file")
     if table.crs is None:
         raise RequestError(
             f"expected polygons with a coordinate system, {path} states none; set it, e.g. with "
@@ -64,7 +71,7 @@ def read_polygons(path: Path, grid: Grid) -> GeoDataFrame:
         )
     flat = table.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
     if not flat.any():
-        kinds = ", ".join(sorted(set(map(str, table.geometry.geom_type))))
+        kinds = ", ".join(sorted(set(table.geometry.geom_type.dropna())))
         raise RequestError(f"expected polygons in {path}, got {kinds}; buffer them first")
     return _on_grid(table[flat], grid, str(path))
 
@@ -88,7 +95,7 @@ def box_polygon(bounds: tuple[float, float, float, float], grid: Grid) -> GeoDat
             f"got {','.join(f'{value:g}' for value in bounds)}"
         )
     east = east if east > west else east + _TURN
-    box = shapely.segmentize(shapely.box(west, south, east, north), (east - west) / _STEPS)
+    box = shapely.box(west, south, east, north)
     return _on_grid(gpd.GeoDataFrame(geometry=[box], crs="EPSG:4326"), grid, "--bbox")
 
 
@@ -146,17 +153,49 @@ def _on_grid(table: GeoDataFrame, grid: Grid, name: str) -> GeoDataFrame:
         turns = (0.0, -_TURN, _TURN)
     across, along = _MARGIN * (east - west), _MARGIN * (north - south)
     around = (west - across, south - along, east + across, north + along)
-    given = shapely.make_valid(table.geometry.to_numpy())
-    parts = [shapely.clip_by_rect(_moved(given, by), *around) for by in turns]
-    found = table.set_geometry(shapely.union_all(np.stack(parts), axis=0)).to_crs(grid.crs.to_wkt())
-    reach = shapely.box(*grid.bounds)
-    found = found[found.geometry.intersects(reach) & ~found.geometry.is_empty]
+    longest = max(east - west, north - south) / _STEPS
+    try:
+        given = shapely.make_valid(table.geometry.to_numpy())
+        parts = [shapely.clip_by_rect(_moved(given, by), *around) for by in turns]
+        whole = [_flat(geometry) for geometry in shapely.union_all(np.stack(parts), axis=0)]
+        bent = shapely.segmentize(np.array(whole, object), longest)
+        found = table.set_geometry(bent, crs=table.crs).to_crs(grid.crs.to_wkt())
+        corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
+        reach = shapely.Polygon([grid.transform @ corner for corner in corners])
+        found = found[found.geometry.intersects(reach) & ~found.geometry.is_empty]
+    except shapely.errors.GEOSException as err:
+        raise RequestError(
+            f"expected polygons with finite coordinates, those of {name} cannot be used ({err}); "
+            "mend them, e.g. with ogr2ogr -makevalid"
+        ) from err
     if not len(found):
         raise RequestError(
             f"expected polygons that reach into the raster, those of {name} lie elsewhere; "
             "check their coordinates and coordinate system"
         )
     return found
+
+
+def _flat(geometry: Any) -> Any:
+    """The polygons of a geometry, without its lines and points."""
+    shapely = import_module("shapely")
+    parts = shapely.get_parts(shapely.get_parts([geometry]))
+    return shapely.union_all([part for part in parts if part.geom_type == "Polygon"])
+
+
+def _polygon_layer(path: Path) -> str | None:
+    """The only layer of a file, or the only one of polygons."""
+    layers = import_module("pyogrio").list_layers(path)
+    if len(layers) < 2:
+        return None
+    flat = [str(name) for name, kind in layers if "Polygon" in str(kind)]
+    if len(flat) != 1:
+        named = ", ".join(str(name) for name, _ in layers)
+        raise RequestError(
+            f"expected one layer of polygons in {path}, it has {named}; export the one you mean "
+            "to a file of its own"
+        )
+    return flat[0]
 
 
 def _moved(geometries: NDArray[Any], by: float) -> NDArray[Any]:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
 from rasterio import warp
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
@@ -77,6 +79,20 @@ class Grid:
         """
         return None if self.crs is None else _gsd_m(self)
 
+    def row_gsd_m(self) -> NDArray[np.float64] | None:
+        """Ground sample distance in metres of each row, at its middle; None without CRS.
+
+        Of degrees and of Web Mercator it changes from row to row. Where it stays within half a
+        percent of `gsd_m` it is that in all rows.
+        """
+        whole = self.gsd_m
+        if whole is None:
+            return None
+        found = _on_the_ground(self, np.arange(self.height, dtype=np.float64) + 0.5)
+        if found is None or np.abs(found / whole - 1).max() <= _SAME_SCALE:
+            return np.full(self.height, whole)
+        return found
+
     def lon_lat(
         self, points: Sequence[tuple[float, float]]
     ) -> tuple[list[float], list[float]] | None:
@@ -121,7 +137,8 @@ class Grid:
 def _gsd_m(grid: Grid) -> float | None:
     crs, t = grid.crs, grid.transform
     assert crs is not None
-    ground = _on_the_ground(grid)
+    middle = _on_the_ground(grid, np.array([grid.height / 2], np.float64))
+    ground = None if middle is None else float(middle[0])
     if crs.is_geographic:
         if ground is not None:
             return ground
@@ -139,18 +156,19 @@ def _gsd_m(grid: Grid) -> float | None:
     return ground
 
 
-def _on_the_ground(grid: Grid) -> float | None:
-    """Root of the area of the middle pixel on the WGS84 ellipsoid; None off the Earth."""
-    x, y = grid.width / 2, grid.height / 2
-    places = grid.lon_lat([(x, y), (x + 1, y), (x, y + 1)])
+def _on_the_ground(grid: Grid, rows: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Root of the area of the middle pixel of rows on the WGS84 ellipsoid; None off the Earth."""
+    x = grid.width / 2
+    steps = ((x, 0), (x + 1, 0), (x, 1))
+    places = grid.lon_lat([(col, row + down) for col, down in steps for row in rows.tolist()])
     if places is None:
         return None
-    lons, lats = places
-    sine = math.sin(math.radians(lats[0]))
+    lons, lats = (np.reshape(values, (3, len(rows))) for values in places)
+    sine = np.sin(np.radians(lats[0]))
     bent = 1 - _ECCENTRICITY_2 * sine**2
     north = _EQUATOR_M * (1 - _ECCENTRICITY_2) / bent**1.5
-    east = _EQUATOR_M / math.sqrt(bent) * max(math.cos(math.radians(lats[0])), 1e-6)
-    turn = [math.radians((lon - lons[0] + 180) % 360 - 180) * east for lon in lons[1:]]
-    up = [math.radians(lat - lats[0]) * north for lat in lats[1:]]
-    area = abs(turn[0] * up[1] - turn[1] * up[0])
-    return math.sqrt(area) if area > 0 else None
+    east = _EQUATOR_M / np.sqrt(bent) * np.cos(np.radians(lats[0])).clip(1e-6)
+    turn = np.radians((lons[1:] - lons[0] + 180) % 360 - 180) * east
+    up = np.radians(lats[1:] - lats[0]) * north
+    area = np.abs(turn[0] * up[1] - turn[1] * up[0])
+    return np.sqrt(area) if (area > 0).all() else None

@@ -20,7 +20,7 @@ from app.cli.commands import app as commands
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from app.workflows import forecast_zones
-from preprocessing.errors import RequestError
+from preprocessing.errors import NoValidPixelsError, RequestError
 
 Make = Callable[..., Path]
 Request = Callable[..., ForecastRequest]
@@ -158,7 +158,15 @@ def test_wrong_areas_and_zones_are_refused_before_anything_is_made(
         ({"aoi": far}, "lie elsewhere"),
         ({"zones": far}, "lie elsewhere"),
         ({"bbox": (0, 0, 1, 1)}, "lie elsewhere"),
-        ({"aoi": tiny}, "holds the middle of a pixel"),
+        ({"aoi": tiny}, "smaller than one, beside the image or nodata"),
+        ({"zones": polygons(tmp_path / "y.gpkg", (0, 0, 9), Year=[1])}, "has Year; rename"),
+        (
+            {
+                "aoi": polygons(tmp_path / "a.gpkg", (20, 40, 60)),
+                "zones": polygons(tmp_path / "b.gpkg", (100, 300, 60)),
+            },
+            "zones in the area of interest",
+        ),
     ):
         with pytest.raises(RequestError, match=said):
             forecast_region(request_of(**wrong))
@@ -167,9 +175,34 @@ def test_wrong_areas_and_zones_are_refused_before_anything_is_made(
         request_of(aoi=far, bbox=(0, 0, 1, 1))
 
 
-def test_zones_may_not_have_columns_of_the_table(request_of: Request, tmp_path: Path) -> None:
-    result = forecast_region(request_of())
-    zones = polygons(tmp_path / "zones.gpkg", (22, 33, 50), year=[1990])
-    with pytest.raises(RequestError, match="has year; rename"):
-        forecast_zones(result.folder, zones)
-    assert json.loads((result.folder / "run.json").read_text())["years"] == [2021, 2022]
+def test_an_area_of_nodata_is_refused(
+    make_raster: Make, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    valid = np.ones((150, 170), bool)
+    valid[20:100, 30:120] = False
+    image = make_raster("holed_2020.tif", nodata=0, valid=valid)
+    aoi = polygons(tmp_path / "hole.gpkg", (40, 30, 50))
+    request = ForecastRequest(
+        (image,), tmp_path / "out", 1, 2, model=str(tiny_model_folder), aoi=aoi
+    )
+    with pytest.raises(NoValidPixelsError, match=r"holed_2020\.tif that were observed"):
+        forecast_region(request)
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_zones_without_ground_are_counted(
+    request_of: Request, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = forecast_region(request_of(aoi=polygons(tmp_path / "a.gpkg", (20, 40, 60))))
+    zones = polygons(tmp_path / "zones.gpkg", (22, 50, 20), (120, 50, 20), name=["in", "out"])
+    forecast_zones(result.folder, zones)
+    assert set(pd.read_csv(result.folder / "zones.csv")["name"]) == {"in"}
+    assert "zones.gpkg: 1 polygon without ground that was forecast" in caplog.text
+    # A run that was made before this was noted down has the spread of one image.
+    run = result.folder / "run.json"
+    told = json.loads(run.read_text())
+    before = (result.folder / "zones.csv").read_text()
+    del told["changed_area"]
+    run.write_text(json.dumps(told))
+    forecast_zones(result.folder, zones)
+    assert (result.folder / "zones.csv").read_text() == before

@@ -382,8 +382,11 @@ def test_observations_have_the_means_of_state_and_difference() -> None:
 def test_changed_area_counts_valid_ground_in_hectares() -> None:
     valid = np.ones((9, 8), bool)
     valid[0, :4] = False
-    weights = cell_weights(valid, 10.0)
+    weights = cell_weights(valid, np.full(9, 10.0))
     np.testing.assert_allclose(weights, [[0.12, 0.16], [0.16, 0.16], [0.04, 0.04]])
+    np.testing.assert_allclose(cell_weights(valid, None), 100 * weights)
+    taller = cell_weights(valid, np.array([10.0] * 8 + [20.0]))
+    np.testing.assert_allclose(taller, [[0.12, 0.16], [0.16, 0.16], [0.16, 0.16]])
 
 
 def test_bounds_of_the_changed_area_are_as_wide_as_forecasts_were_off() -> None:

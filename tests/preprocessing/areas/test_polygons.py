@@ -106,3 +106,51 @@ def test_a_bow_tie_is_mended(tmp_path: Path) -> None:
     tie = shapely.Polygon([(x, y), (x + 400, y - 400), (x + 400, y), (x, y - 400)])
     found = read_polygons(written(tmp_path / "tie.gpkg", tie), _GRID)
     assert covered(found, _GRID).sum() == pytest.approx(800, abs=60)
+
+
+def test_spikes_and_lines_have_no_area(tmp_path: Path) -> None:
+    x, y = 500_100, 4_999_900
+    square = [(x, y), (x, y - 200), (x + 200, y - 200), (x + 200, y)]
+    spike = shapely.Polygon([*square, (x + 200, y + 90), (x + 200, y)])
+    line = shapely.Polygon([(x, y - 400), (x + 300, y - 400), (x, y - 400)])
+    path = written(tmp_path / "spike.gpkg", spike, line, name=["spike", "line"])
+    found = read_polygons(path, _GRID)
+    assert list(found["name"]) == ["spike"]
+    assert covered(found, _GRID).sum() == 400
+
+
+def test_long_edges_bend_as_they_do_on_the_ground(tmp_path: Path) -> None:
+    """A parallel is no straight line in UTM: a file and `--bbox` mark the same pixels."""
+    grid = Grid(400, 400, Affine(500, 0, 400_000, 0, -500, 6_800_000), CRS.from_epsg(32631))
+    path = written(tmp_path / "wide.geojson", shapely.box(0, 60, 20, 61), crs=4326)
+    by_file = covered(read_polygons(path, grid), grid)
+    assert by_file.any()
+    np.testing.assert_array_equal(by_file, covered(box_polygon((0, 60, 20, 61), grid), grid))
+
+
+def test_a_file_of_several_layers(tmp_path: Path) -> None:
+    path = tmp_path / "layers.gpkg"
+    points = gpd.GeoDataFrame(geometry=[shapely.Point(500_100, 4_999_900)], crs=32631)
+    points.to_file(path, layer="trees")
+    gpd.GeoDataFrame(geometry=[square(2, 3, 4)], crs=32631).to_file(path, layer="fields")
+    assert covered(read_polygons(path, _GRID), _GRID).sum() == 16
+    gpd.GeoDataFrame(geometry=[square(2, 3, 5)], crs=32631).to_file(path, layer="parcels")
+    with pytest.raises(RequestError, match="it has trees, fields, parcels; export"):
+        read_polygons(path, _GRID)
+
+
+def test_coordinates_that_are_no_numbers(tmp_path: Path) -> None:
+    wild = shapely.Polygon([(500_100, 4_999_900), (np.inf, 4_999_800), (500_200, 4_999_700)])
+    with pytest.raises(RequestError, match=r"wild\.gpkg cannot be used"):
+        read_polygons(written(tmp_path / "wild.gpkg", wild), _GRID)
+    nothing = gpd.GeoDataFrame({"a": [1]}, geometry=[None], crs=32631)
+    nothing.to_file(tmp_path / "nothing.gpkg")
+    with pytest.raises(RequestError, match="it holds none"):
+        read_polygons(tmp_path / "nothing.gpkg", _GRID)
+
+
+def test_polygons_beside_a_rotated_raster(tmp_path: Path) -> None:
+    turned = Affine(10, 0, 500_000, 0, -10, 5_000_000) @ Affine.rotation(45)
+    corner = written(tmp_path / "corner.gpkg", square(-60, 2, 8))
+    with pytest.raises(RequestError, match="lie elsewhere"):
+        read_polygons(corner, Grid(100, 120, turned, CRS.from_epsg(32631)))

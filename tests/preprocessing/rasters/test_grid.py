@@ -5,8 +5,10 @@ import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Geod
 from rasterio.crs import CRS
-from rasterio.warp import transform
+from rasterio.warp import transform, transform_bounds
+from shapely import Polygon, segmentize
 
 from preprocessing.rasters.grid import Grid, Window
 
@@ -66,3 +68,29 @@ def test_windows_of_turned_and_south_up_grids_keep_their_ground(
     west, south, east, north = grid.bounds
     xs, ys = zip(*(turned @ (c, r) for c in (0, 80) for r in (0, 60)), strict=True)
     assert (west, south, east, north) == (min(xs), min(ys), max(xs), max(ys))
+
+
+@pytest.mark.parametrize("code", [4326, 3857])
+def test_metres_of_rows_give_the_area_on_the_ground(code: int) -> None:
+    """Of a raster from 50 to 60 degrees north: its first rows are much smaller than its last."""
+    west, south, east, north = transform_bounds("EPSG:4326", f"EPSG:{code}", 3, 50, 4, 60)
+    step = Affine((east - west) / 50, 0, west, 0, (south - north) / 500, north)
+    grid = Grid(500, 50, step, CRS.from_epsg(code))
+    metres = grid.row_gsd_m()
+    assert metres is not None
+    for rows in (slice(0, 50), slice(450, 500)):
+        corners = [
+            step @ (col, row)
+            for col, row in ((0, rows.start), (50, rows.start), (50, rows.stop), (0, rows.stop))
+        ]
+        xs, ys = zip(*corners, strict=True)
+        lons, lats = transform(f"EPSG:{code}", "EPSG:4326", xs, ys)
+        ring = segmentize(Polygon(list(zip(lons, lats, strict=True))), 0.02)
+        area, _ = Geod(ellps="WGS84").geometry_area_perimeter(ring)
+        assert 50 * (metres[rows] ** 2).sum() == pytest.approx(abs(area), rel=2e-3)
+
+
+def test_rows_of_a_grid_in_metres_are_alike() -> None:
+    grid = Grid(500, 50, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32631))
+    np.testing.assert_array_equal(grid.row_gsd_m(), np.full(500, 10.0))
+    assert Grid(5, 5, Affine.identity()).row_gsd_m() is None
