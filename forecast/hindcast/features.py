@@ -35,9 +35,9 @@ def cell_features(past: Past, tone: Tone) -> NDArray[np.float32]:
         `(f, h, w)`.
     """
     now = torch.from_numpy(np.ascontiguousarray(past.cells[-1:]))
-    told = conditions(now, past.earlier(), tone)[0].numpy()
+    channels = conditions(now, past.earlier(), tone)[0].numpy()
     contrast = float(tone.contrast[0])
-    some, many = (np.abs(told[part]).mean(axis=0) for part in (slice(0, 3), slice(3, 6)))
+    some, many = (np.abs(channels[part]).mean(axis=0) for part in (slice(0, 3), slice(3, 6)))
     grey = (past.cells[-1].mean(axis=0) - float(tone.mean.mean())) / contrast
     texture = np.abs(np.stack(np.gradient(grey))).sum(axis=0)
     wider = [gaussian_filter(size, scale) for scale in _SCALES for size in (some, many)]
@@ -49,7 +49,7 @@ def cell_features(past: Past, tone: Tone) -> NDArray[np.float32]:
         gaussian_filter(grey, 2.0),
         past.cells[-1].std(axis=0) / contrast,
     ]
-    return np.concatenate([told, np.stack(wider)]).astype(np.float32)
+    return np.concatenate([channels, np.stack(wider)]).astype(np.float32)
 
 
 def block_features(past: Past, window: Window, tone: Tone) -> NDArray[np.float32]:

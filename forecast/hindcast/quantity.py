@@ -79,11 +79,11 @@ class Quantity:
         alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
         of_rate = min((self.dates - 2) / _RATE_DATES, _MOST_RATE)
-        told, weights = [general, rate], [1 - of_rate, of_rate]
+        shares, weights = [general, rate], [1 - of_rate, of_rate]
         if taught is not None:
             full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
-            told, weights = [*told, taught], [*((1 - full) * np.array(weights)), full]
-        return float(np.exp(np.log(np.clip(told, _LEAST, _MOST)) @ weights))
+            shares, weights = [*shares, taught], [*((1 - full) * np.array(weights)), full]
+        return float(np.exp(np.log(np.clip(shares, _LEAST, _MOST)) @ weights))
 
     def save(self, folder: Path) -> None:
         """Write beside the start of a region."""
@@ -95,8 +95,8 @@ class Quantity:
         path = folder / _FILE
         if not path.exists():
             return None
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return cls(told["dates"], tuple((years, share) for years, share in told["seen"]))
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return cls(stored["dates"], tuple((years, share) for years, share in stored["seen"]))
 
 
 def with_mean(

@@ -18,7 +18,7 @@ from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
 
-__all__ = ["LEAST_DATES", "HindcastSkill", "held_out", "hindcast", "told"]
+__all__ = ["LEAST_DATES", "HindcastSkill", "combined_probability", "held_out", "hindcast"]
 
 LEAST_DATES = 6
 """Dates from which a part can be held out of what is learnt."""
@@ -102,7 +102,9 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
     if not len(looks[-1].event):
         return None
     weights = _WEIGHTS if local is not None else _WEIGHTS[:1]
-    losses = {w: float(np.mean([_log_loss(x.event, x.told(w)) for x in looks])) for w in weights}
+    losses = {
+        w: float(np.mean([_log_loss(x.event, x.combined(w)) for x in looks])) for w in weights
+    }
     best = min(weights[1:], key=lambda weight: losses[weight], default=0.0)
     if losses[best] > _MARGIN * losses[0.0]:
         best = 0.0
@@ -111,11 +113,11 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
         years_ago=float(past.years[-1] - past.years[start]),
         years=float(past.years[end] - past.years[start]),
         weight=best,
-        auc=_auc(last.event, last.told(best)),
+        auc=_auc(last.event, last.combined(best)),
         auc_general=_auc(last.event, last.general),
         auc_before=_auc(last.event, last.before),
         auc_texture=_auc(last.event, last.texture),
-        expected=float(last.told(best).mean()),
+        expected=float(last.combined(best).mean()),
         changed=float(last.event.mean()),
         log_loss=losses[best],
         log_loss_general=losses[0.0],
@@ -134,10 +136,12 @@ class _Look:
     quantity: Quantity | None
     years: float
 
-    def told(self, weight: float) -> NDArray[np.float32]:
+    def combined(self, weight: float) -> NDArray[np.float32]:
         """The mixture with so much of what was taught."""
         known = np.ones(self.general.shape, bool)
-        return told(self.general, self.taught, weight, self.quantity, self.years, known)
+        return combined_probability(
+            self.general, self.taught, weight, self.quantity, self.years, known
+        )
 
 
 def _look(
@@ -165,7 +169,7 @@ def _look(
     return _Look(event, model, boosted, before, texture, quantity, years)
 
 
-def told(
+def combined_probability(
     general: NDArray[np.float32],
     taught: NDArray[np.floating] | None,
     weight: float,
@@ -176,7 +180,7 @@ def told(
     """The probability of lasting change by all that tells of it.
 
     Log odds are a weighted mean of those of the model and of what the region's past taught; how
-    much changes is then told by `quantity`.
+    much changes then follows `quantity`.
 
     Args:
         general: Of the model.

@@ -1,1 +1,1 @@
-"""The network: what it is told, and what it answers."""
+"""The network: what it sees, and what it answers."""

@@ -115,7 +115,7 @@ def conditions(present: Tensor, earlier: Earlier, tone: Tone) -> Tensor:
     size = (some.abs().mean(dim=1, keepdim=True) + many.abs().mean(dim=1, keepdim=True)) / 2
     trend, rest = _trend(change, known, ago)
     count = known.sum(dim=1, keepdim=True)
-    told = [
+    channels = [
         some / scale,
         many / scale,
         torch.log1p(some_ago) / 2,
@@ -129,7 +129,7 @@ def conditions(present: Tensor, earlier: Earlier, tone: Tone) -> Tensor:
         torch.log1p((known * ago).amax(dim=1, keepdim=True)) / 2,
         texture,
     ]
-    return torch.cat(told, dim=1).clamp(-_MOST, _MOST)
+    return torch.cat(channels, dim=1).clamp(-_MOST, _MOST)
 
 
 def smooth(field: Tensor, sigma: float) -> Tensor:

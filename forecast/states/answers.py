@@ -132,7 +132,7 @@ class RegionNetwork:
     @torch.inference_mode()
     def _by_rules(self, view: View, years: float, window: Window) -> NDArray[np.float32]:
         model = self._model
-        condition = self._told(view, [window]).to(model.device)
+        condition = self._condition(view, [window]).to(model.device)
         horizon = torch.full((1,), float(years), device=model.device)
         odds = model.occurrence(model.rules(condition), condition, horizon)
         return np.asarray(torch.sigmoid(odds)[0, 0].cpu().numpy())
@@ -164,7 +164,7 @@ class RegionNetwork:
                 view.tone.mean.expand(size, -1).to(device),
                 view.tone.contrast.expand(size).to(device),
             )
-            condition = torch.cat([self._patches(view, batch), self._told(view, batch)], dim=1)
+            condition = torch.cat([self._patches(view, batch), self._condition(view, batch)], dim=1)
             with autocast(device):
                 answer = model(
                     torch.stack([field[(slice(None), *t.slices)] for t in batch]).to(device),
@@ -188,6 +188,6 @@ class RegionNetwork:
         return to_patches(tone.units(past) / 2)
 
     @staticmethod
-    def _told(view: View, tiles: list[Window]) -> Tensor:
-        told = [view.conditions[(slice(None), *tile.slices)] for tile in tiles]
-        return torch.from_numpy(np.stack(told).astype(np.float32))
+    def _condition(view: View, tiles: list[Window]) -> Tensor:
+        channels = [view.conditions[(slice(None), *tile.slices)] for tile in tiles]
+        return torch.from_numpy(np.stack(channels).astype(np.float32))

@@ -101,8 +101,8 @@ class Ground:
     @classmethod
     def open(cls, folder: Path, encoding: Encoding) -> Ground:
         """Open what `prepare_ground` left in a folder."""
-        told = json.loads((folder / _DONE).read_text(encoding="utf-8"))
-        tone = Tone(torch.tensor([told["mean"]]), torch.tensor([told["contrast"]]))
+        stored = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        tone = Tone(torch.tensor([stored["mean"]]), torch.tensor([stored["contrast"]]))
 
         def plane(name: str) -> NDArray[Any]:
             values: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -122,8 +122,8 @@ class Ground:
             quantity=Quantity.load(folder),
             stored=np.load(stored_path(folder), mmap_mode="r"),
             encoding=encoding,
-            outside=told["outside"],
-            left_out=tuple(told["left_out"]),
+            outside=stored["outside"],
+            left_out=tuple(stored["left_out"]),
         )
 
 
@@ -187,12 +187,12 @@ def write_ground(
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
     tone = region_tone(cells, seen)
-    told = mapped_array(
+    channels = mapped_array(
         folder / "conditions.npy",
         np.float16,
         (CONDITIONS, *cells.shape[1:]),
     )
-    region_conditions(cells, earlier, tone, told)
+    region_conditions(cells, earlier, tone, channels)
     trust, outside = region_trust(familiarity, image, gsd_m)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.hindcast.skill import told
+from forecast.hindcast.skill import combined_probability
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS
 from forecast.start import mirror_edges
@@ -159,7 +159,8 @@ class MemberRun:
         weight = 0.0 if ground.skill is None else ground.skill.weight
         taught = None if ground.taught is None else np.asarray(ground.taught[years - 1], np.float32)
         general = ground.trust * probability
-        return told(general, taught, weight, ground.quantity, years, np.asarray(ground.seen))
+        seen = np.asarray(ground.seen)
+        return combined_probability(general, taught, weight, ground.quantity, years, seen)
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
         """What an observation differs by: as the place was seen before, else as the model draws."""

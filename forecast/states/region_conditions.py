@@ -50,7 +50,7 @@ def region_conditions(
     for inner in cut(height, width, block):
         around = grown(inner, _HALO, height, width)
         at = (..., *around.slices)
-        told = conditions(
+        channels = conditions(
             torch.from_numpy(np.array(cells[at]))[None],
             Earlier(
                 torch.from_numpy(np.array(earlier.cells[at], np.float32))[None],
@@ -60,4 +60,4 @@ def region_conditions(
             tone,
         )[0]
         part = (slice(None), *within(inner, around).slices)
-        result[(slice(None), *inner.slices)] = told[part].numpy()
+        result[(slice(None), *inner.slices)] = channels[part].numpy()

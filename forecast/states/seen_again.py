@@ -69,8 +69,8 @@ class SeenAgain:
         paths = [folder / f"{name}.npy" for name in _NAMES]
         if not all(path.exists() for path in paths):
             return None
-        told = json.loads((folder / _ALIKE).read_text(encoding="utf-8"))
-        return cls(*(np.load(path, mmap_mode="r") for path in paths), **told)
+        stored = json.loads((folder / _ALIKE).read_text(encoding="utf-8"))
+        return cls(*(np.load(path, mmap_mode="r") for path in paths), **stored)
 
     def drawn(
         self,

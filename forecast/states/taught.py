@@ -58,8 +58,8 @@ def teach(
     Returns:
         The ground with what was found.
     """
-    told = folder / f"{SKILL}.json"
-    if told.exists():
+    written = folder / f"{SKILL}.json"
+    if written.exists():
         return ground
     past = _past(ground, folder)
     if observations is not None and len(past) > 1:
@@ -89,7 +89,7 @@ def teach(
             planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
         planes.flush()
         part.replace(folder / f"{TAUGHT}.npy")
-    write_text(told, json.dumps(None if skill is None else asdict(skill)))
+    write_text(written, json.dumps(None if skill is None else asdict(skill)))
     return Ground.open(folder, ground.encoding)
 
 
@@ -116,11 +116,11 @@ def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path
     known = EarlierCells(
         earlier.cells[before], earlier.known[before], earlier.years[before] - earlier.years[date]
     )
-    told = mapped_array(
+    channels = mapped_array(
         folder / "past_conditions.npy",
         np.float16,
         (CONDITIONS, *cells.shape[1:]),
     )
     seen = np.asarray(earlier.known[date])
-    region_conditions(cells, known, region_tone(cells, seen), told)
-    return View(image, told, region_tone(cell_means(image), seen))
+    region_conditions(cells, known, region_tone(cells, seen), channels)
+    return View(image, channels, region_tone(cell_means(image), seen))

@@ -217,8 +217,8 @@ def summary_line(entry: dict[str, Any]) -> str:
             key: known_mean([score[key] for score in chosen])
             for key in ("auc", "area", "brier", "observed", "look")
         }
-        told = " ".join(f"{key} {v:.3f}" for key, v in means.items() if v is not None)
-        parts.append(f"[{'history' if wanted else 'alone'}: {told}]")
+        text = " ".join(f"{key} {v:.3f}" for key, v in means.items() if v is not None)
+        parts.append(f"[{'history' if wanted else 'alone'}: {text}]")
     return " ".join(parts)
 
 

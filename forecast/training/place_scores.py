@@ -113,10 +113,10 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
     observed = torch.where(draw < chance, looks_of, 0.0) + seen_of
     crps = _mean_crps(observed, difference, seen)
     event = (change > 0.5)[labelled].numpy()
-    told = chance[labelled].numpy()
+    predicted = chance[labelled].numpy()
     rate = float(event.mean()) if len(event) else 0.0
     changed = labelled & seen & (change > 0.5)
-    auc = area_under_curve(event, told)
+    auc = area_under_curve(event, predicted)
     known = rate > 0
     look = None
     if int(changed.sum()) > 10:
@@ -124,8 +124,8 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
         look = 1 - _mean_crps(looks_of, difference, changed) / size
     return PlaceScore(
         auc=None if np.isnan(auc) else auc,
-        area=float(told.mean() / rate) if known else None,
-        brier=float(1 - ((told - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
+        area=float(predicted.mean() / rate) if known else None,
+        brier=float(1 - ((predicted - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
         observed=1 - 255 * crps / dressed_crps(255 * difference[:, seen].numpy()),
         look=look,
     )

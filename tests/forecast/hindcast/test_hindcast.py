@@ -12,7 +12,7 @@ from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
-from forecast.hindcast.skill import held_out, hindcast, told
+from forecast.hindcast.skill import combined_probability, held_out, hindcast
 from preprocessing.rasters.window import Window
 
 _SIDE, _DATES = 64, 9
@@ -102,7 +102,7 @@ def test_log_odds_are_mixed() -> None:
     taught, general = np.array([0.2, 0.5], np.float32), np.array([0.8, 0.1], np.float32)
     known = np.ones(2, bool)
     for weight, expected in ((1.0, taught), (0.0, general), (0.5, [0.5, 0.25])):
-        found = told(general, taught, weight, None, 1.0, known)
+        found = combined_probability(general, taught, weight, None, 1.0, known)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
