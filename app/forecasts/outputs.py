@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,6 @@ def _remove_earlier(out: Path) -> None:
     for name in names:
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / CUBE, ignore_errors=True)
+    for folder in ("members", "observations"):
+        with suppress(OSError):  # Not there, or it holds files of others.
+            (out / folder).rmdir()
