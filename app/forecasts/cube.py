@@ -125,7 +125,7 @@ def _coordinates(group: Any, grid: Grid, years: tuple[int, ...]) -> None:
     add(
         "spatial_ref",
         np.array(0, np.int64),
-        GeoTransform=" ".join(f"{value:.12g}" for value in gdal),
+        GeoTransform=" ".join(map(repr, map(float, gdal))),
         **crs,
     )
 
