@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,10 +13,8 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
-from states_cases import small_lift
 from typer.testing import CliRunner
 
-import app.forecasts.members
 from app.cli.commands import app as commands
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
@@ -26,26 +25,13 @@ Make = Callable[..., Path]
 Request = Callable[..., ForecastRequest]
 
 
-@pytest.fixture(autouse=True)
-def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
+pytestmark = pytest.mark.usefixtures("small_forecast_lift")
 
 
 @pytest.fixture
-def request_of(tiny_model_folder: Path, tmp_path: Path, make_raster: Make) -> Request:
-    image = make_raster("region_2020.tif", height=640, width=170)
-
-    def make(out: str = "out", **options: object) -> ForecastRequest:
-        return ForecastRequest(
-            images=(image,),
-            out=tmp_path / out,
-            years=2,
-            members=2,
-            model=str(tiny_model_folder),
-            **options,  # type: ignore[arg-type]
-        )
-
-    return make
+def request_of(request_of: Request, make_raster: Make) -> Request:
+    """Of one image that is taller than an area and what is seen around it."""
+    return partial(request_of, make_raster("region_2020.tif", height=640, width=170))
 
 
 def polygons(path: Path, *squares: tuple[int, int, int], **kept: object) -> Path:

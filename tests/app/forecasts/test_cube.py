@@ -10,33 +10,27 @@ import pytest
 import rasterio
 import xarray as xr
 from rasterio.crs import CRS
-from states_cases import small_lift
 
-import app.forecasts.members
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 
 Make = Callable[..., Path]
+Request = Callable[..., ForecastRequest]
 
 
-@pytest.fixture(autouse=True)
-def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
+pytestmark = pytest.mark.usefixtures("small_forecast_lift")
 
 
 @pytest.mark.parametrize(("dtype", "nodata"), [("uint8", None), ("uint16", 7), ("float32", -9999)])
 def test_xarray_opens_it_with_years_coordinates_and_crs(
-    make_raster: Make, tiny_model_folder: Path, tmp_path: Path, dtype: str, nodata: float | None
+    make_raster: Make, request_of: Request, dtype: str, nodata: float | None
 ) -> None:
     valid = np.ones((150, 170), bool)
     valid[20:60, 30:70] = False
     image = make_raster(dtype=dtype, nodata=nodata, valid=valid, tags={"VALUE_RANGE": "0,255"})
-    request = ForecastRequest((image,), tmp_path / "out", 2, 2, model=str(tiny_model_folder))
-    forecast_region(request)
+    forecast_region(request_of(image))
     # It is finished: only the group is made.
-    result = forecast_region(
-        ForecastRequest((image,), tmp_path / "out", 2, 2, model=str(tiny_model_folder), cube=True)
-    )
+    result = forecast_region(request_of(image, cube=True))
     cube = xr.open_zarr(result.folder / "forecast.zarr", consolidated=False)
     assert cube.time.dt.year.values.tolist() == [2021, 2022]
     assert cube.band.values.tolist() == ["red", "green", "blue"]

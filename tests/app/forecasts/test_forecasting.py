@@ -10,9 +10,7 @@ import pytest
 import rasterio
 from PIL import Image
 from rio_cogeo import cog_validate
-from states_cases import small_lift
 
-import app.forecasts.members
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from preprocessing.errors import (
@@ -30,23 +28,7 @@ from preprocessing.errors import (
 Make = Callable[..., Path]
 
 
-@pytest.fixture(autouse=True)
-def _small_lift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.forecasts.members, "load_guided", small_lift)
-
-
-@pytest.fixture
-def request_of(tiny_model_folder: Path, tmp_path: Path) -> Callable[..., ForecastRequest]:
-    def make(*images: Path, out: str = "out", **options: object) -> ForecastRequest:
-        defaults: dict[str, object] = {
-            "years": 2,
-            "members": 2,
-            "seed": 7,
-            "model": str(tiny_model_folder),
-        }
-        return ForecastRequest(images=images, out=tmp_path / out, **{**defaults, **options})  # type: ignore[arg-type]
-
-    return make
+pytestmark = pytest.mark.usefixtures("small_forecast_lift")
 
 
 def pixels(folder: Path) -> dict[str, np.ndarray]:
