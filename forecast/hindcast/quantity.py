@@ -27,8 +27,8 @@ _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
 _FEW_DATES, _MANY_DATES = 4, 16
 """Dates with which boosting tells nothing, and everything, of how much changes."""
-_OF_RATE = 0.7
-"""Weight of the rate so far, beside the model."""
+_OF_RATE, _MUCH = 0.7, 0.1
+"""Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
 _INTERVALS = 40
 """That the rate is taken from, at most."""
 _LEAST, _MOST = 1e-4, 0.9
@@ -73,9 +73,9 @@ class Quantity:
     def wanted(self, years: float, general: float, taught: float | None = None) -> float:
         """The share of the cells that is expected to change.
 
-        A weighted mean of logarithms of what the model expects, of the rate of past change and,
-        the more dates the more, of what boosting expects; boosting cannot know horizons longer
-        than the intervals that it has seen.
+        A weighted mean of logarithms of what the model expects, of the rate of past change (the
+        more that is, the surer) and, the more dates the more, of what boosting expects; boosting
+        cannot know horizons longer than the intervals that it has seen.
 
         Args:
             years: Horizon.
@@ -85,7 +85,9 @@ class Quantity:
         ahead, share = np.array(self.seen).T
         alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
-        shares, weights = [general, rate], [1 - _OF_RATE, _OF_RATE]
+        rate = float(np.clip(rate, _LEAST, _MOST))
+        of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
+        shares, weights = [general, rate], [1 - of_rate, of_rate]
         if taught is not None:
             full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
             shares, weights = [*shares, taught], [*((1 - full) * np.array(weights)), full]

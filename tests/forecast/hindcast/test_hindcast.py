@@ -107,8 +107,10 @@ def test_log_odds_are_mixed() -> None:
 
 
 def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
-    # The rate so far has seven tenths of the logarithm; with ten dates boosting has half of all.
-    assert Quantity(6, ((2.0, 0.04),)).wanted(2.0, 0.01) == pytest.approx(0.01 * 4**0.7)
+    # The rate so far has seven tenths of the logarithm and more, the larger it is; with ten dates
+    # boosting has half of all.
+    assert Quantity(6, ((2.0, 0.0),)).wanted(2.0, 0.01) == pytest.approx(0.01 / 100**0.7, rel=0.01)
+    assert Quantity(6, ((2.0, 0.1),)).wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
     quantity = Quantity(10, ((2.0, 0.04), (2.0, 0.04)))
     both = quantity.wanted(2.0, 0.01, 0.2)
     assert both == pytest.approx((quantity.wanted(2.0, 0.01) * 0.2) ** 0.5)
