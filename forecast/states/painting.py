@@ -18,6 +18,7 @@ from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
+from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["paint", "paint_ticks"]
@@ -45,6 +46,7 @@ def paint(
     changed: NDArray[np.bool_],
     lift: Lift,
     block: int = _BLOCK,
+    threads: int = 1,
     tick: Tick | None = None,
 ) -> None:
     """Paint what has newly changed into a picture, in place.
@@ -64,10 +66,12 @@ def paint(
         changed: `(h, w)` cells that have changed; all of `before` among them.
         lift: From cells to pixels.
         block: Cells along what is lifted at once.
+        threads: Blocks that are painted side by side.
         tick: Called after each block.
     """
     height, width = changed.shape
-    for inner in cut(height, width, block):
+
+    def paint_block(inner: Window) -> None:
         around = grown(inner, _CONTEXT, height, width)
         fresh = changed[around.slices] & ~before[around.slices]
         if fresh.any():
@@ -82,6 +86,8 @@ def paint(
             for part in covering(cells, lift.halo + _CONTEXT):
                 box, pixels = _moved(part, inner), new[in_pixels(part).slices]
                 _paint_box(stored, encoding, image, box, pixels, colours, sources, changed, lift)
+
+    for _ in in_threads(paint_block, cut(height, width, block), threads):
         if tick is not None:
             tick()
 
