@@ -83,9 +83,9 @@ class MemberRunner:
             task.seed,
             task.start_year,
             MemberPaths(task.scratch, task.member),
-            task.observations,
-            task.threads,
-            tick,
+            observations=task.observations,
+            threads=task.threads,
+            tick=tick,
         ).years(task.years)
 
 
