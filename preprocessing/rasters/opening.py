@@ -155,7 +155,7 @@ def check_upload(path: Path, *, most_pixels: int) -> None:
             "content; export it as GeoTIFF"
         )
     try:
-        with DatasetReader(path, driver=driver) as dataset:
+        with rasterio.Env(), DatasetReader(path, driver=driver) as dataset:
             elsewhere = _named_elsewhere(dataset)
             height, width, count = dataset.height, dataset.width, dataset.count
     except READ_ERRORS as err:
