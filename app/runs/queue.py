@@ -48,11 +48,14 @@ class Runs:
 
     Args:
         settings: Where the folder is, slots, queue, limits.
+
+    Attributes:
+        root: The folder, absolute.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._root = settings.runs.expanduser().absolute()
+        self.root = settings.runs.expanduser().absolute()
         self._runs: dict[str, Run] = {}
         self._waiting: deque[str] = deque()
         self._working: dict[str, WorkerProcess] = {}
@@ -69,10 +72,10 @@ class Runs:
             RequestError: It cannot be written.
         """
         try:
-            self._held.enter_context(owned_folder(self._root))
+            self._held.enter_context(owned_folder(self.root))
         except OutputInUseError as err:
             raise RunsInUseError(
-                f"expected a folder of runs for this server alone, another one has {self._root}; "
+                f"expected a folder of runs for this server alone, another one has {self.root}; "
                 "stop that one, or name another folder with --runs"
             ) from err
         self._load()
@@ -134,7 +137,7 @@ class Runs:
         Raises:
             RunNotFoundError: There is none.
         """
-        return RunFolder(self._root / self.get(name).id)
+        return RunFolder(self.root / self.get(name).id)
 
     @contextmanager
     def draft(self) -> Iterator[RunFolder]:
@@ -144,7 +147,7 @@ class Runs:
             QueueFullError: No further run may wait.
         """
         self._check_room()
-        folder = RunFolder.new(self._root)
+        folder = RunFolder.new(self.root)
         try:
             yield folder
         finally:
@@ -241,7 +244,7 @@ class Runs:
 
     def _load(self) -> None:
         """Read the runs that are there, and put those that have not ended into the queue."""
-        for path in sorted(self._root.iterdir()):
+        for path in sorted(self.root.iterdir()):
             folder = RunFolder(path)
             if _ID.fullmatch(path.name) is None:
                 continue
@@ -310,7 +313,7 @@ class Runs:
         """Change how a run stands."""
         self._runs[run.id] = run
         try:
-            RunFolder(self._root / run.id).write_state(run)
+            RunFolder(self.root / run.id).write_state(run)
         except OSError:  # A full disk must not stop the others; the next server takes it up again.
             _log.exception("the state of run %s could not be written", run.id)
         self._changed.notify_all()
