@@ -84,7 +84,7 @@ class Counted:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 # The pattern of the address: one for all runs. Unknown ones count as one.
-                route = getattr(scope.get("route"), "path", "unknown")
+                route = getattr(scope.get("route"), "path", "") or "unknown"
                 method, status = scope["method"], str(message["status"])
                 self._metrics.requests.labels(method, route, status).inc()
                 self._metrics.seconds.labels(route).observe(time.monotonic() - began)

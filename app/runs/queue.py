@@ -78,7 +78,8 @@ class Runs:
                 f"expected a folder of runs for this server alone, another one has {self.root}; "
                 "stop that one, or name another folder with --runs"
             ) from err
-        self._load()
+        with self._changed:
+            self._load()
         slots = range(self._settings.slots)
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in slots]
         for thread in self._threads:
