@@ -90,9 +90,9 @@ def tile_json(run: str, layer: str, year: int, found: GivenLayer, request: Reque
 def tile(
     request: Request,
     found: GivenLayer,
-    z: Annotated[int, Path(ge=0, le=30)],
-    x: Annotated[int, Path(ge=0, lt=2**30)],
-    y: Annotated[int, Path(ge=0, lt=2**30)],
+    z: Annotated[int, Path(ge=0, le=24)],
+    x: Annotated[int, Path(ge=0, lt=2**24)],
+    y: Annotated[int, Path(ge=0, lt=2**24)],
 ) -> Response:
     """A tile of a layer as PNG."""
     stat = found.path.stat()

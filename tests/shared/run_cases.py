@@ -32,10 +32,11 @@ def place(
     return write(path, np.rint(255 * data).astype(np.uint8), grid)
 
 
-def submit(runs: Runs, *, name: str = "place_2020.tif", **options: object) -> Run:
+def submit(runs: Runs, *, crs: bool = True, **options: object) -> Run:
     """Have a forecast made of a made landscape."""
+    name = "place_2020.tif"
     with runs.draft() as folder:
-        place(folder.uploads / name)
+        place(folder.uploads / name, crs=crs)
         asked: dict[str, object] = {"years": 1, "members": 2, **options}
         return runs.submit(
             folder,
