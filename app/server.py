@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import create_api
 from app.api.guards import TokenGuard
+from app.api.problems import problem
 from app.runs import Runs, ServerSettings
 from preprocessing.errors import RequestError
 
@@ -94,7 +95,10 @@ def _joined(settings: ServerSettings, api: FastAPI, shown: Any) -> Starlette:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix(settings.base_path)
-        if guarded is None or (scope["type"] == "http" and path.startswith(_OF_THE_API)):
+        if scope["type"] == "http" and f"{settings.base_path}{path}" != scope["path"]:
+            said = f"expected an address below {settings.base_path}/"
+            await problem(404, said)(scope, receive, send)
+        elif guarded is None or (scope["type"] == "http" and path.startswith(_OF_THE_API)):
             await api({**scope, "root_path": settings.base_path}, receive, send)
         else:
             await guarded(scope, receive, send)
