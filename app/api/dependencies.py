@@ -17,7 +17,6 @@ __all__ = [
     "HeldSettings",
     "HeldUpscaling",
     "RunId",
-    "finished",
 ]
 
 RunId = Annotated[str, Path(description="The id of a run.", pattern="^[0-9a-f]{12}$")]
@@ -44,7 +43,7 @@ def _given(run: RunId, runs: HeldRuns) -> Run:
     return runs.get(run)
 
 
-def finished(run: RunId, runs: HeldRuns) -> RunFolder:
+def _finished(run: RunId, runs: HeldRuns) -> RunFolder:
     """The folder of a run that is done.
 
     Raises:
@@ -58,4 +57,4 @@ def finished(run: RunId, runs: HeldRuns) -> RunFolder:
 
 
 GivenRun = Annotated[Run, Depends(_given)]
-FinishedRun = Annotated[RunFolder, Depends(finished)]
+FinishedRun = Annotated[RunFolder, Depends(_finished)]

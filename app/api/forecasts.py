@@ -2,7 +2,6 @@
 
 # Without postponed annotations: FastAPI cannot resolve those of a class.
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
 from app.api.dependencies import HeldRuns, HeldSettings
 from app.api.problems import problems
+from app.api.sent import write_upload
 from app.forecasts.request import ForecastRequest
 from app.runs import Run, RunFolder
 from app.runs.folder import RESULT
@@ -114,18 +114,12 @@ def _kept(upload: UploadFile, folder: RunFolder) -> Path:
         raise RequestError(
             f"expected images of different names, two are called {path.name}; rename one"
         )
-    return _written(upload, path).relative_to(folder.path)
+    return write_upload(upload, path).relative_to(folder.path)
 
 
 def _polygons(upload: UploadFile | None, name: str, folder: RunFolder) -> Path | None:
     """Keep polygons under a name of our own."""
     if upload is None:
         return None
-    path = _written(upload, folder.uploads / name)
+    path = write_upload(upload, folder.uploads / name)
     return path.rename(path.with_suffix(check_polygon_upload(path))).relative_to(folder.path)
-
-
-def _written(upload: UploadFile, path: Path) -> Path:
-    with path.open("wb") as file:
-        shutil.copyfileobj(upload.file, file)
-    return path

@@ -136,5 +136,5 @@ def _reader(layer: Layer) -> Iterator[Any]:
 
 def _png(picture: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)  # Four times as fast.
     return buffer.getvalue()

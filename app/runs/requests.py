@@ -86,9 +86,9 @@ def check_request(folder: Path, request: ForecastRequest, settings: ServerSettin
     if request.zones is not None:
         read_polygons(folder / request.zones, images.start.grid)
     part = images.start.grid if area is None else area.window
-    work = request.years * request.members * part.height * part.width
+    work = max(request.years * request.members, len(paths)) * part.height * part.width
     if work > settings.work:
         raise TooLargeError(
-            f"expected years x members x pixels of at most {settings.work:,}, got {work:,}; ask "
-            "for fewer years or members, or for a part of the image"
+            "expected years x members x pixels, and images x pixels, of at most "
+            f"{settings.work:,}, got {work:,}; ask for fewer, or for a part of the image"
         )

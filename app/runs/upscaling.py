@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +28,8 @@ class Upscaling:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._worker = WorkerProcess()
-        self._working = threading.Lock()
+        # Threads of its own: those of the server are for answers that nobody waits long for.
+        self._turns = ThreadPoolExecutor(1, "upscaling")
         self._room = threading.Semaphore(settings.queue + 1)
 
     @contextmanager
@@ -47,8 +50,17 @@ class Upscaling:
         finally:
             self._room.release()
 
-    def upscale(self, source: Path) -> Path:
-        """Upscale a picture or raster four times.
+    def check(self, source: Path) -> None:
+        """Refuse what cannot be upscaled here.
+
+        Raises:
+            TooLargeError: It has too many pixels.
+            RequestError: It is no image.
+        """
+        check_upload(source, most_pixels=self._settings.upscale_pixels)
+
+    async def upscale(self, source: Path) -> Path:
+        """Upscale a picture or raster four times, when its turn comes.
 
         Args:
             source: The file, alone in a folder.
@@ -57,18 +69,19 @@ class Upscaling:
             A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000.
 
         Raises:
-            TooLargeError: It has too many pixels.
             RequestError: It cannot be upscaled.
         """
-        check_upload(source, most_pixels=self._settings.upscale_pixels)
         raster = source.suffix.lower() in (".tif", ".tiff", ".jp2")
         out = source.parent / "upscaled" / ("image.tif" if raster else "image.png")
         out.parent.mkdir()
-        with self._working:
-            self._worker.start()
-            self._worker.run(["upscale", str(source), str(out)])
+        await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
         return out
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it does."""
         self._worker.kill()
+        self._turns.shutdown(wait=False, cancel_futures=True)
+
+    def _work(self, source: Path, out: Path) -> None:
+        self._worker.start()
+        self._worker.run(["upscale", str(source), str(out)])
