@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rio_tiler.io import Reader
 from starlette.responses import Response
 
-from app.api.dependencies import FinishedRun
+from app.api.dependencies import FinishedRun, HeldSettings
 from app.api.layers import LAYER, Layer, find_layer
 from app.api.problems import problems
 from app.runs import RunNotFoundError
@@ -70,12 +70,19 @@ GivenLayer = Annotated[Layer, Depends(_layer)]
 
 
 @router.get("/tilejson.json", responses=problems(404, 409))
-def tile_json(run: str, layer: str, year: int, found: GivenLayer, request: Request) -> TileJson:
+def tile_json(
+    run: str,
+    layer: str,
+    year: int,
+    found: GivenLayer,
+    settings: HeldSettings,
+    request: Request,
+) -> TileJson:
     """Where the tiles of a layer are, and what they cover."""
     with _reader(found) as reader:
         west, south, east, north = reader.get_geographic_bounds(_WGS84)
         zooms = reader.minzoom, reader.maxzoom
-    base = str(request.base_url).rstrip("/")
+    base = f"{request.url.scheme}://{request.url.netloc}{settings.base_path}"
     return TileJson(
         name=f"{layer} {year}",
         tiles=[f"{base}/tiles/{run}/{layer}/{year}/{{z}}/{{x}}/{{y}}.png"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import signal
 import socket
@@ -14,8 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fake_results import make_result
 from run_cases import wait_for
 from websockets.sync.client import connect
+
+from app.runs import Run, RunFolder, State
 
 
 def free_port() -> int:
@@ -75,10 +80,18 @@ def page(address: str) -> str:
 
 def test_pages_and_service_share_a_port_below_a_base_path(tmp_path: Path) -> None:
     below = {"LANDCAST_BASE_PATH": "/land", "LANDCAST_RUNS": str(tmp_path / "runs")}
+    run = RunFolder(tmp_path / "runs" / "0123456789ab")
+    make_result(run.result)
+    run.write_state(Run(run.path.name, State.done, dt.datetime.now(dt.UTC)))
     with served("app", "--headless", **below) as address:
         assert "<title>Streamlit</title>" in page(f"{address}/land/")
         assert page(f"{address}/land/_stcore/health") == "ok"
-        assert page(f"{address}/land/api/v1/runs") == "[]"
+        assert run.path.name in page(f"{address}/land/api/v1/runs")
+        layer = f"{address}/land/tiles/{run.path.name}/forecast/2021"
+        assert json.loads(page(f"{layer}/tilejson.json"))["tiles"] == [
+            f"{layer}/{{z}}/{{x}}/{{y}}.png"
+        ]
+        assert status(f"{layer}/3/4/2.png") == 200
         assert status(f"{address}/land/api/v1/nothing") == 404
         assert status(f"{address}/api/v1/runs") == 404
         with connect(f"{address.replace('http', 'ws')}/land/_stcore/stream") as stream:
