@@ -78,9 +78,8 @@ class Upscaling:
         return out
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; the next picture has a new one."""
         self._worker.kill()
-        self._turns.shutdown(wait=False, cancel_futures=True)
 
     def _work(self, source: Path, out: Path) -> None:
         self._worker.start()
