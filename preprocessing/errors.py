@@ -28,6 +28,7 @@ __all__ = [
     "RegistrationError",
     "RequestError",
     "SeriesStoreError",
+    "TooLargeError",
     "UnknownRangeError",
     "UnreadableRasterError",
     "ValueRangeError",
@@ -49,6 +50,10 @@ class MissingFileError(RequestError):
 
 class UnreadableRasterError(RequestError):
     """A file exists but GDAL cannot read it as a raster."""
+
+
+class TooLargeError(RequestError):
+    """A file or a request is larger than is allowed."""
 
 
 class BandError(RequestError):

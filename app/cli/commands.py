@@ -37,6 +37,7 @@ from app.cli.options import (
 )
 from app.cli.prepare import prepare
 from app.cli.printing import say
+from app.cli.serve import serve
 from app.cli.train import train
 from app.cli.upscale import upscale
 
@@ -57,6 +58,8 @@ app.command()(hindcast)
 app.command()(evaluate)
 app.add_typer(train, name="train")
 app.command()(upscale)
+app.command("app", help="Start the map application and its HTTP service.")(serve)
+app.command("serve", help="Start the HTTP service alone.")(serve)
 
 
 @app.callback()
@@ -252,17 +255,3 @@ def animate(
 
     written = animate_folder(folder, out, past=past or [], seconds_per_year=seconds, max_size=size)
     say(str(written))
-
-
-@app.command(name="app")
-def app_(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8501,
-    host: Annotated[str, typer.Option("--host", help="0.0.0.0 to be seen from outside.")] = (
-        "localhost"
-    ),
-    headless: Annotated[bool, typer.Option("--headless", help="Do not open a browser.")] = False,
-) -> None:
-    """Start the map application in the browser."""
-    from app.web.server import serve
-
-    serve(host=host, port=port, headless=headless)

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.area_of_interest import AreaOfInterest
-from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
 from forecast.states.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import sha256, write_text
 from preprocessing.running.ownership import contents
-from sr.lift.network import SHIPPED_LIFT, lift_sha256
 
 __all__ = [
     "SCRATCH",
@@ -124,6 +122,10 @@ def identity_of(
     Raises:
         ModelFolderError: A model is incomplete.
     """
+    # They bring torch, and a server that only hands requests on does without.
+    from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
+    from sr.lift.network import SHIPPED_LIFT, lift_sha256
+
     start = images.start
     region_bytes, region_modified = _stamp(start.path)
     history = [image.source for image in images.earlier]

@@ -1,4 +1,7 @@
-"""Styles for QGIS, which takes `NAME.qml` for `NAME.tif` by itself."""
+"""Colours of layers of numbers: tables for pictures, and styles for QGIS.
+
+QGIS takes `NAME.qml` for `NAME.tif` by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,49 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
+from numpy.typing import NDArray
 
+from app.forecasts.results import ForecastFolder
 from preprocessing.running.files import write_text
 
-__all__ = ["style_path", "write_probability_style", "write_spread_style"]
+__all__ = [
+    "colour_table",
+    "style_path",
+    "top_value",
+    "write_probability_style",
+    "write_spread_style",
+]
 
 _PROBABILITY, _SPREAD, _STOPS = "viridis", "magma", 11  # Probability as on the page.
+_COLOURS = {"change_probability": _PROBABILITY, "spread": _SPREAD}
+_SIZE = 1200
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+
+
+def colour_table(kind: str) -> NDArray[np.uint8]:
+    """Colours `(256, 4)` of a layer from 0, transparent, to its top value; opaque from a tenth on.
+
+    Raises:
+        KeyError: It is no layer of numbers.
+    """
+    shares = np.linspace(0, 1, 256)
+    table = np.array(matplotlib.colormaps[_COLOURS[kind]](shares, bytes=True))
+    table[:, 3] = np.rint(255 * np.minimum((_STOPS - 1) * shares, 1))
+    return table
+
+
+def top_value(result: ForecastFolder, kind: str) -> float:
+    """The number at the end of a layer's colours: the same for all years.
+
+    Args:
+        result: The forecast.
+        kind: `spread` or `change_probability`.
+    """
+    if kind == "change_probability":
+        return 1.0
+    last = result.layer(kind, result.years[-1], max_size=_SIZE)
+    top = float(np.nanpercentile(last, 99.5)) if np.isfinite(last).any() else 0.0
+    return max(top, 1e-6)
 
 
 def style_path(raster: Path) -> Path:

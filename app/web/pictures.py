@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from app.forecasts import styles
 from app.forecasts.results import ForecastFolder, display_image, display_layer, display_valid
 
 __all__ = ["LAYERS", "Layer", "image_picture", "layer_picture", "top_value"]
@@ -59,8 +60,6 @@ def layer_picture(path: Path, colours: str, top: float) -> NDArray[np.uint8]:
 
 def top_value(result: ForecastFolder, kind: str) -> float:
     """The number at the bright end of a layer's colours: the same for all years."""
-    if kind == "change_probability":
-        return 1.0
     return _top(str(result.folder), (result.folder / "run.json").stat().st_mtime_ns, kind)
 
 
@@ -81,7 +80,4 @@ def _layer(path: str, _modified: int, colours: str, top: float) -> NDArray[np.ui
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _top(folder: str, _modified: int, kind: str) -> float:
-    result = ForecastFolder.open(folder)
-    last = result.layer(kind, result.years[-1], max_size=_SIZE)
-    top = float(np.nanpercentile(last, 99.5)) if np.isfinite(last).any() else 0.0
-    return max(top, 1e-6)
+    return styles.top_value(ForecastFolder.open(folder), kind)

@@ -1,14 +1,16 @@
-"""Starts Streamlit on the page."""
+"""The pages as one ASGI application."""
 
 from __future__ import annotations
 
-import errno
-import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from preprocessing.errors import RequestError
+from app.runs import ServerSettings
 
-__all__ = ["PAGE", "PortInUseError", "serve", "streamlit_options"]
+if TYPE_CHECKING:
+    from streamlit.starlette import App
+
+__all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
 
@@ -23,18 +25,15 @@ _THEME = {
 }
 
 
-class PortInUseError(RequestError):
-    """Another program listens on the port."""
-
-
-def streamlit_options(*, host: str, port: int, headless: bool) -> dict[str, object]:
-    """Streamlit's settings for the page: calm theme, no statistics sent, nothing watched."""
+def streamlit_options(settings: ServerSettings) -> dict[str, object]:
+    """Streamlit's settings for the pages: calm theme, no statistics sent, nothing watched."""
     return {
-        "server.address": host,
-        "server.port": port,
-        "server.headless": headless,
+        "server.address": settings.host,
+        "server.port": settings.port,
+        "server.baseUrlPath": settings.base_path.strip("/"),
+        "server.headless": True,
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 200,
+        "server.maxUploadSize": max(1, settings.upload_bytes // 2**20),
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
@@ -42,28 +41,11 @@ def streamlit_options(*, host: str, port: int, headless: bool) -> dict[str, obje
     }
 
 
-def serve(*, host: str = "localhost", port: int = 8501, headless: bool = False) -> None:
-    """Serve the page until stopped.
-
-    Raises:
-        PortInUseError: The port is taken.
-    """
-    _check_free(host, port)
+def create_pages(settings: ServerSettings) -> App:
+    """Make the pages."""
+    from streamlit.starlette import App
     from streamlit.web import bootstrap
 
-    options = streamlit_options(host=host, port=port, headless=headless)
-    flags = {key.replace(".", "_"): value for key, value in options.items()}
-    bootstrap.load_config_options(flags)
-    bootstrap.run(str(PAGE), False, [], flags)
-
-
-def _check_free(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port)):
-            pass
-    except OSError as err:
-        if err.errno == errno.EADDRINUSE:
-            message = f"expected a free port, {port} on {host} is in use; choose one with --port"
-        else:
-            message = f"expected an address of this machine, cannot listen on {host}:{port} ({err})"
-        raise PortInUseError(message) from err
+    options = streamlit_options(settings)
+    bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
+    return App(PAGE)

@@ -18,7 +18,7 @@ from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from preprocessing.errors import MissingFileError, RequestError, UnreadableRasterError
+from preprocessing.errors import MissingFileError, TooLargeError, UnreadableRasterError
 from preprocessing.rasters.drivers import driver_of, drivers_of
 
 __all__ = ["READ_ERRORS", "check_upload", "is_local", "opened", "shown_name", "understood"]
@@ -41,6 +41,8 @@ _REMOTE_OPTIONS = {
 _OPTIONS = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}
 _MOST_BLOCK_BYTES = 2**30
 _MOST_BANDS = 64
+_ELSEWHERE = {"OVERVIEWS": "overviews", "GEOLOCATION": "coordinates"}
+"""Spaces of metadata in which a raster names other files."""
 _NOT_FOUND = re.compile(r"\b404\b|does not exist|No such file|NoSuchKey|NoSuchBucket")
 
 
@@ -144,7 +146,7 @@ def check_upload(path: Path, *, most_pixels: int) -> None:
 
     Raises:
         UnreadableRasterError: It is something else, or names another file.
-        RequestError: It is too large.
+        TooLargeError: It has too many pixels or bands.
     """
     driver = driver_of(path)
     if driver is None:
@@ -153,24 +155,34 @@ def check_upload(path: Path, *, most_pixels: int) -> None:
             "content; export it as GeoTIFF"
         )
     try:
-        with DatasetReader(path, driver=driver) as dataset:
-            elsewhere: dict[str, Any] = dataset.tags(ns="OVERVIEWS")
+        with rasterio.Env(), DatasetReader(path, driver=driver) as dataset:
+            elsewhere = _named_elsewhere(dataset)
             height, width, count = dataset.height, dataset.width, dataset.count
     except READ_ERRORS as err:
         raise UnreadableRasterError(
             f"expected a whole image, {path.name} is damaged ({err}); export it again"
         ) from err
     if height * width > most_pixels or count > _MOST_BANDS:
-        raise RequestError(
-            f"expected at most {most_pixels / 1e6:.0f} megapixels and {_MOST_BANDS} bands, "
+        raise TooLargeError(
+            f"expected at most {most_pixels / 1e6:g} megapixels and {_MOST_BANDS} bands, "
             f"{path.name} has {width} x {height} pixels and {count} bands; cut it to the place, or "
             "use the command line"
         )
-    if elsewhere:
+    if elsewhere is not None:
         raise UnreadableRasterError(
-            f"expected an image of its own, {path.name} names another file for its overviews; "
+            f"expected an image of its own, {path.name} names another file for its {elsewhere}; "
             "export it again"
         )
+
+
+def _named_elsewhere(dataset: Any) -> str | None:
+    """What a raster has in another file, as far as GDAL would go and open that."""
+    for space, part in _ELSEWHERE.items():
+        if dataset.tags(ns=space):
+            return part
+    spaces = (None, *dataset.tag_namespaces())
+    texts = [value for space in spaces for value in dataset.tags(ns=space).values()]
+    return "metadata" if any("/vsi" in text for text in texts) else None
 
 
 def _dataset(name: str) -> Any:

@@ -293,16 +293,31 @@ def test_app_refuses_a_port_in_use(capsys):
     assert f"{port} on localhost is in use" in one_line(capsys)
 
 
-def test_app_starts_streamlit_on_the_page(monkeypatch):
-    from streamlit.web import bootstrap
+@pytest.mark.parametrize("command", ["app", "serve"])
+def test_settings_of_a_server_are_flags_and_environment(monkeypatch, tmp_path, command):
+    import app.server
+    from app.runs import ServerSettings
 
-    asked = {}
-    monkeypatch.setattr(bootstrap, "load_config_options", lambda flags: asked.update(flags))
-    monkeypatch.setattr(bootstrap, "run", lambda page, *_args: asked.update(page=page))
-    assert run(["app", "--port", "8765", "--headless"]) == 0
-    assert Path(asked["page"]).is_file()
-    assert (asked["server_port"], asked["server_headless"]) == (8765, True)
-    assert asked["browser_gatherUsageStats"] is False
+    started = []
+    monkeypatch.setattr(
+        app.server, "serve", lambda settings, **how: started.append((settings, how))
+    )
+    monkeypatch.setenv("LANDCAST_TOKEN", "sesame")
+    monkeypatch.setenv("LANDCAST_FOLDERS", f"{tmp_path}:/images")
+    monkeypatch.setenv("LANDCAST_QUEUE", "3")
+    flags = ["--port", "8765", "--queue", "4", "--runs", str(tmp_path), "--headless"]
+    assert run([command, *flags, "--base-path", "/land", "--work", "7"]) == 0
+    ((settings, how),) = started
+    assert settings == ServerSettings(
+        port=8765,
+        queue=4,
+        runs=tmp_path,
+        base_path="/land",
+        work=7,
+        token="sesame",
+        folders=(tmp_path, Path("/images")),
+    )
+    assert (how["pages"], how["headless"]) == (command == "app", True)
 
 
 def test_help_and_version_load_nothing_heavy():

@@ -35,7 +35,7 @@ def server(tmp_path_factory):
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from app.cli import main; main()"]
-    command += ["app", "--port", str(port), "--headless"]
+    command += ["app", "--port", str(port), "--headless", "--runs", str(cache / "runs")]
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
     with (cache / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -1,0 +1,60 @@
+"""What the addresses of the service work on."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from app.runs import Run, RunFolder, Runs, ServerSettings, State
+from app.runs.errors import RunStateError
+from app.runs.upscaling import Upscaling
+
+__all__ = [
+    "FinishedRun",
+    "GivenRun",
+    "HeldRuns",
+    "HeldSettings",
+    "HeldUpscaling",
+    "RunId",
+]
+
+RunId = Annotated[str, Path(description="The id of a run.", pattern="^[0-9a-f]{12}$")]
+
+
+def _runs(request: Request) -> Runs:
+    return cast(Runs, request.app.state.runs)
+
+
+def _settings(request: Request) -> ServerSettings:
+    return cast(ServerSettings, request.app.state.settings)
+
+
+def _upscaling(request: Request) -> Upscaling:
+    return cast(Upscaling, request.app.state.upscaling)
+
+
+HeldRuns = Annotated[Runs, Depends(_runs)]
+HeldSettings = Annotated[ServerSettings, Depends(_settings)]
+HeldUpscaling = Annotated[Upscaling, Depends(_upscaling)]
+
+
+def _given(run: RunId, runs: HeldRuns) -> Run:
+    return runs.get(run)
+
+
+def _finished(run: RunId, runs: HeldRuns) -> RunFolder:
+    """The folder of a run that is done.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        RunStateError: It is not done.
+    """
+    state = runs.get(run).state
+    if state is not State.done:
+        raise RunStateError(f"expected a run that is done, this one is {state}; wait for it")
+    return runs.folder(run)
+
+
+GivenRun = Annotated[Run, Depends(_given)]
+FinishedRun = Annotated[RunFolder, Depends(_finished)]

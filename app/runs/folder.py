@@ -1,0 +1,85 @@
+"""The folder of one run: what was asked, what was sent, how it stands, what came of it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.forecasts.request import ForecastRequest
+from app.runs.run import Run
+from preprocessing.running.files import write_text
+
+__all__ = ["RESULT", "RunFolder"]
+
+RESULT = Path("result")
+"""Where a run writes, as seen from its folder; uploads are named from there too."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder of one run.
+
+    Paths of its request are relative to it wherever they lie in it, so that nothing in it tells
+    where it lies, and it can be moved.
+
+    Attributes:
+        path: The folder, absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def new(cls, runs: Path) -> RunFolder:
+        """Make a folder with a name that no run has."""
+        folder = cls(runs / secrets.token_hex(6))
+        folder.path.mkdir()
+        folder.uploads.mkdir()
+        return folder
+
+    @property
+    def uploads(self) -> Path:
+        """What was sent."""
+        return self.path / "uploads"
+
+    @property
+    def result(self) -> Path:
+        """What `landcast forecast` writes."""
+        return self.path / RESULT
+
+    @property
+    def log(self) -> Path:
+        """What the worker had to say."""
+        return self.path / "log.txt"
+
+    @property
+    def state(self) -> Path:
+        """How it stands; a folder without is no run yet, or no longer."""
+        return self.path / "state.json"
+
+    def read_request(self) -> ForecastRequest:
+        """What was asked."""
+        return msgspec.json.decode(
+            (self.path / "request.json").read_bytes(), type=ForecastRequest, dec_hook=_decoded
+        )
+
+    def write_request(self, request: ForecastRequest) -> None:
+        """Keep what is asked."""
+        write_text(
+            self.path / "request.json", msgspec.json.encode(request, enc_hook=str).decode("utf-8")
+        )
+
+    def read_state(self) -> Run:
+        """How it stood when that last changed."""
+        return msgspec.json.decode(self.state.read_bytes(), type=Run)
+
+    def write_state(self, run: Run) -> None:
+        """Keep how it stands."""
+        write_text(self.state, msgspec.json.encode(run).decode("utf-8"))
+
+
+def _decoded(kind: type, value: Any) -> Any:
+    return kind(value)

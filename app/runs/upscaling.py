@@ -1,0 +1,86 @@
+"""Pictures upscaled while somebody waits for them, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.runs.errors import QueueFullError
+from app.runs.process import WorkerProcess
+from app.runs.settings import ServerSettings
+from preprocessing.rasters.opening import check_upload
+
+__all__ = ["Upscaling"]
+
+
+class Upscaling:
+    """Upscales with a process of its own, beside the runs.
+
+    Args:
+        settings: How many pictures may wait, and how large they may be.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._worker = WorkerProcess()
+        # Threads of its own: those of the server are for answers that nobody waits long for.
+        self._turns = ThreadPoolExecutor(1, "upscaling")
+        self._room = threading.Semaphore(settings.queue + 1)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder for a picture, which goes again afterwards, and a place in the queue.
+
+        Raises:
+            QueueFullError: No further picture may wait.
+        """
+        if not self._room.acquire(blocking=False):
+            raise QueueFullError(
+                f"expected at most {self._settings.queue} pictures in the queue, it is full; try "
+                "again later"
+            )
+        try:
+            with tempfile.TemporaryDirectory(prefix="landcast-upscale-") as folder:
+                yield Path(folder)
+        finally:
+            self._room.release()
+
+    def check(self, source: Path) -> None:
+        """Refuse what cannot be upscaled here.
+
+        Raises:
+            TooLargeError: It has too many pixels.
+            RequestError: It is no image.
+        """
+        check_upload(source, most_pixels=self._settings.upscale_pixels)
+
+    async def upscale(self, source: Path) -> Path:
+        """Upscale a picture or raster four times, when its turn comes.
+
+        Args:
+            source: The file, alone in a folder.
+
+        Returns:
+            A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000.
+
+        Raises:
+            RequestError: It cannot be upscaled.
+        """
+        raster = source.suffix.lower() in (".tif", ".tiff", ".jp2")
+        out = source.parent / "upscaled" / ("image.tif" if raster else "image.png")
+        out.parent.mkdir()
+        await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
+        return out
+
+    def close(self) -> None:
+        """End the process, whatever it does; the next picture has a new one."""
+        self._worker.kill()
+
+    def _work(self, source: Path, out: Path) -> None:
+        self._worker.start()
+        self._worker.run(["upscale", str(source), str(out)])

@@ -1,0 +1,113 @@
+"""The process that does the server's work: `python -m app.runs.worker`, see `WorkerProcess`.
+
+It reads jobs from its standard input, a list of strings in JSON on each line:
+`["forecast", FOLDER]` for the folder of a run, or `["upscale", SOURCE, OUT]`. It answers with lines
+too: `["progress", STAGE, DONE, TOTAL]`, and at the end `["done"]` or `["refused", MESSAGE]`. It
+ends where its input does, and after any failure that is nobody's request.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+__all__ = ["main"]
+
+_EVERY = 0.2
+"""Seconds between two reports of progress within a stage."""
+_PATIENCE = 60.0
+"""Seconds to wait for the worker of a killed server to let go of a run."""
+
+
+def main() -> None:
+    """Carry out jobs until there are no more to come."""
+    jobs: queue.Queue[list[str]] = queue.Queue()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # What libraries print is no answer.
+    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    from preprocessing.errors import RequestError
+
+    def say(*answer: str | int) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    while True:
+        kind, *names = jobs.get()
+        try:
+            if kind == "forecast":
+                _forecast(Path(names[0]), _Reporter(say))
+            else:
+                _upscale(Path(names[0]), Path(names[1]))
+        except RequestError as err:
+            logging.getLogger(__name__).warning("refused: %s", err)
+            say("refused", str(err))
+        except BaseException:
+            logging.getLogger(__name__).exception("the job failed")
+            os._exit(1)
+        else:
+            say("done")
+
+
+def _listen(jobs: queue.Queue[list[str]]) -> None:
+    """Take jobs from the server; where it is gone there is nobody left to work for."""
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(0)
+
+
+class _Reporter:
+    """Reports progress, but not too often."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say, self._stage, self._last = say, "", 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage or done >= total or now - self._last >= _EVERY:
+            self._stage, self._last = stage, now
+            self._say("progress", stage, done, total)
+
+
+def _forecast(path: Path, report: _Reporter) -> None:
+    """Forecast into the folder of a run, or go on with that."""
+    from app.forecasts.request import begun
+    from app.runs.folder import RunFolder
+    from app.workflows import forecast_region
+    from preprocessing.errors import OutputInUseError
+
+    folder = RunFolder(path)
+    os.chdir(folder.path)
+    log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 2)
+    os.close(log)
+    request = folder.read_request()
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            forecast_region(replace(request, resume=begun(request.out)), progress=report)
+        except OutputInUseError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def _upscale(source: Path, out: Path) -> None:
+    from app.workflows import UpscaleRequest, upscale
+    from sr.upscale.bands import UpscaleOptions
+
+    upscale(UpscaleRequest(source=source, out=out, options=UpscaleOptions()))
+
+
+if __name__ == "__main__":
+    main()
