@@ -101,8 +101,10 @@ def demo(
     say(f"\nscene    {result.scene}\nresults  {result.folder}")
 
 
-@app.command()
+@app.command("plan", help="Tell what a forecast would take: time, memory, disk.")
+@app.command("forecast")
 def forecast(
+    context: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -169,7 +171,7 @@ def forecast(
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
-    from app.workflows import ForecastRequest, default_workers, forecast_region
+    from app.workflows import ForecastRequest, default_workers, forecast_region, plan_forecast
     from preprocessing.running.counted import counted
 
     if workers is None:
@@ -198,6 +200,10 @@ def forecast(
         zones=zones,
         cube=file_format is FileFormat.zarr,
     )
+    if context.info_name == "plan":
+        for line in plan_forecast(request).lines:
+            say(line)
+        return
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
     first, last = result.years[0], result.years[-1]
