@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.forecasts.memory import affordable_workers, process_bytes
 from app.forecasts.outputs import RegionRun
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import asked_images, forecast_images
@@ -16,6 +17,7 @@ from forecast.states.images import DatedImages
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.rasters.grid import Window
 from preprocessing.rasters.io import RasterSource
+from preprocessing.running.counted import counted
 from preprocessing.tiles.cells import CELL
 from preprocessing.tiles.tiling import plan_tiles
 
@@ -24,8 +26,6 @@ __all__ = ["ForecastPlan", "plan_forecast"]
 _SAMPLE_PX = 512
 """Side of the part that is forecast to see how long it takes."""
 _SIDE = TILE_PX // FACTOR
-_PROCESS_BYTES, _BYTES_A_CELL = 7.5e8, 120
-"""Memory of a process, and what grows with the region (`benchmarks/region.py`)."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ForecastPlan:
         most_passes: Network passes at most: fewer where the place's past tells what it becomes.
         scratch_bytes: Of the disk while it runs.
         result_bytes: Of what is written, as far as the sample tells.
+        workers: Processes, or threads where there are fewer members.
         memory_bytes: Of all processes together.
         seconds: Expected, with so many workers.
         sample: `(height, width)` in pixels of the part that was forecast to find out.
@@ -50,6 +51,7 @@ class ForecastPlan:
     most_passes: int
     scratch_bytes: int
     result_bytes: int
+    workers: int
     memory_bytes: int
     seconds: float
     sample: tuple[int, int]
@@ -62,7 +64,8 @@ class ForecastPlan:
             f"network passes: {self.most_passes:,} at most",
             f"disk while it runs: {self.scratch_bytes / 1e9:.1f} GB, "
             f"results: about {self.result_bytes / 1e9:.2f} GB",
-            f"memory: about {self.memory_bytes / 1e9:.1f} GB",
+            f"memory: about {self.memory_bytes / 1e9:.1f} GB, with "
+            f"{counted(self.workers, 'worker')}",
             f"time: about {_duration(self.seconds)} on this machine, by "
             f"{self.sample[1]} x {self.sample[0]} pixels of it",
         ]
@@ -78,7 +81,8 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         RequestError: The request is wrong.
     """
     images, _ = asked_images(request)
-    grid, workers = images.start.grid, request.workers
+    grid = images.start.grid
+    workers = affordable_workers(request.workers, grid, request.max_memory)
     sample = _seen_part(images.start)
     with tempfile.TemporaryDirectory(prefix="landcast-plan-") as folder:
         spent, written = _timed(request, images, sample, Path(folder) / "sample")
@@ -87,7 +91,6 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
     prepared, forecast, finished = (larger * seconds for seconds in spent)
     cells = (-(-grid.height // CELL), -(-grid.width // CELL))
     tiles = plan_tiles(max(cells[0], _SIDE), max(cells[1], _SIDE), size=_SIDE, stride=_SIDE // 2)
-    processes = min(workers, request.members)
     return ForecastPlan(
         height=grid.height,
         width=grid.width,
@@ -95,7 +98,8 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         most_passes=len(tiles) * each * (1 + request.save_observations),
         scratch_bytes=RegionRun(request, images, request.out).scratch_bytes,
         result_bytes=round(larger * written * request.years),
-        memory_bytes=round(processes * (_PROCESS_BYTES + _BYTES_A_CELL * cells[0] * cells[1])),
+        workers=workers,
+        memory_bytes=min(workers, request.members) * process_bytes(grid),
         seconds=(prepared + forecast * each) / workers + finished * request.years,
         sample=(sample.height, sample.width),
     )

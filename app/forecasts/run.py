@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.assumptions import assumptions
 from app.forecasts.cube import write_cube
 from app.forecasts.members import one_thread
+from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.request import (
     SCRATCH,
@@ -121,6 +122,8 @@ def forecast_images(
     Raises:
         RequestError: The folder may not be written to, or see `prepare_ground`.
     """
+    workers = affordable_workers(request.workers, images.start.grid, request.max_memory)
+    request = replace(request, workers=workers)
     identity = identity_of(request, images, area)
     with owned_folder(request.out):
         if already_done(request.out, identity) and not request.overwrite:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from app.cli.entry import run
+from app.forecasts.memory import affordable_workers, process_bytes
 from app.forecasts.plan import plan_forecast
 from app.forecasts.request import ForecastRequest
-from preprocessing.errors import NoValidPixelsError
+from app.forecasts.run import forecast_region
+from preprocessing.errors import NoValidPixelsError, RequestError
+from preprocessing.rasters.grid import Grid
 
 Make = Callable[..., Path]
 Request = Callable[..., ForecastRequest]
@@ -59,3 +63,24 @@ def test_the_command_prints_it(
     assert "170 x 150 pixels, dates: 1" in said
     assert "time: about" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_there_are_no_more_workers_than_memory_is_for(caplog: pytest.LogCaptureFixture) -> None:
+    county = Grid(20_000, 20_000, Affine(10, 0, 0, 0, -10, 0), None)
+    each = process_bytes(county)
+    assert each > 3e9
+    assert affordable_workers(16, county, 3 * each + 5) == 3
+    assert "3 workers in place of 16" in caplog.text
+    assert affordable_workers(2, county, 3 * each) == 2
+    with pytest.raises(RequestError, match=r"--max-memory of 3\.8GB or more"):
+        affordable_workers(1, county, each - 1)
+
+
+def test_a_forecast_keeps_to_it(make_raster: Make, request_of: Request) -> None:
+    image = make_raster()
+    with pytest.raises(RequestError, match="--max-memory"):
+        forecast_region(request_of(image, max_memory=10**6))
+    assert not request_of(image).out.exists()
+    # One process has room: the members are made in this one.
+    result = forecast_region(request_of(image, workers=2, max_memory=10**9))
+    assert result.run["arguments"]["workers"] == 1
