@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.forecasts.results import ZONES, ForecastFolder
 from forecast.start import BLOCK, read_start
 from forecast.states.area import Zone, cell_weights, log_odds_spread, zone_areas
+from forecast.states.events import parcels_of
 from forecast.states.ground import start_cells
 from forecast.states.objects import region_objects
 from forecast.states.region_conditions import region_tone
@@ -101,6 +102,7 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             probabilities,
             zones,
             objects,
+            parcels_of(objects, known, source.grid.gsd_m),
             known,
             spread=result.run.get("changed_area", {}).get(
                 "log_odds_spread", log_odds_spread(taught=False)

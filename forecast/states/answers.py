@@ -84,7 +84,7 @@ class RegionNetwork:
     ) -> None:
         self._model = model
         self._height, self._width = height, width
-        self._gsd_m = gsd_m or 0.0
+        self.gsd_m = gsd_m
         self._tiles = plan_tiles(height, width, size=_SIDE, stride=_STRIDE)
         self._weight = tile_weight(_SIDE, _SIDE - _STRIDE)
         self._batch_size = batch_size
@@ -171,7 +171,7 @@ class RegionNetwork:
                     condition.to(device),
                     tone,
                     torch.full((size,), float(years), device=device),
-                    torch.full((size,), self._gsd_m, device=device),
+                    torch.full((size,), self.gsd_m or 0.0, device=device),
                     regional.expand(size, -1),
                 )
             for tile, values in zip(batch, parts(answer).float().cpu().numpy(), strict=True):

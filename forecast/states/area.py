@@ -96,6 +96,7 @@ def zone_areas(
     probabilities: Sequence[NDArray[np.float32]],
     zones: Sequence[Zone],
     objects: NDArray[np.int64],
+    parcels: NDArray[np.int64],
     known: NDArray[np.bool_],
     *,
     spread: float,
@@ -110,6 +111,7 @@ def zone_areas(
         probabilities: As in `changed_areas`.
         zones: Of the region; they may overlap.
         objects: From `region_objects`.
+        parcels: From `parcels_of`.
         known: `(h, w)` cells that were seen.
         spread: As in `changed_areas`.
         seed: Of the draws.
@@ -124,7 +126,7 @@ def zone_areas(
         by = spread * float(ndtri((draw * _STEP % _DRAWS + 0.5) / _DRAWS))
         changed = np.zeros(known.shape, np.bool_)
         for year, probability in enumerate(probabilities):
-            changed = allocated(_moved(probability, by), levels, changed, known)
+            changed = allocated(_moved(probability, by), levels, parcels, changed, known)
             for number, zone in enumerate(zones):
                 inside = changed[zone.window.slices]
                 drawn[number, year, draw] = zone.weights[inside].sum()

@@ -69,6 +69,7 @@ class Changes:
         probability: NDArray[np.float32],
         look: Callable[[NDArray[np.bool_]], NDArray[np.float32]],
         levels: NDArray[np.float32],
+        parcels: NDArray[np.int64],
         analogues: Analogues,
         *,
         seen: NDArray[np.bool_],
@@ -82,13 +83,14 @@ class Changes:
             look: Gives for cells `(h, w)` that are asked for the difference `(3, h, w)` to the
                 colours that change makes.
             levels: `(h, w)` from `event_levels`, the same in all years.
+            parcels: `(h, w)` from `parcels_of`.
             analogues: Of the region.
             seen: `(h, w)` cells of the region that were seen.
             seed: Seed of the run.
             member: Number of the member.
         """
         later = replace(self, leg=np.maximum(self.leg, probability))
-        changed = allocated(later.probability, levels, self.changed, seen)
+        changed = allocated(later.probability, levels, parcels, self.changed, seen)
         new = changed & ~self.changed
         # Forecasts stay within the stated range; values that were outside it may stay there.
         low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)

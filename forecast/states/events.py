@@ -9,8 +9,9 @@ from scipy.special import logit, ndtr
 
 from forecast.noise import ground_noise
 from preprocessing.rasters.window import Window
+from preprocessing.tiles.cells import CELL
 
-__all__ = ["allocated", "event_levels", "object_noise"]
+__all__ = ["allocated", "event_levels", "object_noise", "parcels_of"]
 
 _NUMBER = 1
 """Plane of the noise of events; the network is given plane 0."""
@@ -19,15 +20,23 @@ _SHARED, _FINE = 0.5, 0.1
 _SMOOTH_SIGMA, _FINE_SIGMA = 3.0, 0.7
 """Standard deviations of Gaussian windows, in cells."""
 _LEAST = 1e-7
+_PARCEL_M2, _MOST_CELLS, _OF_REGION = 1e6, 400, 0.01
+"""Area, cells and share of the region of the largest objects that change as a whole."""
+_WITHIN = 1e-3
+"""Weight of what tells cells of a parcel apart: which come first where some do not change."""
 
 
 def allocated(
     probability: NDArray[np.float32],
     levels: NDArray[np.float32],
+    parcels: NDArray[np.int64],
     changed: NDArray[np.bool_],
     known: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Cells that have changed: just as many as are expected, where the odds exceed the noise most.
+
+    Parcels change as a whole, one after another; only the last may be changed in part, and goes on
+    in the next year.
 
     Quantity and allocation are told apart, as in land-change models (Pontius and Millones 2011).
     Cells that merely fell below their probability would be many times too many or none in a small
@@ -36,6 +45,7 @@ def allocated(
     Args:
         probability: `(h, w)` that a cell has changed.
         levels: `(h, w)` from `event_levels`.
+        parcels: `(h, w)` from `parcels_of`.
         changed: `(h, w)` cells that had changed before; they stay so.
         known: `(h, w)` cells that are counted; the others follow the same bound.
     """
@@ -43,9 +53,38 @@ def allocated(
     if wanted <= changed[known].sum():
         return changed
     odds, noise = (logit(np.clip(x, _LEAST, 1 - _LEAST)) for x in (probability, levels))
-    margin = np.where(changed, np.inf, odds - noise)
+    margin = odds - noise
+    whole = parcels >= 0
+    if whole.any():
+        labels, own = parcels[whole], margin[whole]
+        mean = np.bincount(labels, weights=own) / np.maximum(np.bincount(labels), 1)
+        margin[whole] = mean[labels] + _WITHIN * (own - mean[labels])
+    margin = np.where(changed, np.inf, margin)
     bound = np.partition(margin[known], -wanted)[-wanted]
     return np.asarray(margin >= bound)
+
+
+def parcels_of(
+    objects: NDArray[np.int64], known: NDArray[np.bool_], gsd_m: float | None
+) -> NDArray[np.int64]:
+    """Objects of the size of fields and blocks, which change as a whole.
+
+    Forests, deserts and seas do not; nor does anything where a parcel is smaller than a cell, or a
+    large part of the region: it would change far too much or nothing.
+
+    Args:
+        objects: `(h, w)` from `region_objects`.
+        known: `(h, w)` cells of the region that were seen.
+        gsd_m: Metres per pixel; where it is None nothing is known to be a parcel.
+
+    Returns:
+        `(h, w)` the object, -1 where it is larger than 100 ha, 400 cells or 1 % of the region.
+    """
+    if gsd_m is None:
+        return np.full_like(objects, -1)
+    largest = min(_PARCEL_M2 / (CELL * gsd_m) ** 2, _MOST_CELLS, _OF_REGION * known.sum())
+    size = np.bincount(objects.ravel())
+    return np.where(size[objects] <= largest, objects, -1)
 
 
 def event_levels(

@@ -17,7 +17,7 @@ from forecast.network.conditions import CONDITIONS
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
-from forecast.states.events import event_levels
+from forecast.states.events import event_levels, parcels_of
 from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
@@ -94,6 +94,8 @@ class MemberRun:
         if done == count:
             return
         levels = event_levels(self.ground.objects, seed=self.seed, member=self.paths.member)
+        seen = np.asarray(self.ground.seen)
+        parcels = parcels_of(np.asarray(self.ground.objects), seen, self.network.gsd_m)
         changes = Changes.none(self.ground.cells)
         if done:
             changes = Changes.load(self.paths.changes(self.start_year + done))
@@ -104,7 +106,7 @@ class MemberRun:
                 view = self._view(begun)
             if horizon == begun + 1 and begun:
                 changes = changes.next_leg()
-            changes = self._year(horizon, begun, view, changes, levels)
+            changes = self._year(horizon, begun, view, changes, levels, parcels)
         remove_partials_of(self._leg_path("image"))
         remove_partials_of(self._leg_path("conditions"))
 
@@ -115,6 +117,7 @@ class MemberRun:
         view: View,
         before: Changes,
         levels: NDArray[np.float32],
+        parcels: NDArray[np.int64],
     ) -> Changes:
         paths, year = self.paths, self.start_year + horizon
         years, noise = horizon - begun, Noise(self.seed, paths.member)
@@ -123,6 +126,7 @@ class MemberRun:
             self._occurrence(years, probability),
             partial(self.network.look, view, years, noise),
             levels,
+            parcels,
             self.ground.analogues,
             seen=np.asarray(self.ground.seen),
             seed=self.seed,

@@ -16,7 +16,7 @@ from forecast.states.analogues import Analogues
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
 from forecast.states.earlier import EarlierCells
-from forecast.states.events import event_levels
+from forecast.states.events import event_levels, parcels_of
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import start_cells
 from forecast.states.objects import region_objects
@@ -77,6 +77,7 @@ def forecast_tile(
     trust, _ = region_trust(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
     analogues = Analogues(cells, seen, float(tone.contrast[0]), objects)
+    parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
     inside = (..., slice(valid.shape[0] // FACTOR), slice(valid.shape[1] // FACTOR))
     states, observations, probability = [], [], np.zeros(shape, np.float32)
@@ -90,6 +91,7 @@ def forecast_tile(
                 trust * network.probability(view, leg, noise),
                 partial(network.look, view, leg, noise),
                 levels,
+                parcels,
                 analogues,
                 seen=seen,
                 seed=seed,

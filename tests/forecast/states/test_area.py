@@ -50,7 +50,7 @@ def test_areas_of_zones_are_those_of_the_region_and_less_sure_where_they_are_sma
     chances = [np.full(shape, p, np.float32) for p in (0.1, 0.2)]
     small = Window(10, 20, 4, 5)
     zones = [Zone(Window(0, 0, 60, 60), weights), Zone(small, weights[small.slices])]
-    whole, part = zone_areas(chances, zones, objects, known, spread=0.9, seed=3)
+    whole, part = zone_areas(chances, zones, objects, np.full(shape, -1), known, spread=0.9, seed=3)
     for found, year in zip(whole, changed_areas(chances, weights, 0.9), strict=True):
         assert found.expected == pytest.approx(year.expected)
         assert found.middle == pytest.approx(year.middle, rel=0.02)

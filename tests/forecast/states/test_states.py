@@ -13,7 +13,7 @@ from states_cases import BlockLift, ground_of, run_of, small_network, stated
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
-from forecast.states.events import allocated, event_levels
+from forecast.states.events import allocated, event_levels, parcels_of
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
 from forecast.states.objects import region_objects
@@ -170,9 +170,9 @@ def test_as_much_changes_as_is_expected_and_where_it_is_likely(ground: Ground) -
     height, width = ground.objects.shape
     probability = np.linspace(0, 0.3, width, dtype=np.float32)[None].repeat(height, axis=0)
     seen = np.asarray(ground.seen)
-    none = np.zeros(seen.shape, bool)
+    none, parcels = np.zeros(seen.shape, bool), np.full(seen.shape, -1)
     members = [
-        allocated(probability, event_levels(ground.objects, seed=0, member=m), none, seen)
+        allocated(probability, event_levels(ground.objects, seed=0, member=m), parcels, none, seen)
         for m in range(200)
     ]
     wanted = round(float(probability[seen].sum()))
@@ -184,13 +184,41 @@ def test_as_much_changes_as_is_expected_and_where_it_is_likely(ground: Ground) -
 
 def test_what_had_changed_counts_among_what_is_expected(ground: Ground) -> None:
     seen = np.asarray(ground.seen)
-    levels = event_levels(ground.objects, seed=0, member=0)
-    first = allocated(np.full(seen.shape, 0.1, np.float32), levels, np.zeros_like(seen), seen)
-    less = allocated(np.full(seen.shape, 0.05, np.float32), levels, first, seen)
-    np.testing.assert_array_equal(less, first)
-    more = allocated(np.full(seen.shape, 0.2, np.float32), levels, first, seen)
+    levels, parcels = event_levels(ground.objects, seed=0, member=0), np.full(seen.shape, -1)
+
+    def changed(share: float, before: np.ndarray) -> np.ndarray:
+        probability = np.full(seen.shape, share, np.float32)
+        return allocated(probability, levels, parcels, before, seen)
+
+    first = changed(0.1, np.zeros_like(seen))
+    np.testing.assert_array_equal(changed(0.05, first), first)
+    more = changed(0.2, first)
     assert more[first].all()
     assert more[seen].sum() == round(0.2 * seen.sum())
+
+
+def test_parcels_change_as_a_whole() -> None:
+    seen = np.ones((120, 120), bool)
+    rows, cols = np.indices(seen.shape) // 10 * 10
+    objects = rows * 120 + cols  # Fields of 100 cells, and a forest.
+    objects[:, 60:] = 60
+    parcels = parcels_of(objects, seen, gsd_m=10.0)
+    assert (parcels[:, :60] == objects[:, :60]).all()
+    assert (parcels[:, 60:] == -1).all()
+    assert (parcels_of(objects, seen, gsd_m=None) == -1).all()
+    # A cell of 240 m pixels holds 92 ha.
+    assert (parcels_of(objects, seen, gsd_m=240.0) == -1).all()
+    before = np.zeros_like(seen)
+    for share in (0.05, 0.1, 0.2):
+        probability = np.full(seen.shape, share, np.float32)
+        levels = event_levels(objects, seed=1, member=0)
+        changed = allocated(probability, levels, parcels, before, seen)
+        fields = np.bincount(objects[:, :60][changed[:, :60]], minlength=120 * 120)
+        assert np.count_nonzero(fields == 100) > 0
+        assert np.count_nonzero((fields > 0) & (fields < 100)) <= 1
+        assert changed[before].all()
+        assert changed.sum() == round(share * seen.sum())
+        before = changed
 
 
 def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None:
