@@ -38,6 +38,7 @@ class MemberTask:
         start_year: Year of the start image.
         years: Years to forecast.
         observations: Whether observations are asked for.
+        threads: Blocks that a worker paints side by side.
     """
 
     scratch: Path
@@ -49,6 +50,7 @@ class MemberTask:
     start_year: int
     years: int
     observations: bool = False
+    threads: int = 1
 
 
 class MemberRunner:
@@ -81,8 +83,9 @@ class MemberRunner:
             task.seed,
             task.start_year,
             MemberPaths(task.scratch, task.member),
-            task.observations,
-            tick,
+            observations=task.observations,
+            threads=task.threads,
+            tick=tick,
         ).years(task.years)
 
 

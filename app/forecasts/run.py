@@ -169,7 +169,8 @@ def forecast_members(
     run = RegionRun(request, images, scratch)
     check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
     tick = _ticks(images, progress)
-    ground, valid = prepare_ground(images, scratch, Familiarity.load(folder), tick)
+    familiarity = Familiarity.load(folder)
+    ground, valid = prepare_ground(images, scratch, familiarity, tick, threads=request.workers)
     if area is not None:
         valid = area.within(images, valid)
         if not valid.any():

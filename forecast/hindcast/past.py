@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ __all__ = ["Past"]
 
 _MOST_CELLS = 400_000
 """That the tone is taken from."""
+_WAYS = 4
+"""In which dates are shuffled, at most."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,39 @@ class Past:
         Returns:
             `(h, w)` whether the cell changed, and whether that is known.
         """
-        before = slice(max(0, start - MOST_DATES + 1), start + 1)
-        after = slice(end, min(len(self), end + MOST_DATES))
-        smallest = smallest_difference(
-            255 * self.cells[before], 255 * self.cells[after], self.known[before], self.known[after]
-        )
-        return smallest > LEVEL, np.isfinite(smallest)
+        return self._changed(*self._around(start, end))
+
+    def changed_by_chance(self, start: int, end: int) -> float:
+        """Share of the cells that `changed` with the same dates in another order, a mean over some.
+
+        What comes and goes, as crops do, passes for change as often whatever the order of the
+        dates; what lasts does so in the true order alone (permutation test, Fisher 1935).
+        """
+        before, after = self._around(start, end)
+        dates = [*before, *after]
+        true = set(before), set(after)
+        ways = [w for w in combinations(dates, len(before)) if set(w) not in true]
+        shares = []
+        for first in ways[:: -(-len(ways) // _WAYS)]:
+            changed, known = self._changed(first, [date for date in dates if date not in first])
+            if known.any():
+                shares.append(float(changed[known].mean()))
+        return float(np.mean(shares)) if shares else 0.0
 
     def dates_after(self, end: int) -> int:
         """How many dates tell whether a change up to a date lasted."""
         return min(len(self) - end, MOST_DATES)
+
+    def _around(self, start: int, end: int) -> tuple[range, range]:
+        """Dates up to one and from another on that tell what changed between them."""
+        before = range(max(0, start - MOST_DATES + 1), start + 1)
+        return before, range(end, min(len(self), end + MOST_DATES))
+
+    def _changed(
+        self, before: Sequence[int], after: Sequence[int]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        first, second = list(before), list(after)
+        smallest = smallest_difference(
+            255 * self.cells[first], 255 * self.cells[second], self.known[first], self.known[second]
+        )
+        return smallest > LEVEL, np.isfinite(smallest)

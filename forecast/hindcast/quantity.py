@@ -27,8 +27,10 @@ _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
 _FEW_DATES, _MANY_DATES = 4, 16
 """Dates with which boosting tells nothing, and everything, of how much changes."""
-_RATE_DATES, _MOST_RATE = 8, 0.9
-"""Further dates than two by which the rate so far tells all, beside the model, and its most."""
+_OF_RATE, _MUCH = 0.7, 0.1
+"""Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
+_INTERVALS = 40
+"""That the rate is taken from, at most."""
 _LEAST, _MOST = 1e-4, 0.9
 _MOST_ODDS = 20.0
 _MOST_CELLS = 200_000
@@ -40,7 +42,8 @@ class Quantity:
 
     Attributes:
         dates: Of the region, the start among them.
-        seen: `((years, share of the cells that changed), ...)`, one an interval.
+        seen: `((years, share of the cells that changed), ...)`, one an interval; less the share
+            that the same dates tell in another order (`Past.changed_by_chance`), which may be more.
     """
 
     dates: int
@@ -49,13 +52,17 @@ class Quantity:
     @classmethod
     def of(cls, past: Past) -> Quantity | None:
         """From what a past tells; None where it tells of no interval."""
-        pairs = past_intervals(past)
+        every = past_intervals(past)
+        some = np.linspace(0, len(every) - 1, min(_INTERVALS, len(every))).round().astype(int)
+        pairs = [every[number] for number in some]
         counts = np.zeros((len(pairs), 2))
         for window in sampled_blocks(past):
             here = past.block(window.slices)
             for number, (start, end) in enumerate(pairs):
                 changed, known = here.changed(start, end)
-                counts[number] += changed[known].sum(), known.sum()
+                count = int(known.sum())
+                by_chance = here.changed_by_chance(start, end) * count
+                counts[number] += changed[known].sum() - by_chance, count
         seen = tuple(
             (float(past.years[end] - past.years[start]), float(changed / known))
             for (start, end), (changed, known) in zip(pairs, counts, strict=True)
@@ -66,9 +73,9 @@ class Quantity:
     def wanted(self, years: float, general: float, taught: float | None = None) -> float:
         """The share of the cells that is expected to change.
 
-        A weighted mean of logarithms: the more dates, the more the rate of past change counts
-        beside the model, and boosting beside both; boosting cannot know horizons longer than the
-        intervals that it has seen.
+        A weighted mean of logarithms of what the model expects, of the rate of past change (the
+        more that is, the surer) and, the more dates the more, of what boosting expects; boosting
+        cannot know horizons longer than the intervals that it has seen.
 
         Args:
             years: Horizon.
@@ -78,7 +85,8 @@ class Quantity:
         ahead, share = np.array(self.seen).T
         alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
-        of_rate = min((self.dates - 2) / _RATE_DATES, _MOST_RATE)
+        rate = float(np.clip(rate, _LEAST, _MOST))
+        of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
         shares, weights = [general, rate], [1 - of_rate, of_rate]
         if taught is not None:
             full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)

@@ -19,7 +19,7 @@ _HECTARE_M2 = 10_000.0
 _BOUNDS = (0.05, 0.5, 0.95)
 _DRAWS, _STEP = 100, 37
 """Draws of the events of zones; members are too few."""
-_SPREAD_ALONE, _SPREAD_TAUGHT = 1.2, 0.9
+_SPREAD_ALONE, _SPREAD_TAUGHT = 2.0, 1.5
 """Standard deviation of the log odds of how much changes: of one image, and with a past rate."""
 
 

@@ -23,6 +23,7 @@ from preprocessing.registration.alignment import lay_over
 from preprocessing.registration.common_grid import common_grid
 from preprocessing.registration.registration import register
 from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
 __all__ = ["EarlierCells", "earlier_picture", "read_earlier_cells"]
@@ -117,6 +118,8 @@ def read_earlier_cells(
     start: NDArray[np.float32],
     seen: NDArray[np.bool_],
     folder: Path,
+    *,
+    threads: int = 1,
 ) -> tuple[EarlierCells, tuple[str, ...]]:
     """Lay earlier images over the region, give them its colours, keep their cells.
 
@@ -128,7 +131,8 @@ def read_earlier_cells(
         earlier: Its earlier dates, the oldest first.
         start: Means over cells of the padded start, `(3, h, w)`, 0..1.
         seen: `(h, w)` cells of the start that were seen.
-        folder: For a map of one image at a time.
+        folder: For maps of the images in work.
+        threads: Images that are worked on side by side.
 
     Returns:
         The cells, and for each image left out a sentence that says why.
@@ -138,18 +142,24 @@ def read_earlier_cells(
         NoOverlapError: An image shows other ground.
     """
     cells, known, used, left_out = [], [], [], []
-    for image in earlier:
-        try:
-            laid = _laid_over(region, image.source)
-        except RegistrationError as err:
-            left_out.append(f"{image.source.name} is left out: {err}")
-            continue
-        means, valid = _cells(laid, region.grid, start.shape, folder)
-        cells.append(means.astype(np.float16))
-        known.append(valid)
-        used.append(image)
     shape = start.shape
-    found, lost = EarlierCells.in_colours_of(
+
+    def laid(number: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]] | RegistrationError:
+        try:
+            image = _laid_over(region, earlier[number].source)
+        except RegistrationError as err:
+            return err
+        return _cells(image, region.grid, shape, folder / f"earlier_{number}.npy")
+
+    found = in_threads(laid, range(len(earlier)), threads)
+    for image, result in zip(earlier, found, strict=True):
+        if isinstance(result, RegistrationError):
+            left_out.append(f"{image.source.name} is left out: {result}")
+            continue
+        cells.append(result[0])
+        known.append(result[1])
+        used.append(image)
+    dates, lost = EarlierCells.in_colours_of(
         start,
         seen,
         np.stack(cells) if cells else np.zeros((0, *shape), np.float16),
@@ -163,7 +173,7 @@ def read_earlier_cells(
     ]
     for sentence in left_out:
         _log.warning(sentence)
-    return found, tuple(left_out)
+    return dates, tuple(left_out)
 
 
 def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:
@@ -174,12 +184,11 @@ def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:
 
 
 def _cells(
-    laid: ImageSource, grid: Grid, shape: tuple[int, ...], folder: Path
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    laid: ImageSource, grid: Grid, shape: tuple[int, ...], path: Path
+) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
     """Means over cells and which are known, mirrored beyond the grid as the start is."""
-    path = folder / "earlier.npy"
     image, valid = _picture(laid, grid, shape, path)
-    means, known = cell_means(image), cells_valid(valid[0])
+    means, known = cell_means(image).astype(np.float16), cells_valid(valid[0])
     path.unlink()
     return means, known
 

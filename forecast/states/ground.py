@@ -132,6 +132,8 @@ def prepare_ground(
     folder: Path,
     familiarity: Familiarity | None = None,
     tick: Callable[[], None] | None = None,
+    *,
+    threads: int = 1,
 ) -> tuple[Ground, NDArray[np.bool_]]:
     """Read the images of a region into a folder; what is there already is kept.
 
@@ -140,6 +142,7 @@ def prepare_ground(
         folder: Existing folder.
         familiarity: Of the model; None where it does not know what it has seen.
         tick: Called after each block of the start.
+        threads: Images and blocks that are worked on side by side.
 
     Returns:
         The ground, and the validity `(height, width)` of the start.
@@ -153,9 +156,13 @@ def prepare_ground(
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
     image, valid = read_start(images.start, folder, tick)
     cells, seen = start_cells(image, valid)
-    earlier, left_out = read_earlier_cells(images.start, images.earlier, cells, seen, folder)
+    earlier, left_out = read_earlier_cells(
+        images.start, images.earlier, cells, seen, folder, threads=threads
+    )
     gsd_m = images.start.grid.gsd_m
-    write_ground(folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out)
+    write_ground(
+        folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out, threads=threads
+    )
     return Ground.open(folder, encoding), valid
 
 
@@ -173,6 +180,7 @@ def write_ground(
     familiarity: Familiarity | None,
     *,
     left_out: Sequence[str] = (),
+    threads: int = 1,
 ) -> None:
     """Find out what a region shows, and write it beside its start.
 
@@ -184,6 +192,7 @@ def write_ground(
         gsd_m: Metres per pixel; None where not known.
         familiarity: Of the model.
         left_out: See `Ground`.
+        threads: See `prepare_ground`.
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
     tone = region_tone(cells, seen)
@@ -193,11 +202,11 @@ def write_ground(
         (CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, channels)
-    trust, outside = region_trust(familiarity, image, gsd_m)
+    trust, outside = region_trust(familiarity, image, gsd_m, threads=threads)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
     np.save(folder / "seen.npy", seen)
-    np.save(folder / "objects.npy", region_objects(image, tone))
+    np.save(folder / "objects.npy", region_objects(image, tone, threads=threads))
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),

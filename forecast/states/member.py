@@ -72,6 +72,7 @@ class MemberRun:
         start_year: Calendar year of the start.
         paths: Where the member lies.
         observations: Whether observations are asked for.
+        threads: Blocks that are painted side by side.
         tick: Called after each batch of work.
     """
 
@@ -82,6 +83,7 @@ class MemberRun:
     start_year: int
     paths: MemberPaths
     observations: bool = False
+    threads: int = 1
     tick: Tick | None = None
 
     def years(self, count: int) -> None:
@@ -147,6 +149,7 @@ class MemberRun:
             before=before.changed,
             changed=after.changed,
             lift=self.lift,
+            threads=self.threads,
             tick=self.tick,
         )
         state.flush()

@@ -12,6 +12,7 @@ from skimage.segmentation import felzenszwalb
 from forecast.network.conditions import Tone
 from forecast.states.windows import cut, grown, in_pixels, within
 from preprocessing.rasters.window import Window
+from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["region_objects"]
@@ -28,7 +29,7 @@ _THIN = 2.0
 
 
 def region_objects(
-    image: NDArray[np.float32], tone: Tone, *, block: int = _BLOCK
+    image: NDArray[np.float32], tone: Tone, *, block: int = _BLOCK, threads: int = 1
 ) -> NDArray[np.int64]:
     """Segment a region into objects of similar colour, block by block.
 
@@ -39,6 +40,7 @@ def region_objects(
         image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
         tone: Of the region.
         block: Cells along a block.
+        threads: Blocks that are segmented side by side.
 
     Returns:
         `(h, w)` the object that most of each cell shows, named by its first cell: `row * w + col`.
@@ -46,10 +48,13 @@ def region_objects(
     height, width = image.shape[1] // CELL, image.shape[2] // CELL
     inner = cut(height, width, block)
     outer = [grown(window, _OVERLAP, height, width) for window in inner]
+
+    def segments(window: Window) -> NDArray[np.int64]:
+        return _segments(image[(slice(None), *in_pixels(window).slices)], tone)
+
     labels: list[NDArray[np.int64]] = []
     count = 0
-    for window in outer:
-        found = _segments(image[(slice(None), *in_pixels(window).slices)], tone)
+    for found in in_threads(segments, outer, threads):
         _, compact = np.unique(found, return_inverse=True)
         labels.append(compact.reshape(found.shape) + count)
         count += int(compact.max()) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,7 +29,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
 
     Args:
         changed: `(b, 1, h, w)` bool.
-        picture: `(b, 3, 4 * h, 4 * w)` of the ground before, in units of its contrast.
+        picture: `(b, 3, 4 * h, 4 * w)` of the ground before, in units of its contrast; one for
+            all is enough.
 
     Returns:
         `(b, 1, 4 * h, 4 * w)` bool. Where more cells have changed, no fewer pixels have.
@@ -38,7 +41,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
     weight, total = torch.zeros_like(calm[:, :1]), torch.zeros_like(calm[:, :1])
     for place in range(9):
         down, across = place // 3 - 1, place % 3 - 1
-        near = _nearness(down, across, calm)
+        tile = _nearness(down, across).to(calm)
+        near = tile.repeat(calm.shape[-2] // FACTOR, calm.shape[-1] // FACTOR)
         apart = (calm - _enlarged(colours[:, place])).square().sum(dim=1, keepdim=True)
         share = near * torch.exp(-apart / (2 * _ALIKE**2)).clamp_min(1e-6)
         weight = weight + share
@@ -80,10 +84,10 @@ def _enlarged(cells: Tensor) -> Tensor:
     return cells.repeat_interleave(FACTOR, -1).repeat_interleave(FACTOR, -2)
 
 
-def _nearness(down: int, across: int, like: Tensor) -> Tensor:
-    """Weight of the cell so far down and across, by the place of a pixel in its own cell."""
-    offsets = (torch.arange(FACTOR, dtype=like.dtype, device=like.device) + 0.5) / FACTOR - 0.5
+@cache
+def _nearness(down: int, across: int) -> Tensor:
+    """Weights of the cell so far down and across, by the pixel of a cell."""
+    offsets = (torch.arange(FACTOR, dtype=torch.float32) + 0.5) / FACTOR - 0.5
     rows = torch.exp(-((offsets - down) ** 2) / (2 * _NEAR**2))
     cols = torch.exp(-((offsets - across) ** 2) / (2 * _NEAR**2))
-    tile = rows[:, None] * cols[None, :]
-    return tile.repeat(like.shape[-2] // FACTOR, like.shape[-1] // FACTOR)
+    return rows[:, None] * cols[None, :]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from forecast.lift import Lift
 from forecast.network.conditions import Tone
@@ -17,6 +18,7 @@ from forecast.states.outlines import outlined, spread_out
 from forecast.states.windows import covering, cut, grown, in_pixels, within
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
+from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["paint", "paint_ticks"]
@@ -44,6 +46,7 @@ def paint(
     changed: NDArray[np.bool_],
     lift: Lift,
     block: int = _BLOCK,
+    threads: int = 1,
     tick: Tick | None = None,
 ) -> None:
     """Paint what has newly changed into a picture, in place.
@@ -63,38 +66,49 @@ def paint(
         changed: `(h, w)` cells that have changed; all of `before` among them.
         lift: From cells to pixels.
         block: Cells along what is lifted at once.
+        threads: Blocks that are painted side by side.
         tick: Called after each block.
     """
     height, width = changed.shape
-    for inner in cut(height, width, block):
+
+    def paint_block(inner: Window) -> None:
         around = grown(inner, _CONTEXT, height, width)
-        fresh = (changed & ~before)[around.slices]
+        fresh = changed[around.slices] & ~before[around.slices]
         if fresh.any():
-            new = _new_pixels(inner, around, image, tone, before, changed)
+            near = maximum_filter(fresh, 2 * _CONTEXT + 1)[within(inner, around).slices]
+            new = np.zeros((CELL * inner.height, CELL * inner.width), np.bool_)
+            for part in covering(near, _CONTEXT):
+                new[in_pixels(part).slices] = _new_pixels(
+                    _moved(part, inner), image, tone, before, changed
+                )
             whole = new.reshape(inner.height, CELL, inner.width, CELL)
             cells = np.asarray(whole.any(axis=(1, 3)))
             for part in covering(cells, lift.halo + _CONTEXT):
-                box = Window(inner.row + part.row, inner.col + part.col, part.height, part.width)
-                pixels = new[in_pixels(part).slices]
+                box, pixels = _moved(part, inner), new[in_pixels(part).slices]
                 _paint_box(stored, encoding, image, box, pixels, colours, sources, changed, lift)
+
+    for _ in in_threads(paint_block, cut(height, width, block), threads):
         if tick is not None:
             tick()
 
 
+def _moved(part: Window, inner: Window) -> Window:
+    """A part of a block, on the grid of the region."""
+    return Window(inner.row + part.row, inner.col + part.col, part.height, part.width)
+
+
 def _new_pixels(
     inner: Window,
-    around: Window,
     image: NDArray[np.float32],
     tone: Tone,
     before: NDArray[np.bool_],
     changed: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Pixels of a block that fall within the outline this year."""
+    """Pixels of some cells that fall within the outline this year."""
+    around = grown(inner, _CONTEXT, *changed.shape)
     picture = tone.units(_tensor(image[(slice(None), *in_pixels(around).slices)]))
-    now, then = (
-        outlined(torch.from_numpy(cells[around.slices])[None, None], picture)[0, 0]
-        for cells in (changed, before)
-    )
+    cells = torch.from_numpy(np.stack([changed[around.slices], before[around.slices]]))
+    now, then = outlined(cells[:, None], picture)[:, 0]
     return np.asarray((now & ~then).numpy()[in_pixels(within(inner, around)).slices])
 
 

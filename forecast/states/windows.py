@@ -30,14 +30,15 @@ def covering(cells: NDArray[np.bool_], margin: int) -> list[Window]:
         return []
     top, left = int(rows[0]), int(cols[0])
     whole = Window(top, left, int(rows[-1]) + 1 - top, int(cols[-1]) + 1 - left)
-    if max(whole.height, whole.width) < 2:
+    area = (whole.height + 2 * margin) * (whole.width + 2 * margin)
+    if area <= 2 * (1 + 2 * margin) ** 2:  # Two parts would have as much.
         return [whole]
     parts = []
     for half in _halves(whole):
         part = covering(cells[half.slices], margin)
         parts += [Window(half.row + w.row, half.col + w.col, w.height, w.width) for w in part]
-    areas = [(w.height + 2 * margin) * (w.width + 2 * margin) for w in (whole, *parts)]
-    return parts if sum(areas[1:]) < areas[0] else [whole]
+    areas = [(w.height + 2 * margin) * (w.width + 2 * margin) for w in parts]
+    return parts if sum(areas) < area else [whole]
 
 
 def _halves(window: Window) -> tuple[Window, Window]:

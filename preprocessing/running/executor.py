@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -15,7 +15,7 @@ import torch
 
 from preprocessing.errors import RequestError, WorkerLostError
 
-__all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers"]
+__all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers", "in_threads"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,6 +24,17 @@ Result = TypeVar("Result")
 def default_workers() -> int:
     """How many processes to use: one a core, but only one where there is a GPU to share."""
     return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> Iterator[Result]:
+    """Yield results in the order of the items; for work that leaves Python to others meanwhile."""
+    if threads < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, items)
 
 
 class Executor(Protocol):

@@ -90,6 +90,6 @@ def run_of(
         seed,
         2020,
         MemberPaths(folder, member),
-        observations,
-        tick,
+        observations=observations,
+        tick=tick,
     )

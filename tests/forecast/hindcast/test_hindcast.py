@@ -107,8 +107,10 @@ def test_log_odds_are_mixed() -> None:
 
 
 def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
-    # With six dates the rate so far has half of the logarithm; with ten boosting has half of all.
-    assert Quantity(6, ((2.0, 0.04),)).wanted(2.0, 0.01) == pytest.approx(0.02)
+    # The rate so far has seven tenths of the logarithm and more, the larger it is; with ten dates
+    # boosting has half of all.
+    assert Quantity(6, ((2.0, 0.0),)).wanted(2.0, 0.01) == pytest.approx(0.01 / 100**0.7, rel=0.01)
+    assert Quantity(6, ((2.0, 0.1),)).wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
     quantity = Quantity(10, ((2.0, 0.04), (2.0, 0.04)))
     both = quantity.wanted(2.0, 0.01, 0.2)
     assert both == pytest.approx((quantity.wanted(2.0, 0.01) * 0.2) ** 0.5)
@@ -136,3 +138,21 @@ def test_rate_of_past_change_tells_how_much_goes_on(tmp_path: Path) -> None:
         assert shares[-1][2] > 2 * shares[-1][0]
     assert shares[1][2] > 1.4 * shares[0][2]
     assert Quantity.of(_growing(dates=3)) is None
+
+
+def test_what_comes_and_goes_is_no_change() -> None:
+    # Fields bear another crop each year: with four dates a third of them look changed for good.
+    rng = np.random.default_rng(1)
+    crops = rng.choice([0.2, 0.5, 0.8], (4, _SIDE // 4, _SIDE // 4))
+    fields = crops.repeat(4, axis=1).repeat(4, axis=2)[:, None].repeat(3, axis=1)
+    known = np.ones((4, _SIDE, _SIDE), bool)
+    rotating = Past(fields.astype(np.float32), known, 2000.0 + np.arange(4))
+    changed, _ = rotating.changed(1, 2)
+    assert changed.mean() > 0.1
+    assert rotating.changed_by_chance(1, 2) == pytest.approx(changed.mean(), rel=0.2)
+    quantity = Quantity.of(rotating)
+    assert quantity is not None
+    assert quantity.wanted(3.0, 0.02) < 0.01
+    growing = _growing(dates=4)
+    lasting, _ = growing.changed(1, 2)
+    assert growing.changed_by_chance(1, 2) < 0.1 * lasting.mean()

@@ -34,9 +34,9 @@ def test_bounds_of_the_changed_area_are_as_wide_as_forecasts_were_off() -> None:
         assert area.low < area.middle < area.high
         assert area.middle == pytest.approx(area.expected)
     assert (areas[0].high, areas[3].low) == (0, 1800)
-    # Odds of 1 to 9, times and by e to the 0.9 * 1.645.
-    assert areas[1].high == pytest.approx(1800 / (1 + 9 / 4.395), rel=1e-3)
-    assert areas[1].low == pytest.approx(1800 / (1 + 9 * 4.395), rel=1e-3)
+    # Odds of 1 to 9, times and by e to the 1.5 * 1.645.
+    assert areas[1].high == pytest.approx(1800 / (1 + 9 / 11.791), rel=1e-3)
+    assert areas[1].low == pytest.approx(1800 / (1 + 9 * 11.791), rel=1e-3)
     alone = changed_areas(chances, weights, log_odds_spread(taught=False))
     assert alone[1].high > areas[1].high
     assert alone[1].low < areas[1].low

@@ -75,11 +75,15 @@ def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
     image = fields()
     cells = cell_means(image)
     tone = region_tone(cells, np.ones(cells.shape[1:], bool))
-    whole, cut = (region_objects(image, tone, block=size) for size in (128, 24))
+    whole, cut, side_by_side = (
+        region_objects(image, tone, block=size, threads=threads)
+        for size, threads in ((128, 1), (24, 1), (24, 3))
+    )
     assert len(np.unique(whole)) == 4
     # Each object is named by its first cell.
     assert set(np.unique(whole)) == {0, 40, 32 * 80, 32 * 80 + 40}
     np.testing.assert_array_equal(cut, whole)
+    np.testing.assert_array_equal(side_by_side, whole)
 
 
 def test_a_hedge_is_no_object_of_its_own() -> None:
@@ -341,7 +345,7 @@ def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
     sources = generator.integers(0, min(cells), (2, *cells)).astype(np.int32)
     sources[:, ~changed | (generator.random(cells) < 0.5)] = NO_SOURCE
     painted = []
-    for block in (7, 64):
+    for block, threads in ((7, 1), (64, 1), (7, 3)):
         stored = np.array(ground.stored)
         paint(
             stored,
@@ -354,9 +358,11 @@ def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
             changed=changed,
             lift=BlockLift(),
             block=block,
+            threads=threads,
         )
         painted.append(stored)
     np.testing.assert_array_equal(painted[0], painted[1])
+    np.testing.assert_array_equal(painted[0], painted[2])
     assert (painted[0] != ground.stored).any()
 
 
