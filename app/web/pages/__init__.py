@@ -1,0 +1,1 @@
+"""Pages: each shows one thing and calls one workflow."""
