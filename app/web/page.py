@@ -17,6 +17,10 @@ PAGES = {
     "models": ("models.py", ":material/model_training:"),
 }
 
+_STYLE = """<style>
+.stMainBlockContainer { padding: 4.2rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 1680px; }
+</style>"""
+
 
 def main() -> None:
     """Draw the page that the address names."""
@@ -33,6 +37,7 @@ def main() -> None:
         for key, (name, icon) in PAGES.items()
         if (folder / name).is_file()
     ]
+    st.html(_STYLE)
     chosen = st.navigation(pages, position="top")
     with st.sidebar:
         choose_language()

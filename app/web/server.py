@@ -28,7 +28,7 @@ _THEME = {
     "theme.light.backgroundColor": "#ffffff",
     "theme.light.secondaryBackgroundColor": "#f5f6f8",
     "theme.light.textColor": "#1b1f26",
-    "theme.dark.primaryColor": "#d97706",
+    "theme.dark.primaryColor": "#c46a0c",
     "theme.dark.backgroundColor": "#14171c",
     "theme.dark.secondaryBackgroundColor": "#20252d",
     "theme.dark.textColor": "#e8eaee",

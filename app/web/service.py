@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from app.runs import Runs, ServerSettings
@@ -26,10 +27,7 @@ class Service:
 
     def plain(self, error: Exception) -> str:
         """What an error says, without where files lie on the server."""
-        said = str(error)
-        for run in self.runs.root.glob("*/"):
-            said = said.replace(f"{run}/uploads/", "").replace(f"{run}/", "")
-        return said
+        return re.sub(rf"{re.escape(str(self.runs.root))}/[0-9a-f]+/(uploads/)?", "", str(error))
 
 
 _held: list[Service] = []

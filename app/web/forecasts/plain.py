@@ -28,10 +28,10 @@ def show_plain(images: Images, result: ForecastFolder | None) -> None:
             width="stretch",
         )
         return
+    st.session_state.setdefault("plain_layer", "forecast")
     layer = st.segmented_control(
         text("map_layer"),
         _LAYERS,
-        default="forecast",
         format_func=lambda name: text(f"layer_{name}"),
         key="plain_layer",
         required=True,

@@ -24,6 +24,8 @@ from preprocessing.errors import RequestError
 
 def main() -> None:
     """Draw the page."""
+    if asked_before := st.session_state.pop("open", None):
+        open_run(asked_before)
     shown = chosen_run()
     with st.sidebar:
         st.subheader(text("new_forecast"))
@@ -31,7 +33,7 @@ def main() -> None:
         if images is not None:
             asked = ask_forecast(images)
             if asked is not None:
-                open_run(asked.id)
+                st.session_state["open"] = asked.id  # Widgets can be set before they are drawn.
                 st.rerun()
         st.subheader(text("runs"))
         list_runs(shown)
@@ -44,10 +46,10 @@ def main() -> None:
 def _choose_images(shown: Run | None) -> tuple[Images | None, bool]:
     """The images of the next forecast, and whether they are the visitor's own."""
     if shown is not None:
+        st.session_state.setdefault("source", "place")
         source = st.segmented_control(
             text("source"),
             ["place", "own"],
-            default="place",
             format_func=lambda name: text(f"source_{name}"),
             key="source",
             required=True,

@@ -112,6 +112,7 @@ TEXTS = {
     "map_year": "Year",
     "map_speed": "Speed",
     "map_loop": "Repeat",
+    "map_opacity": "Opacity",
     "map_observed": "observed",
     "map_forecast": "forecast",
     "map_future": "one possible future",

@@ -112,6 +112,7 @@ TEXTS = {
     "map_year": "Год",
     "map_speed": "Скорость",
     "map_loop": "Повторять",
+    "map_opacity": "Плотность",
     "map_observed": "наблюдение",
     "map_forecast": "прогноз",
     "map_future": "вариант будущего",

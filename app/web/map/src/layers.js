@@ -28,6 +28,7 @@ export class Rasters {
     this.map = map;
     this.added = new Set();
     this.shown = [];
+    this.opacity = 0.8;
   }
 
   // Loads all years of a layer, so that playing them needs no request.
@@ -73,7 +74,10 @@ export class Rasters {
 
   show(data, year, layer) {
     const keys = shownIn(data, year, layer).map(([name, when]) => this.add(data, name, when));
-    for (const key of keys) this.map.setPaintProperty(key, "raster-opacity", 1);
+    for (const key of keys) {
+      const over = NUMBERS.has(key.split("/")[0]);
+      this.map.setPaintProperty(key, "raster-opacity", over ? this.opacity : 1);
+    }
     for (const key of this.shown) {
       if (!keys.includes(key)) this.map.setPaintProperty(key, "raster-opacity", 0);
     }

@@ -23,6 +23,7 @@ export class Swipe {
     const { data, map, stage } = this.view;
     const texts = data.texts;
     this.open = true;
+    stage.classList.add("swiping");
     this.host = make("div", { class: "host left", "aria-hidden": "true" });
     this.line = make("input", { type: "range", class: "line", min: 0, max: 1000, value: 500, "aria-label": texts.swipe_line, oninput: () => this.cut() });
     const choices = data.frames.flatMap((frame) => [
@@ -74,6 +75,7 @@ export class Swipe {
   close() {
     if (!this.open) return;
     this.open = false;
+    this.view.stage.classList.remove("swiping");
     this.view.map.off("move", this.follow);
     this.map.remove();
     this.rasters = null;

@@ -36,8 +36,8 @@ export class Timeline {
       this.loop.setAttribute("aria-pressed", on);
     }, { "aria-pressed": "true" });
     const ends = make("div", { class: "ends", "aria-hidden": "true" });
-    if (past > 0) ends.append(make("span", { class: "past", style: `width:${100 * past}%` }, from > 0 ? `${this.years[0]} – ${this.years[from]} ${texts.observed}` : ""));
-    if (past < 1) ends.append(make("span", { class: "future" }, `${texts.forecast} ${this.years[from + 1]} – ${this.years[last]}`));
+    if (past > 0) ends.append(make("span", { class: "past", style: `width:${100 * past}%` }, from > 0 ? `${this.years[0]}–${this.years[from]} ${texts.observed}` : ""));
+    if (past < 1) ends.append(make("span", { class: "future" }, `${texts.forecast} ${this.years[from + 1]}–${this.years[last]}`));
     this.element.replaceChildren(
       this.play, make("div", { class: "track" }, this.range, ends), this.loop, this.speed,
     );

@@ -29,7 +29,8 @@ export class MapView {
     this.stage = make("div", { class: "stage" }, this.host, this.badge, this.hint, this.tools, this.legend, this.coordinates);
     this.element = make("div", { class: "landcast-map" },
       make("style", {}, mapStyles, ownStyles), this.layers.element,
-      make("div", { class: "middle" }, this.stage, this.side), this.timeline.element);
+      make("div", { class: "middle" },
+        make("div", { class: "main" }, this.stage, this.timeline.element), this.side));
     this.element.addEventListener("keydown", (event) => this.key(event));
     root.append(this.element);
   }
@@ -94,6 +95,7 @@ export class MapView {
     this.map.on("moveend", () => this.address());
     this.map.on("click", (event) => this.clicked(event));
     this.swipe = new Swipe(this);
+    this.shade();
     this.map.once("style.load", () => {
       addMarks(this.map);
       this.rasters = new Rasters(this.map);
@@ -115,7 +117,14 @@ export class MapView {
 
   paint() {
     const ground = getComputedStyle(this.element).getPropertyValue("--ground").trim();
+    this.shade();
     this.map.setPaintProperty("ground", "background-color", ground);
+  }
+
+  // Dark or light: the icons of the map library are black.
+  shade() {
+    const colour = getComputedStyle(this.element).color.match(/\d+/g) ?? [0];
+    this.element.classList.toggle("dark", Number(colour[0]) > 128);
   }
 
   toolbar() {
@@ -200,10 +209,20 @@ export class MapView {
         make("div", { class: "unit" }, unit),
         make("div", { class: "bars" }, ...colours.map((colour) => make("i", { style: `background:${colour}` }))),
         make("div", { class: "ticks" }, ...ticks.map((tick) => make("span", {}, tick))),
+        make("label", {}, this.data.texts.opacity, this.opacity()),
       );
     }
     this.element.dataset.year = this.year;
     this.element.dataset.layer = this.layer;
+  }
+
+  opacity() {
+    const slider = make("input", { type: "range", min: 10, max: 100, value: 100 * this.rasters.opacity });
+    slider.addEventListener("input", () => {
+      this.rasters.opacity = slider.value / 100;
+      this.rasters.show(this.data, this.year, this.layer);
+    });
+    return slider;
   }
 
   point({ lng, lat }) {
