@@ -36,8 +36,8 @@ _HTML = '<div class="both"><img><img class="top"><i></i><b></b><b class="right">
 )
 _CSS = """
 .both { position: relative; border-radius: 8px; overflow: hidden; line-height: 0; }
-img { width: 100%; }
-.top { position: absolute; inset: 0; image-rendering: pixelated; height: 100%; }
+img { width: 100%; height: 66vh; object-fit: contain; }
+.top { position: absolute; inset: 0; image-rendering: pixelated; }
 i { position: absolute; top: 0; bottom: 0; width: 3px; margin-left: -1px; background: #fff;
   box-shadow: 0 0 3px #000; }
 b { position: absolute; left: 8px; bottom: 8px; padding: 2px 10px; border-radius: 6px;

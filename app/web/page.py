@@ -17,6 +17,7 @@ PAGES = {
     "models": ("models.py", ":material/model_training:"),
 }
 
+_PATHS = {"map": None, "upscale": "upscaling"}  # `/upscale` is an address of the service.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.2rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 1680px; }
 </style>"""
@@ -31,7 +32,7 @@ def main() -> None:
             folder / name,
             title=text(f"page_{key}"),
             icon=icon,
-            url_path=None if key == "map" else key,
+            url_path=_PATHS.get(key, key),
             default=key == "map",
         )
         for key, (name, icon) in PAGES.items()

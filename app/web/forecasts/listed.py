@@ -40,7 +40,8 @@ def chosen_run() -> Run | None:
 
 def open_run(name: str) -> None:
     """Show a run, as from its link."""
-    st.query_params.from_dict({"run": name})
+    kept = {"lang": st.query_params["lang"]} if "lang" in st.query_params else {}
+    st.query_params.from_dict({**kept, "run": name})
     st.session_state["area"] = None
     st.session_state["source"] = "place"
 

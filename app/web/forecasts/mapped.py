@@ -51,7 +51,7 @@ def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dic
         "range": list(result.value_range),
         "cells": True,
         "bounds": _bounds(corners),
-        "zooms": [max(0, min(native, 22) - 8), min(native, 22)],
+        "zooms": [max(0, native - 8), min(native + 1, 22)],
         "frames": frames,
         "layers": _layers(result, later),
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.forecasts.results import ForecastFolder
 from app.web.texts import futures, text
 
-__all__ = ["show_about", "show_skill"]
+__all__ = ["plain_assumptions", "show_about", "show_skill"]
 
 _WORTH_SAYING = 0.02
+_OPTIONS = re.compile(r" \(--[^)]*\)")
 
 
 def show_skill(result: ForecastFolder) -> None:
@@ -47,10 +51,16 @@ def show_about(result: ForecastFolder) -> None:
             start=result.start_year,
         )
     )
-    said = [one.removeprefix("assumed: ") for one in result.run.get("assumed", [])]
-    if said:
-        st.markdown("\n".join([text("assumed"), *(f"- {one}" for one in said)]))
+    st.markdown(plain_assumptions(result.run.get("assumed", [])))
     st.caption(
         f"{text('model')} {result.model} · sha256 {result.model_sha256[:12]} · "
         f"{text('seed')} {result.seed}"
     )
+
+
+def plain_assumptions(said: Sequence[str]) -> str:
+    """What was assumed as a list, without the options of the command line; empty for nothing."""
+    if not said:
+        return ""
+    lines = [_OPTIONS.sub("", one.removeprefix("assumed: ")) for one in said]
+    return "\n".join([text("assumed"), *(f"- {line}" for line in lines)])

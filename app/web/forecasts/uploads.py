@@ -14,6 +14,7 @@ from app.forecasts.assumptions import assumptions
 from app.forecasts.request import ForecastRequest
 from app.runs.requests import image_name
 from app.web.forecasts.images import Dated, Images
+from app.web.forecasts.trust import plain_assumptions
 from app.web.service import service
 from app.web.texts import text
 from forecast.states.images import open_images
@@ -151,9 +152,9 @@ def _notice(
         images=tuple(paths), out=Path("result"), bands=bands, value_range=limits
     )
     images = open_images(paths, bands=bands, value_range=limits)
-    said = [sentence.removeprefix("assumed: ") for sentence in assumptions(request, images)]
+    said = plain_assumptions(assumptions(request, images))
     if said:
-        st.warning("\n".join([text("assumed"), *(f"- {one}" for one in said)]))
+        st.warning(said)
 
 
 def _plain(error: Exception) -> str:

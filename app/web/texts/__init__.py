@@ -40,6 +40,11 @@ def futures(count: int) -> str:
     return f"{count} {forms[form]}"
 
 
+def _keep_language() -> None:
+    """The address tells the language too, and a page that is loaded again keeps it."""
+    st.query_params["lang"] = st.session_state["language"]
+
+
 def choose_language() -> None:
     """The switch."""
     st.session_state.setdefault("language", language())
@@ -49,5 +54,6 @@ def choose_language() -> None:
         format_func=_NAMES.__getitem__,
         key="language",
         required=True,
+        on_change=_keep_language,
         label_visibility="collapsed",
     )

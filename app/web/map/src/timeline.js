@@ -3,6 +3,10 @@ import { button, icon, make } from "./dom.js";
 
 const SPEEDS = [0.5, 1, 2, 4];
 
+function span(years) {
+  return years.length > 1 ? `${years[0]}–${years.at(-1)}` : String(years[0]);
+}
+
 export class Timeline {
   constructor(moved, ready) {
     this.moved = moved;
@@ -28,7 +32,7 @@ export class Timeline {
     });
     const from = Math.max(data.frames.findLastIndex((one) => !one.forecast), 0);
     const past = last < 1 ? 1 : from / last;
-    this.range.style.setProperty("--seen", past);
+    this.range.style.setProperty("--seen", Math.max(past, 0.03));
     this.speed = make("select", { "aria-label": texts.speed, title: texts.speed },
       ...SPEEDS.map((one) => make("option", { value: one, selected: one === 1 }, `${one}×`)));
     this.loop = button("loop", texts.loop, () => {
@@ -36,8 +40,8 @@ export class Timeline {
       this.loop.setAttribute("aria-pressed", on);
     }, { "aria-pressed": "true" });
     const ends = make("div", { class: "ends", "aria-hidden": "true" });
-    if (past > 0) ends.append(make("span", { class: "past", style: `width:${100 * past}%` }, from > 0 ? `${this.years[0]}–${this.years[from]} ${texts.observed}` : ""));
-    if (past < 1) ends.append(make("span", { class: "future" }, `${texts.forecast} ${this.years[from + 1]}–${this.years[last]}`));
+    ends.append(make("span", { class: "past" }, `${span(this.years.slice(0, from + 1))} ${texts.observed}`));
+    if (past < 1) ends.append(make("span", { class: "future" }, `${texts.forecast} ${span(this.years.slice(from + 1))}`));
     this.element.replaceChildren(
       this.play, make("div", { class: "track" }, this.range, ends), this.loop, this.speed,
     );

@@ -13,6 +13,11 @@ import { LayerSwitch } from "./switch.js";
 
 const FIT = { padding: 12, duration: 0 };
 
+// On a phone the sidebar covers the map: it goes when there is something new to see.
+function makeRoom() {
+  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+}
+
 export class MapView {
   constructor(root) {
     this.rasters = null;
@@ -39,19 +44,21 @@ export class MapView {
     this.setState = setState;
     const same = this.data && JSON.stringify(this.data) === JSON.stringify(data);
     const place = this.data?.place;
+    const fresh = place !== data.place || this.data?.run !== data.run;
     const language = this.data?.language;
     this.data = data;
     if (this.map && this.ready) this.paint();
     if (same) return;
     const asked = readAddress(data);
     const years = data.frames.map((one) => one.year);
-    if (place !== data.place || !years.includes(this.year)) {
-      this.year = years.includes(asked.year) && place === undefined ? asked.year : years.at(-1);
-    }
     const known = data.layers.map((one) => one.id);
-    if (!known.includes(this.layer)) this.layer = known.includes(asked.layer) ? asked.layer : known[0];
+    if (fresh) {
+      this.year = years.includes(asked.year) ? asked.year : years.at(-1);
+      this.layer = known.includes(asked.layer) ? asked.layer : known[0];
+    }
     if (this.map === undefined) this.create(asked.view);
-    if (place !== data.place || language !== data.language) {
+    if (fresh && place !== undefined) makeRoom();
+    if (fresh || language !== data.language) {
       this.closeCard();
       this.toolbar();
     }
@@ -59,13 +66,14 @@ export class MapView {
     this.timeline.update(data, this.year);
     this.whenReady(() => {
       this.drawing.set(data.area ?? null);
-      if (place !== data.place) {
+      if (fresh) {
         this.rasters.clear();
         this.swipe.close();
-        if (place !== undefined) this.map.fitBounds(data.bounds, FIT);
+        if (place !== undefined && place !== data.place) this.map.fitBounds(data.bounds, FIT);
       }
       this.rasters.preload(data, this.layer);
       this.show();
+      this.address();
     });
   }
 
