@@ -26,7 +26,7 @@ _STYLE = """<style>
 def main() -> None:
     """Draw the page that the address names."""
     st.set_page_config("landcast", "🛰️", layout="wide")
-    folder = Path(__file__).with_name("pages")
+    folder = Path(__file__).with_name("views")  # Streamlit takes a folder called pages for its own.
     pages = [
         st.Page(
             folder / name,
@@ -40,7 +40,8 @@ def main() -> None:
     ]
     st.html(_STYLE)
     chosen = st.navigation(pages, position="top")
-    with st.sidebar:
+    # A sidebar with nothing else in it would only take room.
+    with st.sidebar if chosen is pages[0] else st.container(horizontal_alignment="right"):
         choose_language()
     chosen.run()
 

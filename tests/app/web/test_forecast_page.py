@@ -19,11 +19,11 @@ from app.runs import Run, State
 from app.web.demo import DEMO_RUN, add_demo
 from app.web.forecasts.images import images_of_run
 from app.web.forecasts.taken import _command
-from app.web.pages import __file__ as pages_file
 from app.web.service import Service
+from app.web.views import __file__ as views_file
 from preprocessing.rasters.io import RasterSource
 
-PAGE = Path(pages_file).with_name("forecasts.py")
+PAGE = Path(views_file).with_name("forecasts.py")
 AREA = {
     "type": "Feature",
     "properties": {},

@@ -11,12 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from app.web import page
 from app.web.cards import model_cards, section
-from app.web.pages import __file__ as pages_file
 from app.web.server import PAGE
 from app.web.service import Service
 from app.web.texts import CATALOGUES
+from app.web.views import __file__ as views_file
 
-FOLDER = Path(pages_file).parent
+FOLDER = Path(views_file).parent
 WEB = PAGE.parent
 
 

@@ -28,7 +28,7 @@ export class Rasters {
     this.map = map;
     this.added = new Set();
     this.shown = [];
-    this.opacity = 0.8;
+    this.opacity = 0.9;
   }
 
   // Loads all years of a layer, so that playing them needs no request.

@@ -1,1 +1,0 @@
-"""Pages: each shows one thing and calls one workflow."""
