@@ -12,8 +12,10 @@ import pytest
 from fake_results import make_result, scene, write
 from PIL import Image
 from run_cases import HeldWorker, ended, running, wait_for
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
+from app.api import create_api
 from app.forecasts.results import ForecastFolder
 from app.runs import Run, State
 from app.web.demo import DEMO_RUN, add_demo
@@ -80,6 +82,16 @@ def test_the_demo_is_added_once(held: Service) -> None:
     add_demo(held.runs)
     assert (held.runs.folder(DEMO_RUN).result / "run.json").stat().st_mtime_ns == before
     assert len(held.runs.all) == 1
+
+
+def test_later_images_are_on_the_map(held: Service) -> None:
+    api = create_api(held.settings, held.runs, held.upscaling)
+    with TestClient(api, "http://host") as client:
+        for year, status in ((2012, 200), (2019, 200), (2022, 200), (2025, 404)):
+            answer = client.get(f"/tiles/{DEMO_RUN}/observed/{year}/tilejson.json")
+            assert answer.status_code == status, answer.text
+        answer = client.get(f"/tiles/{DEMO_RUN}/observed/2022/0/0/0.png")
+        assert answer.status_code == 200
 
 
 def test_the_form_makes_a_run_that_the_address_names(page: AppTest, held: Service) -> None:
