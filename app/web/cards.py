@@ -5,20 +5,27 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-__all__ = ["model_cards", "section"]
+__all__ = ["model_cards", "quiet", "section"]
 
+_FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_HEADING = re.compile(r"^(#{1,3}) ", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)[^)]*\)")
 
 
 def model_cards() -> dict[str, str]:
-    """Cards by name of the model, without links into the repository."""
+    """Cards by name of the model, without front matter and links into the repository."""
     found = {}
     for package in ("forecast", "sr"):
         for folder in sorted(files(package).joinpath("weights").iterdir(), key=lambda it: it.name):
             card = folder.joinpath("README.md")
             if card.is_file():
-                found[folder.name] = _LINK.sub(r"\1", card.read_text(encoding="utf-8"))
+                found[folder.name] = _FRONT.sub("", _LINK.sub(r"\1", card.read_text("utf-8")))
     return found
+
+
+def quiet(markdown: str) -> str:
+    """The same with smaller headings, as part of a page that has its own."""
+    return _HEADING.sub(r"\1## ", markdown)
 
 
 def section(card: str, title: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.runs.requests import image_name
+from app.web.cards import quiet
 from app.web.service import service
 from app.web.texts import text
 from preprocessing.errors import LandcastError
@@ -40,7 +41,7 @@ def main() -> None:
         except LandcastError as err:
             st.error(str(err).replace(f"{images}/", ""))
             return
-        st.markdown(_LINK.sub(r"\1", _IMAGE.sub("", report.read_text(encoding="utf-8"))))
+        st.markdown(quiet(_LINK.sub(r"\1", _IMAGE.sub("", report.read_text(encoding="utf-8")))))
         for picture in sorted(out.glob("*.png")):
             st.image(picture.read_bytes(), caption=picture.stem, width="stretch")
 

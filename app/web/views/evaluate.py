@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.web.cards import model_cards, section
+from app.web.cards import model_cards, quiet, section
 from app.web.texts import text
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     known = [name for name, scores in cards.items() if scores]
     name = st.selectbox(text("choose_model"), known, key="evaluated")
     with st.container(border=True):
-        st.markdown(cards[name])
+        st.markdown(quiet(cards[name]))
     st.caption(text("evaluate_own"))
     st.code(f"landcast evaluate {name} STORE.zarr --out scores", language="bash")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.web.cards import model_cards
+from app.web.cards import model_cards, quiet
 from app.web.texts import text
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     cards = model_cards()
     name = st.selectbox(text("choose_model"), list(cards), key="model")
     with st.container(border=True):
-        st.markdown(cards[name])
+        st.markdown(quiet(cards[name]))
 
 
 main()

@@ -80,4 +80,5 @@ def test_cards_have_scores_and_no_links_into_the_repository() -> None:
     assert {"base", "rrdb16"} <= set(cards)
     assert section(cards["base"], "Scores")
     assert section(cards["base"], "Nothing of the kind") == ""
+    assert not any(card.startswith("---") for card in cards.values())
     assert "](../" not in "".join(cards.values())

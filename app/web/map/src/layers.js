@@ -1,5 +1,6 @@
 // What a map shows of a year and a layer: sources are added once, the years cut and never flicker.
 
+export const OPACITY = 0.9;
 const NUMBERS = new Set(["spread", "change_probability"]);
 const BLANK = { version: 8, sources: {}, layers: [{ id: "ground", type: "background", paint: {} }] };
 
@@ -28,7 +29,7 @@ export class Rasters {
     this.map = map;
     this.added = new Set();
     this.shown = [];
-    this.opacity = 0.9;
+    this.opacity = OPACITY;
   }
 
   // Loads all years of a layer, so that playing them needs no request.

@@ -5,7 +5,7 @@ import ownStyles from "./style.css";
 import { cellCard } from "./chart.js";
 import { button, make } from "./dom.js";
 import { Drawing } from "./draw.js";
-import { Rasters, addMarks, emptyStyle } from "./layers.js";
+import { OPACITY, Rasters, addMarks, emptyStyle } from "./layers.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
@@ -64,6 +64,7 @@ export class MapView {
     }
     this.layers.update(data, this.layer);
     this.timeline.update(data, this.year);
+    this.label();
     this.whenReady(() => {
       this.drawing.set(data.area ?? null);
       if (fresh) {
@@ -117,6 +118,7 @@ export class MapView {
   }
 
   queue = [];
+  opacityShown = OPACITY;
 
   whenReady(action) {
     if (this.ready) action();
@@ -200,9 +202,13 @@ export class MapView {
   }
 
   show() {
+    this.label();
     if (!this.ready) return;
     this.rasters.show(this.data, this.year, this.layer);
     this.swipe.show();
+  }
+
+  label() {
     const frame = this.data.frames.find((one) => one.year === this.year);
     const forecast = frame?.forecast && this.layer !== "observed";
     this.badge.className = forecast ? "badge forecast" : "badge";
@@ -225,8 +231,9 @@ export class MapView {
   }
 
   opacity() {
-    const slider = make("input", { type: "range", min: 10, max: 100, value: 100 * this.rasters.opacity });
+    const slider = make("input", { type: "range", min: 10, max: 100, value: 100 * this.opacityShown, "aria-label": this.data.texts.opacity });
     slider.addEventListener("input", () => {
+      this.opacityShown = slider.value / 100;
       this.rasters.opacity = slider.value / 100;
       this.rasters.show(this.data, this.year, this.layer);
     });
