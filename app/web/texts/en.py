@@ -98,6 +98,7 @@ TEXTS = {
     # The map
     "map_map": "Map. Arrow keys move it, plus and minus zoom, space plays the years.",
     "map_home": "Whole area",
+    "map_save": "Save as a picture",
     "map_swipe": "Compare two years side by side",
     "map_swipe_line": "Line between the two years",
     "map_left": "Left of the line",

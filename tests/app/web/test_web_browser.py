@@ -212,6 +212,12 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
         keep_picture(page, "cell")
 
         # Take it away.
+        with page.expect_download() as waiting:
+            the_map(page).get_by_role("button", name="Save as a picture").click()
+        assert waiting.value.suggested_filename == "landcast_2021_change_probability.png"
+        waiting.value.save_as(tmp_path / "map.png")
+        with Image.open(tmp_path / "map.png") as saved:
+            assert np.asarray(saved.convert("RGB")).std() > 5
         page.get_by_role("tab", name="Take away").click()
         with page.expect_download() as waiting:
             page.get_by_role("link", name="Everything (ZIP)").click()

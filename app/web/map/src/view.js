@@ -6,6 +6,7 @@ import { cellCard } from "./chart.js";
 import { button, make } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { OPACITY, Rasters, addMarks, emptyStyle } from "./layers.js";
+import { savePicture } from "./picture.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
@@ -141,6 +142,7 @@ export class MapView {
     const texts = this.data.texts;
     const tool = (kind) => (event) => this.tool(kind, event.currentTarget);
     const parts = [button("home", texts.home, () => this.map.fitBounds(this.data.bounds, { ...FIT, duration: 300 }))];
+    parts.push(button("save", texts.save, () => this.save()));
     if (this.data.frames.length > 1) parts.push(button("swipe", texts.swipe, () => this.swipe.toggle(), { "aria-pressed": "false", class: "swiping" }));
     if (this.data.drawing) {
       parts.push(
@@ -149,6 +151,12 @@ export class MapView {
       );
     }
     this.tools.replaceChildren(...parts);
+  }
+
+  save() {
+    const layer = this.data.layers.find((one) => one.id === this.layer);
+    const caption = `${this.badge.textContent} · ${layer.label}`;
+    savePicture(this.map.getCanvas(), caption, `landcast_${this.year}_${this.layer}.png`);
   }
 
   tool(kind) {
