@@ -103,7 +103,9 @@ def _chart(table: pd.DataFrame, start: int, unit: str) -> Any:
         y=alt.Y("low:Q", title=unit), y2="high:Q"
     )
     middle = base.mark_line(color=_COLOUR, strokeDash=[5, 4]).encode(y="middle:Q")
-    line = base.mark_line(color=_COLOUR, point={"color": _COLOUR}, strokeWidth=3).encode(y="expected:Q")
+    line = base.mark_line(color=_COLOUR, point={"color": _COLOUR}, strokeWidth=3).encode(
+        y="expected:Q"
+    )
     return alt.layer(band, middle, line).properties(height=260)
 
 
