@@ -11,6 +11,7 @@ from app.comparison import ComparisonRequest
 from app.comparison import compare as compare_methods
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place
 from app.forecasts.outputs import Progress
+from app.forecasts.plan import plan_forecast
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
@@ -47,6 +48,7 @@ __all__ = [
     "forecast_zones",
     "hindcast_place",
     "pack_pairs",
+    "plan_forecast",
     "prepare",
     "prepare_series",
     "train_features",

@@ -20,6 +20,7 @@ from app.cli.options import (
     AllowOutside,
     Bands,
     FileFormat,
+    MaxMemory,
     Members,
     Model,
     NoCalibrate,
@@ -33,6 +34,7 @@ from app.cli.options import (
     Years,
     parse_bands,
     parse_bbox,
+    parse_size,
     parse_value_range,
 )
 from app.cli.prepare import prepare
@@ -101,8 +103,10 @@ def demo(
     say(f"\nscene    {result.scene}\nresults  {result.folder}")
 
 
-@app.command()
+@app.command("plan", help="Tell what a forecast would take: time, memory, disk.")
+@app.command("forecast")
 def forecast(
+    context: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -154,6 +158,7 @@ def forecast(
     ] = FileFormat.cog,
     no_calibrate: NoCalibrate = False,
     workers: Workers = None,
+    max_memory: MaxMemory = None,
     dask: Annotated[
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler to use instead."),
@@ -167,6 +172,7 @@ def forecast(
 ) -> None:
     """Forecast a place for each year ahead: rasters, uncertainty, film, STAC."""
     chosen, limits = parse_bands(bands), parse_value_range(value_range)
+    memory = parse_size(max_memory)
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
     from app.workflows import ForecastRequest, default_workers, forecast_region
@@ -187,6 +193,7 @@ def forecast(
         save_observations=save_observations,
         calibrate=not no_calibrate,
         workers=workers,
+        max_memory=memory,
         dask=dask,
         resume=resume,
         overwrite=overwrite,
@@ -198,6 +205,12 @@ def forecast(
         zones=zones,
         cube=file_format is FileFormat.zarr,
     )
+    if context.info_name == "plan":
+        from app.workflows import plan_forecast
+
+        for line in plan_forecast(request).lines:
+            say(line)
+        return
     with progress_bars() as progress:
         result = forecast_region(request, progress=progress)
     first, last = result.years[0], result.years[-1]

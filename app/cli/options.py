@@ -11,6 +11,7 @@ __all__ = [
     "AllowOutside",
     "Bands",
     "FileFormat",
+    "MaxMemory",
     "Members",
     "Model",
     "NoCalibrate",
@@ -26,8 +27,11 @@ __all__ = [
     "parse_bands",
     "parse_bbox",
     "parse_dates",
+    "parse_size",
     "parse_value_range",
 ]
+
+_SIZES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def parse_bands(text: str | None) -> tuple[int, int, int] | None:
@@ -81,6 +85,21 @@ def parse_averages(texts: list[str]) -> dict[str, int]:
     return averages
 
 
+def parse_size(text: str | None) -> int | None:
+    """`800MB`, `6GB` or `6e9` to bytes."""
+    if text is None:
+        return None
+    number = text.strip().upper().removesuffix("B")
+    factor = _SIZES.get(number[-1:], 1)
+    try:
+        size = float(number.rstrip("KMGT")) * factor
+        return round(size)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"expected a size such as 800MB or 6GB, got '{text}'", param_hint="--max-memory"
+        ) from None
+
+
 def parse_value_range(text: str | None) -> tuple[float, float] | None:
     """`0,3000` to the stored values that mean black and white."""
     if text is None:
@@ -132,6 +151,14 @@ Workers = Annotated[
         min=1,
         max=256,
         help="Processes that share the work; one a core if not given, one with a GPU.",
+    ),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        metavar="SIZE",
+        help="Memory that the workers may take together, such as 6GB; fewer work then.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same pixels.")]

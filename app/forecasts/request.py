@@ -50,7 +50,8 @@ class ForecastRequest:
         calibrate: Learn from the region's own past where it has dates enough, see `teach`.
         resume: Continue a forecast that was interrupted.
         overwrite: Replace an earlier forecast in `out`.
-        workers: Processes that roll members out side by side.
+        workers: Processes that roll members out side by side; fewer where memory is short.
+        max_memory: Bytes that they may take together; all that the machine has where None.
         dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
@@ -75,6 +76,7 @@ class ForecastRequest:
     resume: bool = False
     overwrite: bool = False
     workers: int = 1
+    max_memory: int | None = None
     dask: str | None = None
     bands: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None

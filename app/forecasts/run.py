@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.assumptions import assumptions
 from app.forecasts.cube import write_cube
 from app.forecasts.members import one_thread
+from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.request import (
     SCRATCH,
@@ -53,7 +54,7 @@ from preprocessing.running.files import write_text
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
-__all__ = ["forecast_members", "forecast_region"]
+__all__ = ["asked_images", "forecast_images", "forecast_members", "forecast_region"]
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,24 @@ def forecast_region(
     Raises:
         RequestError: The request is wrong; nothing was written.
     """
+    images, area = asked_images(request)
+    if request.zones is not None:
+        # Refused before anything is computed.
+        zones = read_zones(request.zones, images.start.grid)
+        if area is not None and not zones.intersects(area.polygons.union_all()).any():
+            raise RequestError(
+                f"expected zones in the area of interest, those of {request.zones} lie outside it; "
+                "choose others, or another area"
+            )
+    return forecast_images(request, images, area=area, progress=progress)
+
+
+def asked_images(request: ForecastRequest) -> tuple[DatedImages, AreaOfInterest | None]:
+    """The images of a request, cut to its area of interest where it has one.
+
+    Raises:
+        RequestError: See `open_images`, or the years reach too far.
+    """
     images = open_images(
         image_paths(request.images),
         year=request.year,
@@ -82,16 +101,29 @@ def forecast_region(
             f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
         )
     area = AreaOfInterest.of(images, bbox=request.bbox, aoi=request.aoi)
-    if area is not None:
-        images = area.cut(images)
-    if request.zones is not None:
-        # Refused before anything is computed.
-        zones = read_zones(request.zones, images.start.grid)
-        if area is not None and not zones.intersects(area.polygons.union_all()).any():
-            raise RequestError(
-                f"expected zones in the area of interest, those of {request.zones} lie outside it; "
-                "choose others, or another area"
-            )
+    return (images if area is None else area.cut(images)), area
+
+
+def forecast_images(
+    request: ForecastRequest,
+    images: DatedImages,
+    *,
+    area: AreaOfInterest | None = None,
+    progress: Progress | None = None,
+) -> ForecastFolder:
+    """`forecast_region` of images that are open.
+
+    Args:
+        request: How to forecast, and where to write.
+        images: Start and history.
+        area: That they were cut to.
+        progress: Called with `(stage, done, total)`.
+
+    Raises:
+        RequestError: The folder may not be written to, or see `prepare_ground`.
+    """
+    workers = affordable_workers(request.workers, images.start.grid, request.max_memory)
+    request = replace(request, workers=workers)
     identity = identity_of(request, images, area)
     with owned_folder(request.out):
         if already_done(request.out, identity) and not request.overwrite:

@@ -67,7 +67,7 @@ def test_forecast_passes_every_option(workflows, capsys):
     arguments = (
         "forecast q.tif r.tif --out o --year 2016 --years 3 --members 4 --seed 7 --model m "
         "--steps 1 --workers 3 --save-members --save-observations --overwrite --bands 3,2,1 "
-        "--value-range 0,3000"
+        "--value-range 0,3000 --max-memory 6.5GB"
     )
     assert run(arguments.split()) == 0
     wanted = ForecastRequest(
@@ -80,6 +80,7 @@ def test_forecast_passes_every_option(workflows, capsys):
         model="m",
         steps=1,
         workers=3,
+        max_memory=6_500_000_000,
         save_members=True,
         save_observations=True,
         overwrite=True,
@@ -200,6 +201,7 @@ def test_stopping_is_code_130(workflows, monkeypatch, capsys):
         ("forecast r.tif --out o --years three", "--years"),
         ("forecast r.tif --out o --bands 1,2", "1,2"),
         ("forecast r.tif --out o --value-range 9,1", "low < high"),
+        ("forecast r.tif --out o --max-memory much", "800MB or 6GB"),
         ("forecast r.tif --out o --resume --overwrite", "--resume or --overwrite"),
         ("forecast r.tif --out o --colour red", "--colour"),
         ("compare p.png --jpeg 3 --out o", "--jpeg"),

@@ -61,10 +61,9 @@ def request_of(
             images=(region,),
             out=tmp_path / out,
             years=2,
-            members=2,
             model=str(tiny_model_folder),
             save_members=True,
-            **options,
+            **{"members": 2, **options},
         )
 
     return make
@@ -155,6 +154,29 @@ def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     process.join()
     time.sleep(2)
     assert not path.exists()
+
+
+@pytest.mark.slow
+def test_members_of_a_dask_worker_that_was_killed_are_forecast_by_others(
+    request_of: Callable[..., ForecastRequest], tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        workers = client.run(os.getpid)
+        killed: list[int] = []
+
+        def kill(stage: str, done: int, _total: int) -> None:
+            if stage == "forecasting" and done == 1:
+                killed.append(next(iter(workers.values())))
+                os.kill(killed[0], signal.SIGKILL)
+
+        asked = {"members": 6, "dask": cluster.scheduler_address}
+        forecast_region(request_of("dask", **asked), progress=kill)
+        assert killed
+        assert set(client.run(os.getpid).values()) != set(workers.values())
+    forecast_region(request_of("alone", members=6))
+    assert bytes_of(tmp_path / "dask") == bytes_of(tmp_path / "alone")
 
 
 def test_a_lost_scheduler_says_how_to_go_on() -> None:

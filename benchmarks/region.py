@@ -1,10 +1,12 @@
-"""Peak memory of forecasts of regions of several sizes (Linux).
+"""Forecasts of regions of several sizes: memory, time, and what a second worker gains (Linux).
 
-    python benchmarks/forecast_memory.py [--sizes 512 1024 2048] [--dates 4] [-- OPTIONS]
+    python benchmarks/region.py [--sizes 512 1024 2048] [--dates 4] [--members 2] [--years 2]
 
 Makes dated images of fields that change, forecasts them in processes of their own, and prints the
 peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
-are the system's to keep or to drop), and their CPU seconds.
+are the system's to keep or to drop), CPU seconds and square kilometres an hour. Then the largest
+size once more, one member, with one worker and with two: their seconds side by side, and whether
+the rasters are equal byte by byte.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from rasterio.crs import CRS
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
-FIRST_YEAR, FIELD_PX = 2012, 64
+FIRST_YEAR, FIELD_PX, GSD_M = 2012, 64, 10
 
 
 def write_images(folder: Path, size: int, dates: int) -> list[Path]:
     """Fields of random colours; every year one in fifty gets another one."""
     rng = np.random.default_rng(0)
     whole = Window(0, 0, size, size)
-    grid = Grid(size, size, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(32632))
+    grid = Grid(size, size, Affine(GSD_M, 0, 500_000, 0, -GSD_M, 5_000_000), CRS.from_epsg(32632))
     count = -(-size // FIELD_PX)
     colours = rng.integers(40, 200, (3, count, count))
     paths = []
@@ -50,9 +52,10 @@ def write_images(folder: Path, size: int, dates: int) -> list[Path]:
     return paths
 
 
-def watched(command: list[str]) -> tuple[float, float]:
-    """Run a command; the peak of its memory in MiB and the CPU seconds of all its processes."""
+def watched(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; the peak of its memory in MiB, CPU seconds of all its processes, seconds."""
     with tempfile.TemporaryFile() as errors:
+        began = time.monotonic()
         process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         peak, seconds = 0, dict[int, float]()
         while process.poll() is None:
@@ -69,7 +72,7 @@ def watched(command: list[str]) -> tuple[float, float]:
         if process.returncode:
             errors.seek(0)
             raise SystemExit(errors.read().decode(errors="replace"))
-    return peak / 2**10, sum(seconds.values())
+    return peak / 2**10, sum(seconds.values()), time.monotonic() - began
 
 
 def anonymous(pid: int) -> int:
@@ -80,22 +83,44 @@ def anonymous(pid: int) -> int:
     return 0
 
 
+def forecast(paths: list[Path], out: Path, *options: object) -> tuple[float, float, float]:
+    script = "from app.cli import main; main()"
+    given = ["forecast", *paths, "--out", out, *options]
+    return watched([sys.executable, "-c", script, *map(str, given)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048])
     parser.add_argument("--dates", type=int, default=4)
-    parser.add_argument("options", nargs="*", help="for landcast forecast, after --")
+    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--years", type=int, default=2)
     args = parser.parse_args()
-    print("| pixels a side | peak, MiB | CPU seconds |\n|---|---|---|")
+    print("| pixels a side | peak, MiB | CPU seconds | km2 an hour |\n|---|---|---|---|")
     for size in args.sizes:
-        with tempfile.TemporaryDirectory(prefix="landcast-memory-") as folder:
-            paths = write_images(Path(folder), size, args.dates)
-            out = Path(folder) / "out"
-            script = "from app.cli import main; main()"
-            given = ["forecast", *paths, "--out", out, "--years", "2", "--members", "2"]
-            given += ["--workers", "1", *args.options]
-            peak, seconds = watched([sys.executable, "-c", script, *map(str, given)])
-        print(f"| {size} | {peak:.0f} | {seconds:.0f} |", flush=True)
+        with tempfile.TemporaryDirectory(prefix="landcast-region-") as name:
+            folder = Path(name)
+            paths = write_images(folder, size, args.dates)
+            asked = ["--years", args.years, "--members", args.members, "--workers", 1]
+            peak, seconds, took = forecast(paths, folder / "out", *asked)
+            area = (size * GSD_M / 1000) ** 2
+            print(f"| {size} | {peak:.0f} | {seconds:.0f} | {3600 * area / took:.0f} |", flush=True)
+            if size == args.sizes[-1]:
+                compare_workers(paths, folder)
+
+
+def compare_workers(paths: list[Path], folder: Path) -> None:
+    took = []
+    for workers in (1, 2):
+        out = folder / f"workers-{workers}"
+        options = ["--years", 1, "--members", 1, "--workers", workers]
+        took.append(forecast(paths, out, *options)[2])
+    first, second = sorted((folder / "workers-1").glob("*.tif")), folder / "workers-2"
+    equal = all(path.read_bytes() == (second / path.name).read_bytes() for path in first)
+    print(
+        f"One member with two workers: {took[0] / took[1]:.2f} times as fast as with one "
+        f"({took[0]:.0f} and {took[1]:.0f} s); rasters {'equal' if equal else 'DIFFERENT'}."
+    )
 
 
 if __name__ == "__main__":

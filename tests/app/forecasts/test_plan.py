@@ -1,0 +1,86 @@
+"""What a forecast would take, told before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from app.cli.entry import run
+from app.forecasts.memory import affordable_workers, process_bytes
+from app.forecasts.plan import plan_forecast
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
+from preprocessing.errors import NoValidPixelsError, RequestError
+from preprocessing.rasters.grid import Grid
+
+Make = Callable[..., Path]
+Request = Callable[..., ForecastRequest]
+
+
+pytestmark = pytest.mark.usefixtures("small_forecast_lift")
+
+
+def test_a_part_in_the_middle_tells_what_the_whole_takes(
+    make_raster: Make, request_of: Request
+) -> None:
+    image = make_raster(height=600, width=700)
+    short, long = (plan_forecast(request_of(image, years=years)) for years in (2, 4))
+    assert (short.height, short.width, short.dates) == (600, 700, 1)
+    assert short.sample == (512, 512)
+    # 150 x 175 cells in tiles of 32 that are 16 apart.
+    assert short.most_passes == 9 * 10 * 2 * 2
+    assert long.most_passes == 2 * short.most_passes
+    assert long.result_bytes == pytest.approx(2 * short.result_bytes)
+    assert long.scratch_bytes > short.scratch_bytes > 600 * 700 * 15
+    assert short.seconds > 0
+    assert not request_of(image).out.exists()
+
+
+def test_ground_that_was_not_seen_in_the_middle_is_no_sample(
+    make_raster: Make, request_of: Request
+) -> None:
+    valid = np.zeros((1200, 1200), bool)
+    valid[200:330, 200:330] = True
+    image = make_raster(height=1200, width=1200, valid=valid, nodata=0)
+    assert plan_forecast(request_of(image)).sample == (512, 512)
+    valid[:] = False
+    empty = make_raster("empty_2020.tif", height=1200, width=1200, valid=valid, nodata=0)
+    with pytest.raises(NoValidPixelsError, match=r"observed in empty_2020\.tif"):
+        plan_forecast(request_of(empty))
+
+
+def test_the_command_prints_it(
+    make_raster: Make, tmp_path: Path, tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = make_raster()
+    arguments = [str(image), "--out", str(tmp_path / "out"), "--model", str(tiny_model_folder)]
+    assert run(["plan", *arguments, "--years", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "170 x 150 pixels, dates: 1" in said
+    assert "time: about" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_there_are_no_more_workers_than_memory_is_for(caplog: pytest.LogCaptureFixture) -> None:
+    county = Grid(20_000, 20_000, Affine(10, 0, 0, 0, -10, 0), None)
+    each = process_bytes(county)
+    assert each > 3e9
+    assert affordable_workers(16, county, 3 * each + 5) == 3
+    assert "3 workers in place of 16" in caplog.text
+    assert affordable_workers(2, county, 3 * each) == 2
+    with pytest.raises(RequestError, match=r"--max-memory of 3\.8GB or more"):
+        affordable_workers(1, county, each - 1)
+
+
+def test_a_forecast_keeps_to_it(make_raster: Make, request_of: Request) -> None:
+    image = make_raster()
+    with pytest.raises(RequestError, match="--max-memory"):
+        forecast_region(request_of(image, max_memory=10**6))
+    assert not request_of(image).out.exists()
+    # One process has room: the members are made in this one.
+    result = forecast_region(request_of(image, workers=2, max_memory=10**9))
+    assert result.run["arguments"]["workers"] == 1
