@@ -22,6 +22,7 @@ from app.api import create_api
 from app.api.guards import TokenGuard
 from app.api.problems import problem
 from app.runs import Runs, ServerSettings
+from app.runs.upscaling import Upscaling
 from preprocessing.errors import RequestError
 
 __all__ = ["PortInUseError", "create_application", "serve"]
@@ -82,12 +83,13 @@ def create_application(settings: ServerSettings, runs: Runs, *, pages: bool) -> 
         runs: The runs, in their context.
         pages: With the pages, or the service alone.
     """
-    api = create_api(settings, runs)
+    upscaling = Upscaling(settings)
+    api = create_api(settings, runs, upscaling)
     if not pages:
         return _joined(settings, api, None)
     from app.web.server import create_pages
 
-    return _joined(settings, api, create_pages(settings))
+    return _joined(settings, api, create_pages(settings, runs, upscaling))
 
 
 def _joined(settings: ServerSettings, api: FastAPI, shown: Any) -> Starlette:

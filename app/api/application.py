@@ -27,14 +27,15 @@ _ABOUT = (
 _router = APIRouter()
 
 
-def create_api(settings: ServerSettings, held: Runs) -> FastAPI:
+def create_api(settings: ServerSettings, held: Runs, upscaler: Upscaling | None = None) -> FastAPI:
     """Make the service.
 
     Args:
         settings: Limits, token, base path, folders.
         held: The runs, in their context.
+        upscaler: One to share with the pages.
     """
-    upscaler = Upscaling(settings)
+    upscaler = upscaler or Upscaling(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

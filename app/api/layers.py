@@ -88,19 +88,32 @@ def find_layer(folder: RunFolder, name: str, year: int) -> Layer:
 
 
 def _observed(folder: RunFolder, result: ForecastFolder, year: int) -> RasterSource:
-    """The image of an observed year: the start as it was taken, or one of its history."""
+    """The image of an observed year: the start as it was taken, its history, what came later."""
     if year == result.start_year:
         return RasterSource.open(result.present, value_range=result.value_range)
-    dated = {int(date[:4]): path for path, date, *_ in result.run.get("history", [])}
+    dated = {int(date[:4]): folder.path / path for path, date, *_ in result.run.get("history", [])}
+    if year > result.start_year and folder.later.is_dir():
+        dated |= _later(folder)
     if year not in dated:
         raise RunNotFoundError(f"expected an observed year, {year} is none of this run")
     asked = folder.read_request()
     return RasterSource.open(
-        folder.path / dated[year],
+        dated[year],
         bands=asked.bands,
         value_range=asked.value_range,
         sensor=asked.sensor,
     )
+
+
+def _later(folder: RunFolder) -> dict[int, Path]:
+    """Images of years after the start, which the forecast did not see."""
+    asked = folder.read_request()
+    found = {}
+    for path in sorted(folder.later.iterdir()):
+        source = RasterSource.open(path, bands=asked.bands, value_range=asked.value_range)
+        if source.date is not None:
+            found[source.date.year] = path
+    return found
 
 
 def _image(source: RasterSource) -> Layer:

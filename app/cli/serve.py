@@ -84,6 +84,16 @@ def serve(
             help="Images in it may be named by their path; repeatable.",
         ),
     ] = None,
+    basemap: Annotated[
+        str | None,
+        typer.Option(
+            "--basemap",
+            metavar="URL",
+            envvar="LANDCAST_BASEMAP",
+            help="Tiles to lay under the maps, an address with {z}, {x} and {y}; none if not "
+            "given.",
+        ),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Do not open a browser.")] = False,
 ) -> None:
     """Start the map application with its HTTP service, or the service alone."""
@@ -104,5 +114,6 @@ def serve(
         work=work,
         token=token,
         folders=tuple(folders or ()),
+        basemap=basemap,
     )
     start(settings, pages=context.info_name == "app", headless=headless, notice=say)

@@ -237,7 +237,11 @@ def _plain(value: float) -> str:
 
 
 def display_image(
-    path: str | Path, value_range: tuple[float, float] | None = None, max_size: int = 1024
+    path: str | Path,
+    value_range: tuple[float, float] | None = None,
+    max_size: int = 1024,
+    *,
+    bands: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """A raster as a picture for the screen.
 
@@ -245,6 +249,7 @@ def display_image(
         path: Any raster with red, green and blue.
         value_range: Stored values shown black and white; what the file says where not given.
         max_size: The longer side is averaged down to at most this many pixels.
+        bands: One-based red, green and blue; what the file says where not given.
 
     Returns:
         `(h, w, 3)` uint8 RGB; pixels without observation are light grey.
@@ -252,7 +257,7 @@ def display_image(
     Raises:
         RequestError: The file cannot be read as such a raster; see `RasterSource.open`.
     """
-    data, valid = _decimated(path, None, value_range, max_size)
+    data, valid = _decimated(path, bands, value_range, max_size)
     picture = np.rint(np.clip(data, 0.0, 1.0) * 255.0).astype(np.uint8)
     picture[~valid] = _EMPTY_GREY
     return np.asarray(picture, dtype=np.uint8)

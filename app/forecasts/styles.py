@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import matplotlib
@@ -28,19 +29,25 @@ __all__ = [
 _PROBABILITY, _SPREAD, _STOPS = "viridis", "magma", 11  # Probability as on the page.
 _COLOURS = {"change_probability": _PROBABILITY, "spread": _SPREAD}
 _SIZE = 1200
+_OPAQUE = 0.25
+"""Share of the top value from which colours are opaque: small values leave the ground visible."""
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
 def colour_table(kind: str) -> NDArray[np.uint8]:
-    """Colours `(256, 4)` of a layer from 0, transparent, to its top value; opaque from a tenth on.
+    """Colours `(256, 4)` of a layer from 0, transparent, to its top value.
 
     Raises:
         KeyError: It is no layer of numbers.
     """
     shares = np.linspace(0, 1, 256)
     table = np.array(matplotlib.colormaps[_COLOURS[kind]](shares, bytes=True))
-    table[:, 3] = np.rint(255 * np.minimum((_STOPS - 1) * shares, 1))
+    table[:, 3] = np.rint(255 * _alpha(shares))
     return table
+
+
+def _alpha(share: Any) -> Any:
+    return np.minimum(share / _OPAQUE, 1)
 
 
 def top_value(result: ForecastFolder, kind: str) -> float:
@@ -100,7 +107,7 @@ def _write(raster: Path, colours: str, high: float, label: Callable[[float], str
             "item",
             value=f"{high * share:g}",
             color=to_hex(matplotlib.colormaps[colours](share)),
-            alpha="255" if share else "0",
+            alpha=f"{255 * _alpha(share):.0f}",
             label=label(high * share),
         )
     indent(root)

@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "uploads"
 
     @property
+    def later(self) -> Path:
+        """Images of later years, to hold the forecast against; the forecast never sees them."""
+        return self.path / "later"
+
+    @property
     def result(self) -> Path:
         """What `landcast forecast` writes."""
         return self.path / RESULT

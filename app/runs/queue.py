@@ -177,6 +177,13 @@ class Runs:
             self._changed.notify_all()
         return run
 
+    def adopt(self, folder: RunFolder) -> Run:
+        """Take a run that has ended elsewhere and lies among the others now."""
+        run = folder.read_state()
+        with self._changed:
+            self._runs[run.id] = run
+        return run
+
     def cancel(self, name: str) -> Run:
         """Stop a run that waits or is carried out; what it had written goes.
 

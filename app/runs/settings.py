@@ -36,6 +36,7 @@ class ServerSettings:
         work: Years times members times pixels of a forecast.
         token: What requests must carry; None asks for nothing.
         folders: Images in these may be named by their path.
+        basemap: Address of tiles with `{z}`, `{x}` and `{y}` to lay under the maps of the pages.
     """
 
     host: str = "localhost"
@@ -50,6 +51,7 @@ class ServerSettings:
     work: int = 1_000_000_000
     token: str | None = None
     folders: tuple[Path, ...] = ()
+    basemap: str | None = None
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:

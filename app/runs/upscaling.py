@@ -77,10 +77,26 @@ class Upscaling:
         await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
         return out
 
+    def upscale_now(self, source: Path) -> Path:
+        """The same for a thread that may wait."""
+        return asyncio.run(self.upscale(source))
+
+    def compare_now(self, images: Path, out: Path) -> Path:
+        """Degrade pictures of a folder, restore them by every method, score the results.
+
+        Returns:
+            The report in Markdown, with its pictures beside it.
+        """
+        self._turns.submit(self._do, ["compare", str(images), str(out)]).result()
+        return out / "report.md"
+
     def close(self) -> None:
         """End the process, whatever it does; the next picture has a new one."""
         self._worker.kill()
 
     def _work(self, source: Path, out: Path) -> None:
+        self._do(["upscale", str(source), str(out)])
+
+    def _do(self, job: list[str]) -> None:
         self._worker.start()
-        self._worker.run(["upscale", str(source), str(out)])
+        self._worker.run(job)

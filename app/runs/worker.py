@@ -1,7 +1,8 @@
 """The process that does the server's work: `python -m app.runs.worker`, see `WorkerProcess`.
 
 It reads jobs from its standard input, a list of strings in JSON on each line:
-`["forecast", FOLDER]` for the folder of a run, or `["upscale", SOURCE, OUT]`. It answers with lines
+`["forecast", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`, or
+`["compare", FOLDER, OUT]` for a folder of pictures. It answers with lines
 too: `["progress", STAGE, DONE, TOTAL]`, and at the end `["done"]` or `["refused", MESSAGE]`. It
 ends where its input does, and after any failure that is nobody's request.
 """
@@ -45,6 +46,8 @@ def main() -> None:
         try:
             if kind == "forecast":
                 _forecast(Path(names[0]), _Reporter(say))
+            elif kind == "compare":
+                _compare(Path(names[0]), Path(names[1]))
             else:
                 _upscale(Path(names[0]), Path(names[1]))
         except RequestError as err:
@@ -107,6 +110,12 @@ def _upscale(source: Path, out: Path) -> None:
     from sr.upscale.bands import UpscaleOptions
 
     upscale(UpscaleRequest(source=source, out=out, options=UpscaleOptions()))
+
+
+def _compare(images: Path, out: Path) -> None:
+    from app.workflows import ComparisonRequest, compare_methods
+
+    compare_methods(ComparisonRequest(images=(str(images),), out=out, levels=(30, None)))
 
 
 if __name__ == "__main__":

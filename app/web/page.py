@@ -1,72 +1,49 @@
-"""The page: a map of past and future, a form, the film, downloads."""
+"""The pages, and the switch of languages."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from app.forecasts.results import ForecastFolder
-from app.web.legends import time_line_html
-from app.web.outputs import downloads, film, note
-from app.web.scenes import Scene
-from app.web.sidebar import choose_scene, forecast_form
-from app.web.state import forecast_of
-from app.web.view import choose_layer, show
+from app.web.texts import choose_language, text
+
+PAGES = {
+    "map": ("forecasts.py", ":material/map:"),
+    "upscale": ("upscale.py", ":material/zoom_in:"),
+    "prepare": ("prepare.py", ":material/layers:"),
+    "compare": ("compare.py", ":material/compare:"),
+    "evaluate": ("evaluate.py", ":material/monitoring:"),
+    "models": ("models.py", ":material/model_training:"),
+}
+
+_PATHS = {"map": None, "upscale": "upscaling"}  # `/upscale` is an address of the service.
+_STYLE = """<style>
+.stMainBlockContainer { padding: 4.2rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 1680px; }
+</style>"""
 
 
 def main() -> None:
-    """Draw the page."""
+    """Draw the page that the address names."""
     st.set_page_config("landcast", "🛰️", layout="wide")
-    with st.sidebar:
-        st.title("landcast")
-        scene = choose_scene()
-        if scene is not None:
-            forecast_form(scene)
-    if scene is None:
-        st.header("How will this place look?")
-        st.write("Choose an image in the sidebar to see its possible futures.")
-        return
-    result = forecast_of(scene)
-    left, right = st.columns([7, 2], gap="large")
-    with left:
-        heading, picture = st.container(), st.container()
-        year = choose_year(scene, result)
-    with right:
-        layer, member, opacity = choose_layer(result, year)
-    with heading:
-        head(scene, result, year)
-    with picture:
-        show(scene, result, year, layer, member, opacity)
-    if result is not None:
-        with left:
-            note(result)
-        with right:
-            st.subheader("Film", divider="gray")
-            film(result)
-            st.subheader("Downloads", divider="gray")
-            downloads(result, year)
-
-
-def choose_year(scene: Scene, result: ForecastFolder | None) -> int:
-    """The year slider over past and future."""
-    years = [y for y in scene.years if result is None or y <= result.start_year]
-    years += result.years if result is not None else ()
-    if st.session_state.get("year") not in years:
-        st.session_state["year"] = years[-1]
-    if len(years) == 1:
-        return years[0]
-    year = int(st.select_slider("Year", years, key="year", label_visibility="collapsed"))
-    st.html(time_line_html(years, None if result is None else result.start_year))
-    return year
-
-
-def head(scene: Scene, result: ForecastFolder | None, year: int) -> None:
-    """Title, year, and whether it was observed or forecast."""
-    name, state = st.columns([5, 2], vertical_alignment="center")
-    name.markdown(f"### {scene.title} · {year}")
-    if result is not None and year in result.years:
-        state.badge("FORECAST", icon=":material/trending_up:", color="orange", width="stretch")
-    else:
-        state.badge("observed", icon=":material/photo_camera:", color="gray", width="stretch")
+    folder = Path(__file__).with_name("views")  # Streamlit takes a folder called pages for its own.
+    pages = [
+        st.Page(
+            folder / name,
+            title=text(f"page_{key}"),
+            icon=icon,
+            url_path=_PATHS.get(key, key),
+            default=key == "map",
+        )
+        for key, (name, icon) in PAGES.items()
+        if (folder / name).is_file()
+    ]
+    st.html(_STYLE)
+    chosen = st.navigation(pages, position="top")
+    # A sidebar with nothing else in it would only take room.
+    with st.sidebar if chosen is pages[0] else st.container(horizontal_alignment="right"):
+        choose_language()
+    chosen.run()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.runs import ServerSettings
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+from app.runs import Runs, ServerSettings
+from app.runs.upscaling import Upscaling
+from app.web.demo import add_demo
+from app.web.service import Service, provide
 
 if TYPE_CHECKING:
     from streamlit.starlette import App
@@ -13,13 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
+SCRIPT = PAGE.with_name("map") / "map.js"
+_FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 _THEME = {
-    "theme.base": "light",
-    "theme.primaryColor": "#b45309",
-    "theme.backgroundColor": "#ffffff",
-    "theme.secondaryBackgroundColor": "#f5f6f8",
-    "theme.textColor": "#1b1f26",
+    "theme.light.primaryColor": "#b45309",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#f5f6f8",
+    "theme.light.textColor": "#1b1f26",
+    "theme.dark.primaryColor": "#c46a0c",
+    "theme.dark.backgroundColor": "#14171c",
+    "theme.dark.secondaryBackgroundColor": "#20252d",
+    "theme.dark.textColor": "#e8eaee",
     "theme.baseRadius": "small",
     "theme.showWidgetBorder": True,
 }
@@ -41,11 +53,17 @@ def streamlit_options(settings: ServerSettings) -> dict[str, object]:
     }
 
 
-def create_pages(settings: ServerSettings) -> App:
-    """Make the pages."""
+def create_pages(settings: ServerSettings, runs: Runs, upscaling: Upscaling) -> App:
+    """Make the pages, which work on the server's own runs and upscaling."""
     from streamlit.starlette import App
     from streamlit.web import bootstrap
 
     options = streamlit_options(settings)
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
-    return App(PAGE)
+    provide(Service(settings, runs, upscaling))
+    add_demo(runs)
+    return App(PAGE, routes=[Route(f"{settings.base_path}/map/map.js", _map_script)])
+
+
+def _map_script(_: Request) -> FileResponse:
+    return FileResponse(SCRIPT, media_type="text/javascript", headers=_FOR_GOOD)

@@ -17,7 +17,8 @@ _SQLITE = b"SQLite format 3\0"
 _KINDS = ("FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection")
 # Anything else that GeoJSON may call a coordinate system is an address or a file to GDAL.
 _CRS_NAME = re.compile(r"urn:ogc:def:crs:[\w:.]+|EPSG:\d+|OGC:CRS84", re.ASCII)
-_INDEX = re.compile(r"create virtual table .* using rtree\b", re.IGNORECASE | re.DOTALL)
+_INDEX = re.compile(r'create virtual table ("[^"]+"|\w+) using rtree\b', re.IGNORECASE)
+_COMPUTED = re.compile(r"create virtual|\bas ?\(", re.IGNORECASE)
 
 
 def check_polygon_upload(path: Path) -> str:
@@ -62,11 +63,12 @@ def _check_geopackage(path: Path) -> None:
             f"expected a whole GeoPackage, the file is damaged ({err}); export it again"
         ) from err
     for kind, made_by in parts:
-        virtual = kind == "table" and re.match(r"\s*create\s+virtual", made_by or "", re.IGNORECASE)
-        if kind == "view" or (virtual and _INDEX.match(" ".join(made_by.split())) is None):
+        made = " ".join((made_by or "").split())
+        computed = kind == "table" and _COMPUTED.search(made) and _INDEX.match(made) is None
+        if kind == "view" or computed:
             raise RequestError(
-                "expected a GeoPackage of plain tables, it has views or virtual tables; export "
-                "the polygons to a file of their own"
+                "expected a GeoPackage of plain tables, it has views, virtual tables or computed "
+                "columns; export the polygons to a file of their own"
             )
 
 

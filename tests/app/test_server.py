@@ -86,6 +86,7 @@ def test_pages_and_service_share_a_port_below_a_base_path(tmp_path: Path) -> Non
     with served("app", "--headless", **below) as address:
         assert "<title>Streamlit</title>" in page(f"{address}/land/")
         assert page(f"{address}/land/_stcore/health") == "ok"
+        assert "maplibre" in page(f"{address}/land/map/map.js")
         assert run.path.name in page(f"{address}/land/api/v1/runs")
         layer = f"{address}/land/tiles/{run.path.name}/forecast/2021"
         assert json.loads(page(f"{layer}/tilejson.json"))["tiles"] == [

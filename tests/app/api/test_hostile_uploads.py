@@ -146,8 +146,15 @@ def polygons(tmp_path: Path) -> Iterator[tuple[str, bytes]]:
     yield "a name that is an address", linked("name", name="http://host/crs")
     yield "a name that is a file", linked("name", name="/vsicurl/http://host/crs")
     yield "a view", geopackage(tmp_path / "view.gpkg", "CREATE VIEW c AS SELECT * FROM a")
-    virtual = "CREATE VIRTUAL TABLE c USING fts5(d)"
-    yield "a virtual table", geopackage(tmp_path / "virtual.gpkg", virtual)
+    for number, made in enumerate(
+        (
+            "CREATE VIRTUAL TABLE c USING fts5(d)",
+            "CREATE\nVIRTUAL  TABLE c USING fts5(d, ' using rtree ')",
+            'CREATE VIRTUAL TABLE "c using rtree" USING fts5(d)',
+            "CREATE TABLE c (d TEXT, e TEXT GENERATED ALWAYS AS (upper(d)))",
+        )
+    ):
+        yield made, geopackage(tmp_path / f"virtual_{number}.gpkg", made)
     yield "half a GeoPackage", b"SQLite format 3\0" + b"\0" * 100
 
 

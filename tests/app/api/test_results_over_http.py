@@ -126,3 +126,19 @@ def test_a_cell_is_found_by_its_place_on_earth(service: Service) -> None:
 )
 def test_cells_that_are_not_there(service: Service, params: dict[str, object], status: int) -> None:
     said(service.get("/cells", params=params), status)
+
+
+def test_metrics_count_requests_by_address_and_runs_by_state(service: Service) -> None:
+    def metrics() -> dict[str, float]:
+        lines = service.client.get("/metrics").text.splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    asked = 'landcast_requests_total{method="GET",route="/api/v1/runs/{run}",status="200"}'
+    before = metrics()
+    service.get("")
+    assert metrics()[asked] == before.get(asked, 0) + 1
+    assert before['landcast_runs{state="done"}'] == len(service.runs.all)
+    assert before["landcast_queue"] == 0
+    service.client.get("/no/such/address")
+    assert not [name for name in metrics() if "such" in name]

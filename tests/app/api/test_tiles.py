@@ -84,7 +84,7 @@ def test_numbers_have_the_colours_of_one_scale(service: Service, layer: str, yea
     assert top == (1.0 if layer == "change_probability" else pytest.approx(top))
     table = colour_table(layer)
     assert table[0, 3] == 0
-    assert (table[26:, 3] == 255).all()
+    assert (table[64:, 3] == 255).all()
     for row, col in spots(service):
         level = round(255 * min(float(stored[row, col]) / top, 1))
         assert colour(service, layer, year, row, col).tolist() == table[level].tolist()

@@ -28,7 +28,7 @@ def test_the_style_goes_from_nothing_to_certain(tmp_path: Path) -> None:
     assert (values[0], values[-1]) == (0.0, 1.0)
     assert [items[0].get("label"), items[-1].get("label")] == ["0 %", "100 %"]
     assert items[0].get("color") == "#440154"
-    assert [item.get("alpha") for item in items[:2]] == ["0", "255"]
+    assert [item.get("alpha") for item in items[:2]] == ["0", "102"]
 
 
 def test_the_style_of_spread_goes_up_to_the_widest(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_what_the_worker_refuses_is_told_in_one_sentence(runs: Runs) -> None:
     assert str(runs.root) not in failed.message
 
 
+@pytest.mark.slow
 def test_a_killed_worker_fails_its_run_which_then_goes_on(runs: Runs, straight: RunFolder) -> None:
     run = submit(runs, **ASKED)
     wait_for(lambda: (stage := runs.get(run.id).stage) is not None and stage.name == "forecasting")
@@ -123,6 +124,7 @@ class Server:
             return False
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_a_run_that_goes_on_to_the_same_pixels(
     tmp_path: Path, straight: RunFolder
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import rasterio
 
-from app.web.scenes import MOST_PIXELS
+from app.runs import ServerSettings
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from preprocessing.errors import ModelFolderError, RequestError, UnreadableRasterError
@@ -33,13 +33,13 @@ def test_an_upload_of_too_many_pixels_or_bands_is_refused(tmp_path: Path) -> Non
     tiles = {"tiled": True, "blockxsize": 4096, "blockysize": 4096}
     path = sparse(tmp_path / "a_2018.tif", 200_000, **tiles)
     with pytest.raises(RequestError, match=r"25 megapixels .* 200000 x 200000"):
-        check_upload(path, most_pixels=MOST_PIXELS)
+        check_upload(path, most_pixels=ServerSettings().pixels)
     with rasterio.open(
         tmp_path / "b.tif", "w", driver="GTiff", height=2, width=2, count=65, dtype="uint8"
     ):
         pass
     with pytest.raises(RequestError, match="65 bands"):
-        check_upload(tmp_path / "b.tif", most_pixels=MOST_PIXELS)
+        check_upload(tmp_path / "b.tif", most_pixels=ServerSettings().pixels)
 
 
 def test_blocks_that_do_not_go_into_memory_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Two pictures of one view under a slider."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from app.web.texts import text
+
+__all__ = ["before_after"]
+
+_SIDE = 1400
+_SCRIPT = """
+export default ({ data, parentElement }) => {
+  const find = (it) => parentElement.querySelector(it);
+  const [top, line, slider] = ["img.top", "i", "input"].map(find);
+  parentElement.querySelector("img").src = data.after;
+  top.src = data.before;
+  [top.alt, parentElement.querySelector("img").alt] = [data.words[0], data.words[1]];
+  slider.setAttribute("aria-label", data.words[2]);
+  const [left, right] = parentElement.querySelectorAll("b");
+  [left.textContent, right.textContent] = data.words;
+  slider.oninput = () => {
+    top.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`;
+    line.style.left = `${slider.value}%`;
+  };
+  slider.oninput();
+};
+"""
+_HTML = '<div class="both"><img><img class="top"><i></i><b></b><b class="right"></b></div>' + (
+    '<input type="range" min="0" max="100" value="50">'
+)
+_CSS = """
+.both { position: relative; border-radius: 8px; overflow: hidden; line-height: 0; }
+img { width: 100%; height: 66vh; object-fit: contain; }
+.top { position: absolute; inset: 0; image-rendering: pixelated; }
+i { position: absolute; top: 0; bottom: 0; width: 3px; margin-left: -1px; background: #fff;
+  box-shadow: 0 0 3px #000; }
+b { position: absolute; left: 8px; bottom: 8px; padding: 2px 10px; border-radius: 6px;
+  background: rgb(0 0 0 / 65%); color: #fff; font: 14px/1.6 var(--st-font); }
+b.right { left: auto; right: 8px; }
+input { width: 100%; height: 30px; accent-color: var(--st-primary-color); }
+"""
+_component = st.components.v2.component("landcast_before_after", html=_HTML, css=_CSS, js=_SCRIPT)
+
+
+def before_after(before: Path, after: Path) -> None:
+    """Show two pictures of any format, the first left of the line."""
+    words = [text("before"), text("after"), text("upscale_line")]
+    _component(
+        key="before_after",
+        data={"before": _address(before), "after": _address(after), "words": words},
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _address(path: Path) -> str:
+    from app.forecasts.results import display_image
+
+    if path.suffix.lower() in (".tif", ".tiff", ".jp2"):
+        picture = Image.fromarray(display_image(path, max_size=_SIDE))
+    else:
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+    picture.thumbnail((_SIDE, _SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=90)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

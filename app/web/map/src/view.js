@@ -1,0 +1,292 @@
+// The whole component: toolbar, map, second map to swipe, timeline, card of a cell.
+import maplibregl from "maplibre-gl";
+import mapStyles from "maplibre-gl/dist/maplibre-gl.css";
+import ownStyles from "./style.css";
+import { cellCard } from "./chart.js";
+import { button, make } from "./dom.js";
+import { Drawing } from "./draw.js";
+import { OPACITY, Rasters, addMarks, emptyStyle } from "./layers.js";
+import { savePicture } from "./picture.js";
+import { readAddress, writeAddress } from "./address.js";
+import { Swipe } from "./swipe.js";
+import { Timeline } from "./timeline.js";
+import { LayerSwitch } from "./switch.js";
+
+const FIT = { padding: 12, duration: 0 };
+
+// On a phone the sidebar covers the map: it goes when there is something new to see.
+function makeRoom() {
+  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+}
+
+export class MapView {
+  constructor(root) {
+    this.rasters = null;
+    this.ready = false;
+    this.timeline = new Timeline((year) => this.go(year), (year) => this.loaded(year));
+    this.layers = new LayerSwitch((layer) => this.choose(layer));
+    this.host = make("div", { class: "host" });
+    this.coordinates = make("output", { class: "coordinates", "aria-live": "off" });
+    this.badge = make("div", { class: "badge", role: "status" });
+    this.hint = make("div", { class: "hint", role: "status", hidden: true });
+    this.tools = make("div", { class: "tools" });
+    this.legend = make("div", { class: "legend" });
+    this.side = make("div", { class: "side" });
+    this.stage = make("div", { class: "stage" }, this.host, this.badge, this.hint, this.tools, this.legend, this.coordinates);
+    this.element = make("div", { class: "landcast-map" },
+      make("style", {}, mapStyles, ownStyles), this.layers.element,
+      make("div", { class: "middle" },
+        make("div", { class: "main" }, this.stage, this.timeline.element), this.side));
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    root.append(this.element);
+  }
+
+  update(data, setState) {
+    this.setState = setState;
+    const same = this.data && JSON.stringify(this.data) === JSON.stringify(data);
+    const place = this.data?.place;
+    const fresh = place !== data.place || this.data?.run !== data.run;
+    const language = this.data?.language;
+    this.data = data;
+    if (this.map && this.ready) this.paint();
+    if (same) return;
+    const asked = readAddress(data);
+    const years = data.frames.map((one) => one.year);
+    const known = data.layers.map((one) => one.id);
+    if (fresh) {
+      this.year = years.includes(asked.year) ? asked.year : years.at(-1);
+      this.layer = known.includes(asked.layer) ? asked.layer : known[0];
+    }
+    if (this.map === undefined) this.create(asked.view);
+    if (fresh && place !== undefined) makeRoom();
+    if (fresh || language !== data.language) {
+      this.closeCard();
+      this.toolbar();
+    }
+    this.layers.update(data, this.layer);
+    this.timeline.update(data, this.year);
+    this.label();
+    this.whenReady(() => {
+      this.drawing.set(data.area ?? null);
+      if (fresh) {
+        this.rasters.clear();
+        this.swipe.close();
+        if (place !== undefined && place !== data.place) this.map.fitBounds(data.bounds, FIT);
+      }
+      this.rasters.preload(data, this.layer);
+      this.show();
+      this.address();
+    });
+  }
+
+  create(view) {
+    const style = getComputedStyle(this.element);
+    this.map = new maplibregl.Map({
+      container: this.host,
+      style: emptyStyle(this.data, style.getPropertyValue("--ground").trim()),
+      bounds: this.data.bounds,
+      fitBoundsOptions: FIT,
+      maxZoom: 22,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      cooperativeGestures: false,
+      preserveDrawingBuffer: true,
+      validateStyle: false,
+    });
+    if (view) this.map.jumpTo({ center: view.slice(0, 2), zoom: view[2] });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.keyboard.disableRotation();
+    this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-left");
+    this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
+    this.map.getCanvas().setAttribute("aria-label", this.data.texts.map);
+    this.map.on("mousemove", ({ lngLat }) => this.point(lngLat));
+    this.map.on("moveend", () => this.address());
+    this.map.on("click", (event) => this.clicked(event));
+    this.swipe = new Swipe(this);
+    this.shade();
+    this.map.once("style.load", () => {
+      addMarks(this.map);
+      this.rasters = new Rasters(this.map);
+      const accent = style.getPropertyValue("--accent").trim();
+      this.drawing = new Drawing(this.map, accent, (area) => this.drawn(area));
+      this.ready = true;
+      for (const waiting of this.queue.splice(0)) waiting();
+    });
+    this.observer = new ResizeObserver(() => this.map.resize());
+    this.observer.observe(this.host);
+  }
+
+  queue = [];
+  opacityShown = OPACITY;
+
+  whenReady(action) {
+    if (this.ready) action();
+    else this.queue.push(action);
+  }
+
+  paint() {
+    const ground = getComputedStyle(this.element).getPropertyValue("--ground").trim();
+    this.shade();
+    this.map.setPaintProperty("ground", "background-color", ground);
+  }
+
+  // Dark or light: the icons of the map library are black.
+  shade() {
+    const colour = getComputedStyle(this.element).color.match(/\d+/g) ?? [0];
+    this.element.classList.toggle("dark", Number(colour[0]) > 128);
+  }
+
+  toolbar() {
+    const texts = this.data.texts;
+    const tool = (kind) => (event) => this.tool(kind, event.currentTarget);
+    const parts = [button("home", texts.home, () => this.map.fitBounds(this.data.bounds, { ...FIT, duration: 300 }))];
+    parts.push(button("save", texts.save, () => this.save()));
+    if (this.data.frames.length > 1) parts.push(button("swipe", texts.swipe, () => this.swipe.toggle(), { "aria-pressed": "false", class: "swiping" }));
+    if (this.data.drawing) {
+      parts.push(
+        button("box", texts.box, tool("box")), button("polygon", texts.polygon, tool("polygon")),
+        button("view", texts.take_view, () => this.drawing.takeView()), button("clear", texts.clear, () => this.drawn(null)),
+      );
+    }
+    this.tools.replaceChildren(...parts);
+  }
+
+  save() {
+    const layer = this.data.layers.find((one) => one.id === this.layer);
+    const caption = `${this.badge.textContent} · ${layer.label}`;
+    savePicture(this.map.getCanvas(), caption, `landcast_${this.year}_${this.layer}.png`);
+  }
+
+  tool(kind) {
+    if (this.drawing.kind === kind) this.endDrawing();
+    else {
+      this.drawing.start(kind);
+      this.hint.textContent = this.data.texts[`${kind}_hint`];
+      this.hint.hidden = false;
+    }
+  }
+
+  endDrawing() {
+    this.drawing.stop();
+    this.hint.hidden = true;
+  }
+
+  drawn(area) {
+    this.hint.hidden = true;
+    this.drawing.set(area);
+    this.setState("area", area);
+  }
+
+  key(event) {
+    if (event.key === "Escape") {
+      if (this.drawing?.active) this.endDrawing();
+      else this.closeCard();
+    } else if (event.key === "Enter" && this.drawing?.active && event.target === this.map.getCanvas()) {
+      this.drawing.finish();
+      this.hint.hidden = true;
+    } else if (event.key === " " && event.target === this.map.getCanvas()) {
+      event.preventDefault();
+      this.timeline.toggle();
+    }
+  }
+
+  go(year) {
+    this.year = year;
+    this.show();
+    this.address();
+  }
+
+  choose(layer) {
+    this.layer = layer;
+    this.rasters.preload(this.data, layer);
+    this.show();
+    this.address();
+  }
+
+  loaded(year) {
+    return this.ready && this.rasters.ready(this.data, year, this.layer);
+  }
+
+  show() {
+    this.label();
+    if (!this.ready) return;
+    this.rasters.show(this.data, this.year, this.layer);
+    this.swipe.show();
+  }
+
+  label() {
+    const frame = this.data.frames.find((one) => one.year === this.year);
+    const forecast = frame?.forecast && this.layer !== "observed";
+    this.badge.className = forecast ? "badge forecast" : "badge";
+    const missing = frame?.forecast && this.layer === "observed" && !frame.observed;
+    const what = missing ? this.data.texts.unseen : forecast ? this.data.texts.forecast : this.data.texts.observed;
+    this.badge.replaceChildren(make("b", {}, String(this.year)), ` ${what}`);
+    const layer = this.data.layers.find((one) => one.id === this.layer);
+    this.legend.replaceChildren();
+    if (layer?.legend && forecast) {
+      const { colours, ticks, unit } = layer.legend;
+      this.legend.append(
+        make("div", { class: "unit" }, unit),
+        make("div", { class: "bars" }, ...colours.map((colour) => make("i", { style: `background:${colour}` }))),
+        make("div", { class: "ticks" }, ...ticks.map((tick) => make("span", {}, tick))),
+        make("label", {}, this.data.texts.opacity, this.opacity()),
+      );
+    }
+    this.element.dataset.year = this.year;
+    this.element.dataset.layer = this.layer;
+  }
+
+  opacity() {
+    const slider = make("input", { type: "range", min: 10, max: 100, value: 100 * this.opacityShown, "aria-label": this.data.texts.opacity });
+    slider.addEventListener("input", () => {
+      this.opacityShown = slider.value / 100;
+      this.rasters.opacity = slider.value / 100;
+      this.rasters.show(this.data, this.year, this.layer);
+    });
+    return slider;
+  }
+
+  point({ lng, lat }) {
+    const north = `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}`;
+    this.coordinates.textContent = `${north}, ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? "W" : "E"}`;
+  }
+
+  async clicked({ lngLat }) {
+    this.point(lngLat);
+    if (this.drawing?.active) return this.drawing.click(lngLat.toArray());
+    if (!this.data.cells) return;
+    const asked = `${this.data.base}/api/v1/runs/${this.data.run}/cells?lon=${lngLat.lng}&lat=${lngLat.lat}`;
+    let card;
+    try {
+      const answer = await fetch(asked);
+      if (!answer.ok) throw new Error(String(answer.status));
+      card = cellCard(await answer.json(), this.data, () => this.closeCard());
+    } catch {
+      card = make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
+    }
+    this.marker ??= new maplibregl.Marker({ color: "#d97706", scale: 0.7 });
+    this.marker.setLngLat(lngLat).addTo(this.map);
+    this.side.replaceChildren(card);
+  }
+
+  closeCard() {
+    this.side.replaceChildren();
+    this.marker?.remove();
+  }
+
+  address() {
+    if (!this.data.run) return;
+    const { lng, lat } = this.map.getCenter();
+    writeAddress({ run: this.data.run, year: this.year, layer: this.layer, view: [lng, lat, this.map.getZoom()] });
+  }
+
+  remove() {
+    this.timeline.stop();
+    this.observer?.disconnect();
+    this.swipe?.close();
+    this.map?.remove();
+    this.element.remove();
+  }
+}

@@ -1,0 +1,43 @@
+"""What the pages have of the server they belong to: its runs, its settings, its upscaling."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.runs import Runs, ServerSettings
+from app.runs.upscaling import Upscaling
+
+__all__ = ["Service", "provide", "service"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The server's own, never a second one.
+
+    Attributes:
+        settings: Limits and base path.
+        runs: In their context.
+        upscaling: One picture at a time.
+    """
+
+    settings: ServerSettings
+    runs: Runs
+    upscaling: Upscaling
+
+    def plain(self, error: Exception) -> str:
+        """What an error says, without where files lie on the server."""
+        return re.sub(rf"{re.escape(str(self.runs.root))}/[0-9a-f]+/(uploads/)?", "", str(error))
+
+
+_held: list[Service] = []
+
+
+def provide(given: Service) -> None:
+    """Have the pages of this process work on a server."""
+    _held[:] = [given]
+
+
+def service() -> Service:
+    """The server of the pages."""
+    return _held[0]

@@ -1,0 +1,59 @@
+"""What the pages say, in English and Russian."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.web.texts import en, ru
+
+__all__ = ["CATALOGUES", "choose_language", "futures", "language", "text"]
+
+CATALOGUES = {"en": en.TEXTS, "ru": ru.TEXTS}
+_NAMES = {"en": "English", "ru": "Русский"}
+
+
+def language() -> str:
+    """The language of this visit: what was chosen, in the address, or what the browser asks for."""
+    chosen = st.session_state.get("language") or st.query_params.get("lang")
+    if chosen in CATALOGUES:
+        return str(chosen)
+    asked = str(getattr(st.context, "locale", "") or "en").split("-")[0]
+    return asked if asked in CATALOGUES else "en"
+
+
+def text(key: str, **values: Any) -> str:
+    """A text of the catalogue, with values filled in."""
+    return CATALOGUES[language()][key].format(**values)
+
+
+def futures(count: int) -> str:
+    """So many possible futures, in the right form."""
+    forms = text("futures_forms").split("|")
+    if language() == "ru":
+        tens, ones = count % 100, count % 10
+        few = 2 <= ones <= 4 and not 12 <= tens <= 14
+        form = 0 if ones == 1 and tens != 11 else 1 if few else 2
+    else:
+        form = 0 if count == 1 else 1
+    return f"{count} {forms[form]}"
+
+
+def _keep_language() -> None:
+    """The address tells the language too, and a page that is loaded again keeps it."""
+    st.query_params["lang"] = st.session_state["language"]
+
+
+def choose_language() -> None:
+    """The switch."""
+    st.session_state.setdefault("language", language())
+    st.segmented_control(
+        "Language / Язык",
+        list(_NAMES),
+        format_func=_NAMES.__getitem__,
+        key="language",
+        required=True,
+        on_change=_keep_language,
+        label_visibility="collapsed",
+    )

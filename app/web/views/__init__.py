@@ -1,0 +1,1 @@
+"""The pages: each shows one thing and calls one workflow."""
