@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
-from scipy.stats import kstest
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
-from forecast.states.events import allocated, event_levels, parcels_of
+from forecast.states.events import allocated, event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
 from forecast.states.objects import region_objects
@@ -44,31 +43,6 @@ def fields(height: int = 256, width: int = 320) -> np.ndarray:
 
 def pixels(cells: np.ndarray) -> np.ndarray:
     return cells.repeat(4, axis=0).repeat(4, axis=1)
-
-
-def test_levels_of_events_are_uniform_at_each_cell() -> None:
-    objects = np.arange(48 * 48).reshape(48, 48) // 5 * 5
-    drawn = np.stack([event_levels(objects, seed=1, member=m) for m in range(300)])
-    # Cells far apart, over members: independent draws.
-    assert kstest(drawn[:, ::24, ::24].ravel(), "uniform").pvalue > 0.01
-    np.testing.assert_array_equal(drawn[7], event_levels(objects, seed=1, member=7))
-    assert not np.array_equal(drawn[7], event_levels(objects, seed=2, member=7))
-    # The members of a pair change in turn.
-    np.testing.assert_allclose(drawn[0::2] + drawn[1::2], 1, atol=1e-5)
-    assert np.abs(np.corrcoef(drawn[0].ravel(), drawn[2].ravel())[0, 1]) < 0.5
-
-
-def test_levels_are_shared_within_objects_and_near_by() -> None:
-    objects = np.zeros((40, 40), np.int64)
-    objects[:, 20:] = 20
-    drawn = np.stack([event_levels(objects, seed=5, member=m) for m in range(250)])
-
-    def alike(a: tuple[int, int], b: tuple[int, int]) -> float:
-        return float(np.corrcoef(drawn[:, a[0], a[1]], drawn[:, b[0], b[1]])[0, 1])
-
-    assert alike((5, 5), (5, 6)) > 0.9
-    assert 0.3 < alike((2, 2), (37, 2)) < 0.7
-    assert abs(alike((2, 2), (37, 37))) < 0.15
 
 
 def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
@@ -195,30 +169,6 @@ def test_what_had_changed_counts_among_what_is_expected(ground: Ground) -> None:
     more = changed(0.2, first)
     assert more[first].all()
     assert more[seen].sum() == round(0.2 * seen.sum())
-
-
-def test_parcels_change_as_a_whole() -> None:
-    seen = np.ones((120, 120), bool)
-    rows, cols = np.indices(seen.shape) // 10 * 10
-    objects = rows * 120 + cols  # Fields of 100 cells, and a forest.
-    objects[:, 60:] = 60
-    parcels = parcels_of(objects, seen, gsd_m=10.0)
-    assert (parcels[:, :60] == objects[:, :60]).all()
-    assert (parcels[:, 60:] == -1).all()
-    assert (parcels_of(objects, seen, gsd_m=None) == -1).all()
-    # A cell of 240 m pixels holds 92 ha.
-    assert (parcels_of(objects, seen, gsd_m=240.0) == -1).all()
-    before = np.zeros_like(seen)
-    for share in (0.05, 0.1, 0.2):
-        probability = np.full(seen.shape, share, np.float32)
-        levels = event_levels(objects, seed=1, member=0)
-        changed = allocated(probability, levels, parcels, before, seen)
-        fields = np.bincount(objects[:, :60][changed[:, :60]], minlength=120 * 120)
-        assert np.count_nonzero(fields == 100) > 0
-        assert np.count_nonzero((fields > 0) & (fields < 100)) <= 1
-        assert changed[before].all()
-        assert changed.sum() == round(share * seen.sum())
-        before = changed
 
 
 def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None:
