@@ -36,7 +36,7 @@ _REACH, _SMALL = 2.0, 9
 """Cells over which a copy goes on beside its patch, and of patches that only do so if they can."""
 _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
-_AROUND = 8
+_AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
 _SOME = 2000
 """Cells of a patch by which places are judged."""

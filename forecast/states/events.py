@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
-from scipy.special import logit, ndtr
+from scipy.special import expit, logit, ndtr
 
+from forecast.hindcast.quantity import with_mean
 from forecast.noise import ground_noise
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["allocated", "event_levels", "object_noise", "parcels_of"]
+__all__ = ["allocated", "changing_at_edges", "event_levels", "object_noise", "parcels_of"]
 
 _NUMBER = 1
 """Plane of the noise of events; the network is given plane 0."""
@@ -22,6 +23,8 @@ _SMOOTH_SIGMA, _FINE_SIGMA = 3.0, 0.7
 _LEAST = 1e-7
 _PARCEL_M2, _MOST_CELLS, _OF_REGION = 1e6, 400, 0.01
 """Area, cells and share of the region of the largest objects that change as a whole."""
+_LESS_INSIDE = 1.1
+"""Of the log odds of change, from one image, far inside an object; see decision 25."""
 _WITHIN = 1e-3
 """Weight of what tells cells of a parcel apart: which come first where some do not change."""
 
@@ -85,6 +88,23 @@ def parcels_of(
     largest = min(_PARCEL_M2 / (CELL * gsd_m) ** 2, _MOST_CELLS, _OF_REGION * known.sum())
     size = np.bincount(objects.ravel())
     return np.where(size[objects] <= largest, objects, -1)
+
+
+def changing_at_edges(
+    probability: NDArray[np.float32], inside: NDArray[np.float32], known: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """As much change as before, less of it far inside objects and more at their edges.
+
+    Args:
+        probability: `(h, w)` that a cell has changed, where no earlier date is known.
+        inside: `(h, w)` from `far_inside`.
+        known: `(h, w)` cells of the region that were seen.
+    """
+    if not known.any():
+        return probability
+    odds = logit(np.clip(probability, _LEAST, 1 - _LEAST)) - _LESS_INSIDE * inside
+    moved = np.asarray(expit(odds), np.float32)
+    return with_mean(moved, float(probability[known].mean(dtype=np.float64)), known)
 
 
 def event_levels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from forecast.network.conditions import CONDITIONS
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
-from forecast.states.events import event_levels, parcels_of
+from forecast.states.events import changing_at_edges, event_levels, parcels_of
 from forecast.states.ground import Ground
+from forecast.states.objects import far_inside
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
@@ -160,6 +161,10 @@ class MemberRun:
         os.replace(part, paths.state(year))
         return after
 
+    @cached_property
+    def _inside(self) -> NDArray[np.float32]:
+        return far_inside(np.asarray(self.ground.objects))
+
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
@@ -167,6 +172,8 @@ class MemberRun:
         taught = None if ground.taught is None else np.asarray(ground.taught[years - 1], np.float32)
         general = ground.trust * probability
         seen = np.asarray(ground.seen)
+        if not len(ground.earlier.years):
+            general = changing_at_edges(general, self._inside, seen)
         return combined_probability(general, taught, weight, ground.quantity, years, seen)
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:

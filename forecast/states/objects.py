@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
+from scipy.ndimage import (
+    distance_transform_edt,
+    generate_binary_structure,
+    maximum_filter,
+    minimum_filter,
+)
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import felzenszwalb
@@ -15,7 +20,7 @@ from preprocessing.rasters.window import Window
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["region_objects"]
+__all__ = ["far_inside", "region_objects"]
 
 _SCALE, _SIGMA, _SMALLEST = 150, 0.6, 64
 """Constants of Felzenszwalb and Huttenlocher (2004), for grey levels of 255."""
@@ -26,6 +31,9 @@ _BLOCK, _OVERLAP = 128, 8
 _SHARED = 0.5
 _THIN = 2.0
 """Cells that a thin object may be away from what it is given to."""
+_EDGE, _INSIDE = 2.0, 4.0
+"""Cells from the edge of an object up to which a cell is not inside, and from which it is."""
+_BESIDE = generate_binary_structure(2, 1)
 
 
 def region_objects(
@@ -65,6 +73,25 @@ def region_objects(
     objects = _without_thin(objects)
     _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
     return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
+
+
+def far_inside(objects: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How far inside their objects cells lie.
+
+    Args:
+        objects: `(h, w)` from `region_objects`.
+
+    Returns:
+        `(h, w)` 0 up to two cells from the edge, 1 from four cells on.
+    """
+    least, most = (
+        each(objects, footprint=_BESIDE, mode="nearest")
+        for each in (minimum_filter, maximum_filter)
+    )
+    if (least == most).all():
+        return np.ones(objects.shape, np.float32)
+    depth = distance_transform_edt(least == most)
+    return np.asarray(((depth - _EDGE) / (_INSIDE - _EDGE)).clip(0, 1), dtype=np.float32)
 
 
 def _segments(pixels: NDArray[np.float32], tone: Tone) -> NDArray[np.int64]:

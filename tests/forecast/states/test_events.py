@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from scipy.special import logit
 from scipy.stats import kstest
 
-from forecast.states.events import allocated, event_levels, parcels_of
+from forecast.states.events import allocated, changing_at_edges, event_levels, parcels_of
+from forecast.states.objects import far_inside
 
 
 def test_levels_of_events_are_uniform_at_each_cell() -> None:
@@ -55,3 +58,26 @@ def test_parcels_change_as_a_whole() -> None:
         assert changed[before].all()
         assert changed.sum() == round(share * seen.sum())
         before = changed
+
+
+def test_land_seen_once_changes_at_the_edges_of_objects() -> None:
+    objects = np.zeros((30, 40), np.int64)
+    objects[:, 20:] = 20
+    inside = far_inside(objects)
+    np.testing.assert_array_equal(inside[:, 15:25], inside[::-1, 15:25])
+    assert (inside[:, 17:23] == 0).all()
+    assert (inside[:, :15] == 1).all()
+    assert (inside[:, 16] == 0.5).all()
+    known = np.ones(objects.shape, bool)
+    known[:10] = False
+    found = changing_at_edges(np.full(objects.shape, 0.1, np.float32), inside, known)
+    assert found[known].mean() == pytest.approx(0.1, abs=1e-5)
+    apart = logit(found[0, 20]) - logit(found[0, 0])
+    assert apart == pytest.approx(np.log(3), abs=0.01)  # A third of the odds.
+
+
+def test_one_object_has_no_edges() -> None:
+    inside = far_inside(np.zeros((8, 8), np.int64))
+    chance = np.full(inside.shape, 0.2, np.float32)
+    found = changing_at_edges(chance, inside, np.ones(inside.shape, bool))
+    np.testing.assert_allclose(found, chance, rtol=1e-5)

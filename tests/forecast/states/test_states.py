@@ -12,10 +12,10 @@ from states_cases import BlockLift, ground_of, run_of, small_network, stated
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
-from forecast.states.events import allocated, event_levels
+from forecast.states.events import allocated, changing_at_edges, event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
-from forecast.states.objects import region_objects
+from forecast.states.objects import far_inside, region_objects
 from forecast.states.observation import observed, upsampled
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.painting import paint
@@ -43,6 +43,13 @@ def fields(height: int = 256, width: int = 320) -> np.ndarray:
 
 def pixels(cells: np.ndarray) -> np.ndarray:
     return cells.repeat(4, axis=0).repeat(4, axis=1)
+
+
+def at_edges(ground: Ground, chance: float) -> np.ndarray:
+    """The probability of one image where the network says the same everywhere."""
+    every = np.full(ground.objects.shape, chance, np.float32)
+    inside = far_inside(np.asarray(ground.objects))
+    return changing_at_edges(every, inside, np.asarray(ground.seen)) if chance else every
 
 
 def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
@@ -184,8 +191,8 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     first = (states[0] != ground.stored).any(axis=0)
     assert first.any()
     np.testing.assert_array_equal(states[2][:, first], states[0][:, first])
-    np.testing.assert_allclose(found[1].probability, 0.2, atol=1e-6)
-    np.testing.assert_allclose(found[2].probability, 0.4, atol=1e-6)
+    np.testing.assert_allclose(found[1].probability, at_edges(ground, 0.2), atol=1e-6)
+    np.testing.assert_allclose(found[2].probability, at_edges(ground, 0.4), atol=1e-6)
 
 
 def test_probabilities_accumulate_beyond_the_longest_horizon(
@@ -195,9 +202,10 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     assert network.longest_years == 3
     run_of(ground, tmp_path / "m", network).years(5)
     paths = MemberPaths(tmp_path / "m", 0)
-    for year, expected in ((2023, 0.3), (2024, 1 - 0.7 * 0.9), (2025, 1 - 0.7 * 0.8)):
+    three, *further = (at_edges(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
+    for year, leg in zip((2023, 2024, 2025), further, strict=True):
         found = Changes.load(paths.changes(year)).probability
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        np.testing.assert_allclose(found, 1 - (1 - three) * (1 - leg), atol=1e-6)
     assert not list((tmp_path / "m").glob("leg_*"))
 
 
