@@ -37,8 +37,8 @@ class HindcastSkill:
     Attributes:
         years_ago: Its start, in years before the start of the forecast.
         years: Its horizon.
-        weight: With which the log odds that the region's past teaches add to those of the general
-            model. 0: it taught nothing that helped.
+        weight: Share of what the region's past teaches in the log odds; the general model has the
+            rest. 0: it taught nothing that helped.
         auc: Of the mixture of both; None where too little changed. `auc_general` of the general
             model, `auc_before` of "where it changed before", `auc_texture` of texture.
         expected: Share of the cells expected to change; `changed` did.
@@ -179,25 +179,25 @@ def combined_probability(
 ) -> NDArray[np.float32]:
     """The probability of lasting change by all that tells of it.
 
-    The log odds of the model and, weighted, those of what the region's past taught add up; how
+    Log odds are a weighted mean of those of the model and of what the region's past taught; how
     much changes then follows `quantity`.
 
     Args:
         general: Of the model.
         taught: Likewise, of the region's past; None where it taught nothing.
         weight: Of what was taught, 0..1.
-        quantity: None where the past tells of no interval, so taught nothing.
+        quantity: None where the past tells of no interval.
         years: Horizon.
         known: Cells of the region that were seen.
     """
-    if quantity is None or not known.any():
-        return general
     used = None if weight == 0 else taught
-    found, boosted = general, None
+    found = general
     if used is not None:
-        odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (general, used)]
-        found = np.asarray(expit(odds[0] + weight * odds[1]), np.float32)
-        boosted = float(used[known].mean())
+        odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (used, general)]
+        found = np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
+    if quantity is None or not known.any():
+        return found
+    boosted = None if used is None else float(used[known].mean())
     wanted = quantity.wanted(years, float(general[known].mean()), boosted)
     return with_mean(found, wanted, known)
 

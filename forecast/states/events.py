@@ -24,7 +24,7 @@ _LEAST = 1e-7
 _PARCEL_M2, _MOST_CELLS, _OF_REGION = 1e6, 400, 0.01
 """Area, cells and share of the region of the largest objects that change as a whole."""
 _LESS_INSIDE = 1.1
-"""Of the log odds of change, from one image, far inside an object; see decision 25."""
+"""Of the log odds of change, from one image, on calm ground far inside objects; see decision 25."""
 _WITHIN = 1e-3
 """Weight of what tells cells of a parcel apart: which come first where some do not change."""
 
@@ -93,11 +93,11 @@ def parcels_of(
 def changing_at_edges(
     probability: NDArray[np.float32], inside: NDArray[np.float32], known: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """As much change as before, less of it far inside objects and more at their edges.
+    """As much change as before, less of it on calm ground far inside objects, more elsewhere.
 
     Args:
         probability: `(h, w)` that a cell has changed, where no earlier date is known.
-        inside: `(h, w)` from `far_inside`.
+        inside: `(h, w)` from `calm_inside`.
         known: `(h, w)` cells of the region that were seen.
     """
     if not known.any():

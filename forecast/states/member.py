@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from forecast.hindcast.skill import combined_probability
 from forecast.lift import Lift
-from forecast.network.conditions import CONDITIONS
+from forecast.network.conditions import CONDITIONS, TEXTURE_CHANNEL
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
 from forecast.states.events import changing_at_edges, event_levels, parcels_of
 from forecast.states.ground import Ground
-from forecast.states.objects import far_inside
+from forecast.states.objects import calm_inside
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
 from forecast.states.windows import cut
@@ -163,7 +163,8 @@ class MemberRun:
 
     @cached_property
     def _inside(self) -> NDArray[np.float32]:
-        return far_inside(np.asarray(self.ground.objects))
+        texture = np.asarray(self.ground.view.conditions[TEXTURE_CHANNEL], np.float32)
+        return calm_inside(np.asarray(self.ground.objects), texture)
 
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""

@@ -20,7 +20,7 @@ from preprocessing.rasters.window import Window
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["far_inside", "region_objects"]
+__all__ = ["calm_inside", "region_objects"]
 
 _SCALE, _SIGMA, _SMALLEST = 150, 0.6, 64
 """Constants of Felzenszwalb and Huttenlocher (2004), for grey levels of 255."""
@@ -33,6 +33,8 @@ _THIN = 2.0
 """Cells that a thin object may be away from what it is given to."""
 _EDGE, _INSIDE = 2.0, 4.0
 """Cells from the edge of an object up to which a cell is not inside, and from which it is."""
+_CALM, _ROUGH = 0.2, 0.4
+"""Texture in units of contrast up to which ground is calm, and from which it is not."""
 _BESIDE = generate_binary_structure(2, 1)
 
 
@@ -75,23 +77,25 @@ def region_objects(
     return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
 
 
-def far_inside(objects: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How far inside their objects cells lie.
+def calm_inside(objects: NDArray[np.int64], texture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Calm ground far inside objects: open water, deserts, the middle of forests.
 
     Args:
         objects: `(h, w)` from `region_objects`.
+        texture: `(h, w)` smoothed texture in units of contrast, as the network is given it.
 
     Returns:
-        `(h, w)` 0 up to two cells from the edge, 1 from four cells on.
+        `(h, w)` 1 where it is such ground, 0 up to two cells from the edge and on rough ground.
     """
     least, most = (
         each(objects, footprint=_BESIDE, mode="nearest")
         for each in (minimum_filter, maximum_filter)
     )
-    if (least == most).all():
-        return np.ones(objects.shape, np.float32)
-    depth = distance_transform_edt(least == most)
-    return np.asarray(((depth - _EDGE) / (_INSIDE - _EDGE)).clip(0, 1), dtype=np.float32)
+    alike = least == most
+    depth = distance_transform_edt(alike) if not alike.all() else np.full(objects.shape, np.inf)
+    inside = ((depth - _EDGE) / (_INSIDE - _EDGE)).clip(0, 1)
+    calm = ((_ROUGH - texture) / (_ROUGH - _CALM)).clip(0, 1)
+    return np.asarray(inside * calm, dtype=np.float32)
 
 
 def _segments(pixels: NDArray[np.float32], tone: Tone) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from scipy.special import logit
 from scipy.stats import kstest
 
 from forecast.states.events import allocated, changing_at_edges, event_levels, parcels_of
-from forecast.states.objects import far_inside
+from forecast.states.objects import calm_inside
 
 
 def test_levels_of_events_are_uniform_at_each_cell() -> None:
@@ -60,14 +60,16 @@ def test_parcels_change_as_a_whole() -> None:
         before = changed
 
 
-def test_land_seen_once_changes_at_the_edges_of_objects() -> None:
+def test_calm_ground_far_inside_objects_changes_less() -> None:
     objects = np.zeros((30, 40), np.int64)
     objects[:, 20:] = 20
-    inside = far_inside(objects)
-    np.testing.assert_array_equal(inside[:, 15:25], inside[::-1, 15:25])
+    texture = np.full(objects.shape, 0.1, np.float32)
+    texture[20:] = 0.5
+    inside = calm_inside(objects, texture)
     assert (inside[:, 17:23] == 0).all()
-    assert (inside[:, :15] == 1).all()
-    assert (inside[:, 16] == 0.5).all()
+    assert (inside[:20, :16] == 1).all()
+    assert (inside[:20, 16] == 0.5).all()
+    assert not inside[20:].any()  # Rough ground.
     known = np.ones(objects.shape, bool)
     known[:10] = False
     found = changing_at_edges(np.full(objects.shape, 0.1, np.float32), inside, known)
@@ -77,7 +79,7 @@ def test_land_seen_once_changes_at_the_edges_of_objects() -> None:
 
 
 def test_one_object_has_no_edges() -> None:
-    inside = far_inside(np.zeros((8, 8), np.int64))
+    inside = calm_inside(np.zeros((8, 8), np.int64), np.zeros((8, 8), np.float32))
     chance = np.full(inside.shape, 0.2, np.float32)
     found = changing_at_edges(chance, inside, np.ones(inside.shape, bool))
     np.testing.assert_allclose(found, chance, rtol=1e-5)

@@ -9,13 +9,14 @@ import torch
 from scipy import ndimage
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
+from forecast.network.conditions import TEXTURE_CHANNEL
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
 from forecast.states.events import allocated, changing_at_edges, event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
-from forecast.states.objects import far_inside, region_objects
+from forecast.states.objects import calm_inside, region_objects
 from forecast.states.observation import observed, upsampled
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.painting import paint
@@ -48,7 +49,8 @@ def pixels(cells: np.ndarray) -> np.ndarray:
 def at_edges(ground: Ground, chance: float) -> np.ndarray:
     """The probability of one image where the network says the same everywhere."""
     every = np.full(ground.objects.shape, chance, np.float32)
-    inside = far_inside(np.asarray(ground.objects))
+    texture = np.asarray(ground.view.conditions[TEXTURE_CHANNEL], np.float32)
+    inside = calm_inside(np.asarray(ground.objects), texture)
     return changing_at_edges(every, inside, np.asarray(ground.seen)) if chance else every
 
 
