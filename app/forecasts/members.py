@@ -67,7 +67,11 @@ class MemberRunner:
         self._ground = Ground.open(task.scratch, task.encoding)
         height, width = self._ground.objects.shape
         self._network = RegionNetwork(
-            load_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
+            load_model(task.model),
+            height=height,
+            width=width,
+            gsd_m=task.grid.gsd_m,
+            zeros=self._ground.zeros,
         )
         self._lift = GuidedLift(load_guided())
         self.ticks = paint_ticks(height, width)

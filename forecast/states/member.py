@@ -21,7 +21,7 @@ from forecast.states.events import event_levels, parcels_of
 from forecast.states.ground import Ground
 from forecast.states.painting import paint
 from forecast.states.region_conditions import region_conditions
-from forecast.states.windows import cut
+from forecast.states.windows import cut, strips
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 
@@ -48,8 +48,8 @@ class MemberPaths:
         return self.folder / f"member_{self.member:03}_{year}.npy"
 
     def changes(self, year: int) -> Path:
-        """What has changed by a year."""
-        return self.folder / f"changes_{self.member:03}_{year}.npz"
+        """Folder of what has changed by a year."""
+        return self.folder / f"changes_{self.member:03}_{year}"
 
     def seen(self, year: int) -> Path:
         """What an observation of a year differs by, `(3, h, w)` float32 on the grid of cells."""
@@ -93,10 +93,10 @@ class MemberRun:
             done += 1
         if done == count:
             return
-        levels = event_levels(self.ground.objects, seed=self.seed, member=self.paths.member)
-        seen = np.asarray(self.ground.seen)
-        parcels = parcels_of(np.asarray(self.ground.objects), seen, self.network.gsd_m)
-        changes = Changes.none(self.ground.cells)
+        ground, zeros = self.ground, self.ground.zeros
+        levels = event_levels(ground.objects, seed=self.seed, member=self.paths.member, zeros=zeros)
+        parcels = parcels_of(ground.objects, ground.seen, self.network.gsd_m, zeros=zeros)
+        changes = Changes.none(ground.cells, zeros=zeros)
         if done:
             changes = Changes.load(self.paths.changes(self.start_year + done))
         view: View | None = None
@@ -105,7 +105,7 @@ class MemberRun:
             if view is None or horizon == begun + 1:
                 view = self._view(begun)
             if horizon == begun + 1 and begun:
-                changes = changes.next_leg()
+                changes = changes.next_leg(zeros=zeros)
             changes = self._year(horizon, begun, view, changes, levels, parcels)
         remove_partials_of(self._leg_path("image"))
         remove_partials_of(self._leg_path("conditions"))
@@ -128,9 +128,10 @@ class MemberRun:
             levels,
             parcels,
             self.ground.analogues,
-            seen=np.asarray(self.ground.seen),
+            seen=self.ground.seen,
             seed=self.seed,
             member=paths.member,
+            zeros=self.ground.zeros,
         )
         if self.observations:
             _save(paths.seen(year), self._seen(view, horizon, begun, after))
@@ -164,10 +165,13 @@ class MemberRun:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
         weight = 0.0 if ground.skill is None else ground.skill.weight
-        taught = None if ground.taught is None else np.asarray(ground.taught[years - 1], np.float32)
-        general = ground.trust * probability
-        seen = np.asarray(ground.seen)
-        return combined_probability(general, taught, weight, ground.quantity, years, seen)
+        taught = None if ground.taught is None else ground.taught[years - 1]
+        general = ground.zeros(probability.shape, np.float32)
+        for rows in strips(general.shape):
+            general[rows] = ground.trust[rows] * probability[rows]
+        return combined_probability(
+            general, taught, weight, ground.quantity, years, ground.seen, zeros=ground.zeros
+        )
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
         """What an observation differs by: as the place was seen before, else as the model draws."""
@@ -176,18 +180,21 @@ class MemberRun:
         if ground.seen_again is None:
             noise = Noise(self.seed, member, year)
             drawn = self.network.seen(view, horizon - begun, noise, self.tick)
-            # Unsure ground is seen less surely.
-            return np.asarray((2 - ground.trust) * drawn, dtype=np.float32)
-        mean, around = ground.seen_again.drawn(
+            for rows in strips(ground.trust.shape):
+                # Unsure ground is seen less surely.
+                drawn[:, rows] = (2 - ground.trust[rows]) * drawn[:, rows]
+            return drawn
+        return ground.seen_again.drawn(
             horizon,
-            np.asarray(ground.objects),
+            ground.objects,
             ground.earlier,
-            np.asarray(ground.cells),
+            ground.cells,
+            changes.changed,
             seed=self.seed,
             member=member,
             year=year,
+            zeros=ground.zeros,
         )
-        return np.asarray(np.where(changes.changed, 0, mean) + around, dtype=np.float32)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""
@@ -215,7 +222,7 @@ class MemberRun:
             (CONDITIONS, *ground.cells.shape[1:]),
         )
         changes = Changes.load(self.paths.changes(year))
-        earlier = ground.earlier.after(ground.cells, begun)
+        earlier = ground.earlier.after(ground.cells, begun, zeros=ground.zeros)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)
 

@@ -10,8 +10,9 @@ from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import felzenszwalb
 
 from forecast.network.conditions import Tone
-from forecast.states.windows import cut, grown, in_pixels, within
+from forecast.states.windows import cut, grown, in_pixels, strips, within
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
@@ -29,7 +30,12 @@ _THIN = 2.0
 
 
 def region_objects(
-    image: NDArray[np.float32], tone: Tone, *, block: int = _BLOCK, threads: int = 1
+    image: NDArray[np.float32],
+    tone: Tone,
+    *,
+    block: int = _BLOCK,
+    threads: int = 1,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.int64]:
     """Segment a region into objects of similar colour, block by block.
 
@@ -41,6 +47,7 @@ def region_objects(
         tone: Of the region.
         block: Cells along a block.
         threads: Blocks that are segmented side by side.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)` the object that most of each cell shows, named by its first cell: `row * w + col`.
@@ -52,19 +59,26 @@ def region_objects(
     def segments(window: Window) -> NDArray[np.int64]:
         return _segments(image[(slice(None), *in_pixels(window).slices)], tone)
 
-    labels: list[NDArray[np.int64]] = []
-    count = 0
-    for found in in_threads(segments, outer, threads):
+    labels = zeros((sum(window.height * window.width for window in outer),), np.int64)
+    parts, count, end = [], 0, 0
+    for window, found in zip(outer, in_threads(segments, outer, threads), strict=True):
         _, compact = np.unique(found, return_inverse=True)
-        labels.append(compact.reshape(found.shape) + count)
+        parts.append(labels[end : end + found.size].reshape(window.height, window.width))
+        parts[-1][...] = compact.reshape(found.shape) + count
         count += int(compact.max()) + 1
-    joined = _joined(outer, labels, count)
-    objects = np.empty((height, width), np.int64)
-    for core, window, label in zip(inner, outer, labels, strict=True):
+        end += found.size
+    joined = _joined(outer, parts, count, across=-(-width // block))
+    objects = zeros((height, width), np.int64)
+    for core, window, label in zip(inner, outer, parts, strict=True):
         objects[core.slices] = joined[label[within(core, window).slices]]
-    objects = _without_thin(objects)
-    _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
+    objects = _without_thin(objects, inner, int(joined.max()) + 1, zeros)
+    first = np.full(int(joined.max()) + 1, height * width)
+    for rows in strips((height, width)):
+        names, places = np.unique(objects[rows], return_index=True)
+        first[names] = np.minimum(first[names], places + rows.start * width)
+    for rows in strips((height, width)):
+        objects[rows] = first[objects[rows]]
+    return objects
 
 
 def _segments(pixels: NDArray[np.float32], tone: Tone) -> NDArray[np.int64]:
@@ -91,13 +105,16 @@ def _most_common(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _joined(
-    windows: list[Window], labels: list[NDArray[np.int64]], count: int
+    windows: list[Window], labels: list[NDArray[np.int64]], count: int, *, across: int
 ) -> NDArray[np.int64]:
-    """For each label that of the object it belongs to, after joining over overlaps."""
+    """For each label that of the object it belongs to, after joining over overlaps.
+
+    Windows lie `across` in a row; only those beside each other overlap.
+    """
     pairs = [np.zeros((0, 2), np.int64)]
     for number, window in enumerate(windows):
-        for other in range(number):
-            shared = _intersection(window, windows[other])
+        for other in (number - across - 1, number - across, number - across + 1, number - 1):
+            shared = _intersection(window, windows[other]) if other >= 0 else None
             if shared is not None:
                 a = labels[number][within(shared, window).slices].ravel()
                 b = labels[other][within(shared, windows[other]).slices].ravel()
@@ -109,17 +126,37 @@ def _joined(
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _without_thin(objects: NDArray[np.int64]) -> NDArray[np.int64]:
+def _without_thin(
+    objects: NDArray[np.int64], blocks: list[Window], count: int, zeros: Zeros
+) -> NDArray[np.int64]:
     """Give thin objects to what is beside them: edges are no ground of their own.
 
     An object is thin if it holds no square of 3 x 3 cells.
+
+    Args:
+        objects: `(h, w)` below `count`.
+        blocks: That cover it, in which it is worked on.
+        count: Of the objects.
+        zeros: Makes planes.
     """
-    solid = minimum_filter(objects, 3, mode="nearest") == maximum_filter(objects, 3, mode="nearest")
-    thin = ~np.isin(objects, np.unique(objects[solid]))
+    thin = np.ones(count, bool)
+    for block in blocks:
+        around = grown(block, 1, *objects.shape)
+        here, inside = objects[around.slices], within(block, around).slices
+        solid = minimum_filter(here, 3, mode="nearest") == maximum_filter(here, 3, mode="nearest")
+        thin[here[inside][solid[inside]]] = False
     if thin.all():
         return objects
-    far, (row, col) = distance_transform_edt(thin, return_indices=True)
-    return np.where(far <= _THIN, objects[row, col], objects)
+    found = zeros(objects.shape, np.int64)
+    for block in blocks:
+        around = grown(block, int(_THIN), *objects.shape)
+        here, inside = objects[around.slices], within(block, around).slices
+        open_to_others = thin[here]
+        if not open_to_others.all():
+            far, (row, col) = distance_transform_edt(open_to_others, return_indices=True)
+            here = np.where(far <= _THIN, here[row, col], here)
+        found[block.slices] = here[inside]
+    return found
 
 
 def _size(labels: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

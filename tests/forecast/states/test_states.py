@@ -184,8 +184,8 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     first = (states[0] != ground.stored).any(axis=0)
     assert first.any()
     np.testing.assert_array_equal(states[2][:, first], states[0][:, first])
-    np.testing.assert_allclose(found[1].probability, 0.2, atol=1e-6)
-    np.testing.assert_allclose(found[2].probability, 0.4, atol=1e-6)
+    np.testing.assert_allclose(found[1].probability(), 0.2, atol=1e-6)
+    np.testing.assert_allclose(found[2].probability(), 0.4, atol=1e-6)
 
 
 def test_probabilities_accumulate_beyond_the_longest_horizon(
@@ -196,7 +196,7 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     run_of(ground, tmp_path / "m", network).years(5)
     paths = MemberPaths(tmp_path / "m", 0)
     for year, expected in ((2023, 0.3), (2024, 1 - 0.7 * 0.9), (2025, 1 - 0.7 * 0.8)):
-        found = Changes.load(paths.changes(year)).probability
+        found = Changes.load(paths.changes(year)).probability()
         np.testing.assert_allclose(found, expected, atol=1e-6)
     assert not list((tmp_path / "m").glob("leg_*"))
 
