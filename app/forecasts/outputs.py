@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.forecasts.layers import LayerWriter
-from app.forecasts.members import MemberRunner, MemberTask, roll_member
+from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
@@ -23,6 +23,7 @@ from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
 from forecast.states.member import MemberPaths
 from forecast.states.observation import observed
+from forecast.states.painting import bands_of
 from forecast.states.windows import strips
 from forecast.summary import summarize
 from preprocessing.errors import RequestError
@@ -30,12 +31,14 @@ from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros, disk_zeros
-from preprocessing.running.executor import Executor
+from preprocessing.running.executor import DaskCluster, Executor
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
+_BANDS = 4
+"""Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,17 @@ class RegionRun:
             )
             for member in range(request.members)
         ]
+        if isinstance(executor, DaskCluster) and len(tasks) < executor.workers:
+            bands = -(-_BANDS * executor.workers // len(tasks))
+            height = self.images.start.grid.height
+            bands = min(bands, len(bands_of(-(-height // CELL), bands)))
+
+            def painted(done: int, total: int) -> None:
+                if progress is not None:
+                    progress("forecasting", done, total)
+
+            roll_shared(tasks, executor, bands, painted)
+            return
         if executor is not None:
             for done, _ in enumerate(executor.map(roll_member, tasks), start=1):
                 if progress is not None:

@@ -83,8 +83,7 @@ def test_memory_does_not_grow_with_the_region(
     peaks, sides = [], (1024, 1664)
     for side in sides:
         paths = [
-            make_raster(f"side{side}_{year}.tif", height=side, width=side)
-            for year in (2015, 2020)
+            make_raster(f"side{side}_{year}.tif", height=side, width=side) for year in (2015, 2020)
         ]
         (tmp_path / str(side)).mkdir()
         tracemalloc.start()
@@ -94,3 +93,25 @@ def test_memory_does_not_grow_with_the_region(
         tracemalloc.stop()
     cells = (sides[1] ** 2 - sides[0] ** 2) / CELL**2
     assert (peaks[1] - peaks[0]) / cells < 30
+
+
+def test_bands_that_are_painted_apart_make_the_same_states(
+    make_raster: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = ground_of([make_raster("region_2020.tif")], tmp_path / "ground")
+    network = stated(ground, lambda years: 0.1 * years)
+    run_of(ground, tmp_path / "whole", network).years(5)
+    monkeypatch.setattr("forecast.states.painting._BLOCK", 8)
+    run = run_of(ground, tmp_path / "bands", network)
+    passes = 0
+    while horizons := run.decide(5):
+        for band in (2, 0, 3, 1):
+            run.paint(horizons, band, 4)
+        run.paint(horizons, 3, 4)  # As when a worker was lost after its work.
+        run.join(horizons, 4)
+        passes += 1
+    assert passes == 2  # Of three years, which the network knows, and of two.
+    for year in range(2021, 2026):
+        states = [MemberPaths(tmp_path / name, 0).state(year) for name in ("whole", "bands")]
+        assert states[0].read_bytes() == states[1].read_bytes()
+    assert not list((tmp_path / "bands").glob("painted_*"))
