@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -117,7 +117,7 @@ def roll_member(
         The number of the member.
     """
     with one_thread():
-        (runner or MemberRunner(task)).member(task, tick).years(task.years)
+        (runner or _runner(task)).member(task, tick).years(task.years)
     return task.member
 
 
@@ -146,13 +146,24 @@ def roll_shared(
 
 def _decide(task: MemberTask) -> tuple[MemberTask, range]:
     with one_thread():
-        return task, MemberRunner(task).member(task).decide(task.years)
+        return task, _runner(task).member(task).decide(task.years)
 
 
 def _paint(work: tuple[MemberTask, range, int, int]) -> None:
     task, horizons, band, bands = work
     with one_thread():
-        MemberRunner(task).member(task).paint(horizons, band, bands)
+        _runner(task).member(task).paint(horizons, band, bands)
+
+
+def _runner(task: MemberTask) -> MemberRunner:
+    """That of this process, whose models and maps serve one task after the other."""
+    read = (task.scratch / "ground.json").stat().st_mtime_ns
+    return _runner_of(replace(task, member=0), read)
+
+
+@lru_cache(maxsize=1)
+def _runner_of(task: MemberTask, _read: int) -> MemberRunner:
+    return MemberRunner(task)
 
 
 @contextmanager

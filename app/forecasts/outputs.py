@@ -37,6 +37,8 @@ from preprocessing.tiles.cells import CELL
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
+_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
+"""Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
 _BANDS = 4
 """Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
@@ -68,8 +70,10 @@ class RegionRun:
         item = np.dtype(self._encoding.dtype).itemsize
         start = 3 * 4 + 1 + 3 * item
         layers = 3 * item + 4
-        states = request.members * request.years * 3 * item
-        return grid.height * grid.width * (start + layers + states)
+        futures = request.members * request.years
+        planes = _PLANES + _PLANES_A_DATE * len(self.images.earlier) + _PLANES_A_FUTURE * futures
+        of_pixel = start + layers + 3 * item * futures + planes / CELL**2
+        return round(grid.height * grid.width * of_pixel)
 
     def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
         """Forecast every member.

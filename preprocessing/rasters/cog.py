@@ -111,6 +111,7 @@ def write_cog(
                 predictor=predictor,
                 blocksize=BLOCK_PX,
                 overview_resampling="average",
+                statistics="YES",
                 bigtiff="IF_SAFER",
                 num_threads="ALL_CPUS",
             )
