@@ -111,7 +111,6 @@ def write_cog(
                 predictor=predictor,
                 blocksize=BLOCK_PX,
                 overview_resampling="average",
-                statistics="YES",
                 bigtiff="IF_SAFER",
                 num_threads="ALL_CPUS",
             )
