@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,13 @@ def names(folder: Path) -> list[str]:
 def request_of(
     make_raster: Callable[..., Path], tiny_model_folder: Path, tmp_path: Path
 ) -> Callable[..., ForecastRequest]:
+    @cache
+    def region(height: int) -> Path:
+        return make_raster("region_2020.tif", height=height, width=128)
+
     def make(out: str, *, height: int = 128, **options: Any) -> ForecastRequest:
-        region = make_raster("region_2020.tif", height=height, width=128)
         return ForecastRequest(
-            images=(region,),
+            images=(region(height),),
             out=tmp_path / out,
             years=2,
             model=str(tiny_model_folder),
