@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forecast.states.images import DatedImages
 from preprocessing.areas.polygons import box_polygon, covered, pixel_window, read_polygons
 from preprocessing.rasters.grid import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class AreaOfInterest:
         """The images with the window as their start; earlier ones are laid over it."""
         return replace(images, start=images.start.part(self.window))
 
-    def within(self, images: DatedImages, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def within(
+        self, images: DatedImages, valid: NDArray[np.bool_], *, zeros: Zeros = np.zeros
+    ) -> NDArray[np.bool_]:
         """Pixels `(h, w)` of cut images that were seen and lie in the polygons."""
-        return valid & covered(self.polygons, images.start.grid)
+        return covered(self.polygons, images.start.grid, valid, zeros=zeros)

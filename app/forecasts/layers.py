@@ -99,12 +99,16 @@ class LayerWriter:
 
     def cells(self, path: Path, values: NDArray[np.float32], name: str, note: str) -> None:
         """Write a layer given on cells, `(h, w)`, interpolated between their middles."""
-        padded = torch.from_numpy(np.pad(values, 1, mode="edge"))[None, None]
 
         def part(window: Window) -> NDArray[Any]:
             row, col = window.row // CELL, window.col // CELL
-            rows, cols = -(-window.height // CELL), -(-window.width // CELL)
-            around = padded[..., row : row + rows + 2, col : col + cols + 2]
+            rows, cols = (
+                np.arange(first - 1, first + 1 - -size // CELL).clip(0, limit - 1)
+                for first, size, limit in zip(
+                    (row, col), (window.height, window.width), values.shape, strict=True
+                )
+            )
+            around = torch.from_numpy(values[np.ix_(rows, cols)])[None, None]
             fine = F.interpolate(around, scale_factor=CELL, mode="bilinear", align_corners=False)
             inner = fine[0, :, CELL : CELL + window.height, CELL : CELL + window.width]
             return inner.numpy().copy()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -16,10 +17,11 @@ from forecast.states.member import MemberPaths, MemberRun
 from forecast.states.painting import paint_ticks
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding
+from preprocessing.running.executor import Executor
 from sr.lift.guided_lift import GuidedLift
 from sr.lift.network import load_guided
 
-__all__ = ["MemberRunner", "MemberTask", "one_thread", "roll_member"]
+__all__ = ["MemberRunner", "MemberTask", "one_thread", "roll_member", "roll_shared"]
 
 Tick = Callable[[], None]
 
@@ -58,25 +60,37 @@ class MemberRunner:
 
     Args:
         task: One of the tasks.
-
-    Attributes:
-        ticks: How often `tick` is called in a year.
     """
 
     def __init__(self, task: MemberTask) -> None:
+        self._task = task
         self._ground = Ground.open(task.scratch, task.encoding)
-        height, width = self._ground.objects.shape
-        self._network = RegionNetwork(
-            load_model(task.model), height=height, width=width, gsd_m=task.grid.gsd_m
-        )
-        self._lift = GuidedLift(load_guided())
-        self.ticks = paint_ticks(height, width)
-        if task.observations and self._ground.seen_again is None:
-            self.ticks += self._network.ticks
 
-    def run(self, task: MemberTask, tick: Tick | None) -> None:
-        """Forecast the years of a member that are not there yet."""
-        MemberRun(
+    @cached_property
+    def _network(self) -> RegionNetwork:
+        height, width = self._ground.objects.shape
+        return RegionNetwork(
+            load_model(self._task.model),
+            height=height,
+            width=width,
+            gsd_m=self._task.grid.gsd_m,
+            zeros=self._ground.zeros,
+        )
+
+    @cached_property
+    def _lift(self) -> GuidedLift:
+        return GuidedLift(load_guided())
+
+    @property
+    def ticks(self) -> int:
+        """How often `tick` is called in a year."""
+        if not self._task.observations or self._ground.seen_again is not None:
+            return paint_ticks(*self._ground.objects.shape)
+        return paint_ticks(*self._ground.objects.shape) + self._network.ticks
+
+    def member(self, task: MemberTask, tick: Tick | None = None) -> MemberRun:
+        """A member, to be forecast."""
+        return MemberRun(
             self._ground,
             self._network,
             self._lift,
@@ -86,7 +100,7 @@ class MemberRunner:
             observations=task.observations,
             threads=task.threads,
             tick=tick,
-        ).years(task.years)
+        )
 
 
 def roll_member(
@@ -103,8 +117,53 @@ def roll_member(
         The number of the member.
     """
     with one_thread():
-        (runner or MemberRunner(task)).run(task, tick)
+        (runner or _runner(task)).member(task, tick).years(task.years)
     return task.member
+
+
+def roll_shared(
+    tasks: Sequence[MemberTask], executor: Executor, bands: int, done: Callable[[int, int], None]
+) -> None:
+    """Forecast fewer members than there are workers: these share the painting of each.
+
+    Args:
+        tasks: One a member.
+        executor: Of the workers.
+        bands: Into how many a region is parted.
+        done: Called with how many bands of how many are painted, of the years in work.
+    """
+    runner = MemberRunner(tasks[0])
+    while True:
+        decided = [item for item in executor.map(_decide, tasks) if item[1]]
+        if not decided:
+            return
+        work = [(*item, band, bands) for item in decided for band in range(bands)]
+        for count, _ in enumerate(executor.map(_paint, work), start=1):
+            done(count, len(work))
+        for task, horizons in decided:
+            runner.member(task).join(horizons, bands)
+
+
+def _decide(task: MemberTask) -> tuple[MemberTask, range]:
+    with one_thread():
+        return task, _runner(task).member(task).decide(task.years)
+
+
+def _paint(work: tuple[MemberTask, range, int, int]) -> None:
+    task, horizons, band, bands = work
+    with one_thread():
+        _runner(task).member(task).paint(horizons, band, bands)
+
+
+def _runner(task: MemberTask) -> MemberRunner:
+    """That of this process, whose models and maps serve one task after the other."""
+    read = (task.scratch / "ground.json").stat().st_mtime_ns
+    return _runner_of(replace(task, member=0), read)
+
+
+@lru_cache(maxsize=1)
+def _runner_of(task: MemberTask, _read: int) -> MemberRunner:
+    return MemberRunner(task)
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from preprocessing.tiles.cells import CELL
 __all__ = ["affordable_workers", "process_bytes"]
 
 _log = logging.getLogger(__name__)
-_BASE_BYTES, _BYTES_A_CELL = 750_000_000, 120
-"""Of a process, and what grows with the region (`benchmarks/region.py`)."""
+_BASE_BYTES, _BYTES_A_CELL = 800_000_000, 15
+"""Of a process, and what grows with the region: objects, tiles, what changes in a year."""
 
 
 def process_bytes(grid: Grid) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.forecasts.layers import LayerWriter
-from app.forecasts.members import MemberRunner, MemberTask, roll_member
+from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
@@ -23,18 +23,24 @@ from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
 from forecast.states.member import MemberPaths
 from forecast.states.observation import observed
+from forecast.states.painting import bands_of
+from forecast.states.windows import strips
 from forecast.summary import summarize
 from preprocessing.errors import RequestError
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
-from preprocessing.running.disk_space import mapped_array
-from preprocessing.running.executor import Executor
+from preprocessing.running.disk_space import Zeros, disk_zeros
+from preprocessing.running.executor import DaskCluster, Executor
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
+_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
+"""Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
+_BANDS = 4
+"""Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,10 @@ class RegionRun:
         item = np.dtype(self._encoding.dtype).itemsize
         start = 3 * 4 + 1 + 3 * item
         layers = 3 * item + 4
-        states = request.members * request.years * 3 * item
-        return grid.height * grid.width * (start + layers + states)
+        futures = request.members * request.years
+        planes = _PLANES + _PLANES_A_DATE * len(self.images.earlier) + _PLANES_A_FUTURE * futures
+        of_pixel = start + layers + 3 * item * futures + planes / CELL**2
+        return round(grid.height * grid.width * of_pixel)
 
     def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
         """Forecast every member.
@@ -91,6 +99,17 @@ class RegionRun:
             )
             for member in range(request.members)
         ]
+        if isinstance(executor, DaskCluster) and len(tasks) < executor.workers:
+            bands = -(-_BANDS * executor.workers // len(tasks))
+            height = self.images.start.grid.height
+            bands = min(bands, len(bands_of(-(-height // CELL), bands)))
+
+            def painted(done: int, total: int) -> None:
+                if progress is not None:
+                    progress("forecasting", done, total)
+
+            roll_shared(tasks, executor, bands, painted)
+            return
         if executor is not None:
             for done, _ in enumerate(executor.map(roll_member, tasks), start=1):
                 if progress is not None:
@@ -138,13 +157,14 @@ class RegionRun:
             date=self.images.start.date,
         )
         distance, widest = np.zeros(self.request.members), 0.0
-        weights = cell_weights(valid, self.images.start.grid.row_gsd_m())
+        row_gsd_m, zeros = self.images.start.grid.row_gsd_m(), disk_zeros(self.scratch)
+        weights = cell_weights(valid, row_gsd_m, zeros=zeros)
         probabilities = []
         for done, year in enumerate(self.years):
             if progress is not None:
                 progress("writing", done + 1, stages)
-            probabilities.append(self._write_changes(year, weights.shape, writer))
-            apart, spread = self._write_summary(year, stored, writer)
+            probabilities.append(self._write_changes(year, weights.shape, writer, zeros))
+            apart, spread = self._write_summary(year, stored, writer, zeros)
             distance, widest = distance + apart, max(widest, spread)
         for year in self.years:
             write_spread_style(out / f"spread_{year}.tif", widest or 1.0)
@@ -162,35 +182,27 @@ class RegionRun:
         return dict(zip(self.years, areas, strict=True))
 
     def _write_changes(
-        self, year: int, shape: tuple[int, ...], writer: LayerWriter
+        self, year: int, shape: tuple[int, ...], writer: LayerWriter, zeros: Zeros
     ) -> NDArray[np.float32]:
         """Write the mean of the members' accumulated probabilities, and return it."""
-        probability = np.zeros(shape, np.float32)
+        probability = zeros(shape, np.float32)
         for path in self._members:
-            changes = Changes.load(path.changes(year)).within(shape)
-            probability += changes.probability / len(self._members)
+            chance = Changes.load(path.changes(year)).probability(zeros=zeros)
+            for rows in strips(shape):
+                probability[rows] += chance[rows, : shape[1]] / len(self._members)
         raster = self.request.out / f"change_probability_{year}.tif"
         writer.cells(raster, probability, "change probability", self._note(year))
         write_probability_style(raster)
-        kept = self.scratch / f"probability_{year}.npy"
-        np.save(kept, probability)
-        mapped: NDArray[np.float32] = np.load(kept, mmap_mode="r")
-        return mapped
+        return probability
 
     def _write_summary(
-        self, year: int, stored: NDArray[Any], writer: LayerWriter
+        self, year: int, stored: NDArray[Any], writer: LayerWriter, zeros: Zeros
     ) -> tuple[NDArray[np.float64], float]:
         """Write mean and spread; returns how far each member is from the mean, and the widest."""
         encoding, grid, out = self._encoding, self.images.start.grid, self.request.out
         members = self._states(year)
-        mean, spread = (
-            mapped_array(
-                self.scratch / f"{name}.npy",
-                dtype,
-                (bands, grid.height, grid.width),
-            )
-            for name, dtype, bands in (("mean", encoding.dtype, 3), ("spread", np.float32, 1))
-        )
+        mean = zeros((3, grid.height, grid.width), encoding.dtype)
+        spread = zeros((1, grid.height, grid.width), np.float32)
         distance, widest = np.zeros(len(members)), 0.0
         for window in blocks(grid):
             at = (slice(None), *window.slices)

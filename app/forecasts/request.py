@@ -230,8 +230,8 @@ def check_output(request: ForecastRequest, images: DatedImages, identity: dict[s
             ) from err
         if found != identity:
             raise RequestError(
-                f"the interrupted forecast in {out} was asked for with other arguments; "
-                "repeat them, or start again with --overwrite"
+                f"expected the arguments of the interrupted forecast in {out}, others differ: "
+                f"{_differences(found, identity)}; repeat them, or start again with --overwrite"
             )
     elif not request.overwrite and out.is_dir() and any(map(_matters, contents(out))):
         raise OutputExistsError(
@@ -243,3 +243,9 @@ def check_output(request: ForecastRequest, images: DatedImages, identity: dict[s
 def _matters(path: Path) -> bool:
     """Whether a file in the output folder is worth keeping: not a run that had hardly begun."""
     return path.name != SCRATCH or (path / _REQUEST).exists()
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """What two requests have in different ways, by name."""
+    names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    return ", ".join(f"{name} ({there.get(name)} there, {here.get(name)} here)" for name in names)

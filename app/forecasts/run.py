@@ -204,7 +204,7 @@ def forecast_members(
     familiarity = Familiarity.load(folder)
     ground, valid = prepare_ground(images, scratch, familiarity, tick, threads=request.workers)
     if area is not None:
-        valid = area.within(images, valid)
+        valid = area.within(images, valid, zeros=ground.zeros)
         if not valid.any():
             raise NoValidPixelsError(
                 f"expected an area of interest with pixels of {images.start.name} that were "
@@ -236,13 +236,17 @@ def _taught(
     """What the region's own past teaches."""
     height, width = ground.objects.shape
     network = RegionNetwork(
-        load_model(folder), height=height, width=width, gsd_m=images.start.grid.gsd_m
+        load_model(folder),
+        height=height,
+        width=width,
+        gsd_m=images.start.grid.gsd_m,
+        zeros=ground.zeros,
     )
 
     def picture(date: int) -> NDArray[np.float32]:
         ago = float(ground.earlier.years[date])
         source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
-        return earlier_picture(images.start, source, ground.cells.shape, scratch / "past_image.npy")
+        return earlier_picture(images.start, source, ground.cells.shape, ground.zeros)
 
     with one_thread():
         observations = ObservationModel.load(folder)

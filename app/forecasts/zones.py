@@ -26,6 +26,7 @@ from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource, blocks
 from preprocessing.rasters.window import Window
 from preprocessing.running.counted import counted
+from preprocessing.running.disk_space import Zeros, disk_zeros
 from preprocessing.running.partial_files import partial_path
 from preprocessing.tiles.cells import CELL
 
@@ -79,10 +80,13 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
     source = RasterSource.open(result.present)
     polygons = read_zones(path, source.grid)
     with _scratch(result.folder) as scratch:
+        zeros = disk_zeros(scratch)
         image, valid = read_start(source, scratch)
-        cells, known = start_cells(image, valid)
-        objects = region_objects(image, region_tone(cells, known))
-        found = [_zone(polygons.iloc[[row]], source.grid, valid) for row in range(len(polygons))]
+        cells, known = start_cells(image, valid, zeros=zeros)
+        objects = region_objects(image, region_tone(cells, known, zeros=zeros), zeros=zeros)
+        found = [
+            _zone(polygons.iloc[[row]], source.grid, valid, zeros) for row in range(len(polygons))
+        ]
         seen = np.array([zone.weights.any() for zone in found])
         if not seen.any():
             raise RequestError(
@@ -97,17 +101,20 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             )
         zones = [zone for zone in found if zone.weights.any()]
         polygons = polygons[seen]
-        probabilities = [_on_cells(result, year, known.shape) for year in result.years]
+        probabilities = [
+            _on_cells(result, year, zeros(known.shape, np.float32)) for year in result.years
+        ]
         areas = zone_areas(
             probabilities,
             zones,
             objects,
-            parcels_of(objects, known, source.grid.gsd_m),
+            parcels_of(objects, known, source.grid.gsd_m, zeros=zeros),
             known,
             spread=result.run.get("changed_area", {}).get(
                 "log_odds_spread", log_odds_spread(taught=False)
             ),
             seed=result.seed,
+            zeros=zeros,
         )
     table = polygons.iloc[np.repeat(np.arange(len(zones)), len(result.years))]
     rows = []
@@ -132,20 +139,22 @@ def _scratch(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch)
 
 
-def _zone(polygon: GeoDataFrame, grid: Grid, valid: NDArray[np.bool_]) -> Zone:
+def _zone(polygon: GeoDataFrame, grid: Grid, valid: NDArray[np.bool_], zeros: Zeros) -> Zone:
     """Cells of a polygon and the area of it that was seen in each."""
     held = pixel_window(polygon, grid, step=CELL)
-    seen = covered(polygon, grid.crop(held)) & valid[held.slices]
-    weights = cell_weights(seen, grid.crop(held).row_gsd_m())
+    part = grid.crop(held)
+    seen = covered(polygon, part, valid[held.slices], zeros=zeros)
+    weights = cell_weights(seen, part.row_gsd_m(), zeros=zeros)
     return Zone(Window(held.row // CELL, held.col // CELL, *weights.shape), weights)
 
 
-def _on_cells(result: ForecastFolder, year: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _on_cells(
+    result: ForecastFolder, year: int, probability: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """The change probability of a year as means over cells `(h, w)`, 0 where it is not known."""
     source = RasterSource.open(
         result.path("change_probability", year), every_band=True, value_range=(0.0, 1.0)
     )
-    probability = np.zeros(shape, np.float32)
     with source.reading() as read:
         for window in blocks(source.grid, size=BLOCK):
             part = read(window)

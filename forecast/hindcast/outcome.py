@@ -95,7 +95,7 @@ def outcome(
     Returns:
         None where no cell tells.
     """
-    changes = [Changes.load(member.changes(year)).probability for member in members]
+    changes = [Changes.load(member.changes(year)).probability() for member in members]
     probability = np.mean(changes, axis=0, dtype=np.float32)
     maps = (probability, *(ground.view.conditions[c] for c in (RULES[0][0], TEXTURE_CHANNEL)))
     events, ranked, presents, truths, states, seen = [], [], [], [], [], []

@@ -13,7 +13,9 @@ from scipy.spatial import cKDTree
 
 from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.past import Past
-from forecast.states.windows import cut, grown, within
+from forecast.states.windows import cut, grown, strips, within
+from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 
 __all__ = [
     "FARTHEST",
@@ -57,16 +59,14 @@ class Events:
     at: NDArray[np.int64]
 
     @cached_property
-    def _tree(self) -> tuple[cKDTree, NDArray[np.int64]]:
-        every = -(-len(self.at) // MOST_CELLS)
-        return cKDTree(self.before[::every]), self.at[::every]
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.before)
 
     def like(self, now: NDArray[np.float32]) -> NDArray[np.int64]:
         """Cells that looked like this before they changed, the most alike first."""
-        tree, at = self._tree
-        far, near = tree.query(now, k=range(1, 1 + min(LIKE, len(at))))
+        far, near = self._tree.query(now, k=range(1, 1 + min(LIKE, len(self.at))))
         alike = far <= min(FARTHEST, max(_SURE, _NEARLY * far[0]))
-        return np.asarray(at[near[alike]])
+        return np.asarray(self.at[near[alike]])
 
     def save(self, path: Path) -> None:
         """Write to a `.npz` file."""
@@ -82,41 +82,64 @@ class Events:
 
 
 def past_events(past: Past, contrast: float) -> Events:
-    """Cells that changed lastingly within the last years.
+    """Cells that changed lastingly within the last years, at most `MOST_CELLS` of them.
 
     Args:
         past: Three dates or more, the last of them the start.
         contrast: Of the region.
     """
-    before, at = [], []
     last = len(past) - 2  # Two dates tell whether it lasted.
     ahead = past.years[last] - past.years[:last]
-    for date in sorted({int(np.abs(ahead - years).argmin()) for years in _YEARS}):
-        for window in cut(*past.shape, BLOCK):
+    dates = sorted({int(np.abs(ahead - years).argmin()) for years in _YEARS})
+    places = [(date, window) for date in dates for window in cut(*past.shape, BLOCK)]
+    found = [_changed_in(past, date, window) for date, window in places]
+    every = max(1, -(-sum(map(len, found)) // MOST_CELLS))
+    before, at, passed = [np.zeros((0, 8), np.float32)], [np.zeros(0, np.int64)], 0
+    for (date, window), cells in zip(places, found, strict=True):
+        chosen = cells[-passed % every :: every]
+        passed += len(cells)
+        if len(chosen):
             around = grown(window, SURROUNDINGS // 2, *past.shape)
-            here = past.block(around.slices)
-            changed, known = here.changed(date, last)
-            inside = within(window, around).slices
-            whole = uniform_filter(changed.astype(np.float32), 3, mode="nearest") > _WHOLE
-            part = (changed & whole & known & here.known[-1])[inside]
-            looks = surroundings_of(here.cells[date], contrast).reshape(*changed.shape, -1)
-            before.append(looks[inside][part])
-            row, col = np.nonzero(part)
+            here = within(window, around)
+            looks = surroundings_of(past.block(around.slices).cells[date], contrast)
+            row, col = np.unravel_index(chosen, (window.height, window.width))
+            before.append(looks[(row + here.row) * around.width + col + here.col])
             at.append((row + window.row) * past.shape[1] + col + window.col)
     return Events(np.concatenate(before), np.concatenate(at))
 
 
-def kinds_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:
+def _changed_in(past: Past, date: int, window: Window) -> NDArray[np.int32]:
+    """Cells of a block, as flat indices in it, that changed from a date to the last but one."""
+    around = grown(window, 1, *past.shape)
+    here = past.block(around.slices)
+    changed, known = here.changed(date, len(past) - 2)
+    whole = uniform_filter(changed.astype(np.float32), 3, mode="nearest") > _WHOLE
+    part = (changed & whole & known & here.known[-1])[within(window, around).slices]
+    return np.flatnonzero(part).astype(np.int32)
+
+
+def kinds_of(
+    cells: NDArray[np.float32], contrast: float, *, zeros: Zeros = np.zeros
+) -> NDArray[np.float32]:
     """What kind of ground there is: mean colour and texture of the cells around.
 
     Args:
         cells: `(3, h, w)`.
         contrast: Of the region.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h * w, 4)` in units of contrast.
     """
-    return _described(cells, contrast, _NEAR)
+    height, width = cells.shape[1:]
+    kinds = zeros((height * width, 4), np.float32)
+    for rows in strips((height, width)):
+        inner = Window(rows.start, 0, rows.stop - rows.start, width)
+        around = grown(inner, _NEAR // 2, height, width)
+        found = _described(cells[(slice(None), *around.slices)], contrast, _NEAR)
+        found = found.reshape(around.height, width, 4)[within(inner, around).slices]
+        kinds[rows.start * width : rows.stop * width] = found.reshape(-1, 4)
+    return kinds
 
 
 def surroundings_of(cells: NDArray[np.float32], contrast: float) -> NDArray[np.float32]:

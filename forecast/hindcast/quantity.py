@@ -16,6 +16,8 @@ from scipy.special import expit, logit
 
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
+from forecast.states.windows import strips
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.files import write_text
 
 __all__ = ["Quantity", "with_mean"]
@@ -108,7 +110,11 @@ class Quantity:
 
 
 def with_mean(
-    probability: NDArray[np.float32], mean: float, known: NDArray[np.bool_]
+    probability: NDArray[np.float32],
+    mean: float,
+    known: NDArray[np.bool_],
+    *,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
     """The same ranking with another mean: every cell's log odds move by as much.
 
@@ -116,9 +122,22 @@ def with_mean(
         probability: Of any shape.
         mean: Above 0 and below 1.
         known: The cells that the mean is taken over, some at least.
+        zeros: Makes planes, on the disk where they are large.
     """
-    log_odds = logit(np.clip(probability.astype(np.float64), _LEAST, 1 - _LEAST))
-    some = log_odds[known]
-    some = some[:: -(-some.size // _MOST_CELLS)]
+    parts = strips(probability.shape)
+    every = -(-sum(np.count_nonzero(known[rows]) for rows in parts) // _MOST_CELLS)
+    chosen, passed = [], 0
+    for rows in parts:
+        odds = _log_odds(probability[rows])[known[rows]]
+        chosen.append(odds[-passed % every :: every])
+        passed += len(odds)
+    some = np.concatenate(chosen)
     moved = brentq(lambda by: expit(some + by).mean() - mean, -_MOST_ODDS, _MOST_ODDS)
-    return np.asarray(expit(log_odds + moved), np.float32)
+    found = zeros(probability.shape, np.float32)
+    for rows in parts:
+        found[rows] = expit(_log_odds(probability[rows]) + moved)
+    return found
+
+
+def _log_odds(probability: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(logit(np.clip(probability.astype(np.float64), _LEAST, 1 - _LEAST)))

@@ -17,6 +17,8 @@ from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
+from forecast.states.windows import strips
+from preprocessing.running.disk_space import Zeros
 
 __all__ = ["LEAST_DATES", "HindcastSkill", "combined_probability", "held_out", "hindcast"]
 
@@ -176,6 +178,8 @@ def combined_probability(
     quantity: Quantity | None,
     years: float,
     known: NDArray[np.bool_],
+    *,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
     """The probability of lasting change by all that tells of it.
 
@@ -189,17 +193,36 @@ def combined_probability(
         quantity: None where the past tells of no interval.
         years: Horizon.
         known: Cells of the region that were seen.
+        zeros: Makes planes, on the disk where they are large.
     """
     used = None if weight == 0 else taught
     found = general
     if used is not None:
-        odds = [logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)) for p in (used, general)]
-        found = np.asarray(expit(weight * odds[0] + (1 - weight) * odds[1]), np.float32)
+        found = zeros(general.shape, np.float32)
+        for rows in strips(general.shape):
+            odds = [
+                logit(np.clip(np.asarray(p[rows], np.float64), 1e-4, 1 - 1e-4))
+                for p in (used, general)
+            ]
+            found[rows] = expit(weight * odds[0] + (1 - weight) * odds[1])
     if quantity is None or not known.any():
         return found
-    boosted = None if used is None else float(used[known].mean())
-    wanted = quantity.wanted(years, float(general[known].mean()), boosted)
-    return with_mean(found, wanted, known)
+    boosted = None if used is None else _mean(used, known, zeros)
+    wanted = quantity.wanted(years, _mean(general, known, zeros), boosted)
+    return with_mean(found, wanted, known, zeros=zeros)
+
+
+def _mean(values: NDArray[np.floating], known: NDArray[np.bool_], zeros: Zeros) -> float:
+    """Of the known cells, as NumPy sums them where they lie side by side."""
+    parts = [rows for rows in strips(values.shape) if known[rows].any()]
+    count = sum(int(np.count_nonzero(known[rows])) for rows in parts)
+    chosen = zeros((count,), np.float32)
+    end = 0
+    for rows in parts:
+        some = values[rows][known[rows]]
+        chosen[end : end + len(some)] = some
+        end += len(some)
+    return float(chosen.mean())
 
 
 def _log_loss(event: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:

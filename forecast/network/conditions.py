@@ -67,10 +67,11 @@ class Tone:
     contrast: Tensor
 
     @classmethod
-    def of(cls, cells: Tensor) -> Tone:
-        """Of whole pictures `(b, 3, h, w)`."""
+    def of(cls, cells: Tensor, *, room: Tensor | None = None) -> Tone:
+        """Of whole pictures `(b, 3, h, w)`; `room` of that shape is worked in if given."""
         mean = cells.mean(dim=(-2, -1))
-        spread = (cells - mean[..., None, None]).square().mean(dim=(1, 2, 3)).sqrt()
+        apart = torch.sub(cells, mean[..., None, None], out=room)
+        spread = apart.square_().mean(dim=(1, 2, 3)).sqrt()
         return cls(mean, spread.clamp_min(_LEAST_CONTRAST))
 
     def repeat(self, times: int) -> Tone:

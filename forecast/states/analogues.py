@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from skimage.measure import label, regionprops
 
 from forecast.hindcast.past_events import (
     FARTHEST,
@@ -21,8 +22,9 @@ from forecast.hindcast.past_events import (
     surroundings_of,
 )
 from forecast.states.events import event_levels
-from forecast.states.windows import grown
+from forecast.states.windows import by_block, grown, strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 
 __all__ = ["Analogues"]
 
@@ -58,6 +60,7 @@ class Analogues:
         contrast: Of the region.
         objects: `(h, w)` from `region_objects`; their cells become alike.
         events: What changed here before; None where that is not known.
+        kinds: From `kinds_of`; found out where None.
     """
 
     def __init__(
@@ -67,19 +70,24 @@ class Analogues:
         contrast: float,
         objects: NDArray[np.int64],
         events: Events | None = None,
+        kinds: NDArray[np.float32] | None = None,
     ) -> None:
         self._cells = cells
         self._seen = seen
         self._objects = objects
         self._contrast = contrast
         self._events = events if events is not None and len(events.at) else None
-        self._kinds = kinds_of(cells, contrast)
+        self._kinds = kinds_of(cells, contrast) if kinds is None else kinds
 
     @cached_property
     def _library(self) -> tuple[cKDTree, NDArray[np.int64]]:
         """A tree of kinds of ground, and the cells in it."""
-        known = np.flatnonzero(self._seen)
-        known = known[:: -(-len(known) // MOST_CELLS)]
+        every, passed, parts = -(-np.count_nonzero(self._seen) // MOST_CELLS), 0, []
+        for rows in strips(self._seen.shape):
+            some = np.flatnonzero(self._seen[rows])
+            parts.append(some[-passed % every :: every] + rows.start * self._seen.shape[1])
+            passed += len(some)
+        known = np.concatenate(parts)
         return cKDTree(self._kinds[known]), known
 
     def sources(
@@ -90,6 +98,7 @@ class Analogues:
         *,
         seed: int,
         member: int,
+        zeros: Zeros = np.zeros,
     ) -> NDArray[np.int32]:
         """Add the sources of cells that have newly changed.
 
@@ -100,26 +109,34 @@ class Analogues:
             sources: `(2, h, w)` row and column that cells are copied from, `NO_SOURCE` elsewhere.
             seed: Seed of the run.
             member: Number of the member.
+            zeros: Makes planes, on the disk where they are large.
 
         Returns:
             Like `sources`. Cells whose look the region has nowhere, or beside which nothing
             was seen, stay without one.
         """
-        found = sources.copy()
+        found = zeros(sources.shape, np.int32)
+        for rows in strips(new.shape):
+            found[:, rows] = sources[:, rows]
         if not new.any() or not self._seen.any():
             return found
-        chance = event_levels(self._objects, seed=seed, member=member, number=_NUMBER)
-        self._go_on(found, np.flatnonzero(new))
-        patches = list(_patches(new & (found[0] < 0), self._objects))
+        chance = event_levels(self._objects, seed=seed, member=member, number=_NUMBER, zeros=zeros)
+        cells = np.flatnonzero(new)
+        parts = [self._going_on(found, part) for part in by_block(cells, new.shape)]
+        for part, moved in parts:
+            found.reshape(2, -1)[:, part] = moved
+        cells = cells[found[0].flat[cells] < 0]
+        patches = list(_patches(cells, self._objects))
         became = [self._became(patch) for patch, _ in patches]
-        asked = np.zeros(new.shape, bool)
+        asked = zeros(new.shape, np.bool_)
         for (patch, _), places in zip(patches, became, strict=True):
             asked.flat[patch] = not len(places)
         looks = drawn(asked) if asked.any() else self._cells
         for (patch, middle), places in zip(patches, became, strict=True):
             left = patch
             if len(patch) < _SMALL:
-                self._go_on(found, patch)
+                part, moved = self._going_on(found, patch)
+                found.reshape(2, -1)[:, part] = moved
                 left = patch[found[0].flat[patch] < 0]
             if len(left):
                 like = places if len(places) else self._beside(looks, left)
@@ -130,16 +147,21 @@ class Analogues:
         return found
 
     def colours(self, sources: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Cells `(3, h, w)` that sources show; anything where there is none."""
-        row, col = np.maximum(sources, 0)
-        return np.asarray(self._cells[:, row, col])
+        """Colours `(3, n)` of cells by row and column `(2, n)`."""
+        return np.asarray(self._cells[:, sources[0], sources[1]])
 
-    def _go_on(self, found: NDArray[np.int32], patch: NDArray[np.int64]) -> None:
-        """Cells beside copied ones go on with the copy, as far as it shows the same."""
+    def _going_on(
+        self, found: NDArray[np.int32], patch: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Cells beside copied ones go on with the copy, as far as it shows the same.
+
+        Returns:
+            Cells of the patch that do, and their sources `(2, n)`.
+        """
         box = self._box(patch, int(_REACH))
         free = found[0][box.slices] < 0
         if free.all():
-            return
+            return patch[:0], np.zeros((2, 0), np.int64)
         far, nearest = distance_transform_edt(free, return_indices=True)
         origin = np.array([[box.row], [box.col]])
         here = self._places(patch)
@@ -151,7 +173,7 @@ class Analogues:
         moved = beside + here - copied
         wanted = self._kinds[np.ravel_multi_index(tuple(beside), self._seen.shape)]
         good = self._distance(moved, wanted) <= _FITS[0]
-        found.reshape(2, -1)[:, patch[good]] = moved[:, good]
+        return patch[good], moved[:, good]
 
     def _became(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells that looked like a patch before they changed; none where that is not known.
@@ -239,11 +261,33 @@ class Analogues:
 
 
 def _patches(
-    new: NDArray[np.bool_], objects: NDArray[np.int64]
+    cells: NDArray[np.int64], objects: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Connected new cells of one object, the largest first, as flat indices; and their middle."""
-    parts = label(np.where(new, objects + 1, 0), background=0, connectivity=1)  # type: ignore[no-untyped-call]
-    for part in sorted(regionprops(parts), key=lambda part: -part.area):  # type: ignore[no-untyped-call]
-        cells = np.ravel_multi_index(tuple(part.coords.T), new.shape)
-        depth = distance_transform_edt(np.pad(part.image, 1))[1:-1, 1:-1]
-        yield cells, int(cells[depth[part.image].argmax()])
+    """Connected cells of one object, the largest first, as flat indices; and their middle.
+
+    Args:
+        cells: `(n,)` ascending flat indices.
+        objects: `(h, w)`.
+    """
+    if not len(cells):
+        return
+    width = objects.shape[1]
+    whose = objects.reshape(-1)[cells]
+    pairs = []
+    for step in (1, width):
+        beside = np.searchsorted(cells, cells + step).clip(max=len(cells) - 1)
+        joined = (cells[beside] == cells + step) & (whose[beside] == whose)
+        joined &= (step == width) | (cells % width < width - 1)
+        pairs.append(np.stack([np.flatnonzero(joined), beside[joined]]))
+    first, second = np.concatenate(pairs, axis=1)
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=2 * (len(cells),))
+    part = connected_components(graph, directed=False)[1]
+    order = np.argsort(part, kind="stable")
+    patches = np.split(cells[order], np.flatnonzero(np.diff(part[order])) + 1)
+    for patch in sorted(patches, key=lambda patch: -len(patch)):
+        row, col = np.unravel_index(patch, objects.shape)
+        row, col = row - row.min() + 1, col - col.min() + 1
+        image = np.zeros((row.max() + 2, col.max() + 2), bool)
+        image[row, col] = True
+        depth = distance_transform_edt(image)[row, col]
+        yield patch, int(patch[depth.argmax()])

@@ -15,8 +15,9 @@ from forecast.network.correlated_noise import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
-from forecast.states.windows import cut, in_pixels
+from forecast.states.windows import cut, in_pixels, strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
 from preprocessing.tiles.blending import Blend, tile_weight
 from preprocessing.tiles.tiling import plan_tiles
@@ -71,6 +72,7 @@ class RegionNetwork:
         width: Likewise.
         gsd_m: Metres per pixel; None where not known.
         batch_size: Tiles a pass.
+        zeros: Makes planes, on the disk where they are large.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class RegionNetwork:
         width: int,
         gsd_m: float | None = None,
         batch_size: int = 16,
+        zeros: Zeros = np.zeros,
     ) -> None:
         self._model = model
         self._height, self._width = height, width
@@ -88,6 +91,7 @@ class RegionNetwork:
         self._tiles = plan_tiles(height, width, size=_SIDE, stride=_STRIDE)
         self._weight = tile_weight(_SIDE, _SIDE - _STRIDE)
         self._batch_size = batch_size
+        self._zeros = zeros
 
     @property
     def ticks(self) -> int:
@@ -104,7 +108,7 @@ class RegionNetwork:
         if not self._model.occurs_by_rules:
             found = self._blended(view, years, noise, lambda answer: answer.change.sigmoid(), 1)
             return np.asarray(found[0])
-        found = np.empty((self._height, self._width), np.float32)
+        found = self._zeros((self._height, self._width), np.float32)
         for window in cut(self._height, self._width, _BLOCK):
             found[window.slices] = self._by_rules(view, years, window)
         return found
@@ -152,11 +156,10 @@ class RegionNetwork:
         every = self._tiles if tiles is None else tiles
         model, device = self._model, self._model.device
         whose = {"seed": noise.seed, "member": noise.member, "year": noise.year}
-        around = Window(-HALO, -HALO, self._height + 2 * HALO, self._width + 2 * HALO)
-        field = shaped(torch.from_numpy(ground_noise(around, **whose))[None])[0]
+        field = self._field(noise)
         count = int(model.config.regional_noise)
         regional = torch.from_numpy(regional_noise(**whose, count=count)).to(device)
-        blend = Blend(channels, self._height, self._width)
+        blend = Blend(channels, self._height, self._width, zeros=self._zeros)
         for first in range(0, len(every), self._batch_size):
             batch = every[first : first + self._batch_size]
             size = len(batch)
@@ -167,7 +170,9 @@ class RegionNetwork:
             condition = torch.cat([self._patches(view, batch), self._condition(view, batch)], dim=1)
             with autocast(device):
                 answer = model(
-                    torch.stack([field[(slice(None), *t.slices)] for t in batch]).to(device),
+                    torch.from_numpy(np.stack([field[(slice(None), *t.slices)] for t in batch])).to(
+                        device
+                    ),
                     condition.to(device),
                     tone,
                     torch.full((size,), float(years), device=device),
@@ -179,6 +184,16 @@ class RegionNetwork:
             if tick is not None:
                 tick()
         return blend.image(partly=tiles is not None)
+
+    def _field(self, noise: Noise) -> NDArray[np.float32]:
+        """The noise `(3, h, w)` that tiles are given."""
+        field = self._zeros((3, self._height, self._width), np.float32)
+        for rows in strips(field.shape[1:]):
+            height = rows.stop - rows.start + 2 * HALO
+            around = Window(rows.start - HALO, -HALO, height, self._width + 2 * HALO)
+            white = ground_noise(around, seed=noise.seed, member=noise.member, year=noise.year)
+            field[:, rows] = shaped(torch.from_numpy(white)[None])[0].numpy()
+        return field
 
     @staticmethod
     def _patches(view: View, tiles: list[Window]) -> Tensor:

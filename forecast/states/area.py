@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from forecast.states.events import allocated, event_levels
+from forecast.states.windows import strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["ChangedArea", "Zone", "cell_weights", "changed_areas", "log_odds_spread", "zone_areas"]
@@ -83,13 +85,16 @@ def changed_areas(
         weights: `(h, w)` from `cell_weights`.
         spread: From `log_odds_spread`.
     """
-    return [
-        ChangedArea(
-            float((weights * p).sum()),
-            *(float((weights * _moved(p, spread * by)).sum()) for by in ndtri(_BOUNDS)),
-        )
-        for p in probabilities
-    ]
+    by = [spread * quantile for quantile in ndtri(_BOUNDS)]
+    found = []
+    for probability in probabilities:
+        total = np.zeros(1 + len(by))
+        for rows in strips(weights.shape):
+            chance = probability[rows]
+            moved = [chance, *(_moved(chance, odds) for odds in by)]
+            total += [(weights[rows] * plane).sum() for plane in moved]
+        found.append(ChangedArea(*map(float, total)))
+    return found
 
 
 def zone_areas(
@@ -101,6 +106,7 @@ def zone_areas(
     *,
     spread: float,
     seed: int,
+    zeros: Zeros = np.zeros,
 ) -> list[list[ChangedArea]]:
     """How much of each zone has changed by each year.
 
@@ -115,18 +121,22 @@ def zone_areas(
         known: `(h, w)` cells that were seen.
         spread: As in `changed_areas`.
         seed: Of the draws.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         By zone, then by year.
     """
     drawn = np.zeros((len(zones), len(probabilities), _DRAWS))
     for draw in range(_DRAWS):
-        levels = event_levels(objects, seed=seed, member=draw)
+        levels = event_levels(objects, seed=seed, member=draw, zeros=zeros)
         # Quantiles of the normal distribution, each beside another pattern of events.
         by = spread * float(ndtri((draw * _STEP % _DRAWS + 0.5) / _DRAWS))
-        changed = np.zeros(known.shape, np.bool_)
+        changed = zeros(known.shape, np.bool_)
         for year, probability in enumerate(probabilities):
-            changed = allocated(_moved(probability, by), levels, parcels, changed, known)
+            moved = zeros(known.shape, np.float32)
+            for rows in strips(known.shape):
+                moved[rows] = _moved(probability[rows], by)
+            changed = allocated(moved, levels, parcels, changed, known, zeros=zeros)
             for number, zone in enumerate(zones):
                 inside = changed[zone.window.slices]
                 drawn[number, year, draw] = zone.weights[inside].sum()
@@ -144,24 +154,30 @@ def zone_areas(
 
 
 def cell_weights(
-    valid: NDArray[np.bool_], row_gsd_m: NDArray[np.float64] | None
+    valid: NDArray[np.bool_], row_gsd_m: NDArray[np.float64] | None, *, zeros: Zeros = np.zeros
 ) -> NDArray[np.float64]:
     """Area of the valid ground in each cell: hectares, or pixels where their size is not known.
 
     Args:
         valid: `(height, width)` pixels of the region that were seen.
         row_gsd_m: `(height,)` metres per pixel, from `Grid.row_gsd_m`.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)`, the last row and column of which may hold fewer pixels than a cell.
     """
-    rows, cols = (-(-size // CELL) for size in valid.shape)
-    padded = np.zeros((CELL * rows, CELL * cols), np.uint8)
-    padded[: valid.shape[0], : valid.shape[1]] = valid
-    across = padded.reshape(CELL * rows, cols, CELL).sum(axis=2, dtype=np.float64)
-    if row_gsd_m is not None:
-        across[: len(row_gsd_m)] *= row_gsd_m[:, None] ** 2 / _HECTARE_M2
-    return np.asarray(across.reshape(rows, CELL, cols).sum(axis=1))
+    height, width = (-(-size // CELL) for size in valid.shape)
+    weights = zeros((height, width), np.float64)
+    for rows in strips((height, CELL * CELL * width)):
+        pixels = slice(CELL * rows.start, CELL * rows.stop)
+        part = valid[pixels]
+        padded = np.zeros((CELL * (rows.stop - rows.start), CELL * width), np.uint8)
+        padded[: part.shape[0], : part.shape[1]] = part
+        across = padded.reshape(len(padded), width, CELL).sum(axis=2, dtype=np.float64)
+        if row_gsd_m is not None:
+            across[: len(part)] *= row_gsd_m[pixels, None] ** 2 / _HECTARE_M2
+        weights[rows] = across.reshape(-1, CELL, width).sum(axis=1)
+    return weights
 
 
 def _moved(probability: NDArray[np.float32], by: float) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 from forecast.states.analogues import Analogues
 from forecast.states.copies import NO_SOURCE
 from forecast.states.events import allocated
+from forecast.states.windows import strips
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.partial_files import partial_path
 
 __all__ = ["Changes"]
+
+_NAMES = ("changed", "colours", "sources", "settled", "leg")
 
 
 @dataclass(frozen=True)
@@ -38,31 +43,25 @@ class Changes:
     leg: NDArray[np.float32]
 
     @classmethod
-    def none(cls, cells: NDArray[np.float32]) -> Changes:
+    def none(cls, cells: NDArray[np.float32], *, zeros: Zeros = np.zeros) -> Changes:
         """The start `(3, h, w)`."""
-        nothing = np.zeros(cells.shape[1:], np.float32)
-        sources = np.full((2, *nothing.shape), NO_SOURCE, np.int32)
-        return cls(nothing > 0, np.array(cells), sources, nothing, nothing)
+        shape = cells.shape[1:]
+        sources = zeros((2, *shape), np.int32)
+        sources[...] = NO_SOURCE
+        settled, leg = (zeros(shape, np.float32) for _ in range(2))
+        return cls(zeros(shape, np.bool_), cells, sources, settled, leg)
 
-    @property
-    def probability(self) -> NDArray[np.float32]:
+    def probability(self, *, zeros: Zeros = np.zeros) -> NDArray[np.float32]:
         """`(h, w)` probability that the ground has changed by now; never falls with the years."""
-        return 1 - (1 - self.settled) * (1 - self.leg)
+        found = zeros(self.leg.shape, np.float32)
+        for rows in strips(found.shape):
+            found[rows] = 1 - (1 - self.settled[rows]) * (1 - self.leg[rows])
+        return found
 
-    def within(self, shape: tuple[int, ...]) -> Changes:
-        """Those of the first rows and columns: what is beyond the region only fills tiles."""
-        at = (..., slice(shape[0]), slice(shape[1]))
-        return Changes(
-            self.changed[at],
-            self.colours[at],
-            self.sources[at],
-            self.settled[at],
-            self.leg[at],
-        )
-
-    def next_leg(self) -> Changes:
+    def next_leg(self, *, zeros: Zeros = np.zeros) -> Changes:
         """A further leg starts from here: probabilities accumulate."""
-        return replace(self, settled=self.probability, leg=np.zeros_like(self.leg))
+        nothing = zeros(self.leg.shape, np.float32)
+        return replace(self, settled=self.probability(zeros=zeros), leg=nothing)
 
     def after(
         self,
@@ -75,6 +74,7 @@ class Changes:
         seen: NDArray[np.bool_],
         seed: int,
         member: int,
+        zeros: Zeros = np.zeros,
     ) -> Changes:
         """A year later: as many cells as the accumulated probability tells have changed.
 
@@ -88,38 +88,54 @@ class Changes:
             seen: `(h, w)` cells of the region that were seen.
             seed: Seed of the run.
             member: Number of the member.
+            zeros: Makes planes, on the disk where they are large.
         """
-        later = replace(self, leg=np.maximum(self.leg, probability))
-        changed = allocated(later.probability, levels, parcels, self.changed, seen)
-        new = changed & ~self.changed
-        # Forecasts stay within the stated range; values that were outside it may stay there.
-        low, high = np.minimum(self.colours, 0), np.maximum(self.colours, 1)
+        leg = zeros(self.leg.shape, np.float32)
+        for rows in strips(leg.shape):
+            leg[rows] = np.maximum(self.leg[rows], probability[rows])
+        later = replace(self, leg=leg)
+        chance = later.probability(zeros=zeros)
+        changed = allocated(chance, levels, parcels, self.changed, seen, zeros=zeros)
+        new = zeros(changed.shape, np.bool_)
+        for rows in strips(new.shape):
+            new[rows] = changed[rows] & ~self.changed[rows]
 
         def drawn(where: NDArray[np.bool_]) -> NDArray[np.float32]:
-            return np.asarray(np.clip(self.colours + look(where), low, high))
+            cells = np.flatnonzero(where)
+            colours = self.colours.reshape(3, -1)[:, cells]
+            # Forecasts stay within the stated range; values that were outside it may stay there.
+            low, high = np.minimum(colours, 0), np.maximum(colours, 1)
+            found = zeros(self.colours.shape, np.float32)
+            looks = colours + look(where).reshape(3, -1)[:, cells]
+            found.reshape(3, -1)[:, cells] = np.clip(looks, low, high)
+            return found
 
-        sources = analogues.sources(drawn, new, self.sources, seed=seed, member=member)
-        copied, bare = new & (sources[0] >= 0), new & (sources[0] < 0)
-        colours = np.where(copied, analogues.colours(sources), self.colours)
-        if bare.any():
-            colours[:, bare] = drawn(bare)[:, bare]
+        sources = analogues.sources(drawn, new, self.sources, seed=seed, member=member, zeros=zeros)
+        colours = zeros(self.colours.shape, np.float32)
+        for band, before in zip(colours, self.colours, strict=True):
+            for rows in strips(band.shape):
+                band[rows] = before[rows]
+        cells = np.flatnonzero(new)
+        source = sources.reshape(2, -1)[:, cells]
+        copied = source[0] >= 0
+        flat = colours.reshape(3, -1)
+        flat[:, cells[copied]] = analogues.colours(source[:, copied])
+        new.reshape(-1)[cells[copied]] = False
+        if new.any():
+            flat[:, cells[~copied]] = drawn(new).reshape(3, -1)[:, cells[~copied]]
         return replace(later, changed=changed, colours=colours, sources=sources)
 
-    def save(self, path: Path) -> None:
-        """Write in one move."""
-        part = partial_path(path)
-        np.savez(
-            part,
-            changed=self.changed,
-            colours=self.colours,
-            sources=self.sources,
-            settled=self.settled,
-            leg=self.leg,
-        )
-        os.replace(part, path)
+    def save(self, folder: Path) -> None:
+        """Write into a folder of its own, in one move."""
+        part = partial_path(folder)
+        part.mkdir()
+        for name in _NAMES:
+            np.save(part / f"{name}.npy", getattr(self, name))
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(part, folder)
 
     @classmethod
-    def load(cls, path: Path) -> Changes:
-        """Read what `save` wrote."""
-        with np.load(path) as stored:
-            return cls(**{name: stored[name] for name in stored.files})
+    def load(cls, folder: Path) -> Changes:
+        """Map what `save` wrote into memory."""
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _NAMES))

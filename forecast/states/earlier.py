@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.start import BLOCK, mirror_edges
 from forecast.states.images import EarlierSource
+from forecast.states.windows import strips
 from preprocessing.errors import RegistrationError
 from preprocessing.radiometry.colour_chain import colour_chain
 from preprocessing.radiometry.colour_transport import ColourTransport
@@ -22,7 +23,7 @@ from preprocessing.rasters.io import RasterSource, blocks
 from preprocessing.registration.alignment import lay_over
 from preprocessing.registration.common_grid import common_grid
 from preprocessing.registration.registration import register
-from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.disk_space import Zeros, disk_zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
@@ -66,6 +67,8 @@ class EarlierCells:
         cells: NDArray[np.float16],
         known: NDArray[np.bool_],
         years: NDArray[np.float32],
+        *,
+        zeros: Zeros = np.zeros,
     ) -> tuple[EarlierCells, tuple[int, ...]]:
         """Bring dates to the colours of the start, see `colour_chain`.
 
@@ -75,6 +78,7 @@ class EarlierCells:
             cells: `(d, 3, h, w)` in their own colours, 0..1, the oldest date first.
             known: `(d, h, w)`.
             years: `(d,)` before the start.
+            zeros: Makes planes, on the disk where they are large.
 
         Returns:
             The dates, and the numbers of those left out: too little of them is seen.
@@ -84,13 +88,17 @@ class EarlierCells:
         dates = np.concatenate([cells[some], start[None][some]]).astype(np.float32)
         maps = colour_chain(255 * dates, np.concatenate([known[some], seen[None][some]]), -1)
         found = [date for date in range(len(cells)) if maps[date] is not None]
-        mapped = np.zeros((len(found), *start.shape), np.float16)
+        mapped = zeros((len(found), *start.shape), np.float16)
+        shown = zeros((len(found), *seen.shape), np.bool_)
         for number, date in enumerate(found):
             colours = maps[date] or ColourTransport.identity()
-            moved = colours.apply(255 * cells[date].astype(np.float32)) / 255
-            mapped[number] = np.where(known[date], moved, 0)
+            for rows in strips(seen.shape):
+                at = (slice(None), rows)
+                moved = colours.apply(255 * cells[date][at].astype(np.float32)) / 255
+                shown[number][rows] = known[date][rows]
+                mapped[number][at] = np.where(shown[number][rows], moved, 0)
         lost = tuple(date for date in range(len(cells)) if maps[date] is None)
-        return cls(mapped, known[found], years[found]), lost
+        return cls(mapped, shown, years[found]), lost
 
     def save(self, folder: Path) -> None:
         """Write into a folder."""
@@ -103,13 +111,21 @@ class EarlierCells:
         """Map what `save` wrote into memory."""
         return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _NAMES))
 
-    def after(self, start: NDArray[np.float32], years: float) -> EarlierCells:
+    def after(
+        self, start: NDArray[np.float32], years: float, *, zeros: Zeros = np.zeros
+    ) -> EarlierCells:
         """What is known some years later: the start `(3, h, w)` has become an earlier date."""
-        return EarlierCells(
-            np.concatenate([self.cells, start[None].astype(np.float16)]),
-            np.concatenate([self.known, np.ones((1, *start.shape[1:]), bool)]),
-            np.append(self.years + np.float32(years), np.float32(years)),
-        )
+        count = len(self.years)
+        cells = zeros((count + 1, *start.shape), np.float16)
+        known = zeros((count + 1, *start.shape[1:]), np.bool_)
+        for rows in strips(start.shape[1:]):
+            cells[:count, :, rows], known[:count, rows] = (
+                self.cells[:, :, rows],
+                self.known[:, rows],
+            )
+            cells[count, :, rows], known[count, rows] = start[:, rows], True
+        ago = np.append(self.years + np.float32(years), np.float32(years))
+        return EarlierCells(cells, known, ago)
 
 
 def read_earlier_cells(
@@ -131,7 +147,7 @@ def read_earlier_cells(
         earlier: Its earlier dates, the oldest first.
         start: Means over cells of the padded start, `(3, h, w)`, 0..1.
         seen: `(h, w)` cells of the start that were seen.
-        folder: For maps of the images in work.
+        folder: For planes in work.
         threads: Images that are worked on side by side.
 
     Returns:
@@ -141,30 +157,36 @@ def read_earlier_cells(
         GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
         NoOverlapError: An image shows other ground.
     """
-    cells, known, used, left_out = [], [], [], []
-    shape = start.shape
+    zeros = disk_zeros(folder)
+    cells = zeros((len(earlier), *start.shape), np.float16)
+    known = zeros((len(earlier), *seen.shape), np.bool_)
 
-    def laid(number: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]] | RegistrationError:
+    def laid(number: int) -> RegistrationError | None:
         try:
             image = _laid_over(region, earlier[number].source)
         except RegistrationError as err:
             return err
-        return _cells(image, region.grid, shape, folder / f"earlier_{number}.npy")
+        _read_cells(image, region.grid, cells[number], known[number], zeros)
+        return None
 
-    found = in_threads(laid, range(len(earlier)), threads)
-    for image, result in zip(earlier, found, strict=True):
-        if isinstance(result, RegistrationError):
-            left_out.append(f"{image.source.name} is left out: {result}")
+    used: list[EarlierSource] = []
+    left_out: list[str] = []
+    for number, failed in enumerate(in_threads(laid, range(len(earlier)), threads)):
+        image = earlier[number]
+        if failed is not None:
+            left_out.append(f"{image.source.name} is left out: {failed}")
             continue
-        cells.append(result[0])
-        known.append(result[1])
+        # Those that are used stand first, in their order.
+        if len(used) < number:
+            cells[len(used)], known[len(used)] = cells[number], known[number]
         used.append(image)
     dates, lost = EarlierCells.in_colours_of(
         start,
         seen,
-        np.stack(cells) if cells else np.zeros((0, *shape), np.float16),
-        np.stack(known) if known else np.zeros((0, *shape[1:]), bool),
+        cells[: len(used)],
+        known[: len(used)],
         np.array([image.years for image in used], np.float32),
+        zeros=zeros,
     )
     left_out += [
         f"{used[date].source.name} is left out: expected more ground that it shows with the other "
@@ -183,18 +205,23 @@ def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:
     return register(first, moving).image
 
 
-def _cells(
-    laid: ImageSource, grid: Grid, shape: tuple[int, ...], path: Path
-) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+def _read_cells(
+    laid: ImageSource,
+    grid: Grid,
+    cells: NDArray[np.float16],
+    known: NDArray[np.bool_],
+    zeros: Zeros,
+) -> None:
     """Means over cells and which are known, mirrored beyond the grid as the start is."""
-    image, valid = _picture(laid, grid, shape, path)
-    means, known = cell_means(image).astype(np.float16), cells_valid(valid[0])
-    path.unlink()
-    return means, known
+    image, valid = _picture(laid, grid, cells.shape, zeros)
+    for rows in strips((cells.shape[1], CELL * CELL * cells.shape[2])):
+        pixels = (slice(None), slice(CELL * rows.start, CELL * rows.stop))
+        cells[:, rows] = cell_means(image[pixels])
+        known[rows] = cells_valid(valid[pixels][0])
 
 
 def earlier_picture(
-    region: RasterSource, earlier: RasterSource, shape: tuple[int, ...], path: Path
+    region: RasterSource, earlier: RasterSource, shape: tuple[int, ...], zeros: Zeros
 ) -> NDArray[np.float32]:
     """An earlier image laid over the region in its own colours, padded like the start.
 
@@ -202,20 +229,19 @@ def earlier_picture(
         region: The start.
         earlier: The image.
         shape: `(3, h, w)` of the region's cells.
-        path: Of a file for it, which the result maps into memory.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(3, 4 * h, 4 * w)`, 0..1.
     """
-    return _picture(_laid_over(region, earlier), region.grid, shape, path)[0]
+    return _picture(_laid_over(region, earlier), region.grid, shape, zeros)[0]
 
 
 def _picture(
-    laid: ImageSource, grid: Grid, shape: tuple[int, ...], path: Path
+    laid: ImageSource, grid: Grid, shape: tuple[int, ...], zeros: Zeros
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    full = (3, CELL * shape[1], CELL * shape[2])
-    image = mapped_array(path, np.float32, full)
-    valid = np.zeros((1, *full[1:]), bool)
+    full = (CELL * shape[1], CELL * shape[2])
+    image, valid = zeros((3, *full), np.float32), zeros((1, *full), np.bool_)
     for window in blocks(grid, size=BLOCK):
         raster = laid.read(window)
         image[(slice(None), *window.slices)] = raster.data

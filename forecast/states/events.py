@@ -9,7 +9,10 @@ from scipy.special import expit, logit, ndtr
 
 from forecast.hindcast.quantity import with_mean
 from forecast.noise import ground_noise
+from forecast.states.objects import calm_inside
+from forecast.states.windows import strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["allocated", "changing_at_edges", "event_levels", "object_noise", "parcels_of"]
@@ -35,6 +38,8 @@ def allocated(
     parcels: NDArray[np.int64],
     changed: NDArray[np.bool_],
     known: NDArray[np.bool_],
+    *,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.bool_]:
     """Cells that have changed: just as many as are expected, where the odds exceed the noise most.
 
@@ -51,24 +56,79 @@ def allocated(
         parcels: `(h, w)` from `parcels_of`.
         changed: `(h, w)` cells that had changed before; they stay so.
         known: `(h, w)` cells that are counted; the others follow the same bound.
+        zeros: Makes planes, on the disk where they are large.
     """
-    wanted = round(float(probability[known].sum(dtype=np.float64)))
-    if wanted <= changed[known].sum():
+    wanted = round(_total(probability, known))
+    if wanted <= sum(np.count_nonzero(changed[r] & known[r]) for r in strips(changed.shape)):
         return changed
-    odds, noise = (logit(np.clip(x, _LEAST, 1 - _LEAST)) for x in (probability, levels))
-    margin = odds - noise
-    whole = parcels >= 0
-    if whole.any():
-        labels, own = parcels[whole], margin[whole]
-        mean = np.bincount(labels, weights=own) / np.maximum(np.bincount(labels), 1)
-        margin[whole] = mean[labels] + _WITHIN * (own - mean[labels])
-    margin = np.where(changed, np.inf, margin)
-    bound = np.partition(margin[known], -wanted)[-wanted]
-    return np.asarray(margin >= bound)
+    margin = _margins(probability, levels, parcels, zeros)
+    for rows in strips(margin.shape):
+        margin[rows][changed[rows]] = np.inf
+    bound = _largest(margin, known, wanted)
+    found = zeros(margin.shape, np.bool_)
+    for rows in strips(margin.shape):
+        found[rows] = margin[rows] >= bound
+    return found
+
+
+def _total(values: NDArray[np.float32], known: NDArray[np.bool_]) -> float:
+    parts = [values[rows][known[rows]].sum(dtype=np.float64) for rows in strips(values.shape)]
+    return float(sum(parts))
+
+
+def _margins(
+    probability: NDArray[np.float32],
+    levels: NDArray[np.float32],
+    parcels: NDArray[np.int64],
+    zeros: Zeros,
+) -> NDArray[np.float32]:
+    """What the log odds exceed the noise by; of cells of a parcel nearly the mean of it."""
+    margin = zeros(probability.shape, np.float32)
+    total, count = (zeros((margin.size,), np.float64) for _ in range(2))
+    for rows in strips(margin.shape):
+        odds, noise = (logit(np.clip(x[rows], _LEAST, 1 - _LEAST)) for x in (probability, levels))
+        margin[rows] = odds - noise
+        whole = parcels[rows] >= 0
+        labels = parcels[rows][whole]
+        np.add.at(total, labels, margin[rows][whole].astype(np.float64))
+        np.add.at(count, labels, np.ones(len(labels)))
+    for rows in strips(margin.shape):
+        whole = parcels[rows] >= 0
+        labels, own = parcels[rows][whole], margin[rows][whole]
+        mean = total[labels] / np.maximum(count[labels], 1)
+        margin[rows][whole] = mean + _WITHIN * (own - mean)
+    return margin
+
+
+def _largest(values: NDArray[np.float32], known: NDArray[np.bool_], rank: int) -> np.float32:
+    """The known value that so many are at least, itself among them.
+
+    Found by counts of the upper and then of the lower half of the bits, which order numbers as
+    their values do if those of negative ones are turned.
+    """
+    chosen = 0
+    for half in (16, 0):
+        counts = np.zeros(2**16, np.int64)
+        for rows in strips(values.shape):
+            bits = values[rows][known[rows]].view(np.uint32)
+            keys = np.where(bits >> 31, ~bits, bits | np.uint32(2**31))
+            if half == 0:
+                keys = keys[keys >> 16 == chosen >> 16]
+            counts += np.bincount(keys >> half & 0xFFFF, minlength=2**16)
+        above = counts[::-1].cumsum()
+        place = int(np.searchsorted(above, rank))
+        rank -= int(above[place - 1]) if place else 0
+        chosen |= 2**16 - 1 - place << half
+    key = np.uint32(chosen)
+    return (key ^ np.uint32(2**31) if key >> 31 else ~key).view(np.float32)
 
 
 def parcels_of(
-    objects: NDArray[np.int64], known: NDArray[np.bool_], gsd_m: float | None
+    objects: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    gsd_m: float | None,
+    *,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.int64]:
     """Objects of the size of fields and blocks, which change as a whole.
 
@@ -79,36 +139,58 @@ def parcels_of(
         objects: `(h, w)` from `region_objects`.
         known: `(h, w)` cells of the region that were seen.
         gsd_m: Metres per pixel; where it is None nothing is known to be a parcel.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)` the object, -1 where it is larger than 100 ha, 400 cells or 1 % of the region.
     """
-    if gsd_m is None:
-        return np.full_like(objects, -1)
-    largest = min(_PARCEL_M2 / (CELL * gsd_m) ** 2, _MOST_CELLS, _OF_REGION * known.sum())
-    size = np.bincount(objects.ravel())
-    return np.where(size[objects] <= largest, objects, -1)
+    parcels, largest = zeros(objects.shape, np.int64), 0.0
+    if gsd_m is not None:
+        seen = sum(np.count_nonzero(known[rows]) for rows in strips(known.shape))
+        largest = min(_PARCEL_M2 / (CELL * gsd_m) ** 2, _MOST_CELLS, _OF_REGION * seen)
+    size = zeros((objects.size,), np.int32)
+    for rows in strips(objects.shape):
+        labels = objects[rows].ravel()
+        np.add.at(size, labels, np.ones(len(labels), np.int32))
+    for rows in strips(objects.shape):
+        parcels[rows] = np.where(size[objects[rows]] <= largest, objects[rows], -1)
+    return parcels
 
 
 def changing_at_edges(
-    probability: NDArray[np.float32], inside: NDArray[np.float32], known: NDArray[np.bool_]
+    probability: NDArray[np.float32],
+    objects: NDArray[np.int64],
+    texture: NDArray[np.floating],
+    known: NDArray[np.bool_],
+    *,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
     """As much change as before, less of it on calm ground far inside objects, more elsewhere.
 
     Args:
         probability: `(h, w)` that a cell has changed, where no earlier date is known.
-        inside: `(h, w)` from `calm_inside`.
+        objects: `(h, w)` from `region_objects`.
+        texture: `(h, w)` as of `calm_inside`.
         known: `(h, w)` cells of the region that were seen.
+        zeros: Makes planes, on the disk where they are large.
     """
-    if not known.any():
+    count = sum(np.count_nonzero(known[rows]) for rows in strips(known.shape))
+    if not count:
         return probability
-    odds = logit(np.clip(probability, _LEAST, 1 - _LEAST)) - _LESS_INSIDE * inside
-    moved = np.asarray(expit(odds), np.float32)
-    return with_mean(moved, float(probability[known].mean(dtype=np.float64)), known)
+    moved = zeros(probability.shape, np.float32)
+    for rows in strips(moved.shape):
+        odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST))
+        moved[rows] = expit(odds - _LESS_INSIDE * calm_inside(objects, texture, rows))
+    return with_mean(moved, _total(probability, known) / count, known, zeros=zeros)
 
 
 def event_levels(
-    objects: NDArray[np.int64], *, seed: int, member: int, number: int = _NUMBER
+    objects: NDArray[np.int64],
+    *,
+    seed: int,
+    member: int,
+    number: int = _NUMBER,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
     """Levels that the probability of change must pass.
 
@@ -120,14 +202,24 @@ def event_levels(
         seed: Seed of the run.
         member: Number of the member.
         number: Plane of the noise.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)`, each value uniform over 0..1 as seeds and members vary.
     """
-    noise = object_noise(
-        objects, seed=seed, member=member, year=0, number=number, fine=_FINE, sigma=_FINE_SIGMA
+    levels = object_noise(
+        objects,
+        seed=seed,
+        member=member,
+        year=0,
+        number=number,
+        fine=_FINE,
+        sigma=_FINE_SIGMA,
+        zeros=zeros,
     )
-    return np.asarray(ndtr(noise), dtype=np.float32)
+    for rows in strips(levels.shape):
+        levels[rows] = ndtr(levels[rows])
+    return levels
 
 
 def object_noise(
@@ -139,6 +231,7 @@ def object_noise(
     number: int,
     fine: float,
     sigma: float,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
     """Standard normal noise of the ground that neighbours and objects share.
 
@@ -152,26 +245,30 @@ def object_noise(
         number: Plane of the noise, see `ground_noise`.
         fine: Weight of the fine noise; that of the others is 0.5.
         sigma: Its Gaussian window, in cells.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)`.
     """
-    height, width = objects.shape
-    margin = int(4 * _SMOOTH_SIGMA)
-    white = ground_noise(
-        Window(-margin, -margin, height + 2 * margin, width + 2 * margin),
-        seed=seed,
-        member=member,
-        year=year,
-        number=number,
-    )
-    inside = (slice(margin, margin + height), slice(margin, margin + width))
-    total = (
-        _SHARED * _smoothed(white[0], _SMOOTH_SIGMA, margin)[inside]
-        + _SHARED * white[1][inside].ravel()[objects]
-        + fine * _smoothed(white[2], sigma, margin)[inside]
-    )
-    return np.asarray(total / np.sqrt(2 * _SHARED**2 + fine**2), dtype=np.float32)
+    width, margin = objects.shape[1], int(4 * _SMOOTH_SIGMA)
+    whose = {"seed": seed, "member": member, "year": year, "number": number}
+    shared, noise = (zeros(objects.shape, np.float32) for _ in range(2))
+    for rows in strips(objects.shape):
+        shared[rows] = ground_noise(Window(rows.start, 0, rows.stop - rows.start, width), **whose)[
+            1
+        ]
+    for rows in strips(objects.shape):
+        height = rows.stop - rows.start
+        around = Window(rows.start - margin, -margin, height + 2 * margin, width + 2 * margin)
+        white = ground_noise(around, **whose)
+        inside = (slice(margin, margin + height), slice(margin, margin + width))
+        total = (
+            _SHARED * _smoothed(white[0], _SMOOTH_SIGMA, margin)[inside]
+            + _SHARED * shared.reshape(-1)[objects[rows]]
+            + fine * _smoothed(white[2], sigma, margin)[inside]
+        )
+        noise[rows] = total / np.sqrt(2 * _SHARED**2 + fine**2)
+    return noise
 
 
 def _smoothed(white: NDArray[np.float32], sigma: float, reach: int) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from forecast.hindcast.past_events import Events
+from forecast.hindcast.past_events import Events, kinds_of
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
@@ -30,7 +30,7 @@ from forecast.states.seen_again import SeenAgain
 from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
 from preprocessing.rasters.raster import Encoding
-from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.disk_space import Zeros, disk_zeros, mapped_array
 from preprocessing.running.files import write_text
 from preprocessing.tiles.cells import cell_means, cells_valid
 
@@ -72,6 +72,8 @@ class Ground:
         outside: Share of the region that is outside what the model has seen; None where the model
             does not say what it has seen.
         left_out: A sentence for each earlier image that could not be used.
+        kinds: `(h * w, 4)` from `kinds_of`.
+        folder: Where it lies.
     """
 
     view: View
@@ -89,14 +91,19 @@ class Ground:
     encoding: Encoding
     outside: float | None
     left_out: tuple[str, ...]
+    kinds: NDArray[np.float32]
+    folder: Path
+
+    @property
+    def zeros(self) -> Zeros:
+        """Makes planes on the disk of the region."""
+        return disk_zeros(self.folder)
 
     @cached_property
     def analogues(self) -> Analogues:
         """Ground of the start that changed ground can look like."""
         contrast = float(self.view.tone.contrast[0])
-        return Analogues(
-            np.asarray(self.cells), self.seen, contrast, np.asarray(self.objects), self.events
-        )
+        return Analogues(self.cells, self.seen, contrast, self.objects, self.events, self.kinds)
 
     @classmethod
     def open(cls, folder: Path, encoding: Encoding) -> Ground:
@@ -105,8 +112,7 @@ class Ground:
         tone = Tone(torch.tensor([stored["mean"]]), torch.tensor([stored["contrast"]]))
 
         def plane(name: str) -> NDArray[Any]:
-            values: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
-            return values
+            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
 
         return cls(
             view=View(plane("start"), plane("conditions"), tone),
@@ -124,6 +130,8 @@ class Ground:
             encoding=encoding,
             outside=stored["outside"],
             left_out=tuple(stored["left_out"]),
+            kinds=plane("kinds"),
+            folder=folder,
         )
 
 
@@ -155,7 +163,7 @@ def prepare_ground(
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
     image, valid = read_start(images.start, folder, tick)
-    cells, seen = start_cells(image, valid)
+    cells, seen = start_cells(image, valid, zeros=disk_zeros(folder))
     earlier, left_out = read_earlier_cells(
         images.start, images.earlier, cells, seen, folder, threads=threads
     )
@@ -195,18 +203,21 @@ def write_ground(
         threads: See `prepare_ground`.
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
-    tone = region_tone(cells, seen)
+    zeros = disk_zeros(folder)
+    tone = region_tone(cells, seen, zeros=zeros)
     channels = mapped_array(
         folder / "conditions.npy",
         np.float16,
         (CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, channels)
-    trust, outside = region_trust(familiarity, image, gsd_m, threads=threads)
+    trust, outside = region_trust(familiarity, image, gsd_m, threads=threads, zeros=zeros)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
     np.save(folder / "seen.npy", seen)
-    np.save(folder / "objects.npy", region_objects(image, tone, threads=threads))
+    np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
+    objects = region_objects(image, tone, threads=threads, zeros=zeros)
+    np.save(folder / "objects.npy", objects)
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),
@@ -218,23 +229,23 @@ def write_ground(
 
 
 def start_cells(
-    image: NDArray[np.float32], valid: NDArray[np.bool_]
+    image: NDArray[np.float32], valid: NDArray[np.bool_], *, zeros: Zeros = np.zeros
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Means over the cells of a padded start, and which of them were seen whole.
 
     Args:
         image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
         valid: `(height, width)` of its own grid.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(3, h, w)` and `(h, w)`.
     """
     height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
-    cells = np.empty((3, height, width), np.float32)
-    seen = np.zeros((height, width), bool)
-    whole = cells_valid(valid)
-    seen[: whole.shape[0], : whole.shape[1]] = whole
+    cells, seen = zeros((3, height, width), np.float32), zeros((height, width), np.bool_)
     for window in cut(height, width, _BLOCK):
-        at = (slice(None), *window.slices)
-        cells[at] = cell_means(image[(slice(None), *in_pixels(window).slices)])
+        pixels = in_pixels(window).slices
+        cells[(slice(None), *window.slices)] = cell_means(image[(slice(None), *pixels)])
+        whole = cells_valid(valid[pixels])
+        seen[window.slices][: whole.shape[0], : whole.shape[1]] = whole
     return cells, seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,12 @@ from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
 from forecast.states.events import changing_at_edges, event_levels, parcels_of
 from forecast.states.ground import Ground
-from forecast.states.objects import calm_inside
-from forecast.states.painting import paint
+from forecast.states.painting import bands_of, paint
 from forecast.states.region_conditions import region_conditions
-from forecast.states.windows import cut
+from forecast.states.windows import cut, strips
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.partial_files import partial_path, remove_partials_of
+from preprocessing.tiles.cells import CELL
 
 __all__ = ["MemberPaths", "MemberRun"]
 
@@ -49,12 +49,16 @@ class MemberPaths:
         return self.folder / f"member_{self.member:03}_{year}.npy"
 
     def changes(self, year: int) -> Path:
-        """What has changed by a year."""
-        return self.folder / f"changes_{self.member:03}_{year}.npz"
+        """Folder of what has changed by a year."""
+        return self.folder / f"changes_{self.member:03}_{year}"
 
     def seen(self, year: int) -> Path:
         """What an observation of a year differs by, `(3, h, w)` float32 on the grid of cells."""
         return self.folder / f"seen_{self.member:03}_{year}.npy"
+
+    def painted(self, year: int, band: int, bands: int) -> Path:
+        """Stored values of one of so many bands of a year."""
+        return self.folder / f"painted_{self.member:03}_{year}_{band:03}_of_{bands:03}.npy"
 
 
 @dataclass(frozen=True)
@@ -89,27 +93,41 @@ class MemberRun:
 
     def years(self, count: int) -> None:
         """Forecast so many years; those that are done are not done again."""
+        while horizons := self.decide(count):
+            self.paint(horizons)
+            self.join(horizons)
+
+    def decide(self, count: int) -> range:
+        """Decide what changes in the first years of so many that are not done, up to a leg's end.
+
+        Returns:
+            Their horizons; nothing if all are done. Theirs are to be painted and joined then.
+        """
         done = 0
         while done < count and self.paths.state(self.start_year + done + 1).exists():
             done += 1
-        if done == count:
-            return
-        levels = event_levels(self.ground.objects, seed=self.seed, member=self.paths.member)
-        seen = np.asarray(self.ground.seen)
-        parcels = parcels_of(np.asarray(self.ground.objects), seen, self.network.gsd_m)
-        changes = Changes.none(self.ground.cells)
+        longest = self.network.longest_years
+        begun = done // longest * longest
+        horizons = range(done + 1, min(count, begun + longest) + 1)
+        if not horizons:
+            return horizons
+        ground, zeros = self.ground, self.ground.zeros
+        levels = event_levels(ground.objects, seed=self.seed, member=self.paths.member, zeros=zeros)
+        parcels = parcels_of(ground.objects, ground.seen, self.network.gsd_m, zeros=zeros)
+        changes = Changes.none(ground.cells, zeros=zeros)
         if done:
             changes = Changes.load(self.paths.changes(self.start_year + done))
-        view: View | None = None
-        for horizon in range(done + 1, count + 1):
-            begun = (horizon - 1) // self.network.longest_years * self.network.longest_years
-            if view is None or horizon == begun + 1:
-                view = self._view(begun)
-            if horizon == begun + 1 and begun:
-                changes = changes.next_leg()
-            changes = self._year(horizon, begun, view, changes, levels, parcels)
+        if done and done == begun:
+            changes = changes.next_leg(zeros=zeros)
+        view = self._view(begun)
+        for horizon in horizons:
+            if self.paths.changes(self.start_year + horizon).exists():
+                changes = Changes.load(self.paths.changes(self.start_year + horizon))
+            else:
+                changes = self._year(horizon, begun, view, changes, levels, parcels)
         remove_partials_of(self._leg_path("image"))
         remove_partials_of(self._leg_path("conditions"))
+        return horizons
 
     def _year(
         self,
@@ -129,53 +147,91 @@ class MemberRun:
             levels,
             parcels,
             self.ground.analogues,
-            seen=np.asarray(self.ground.seen),
+            seen=self.ground.seen,
             seed=self.seed,
             member=paths.member,
+            zeros=self.ground.zeros,
         )
         if self.observations:
             _save(paths.seen(year), self._seen(view, horizon, begun, after))
         after.save(paths.changes(year))
-        earlier = self.ground.stored
-        if horizon > 1:
-            earlier = np.load(paths.state(year - 1), mmap_mode="r")
-        part = partial_path(paths.state(year))
-        state = mapped_array(part, earlier.dtype, earlier.shape)
-        for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
-            at = (slice(None), *window.slices)
-            state[at] = earlier[at]
-        paint(
-            state,
-            self.ground.encoding,
-            self.ground.view.image,
-            self.ground.view.tone,
-            colours=after.colours,
-            sources=after.sources,
-            before=before.changed,
-            changed=after.changed,
-            lift=self.lift,
-            threads=self.threads,
-            tick=self.tick,
-        )
-        state.flush()
-        os.replace(part, paths.state(year))
         return after
 
-    @cached_property
-    def _inside(self) -> NDArray[np.float32]:
-        texture = np.asarray(self.ground.view.conditions[TEXTURE_CHANNEL], np.float32)
-        return calm_inside(np.asarray(self.ground.objects), texture)
+    def paint(self, horizons: range, band: int = 0, bands: int = 1) -> None:
+        """Paint one of several bands of the years that were decided; years that are there stay.
+
+        Bands share nothing: each has files of its own, so that machines can work side by side.
+        """
+        ground, height = self.ground, self.ground.stored.shape[1]
+        rows = bands_of(ground.objects.shape[0], bands)[band]
+        pixels = slice(CELL * rows.start, min(CELL * rows.stop, height))
+        earlier, before = ground.stored[:, pixels], np.broadcast_to(False, ground.seen.shape)
+        if horizons[0] > 1:
+            year = self.start_year + horizons[0] - 1
+            earlier = np.load(self.paths.state(year), mmap_mode="r")[:, pixels]
+            before = Changes.load(self.paths.changes(year)).changed
+        for horizon in horizons:
+            path = self.paths.painted(self.start_year + horizon, band, bands)
+            changes = Changes.load(self.paths.changes(self.start_year + horizon))
+            if not path.exists():
+                part = partial_path(path)
+                state = mapped_array(part, earlier.dtype, earlier.shape)
+                for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
+                    at = (slice(None), *window.slices)
+                    state[at] = earlier[at]
+                paint(
+                    state,
+                    ground.encoding,
+                    ground.view.image,
+                    ground.view.tone,
+                    colours=changes.colours,
+                    sources=changes.sources,
+                    before=before,
+                    changed=changes.changed,
+                    lift=self.lift,
+                    band=rows,
+                    threads=self.threads,
+                    tick=self.tick,
+                )
+                state.flush()
+                os.replace(part, path)
+            earlier, before = np.load(path, mmap_mode="r"), changes.changed
+
+    def join(self, horizons: range, bands: int = 1) -> None:
+        """Make the states of years of their bands, all of which are painted."""
+        for horizon in horizons:
+            year = self.start_year + horizon
+            parts = [self.paths.painted(year, band, bands) for band in range(bands)]
+            if bands == 1:
+                os.replace(parts[0], self.paths.state(year))
+                continue
+            part, stored = partial_path(self.paths.state(year)), self.ground.stored
+            state, row = mapped_array(part, stored.dtype, stored.shape), 0
+            for path in parts:
+                painted = np.load(path, mmap_mode="r")
+                state[:, row : row + painted.shape[1]] = painted
+                row += painted.shape[1]
+            state.flush()
+            os.replace(part, self.paths.state(year))
+            for path in parts:
+                path.unlink()
 
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
         weight = 0.0 if ground.skill is None else ground.skill.weight
-        taught = None if ground.taught is None else np.asarray(ground.taught[years - 1], np.float32)
-        general = ground.trust * probability
-        seen = np.asarray(ground.seen)
+        taught = None if ground.taught is None else ground.taught[years - 1]
+        general = ground.zeros(probability.shape, np.float32)
+        for rows in strips(general.shape):
+            general[rows] = ground.trust[rows] * probability[rows]
         if not len(ground.earlier.years):
-            general = changing_at_edges(general, self._inside, seen)
-        return combined_probability(general, taught, weight, ground.quantity, years, seen)
+            texture = ground.view.conditions[TEXTURE_CHANNEL]
+            general = changing_at_edges(
+                general, ground.objects, texture, ground.seen, zeros=ground.zeros
+            )
+        return combined_probability(
+            general, taught, weight, ground.quantity, years, ground.seen, zeros=ground.zeros
+        )
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
         """What an observation differs by: as the place was seen before, else as the model draws."""
@@ -184,18 +240,21 @@ class MemberRun:
         if ground.seen_again is None:
             noise = Noise(self.seed, member, year)
             drawn = self.network.seen(view, horizon - begun, noise, self.tick)
-            # Unsure ground is seen less surely.
-            return np.asarray((2 - ground.trust) * drawn, dtype=np.float32)
-        mean, around = ground.seen_again.drawn(
+            for rows in strips(ground.trust.shape):
+                # Unsure ground is seen less surely.
+                drawn[:, rows] = (2 - ground.trust[rows]) * drawn[:, rows]
+            return drawn
+        return ground.seen_again.drawn(
             horizon,
-            np.asarray(ground.objects),
+            ground.objects,
             ground.earlier,
-            np.asarray(ground.cells),
+            ground.cells,
+            changes.changed,
             seed=self.seed,
             member=member,
             year=year,
+            zeros=ground.zeros,
         )
-        return np.asarray(np.where(changes.changed, 0, mean) + around, dtype=np.float32)
 
     def _view(self, begun: int) -> View:
         """What the network sees of the start of a leg."""
@@ -223,7 +282,7 @@ class MemberRun:
             (CONDITIONS, *ground.cells.shape[1:]),
         )
         changes = Changes.load(self.paths.changes(year))
-        earlier = ground.earlier.after(ground.cells, begun)
+        earlier = ground.earlier.after(ground.cells, begun, zeros=ground.zeros)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)
 

@@ -15,8 +15,9 @@ from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import felzenszwalb
 
 from forecast.network.conditions import Tone
-from forecast.states.windows import cut, grown, in_pixels, within
+from forecast.states.windows import cut, grown, in_pixels, strips, within
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
@@ -33,13 +34,20 @@ _THIN = 2.0
 """Cells that a thin object may be away from what it is given to."""
 _EDGE, _INSIDE = 2.0, 4.0
 """Cells from the edge of an object up to which a cell is not inside, and from which it is."""
+_REACH = 6
+"""Rows around others that tell how far inside their cells lie."""
 _CALM, _ROUGH = 0.2, 0.4
 """Texture in units of contrast up to which ground is calm, and from which it is not."""
 _BESIDE = generate_binary_structure(2, 1)
 
 
 def region_objects(
-    image: NDArray[np.float32], tone: Tone, *, block: int = _BLOCK, threads: int = 1
+    image: NDArray[np.float32],
+    tone: Tone,
+    *,
+    block: int = _BLOCK,
+    threads: int = 1,
+    zeros: Zeros = np.zeros,
 ) -> NDArray[np.int64]:
     """Segment a region into objects of similar colour, block by block.
 
@@ -51,6 +59,7 @@ def region_objects(
         tone: Of the region.
         block: Cells along a block.
         threads: Blocks that are segmented side by side.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)` the object that most of each cell shows, named by its first cell: `row * w + col`.
@@ -62,39 +71,52 @@ def region_objects(
     def segments(window: Window) -> NDArray[np.int64]:
         return _segments(image[(slice(None), *in_pixels(window).slices)], tone)
 
-    labels: list[NDArray[np.int64]] = []
-    count = 0
-    for found in in_threads(segments, outer, threads):
+    labels = zeros((sum(window.height * window.width for window in outer),), np.int64)
+    parts, count, end = [], 0, 0
+    for window, found in zip(outer, in_threads(segments, outer, threads), strict=True):
         _, compact = np.unique(found, return_inverse=True)
-        labels.append(compact.reshape(found.shape) + count)
+        parts.append(labels[end : end + found.size].reshape(window.height, window.width))
+        parts[-1][...] = compact.reshape(found.shape) + count
         count += int(compact.max()) + 1
-    joined = _joined(outer, labels, count)
-    objects = np.empty((height, width), np.int64)
-    for core, window, label in zip(inner, outer, labels, strict=True):
+        end += found.size
+    joined = _joined(outer, parts, count, across=-(-width // block))
+    objects = zeros((height, width), np.int64)
+    for core, window, label in zip(inner, outer, parts, strict=True):
         objects[core.slices] = joined[label[within(core, window).slices]]
-    objects = _without_thin(objects)
-    _, first, inverse = np.unique(objects, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse].reshape(objects.shape), dtype=np.int64)
+    objects = _without_thin(objects, inner, int(joined.max()) + 1, zeros)
+    first = np.full(int(joined.max()) + 1, height * width)
+    for rows in strips((height, width)):
+        names, places = np.unique(objects[rows], return_index=True)
+        first[names] = np.minimum(first[names], places + rows.start * width)
+    for rows in strips((height, width)):
+        objects[rows] = first[objects[rows]]
+    return objects
 
 
-def calm_inside(objects: NDArray[np.int64], texture: NDArray[np.float32]) -> NDArray[np.float32]:
+def calm_inside(
+    objects: NDArray[np.int64], texture: NDArray[np.floating], rows: slice
+) -> NDArray[np.float32]:
     """Calm ground far inside objects: open water, deserts, the middle of forests.
 
     Args:
         objects: `(h, w)` from `region_objects`.
         texture: `(h, w)` smoothed texture in units of contrast, as the network is given it.
+        rows: That are asked for.
 
     Returns:
-        `(h, w)` 1 where it is such ground, 0 up to two cells from the edge and on rough ground.
+        `(rows, w)` 1 where it is such ground, 0 up to two cells from the edge and on rough ground.
     """
+    top = max(0, rows.start - _REACH)
+    around = objects[top : rows.stop + _REACH]
     least, most = (
-        each(objects, footprint=_BESIDE, mode="nearest")
-        for each in (minimum_filter, maximum_filter)
+        each(around, footprint=_BESIDE, mode="nearest") for each in (minimum_filter, maximum_filter)
     )
     alike = least == most
-    depth = distance_transform_edt(alike) if not alike.all() else np.full(objects.shape, np.inf)
-    inside = ((depth - _EDGE) / (_INSIDE - _EDGE)).clip(0, 1)
-    calm = ((_ROUGH - texture) / (_ROUGH - _CALM)).clip(0, 1)
+    depth = np.full(around.shape, _INSIDE) if alike.all() else distance_transform_edt(alike)
+    inside = (
+        (depth[rows.start - top :][: rows.stop - rows.start] - _EDGE) / (_INSIDE - _EDGE)
+    ).clip(0, 1)
+    calm = ((_ROUGH - texture[rows].astype(np.float32)) / (_ROUGH - _CALM)).clip(0, 1)
     return np.asarray(inside * calm, dtype=np.float32)
 
 
@@ -122,13 +144,16 @@ def _most_common(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _joined(
-    windows: list[Window], labels: list[NDArray[np.int64]], count: int
+    windows: list[Window], labels: list[NDArray[np.int64]], count: int, *, across: int
 ) -> NDArray[np.int64]:
-    """For each label that of the object it belongs to, after joining over overlaps."""
+    """For each label that of the object it belongs to, after joining over overlaps.
+
+    Windows lie `across` in a row; only those beside each other overlap.
+    """
     pairs = [np.zeros((0, 2), np.int64)]
     for number, window in enumerate(windows):
-        for other in range(number):
-            shared = _intersection(window, windows[other])
+        for other in (number - across - 1, number - across, number - across + 1, number - 1):
+            shared = _intersection(window, windows[other]) if other >= 0 else None
             if shared is not None:
                 a = labels[number][within(shared, window).slices].ravel()
                 b = labels[other][within(shared, windows[other]).slices].ravel()
@@ -140,17 +165,37 @@ def _joined(
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _without_thin(objects: NDArray[np.int64]) -> NDArray[np.int64]:
+def _without_thin(
+    objects: NDArray[np.int64], blocks: list[Window], count: int, zeros: Zeros
+) -> NDArray[np.int64]:
     """Give thin objects to what is beside them: edges are no ground of their own.
 
     An object is thin if it holds no square of 3 x 3 cells.
+
+    Args:
+        objects: `(h, w)` below `count`.
+        blocks: That cover it, in which it is worked on.
+        count: Of the objects.
+        zeros: Makes planes.
     """
-    solid = minimum_filter(objects, 3, mode="nearest") == maximum_filter(objects, 3, mode="nearest")
-    thin = ~np.isin(objects, np.unique(objects[solid]))
+    thin = np.ones(count, bool)
+    for block in blocks:
+        around = grown(block, 1, *objects.shape)
+        here, inside = objects[around.slices], within(block, around).slices
+        solid = minimum_filter(here, 3, mode="nearest") == maximum_filter(here, 3, mode="nearest")
+        thin[here[inside][solid[inside]]] = False
     if thin.all():
         return objects
-    far, (row, col) = distance_transform_edt(thin, return_indices=True)
-    return np.where(far <= _THIN, objects[row, col], objects)
+    found = zeros(objects.shape, np.int64)
+    for block in blocks:
+        around = grown(block, int(_THIN), *objects.shape)
+        here, inside = objects[around.slices], within(block, around).slices
+        open_to_others = thin[here]
+        if not open_to_others.all():
+            far, (row, col) = distance_transform_edt(open_to_others, return_indices=True)
+            here = np.where(far <= _THIN, here[row, col], here)
+        found[block.slices] = here[inside]
+    return found
 
 
 def _size(labels: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

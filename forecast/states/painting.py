@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +22,19 @@ from preprocessing.rasters.window import Window
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["paint", "paint_ticks"]
+__all__ = ["bands_of", "paint", "paint_ticks"]
 
 _BLOCK = 64
 _CONTEXT = 2
 """Cells around a block that the outlines in it, and its colours, depend on."""
 Tick = Callable[[], None]
+
+
+def bands_of(height: int, count: int) -> list[slice]:
+    """Rows of cells of a region of so many, parted between rows of blocks into `count` at most."""
+    rows = -(-height // _BLOCK)
+    edges = [min(_BLOCK * (rows * n // count), height) for n in range(count)] + [height]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
 def paint_ticks(height: int, width: int) -> int:
@@ -45,6 +53,7 @@ def paint(
     before: NDArray[np.bool_],
     changed: NDArray[np.bool_],
     lift: Lift,
+    band: slice | None = None,
     block: int = _BLOCK,
     threads: int = 1,
     tick: Tick | None = None,
@@ -56,7 +65,8 @@ def paint(
     are not computed.
 
     Args:
-        stored: `(3, height, width)` stored values of the year before; may be a memory map.
+        stored: `(3, height, width)` stored values of the year before, of the band; may be a memory
+            map.
         encoding: How values are stored.
         image: `(3, 4 * h, 4 * w)` the start, 0..1, padded.
         tone: Of the region.
@@ -65,11 +75,14 @@ def paint(
         before: `(h, w)` cells that had changed the year before.
         changed: `(h, w)` cells that have changed; all of `before` among them.
         lift: From cells to pixels.
+        band: Rows of cells to paint, from `bands_of`; all where None.
         block: Cells along what is lifted at once.
         threads: Blocks that are painted side by side.
         tick: Called after each block.
     """
     height, width = changed.shape
+    top, bottom = (0, height) if band is None else (band.start, band.stop)
+    inside = Window(top, 0, bottom - top, width)
 
     def paint_block(inner: Window) -> None:
         around = grown(inner, _CONTEXT, height, width)
@@ -85,9 +98,13 @@ def paint(
             cells = np.asarray(whole.any(axis=(1, 3)))
             for part in covering(cells, lift.halo + _CONTEXT):
                 box, pixels = _moved(part, inner), new[in_pixels(part).slices]
-                _paint_box(stored, encoding, image, box, pixels, colours, sources, changed, lift)
+                _paint_box(
+                    stored, top, encoding, image, box, pixels, colours, sources, changed, lift
+                )
 
-    for _ in in_threads(paint_block, cut(height, width, block), threads):
+    for _ in in_threads(
+        paint_block, [_moved(part, inside) for part in cut(bottom - top, width, block)], threads
+    ):
         if tick is not None:
             tick()
 
@@ -114,6 +131,7 @@ def _new_pixels(
 
 def _paint_box(
     stored: NDArray[Any],
+    top: int,
     encoding: Encoding,
     image: NDArray[np.float32],
     box: Window,
@@ -123,7 +141,7 @@ def _paint_box(
     changed: NDArray[np.bool_],
     lift: Lift,
 ) -> None:
-    """Lift a box of cells and write its new pixels.
+    """Lift a box of cells and write its new pixels; `stored` begins at the row `top` of cells.
 
     What is lifted starts from the picture with the copies in it, so that these are left as they
     are; where nothing is copied the lift draws.
@@ -141,10 +159,11 @@ def _paint_box(
     row, col = np.nonzero(new)
     down, across = row + CELL * box.row, col + CELL * box.col
     # What is beyond the grid is only there to fill the last cells and tiles.
-    real = (down < stored.shape[1]) & (across < stored.shape[2])
-    down, across = down[real], across[real]
+    below = down - CELL * top
+    real = (below < stored.shape[1]) & (across < stored.shape[2])
+    down, below, across = down[real], below[real], across[real]
     values = lifted[:, down - CELL * around.row, across - CELL * around.col]
-    stored[:, down, across] = encoding.encode(values)
+    stored[:, below, across] = encoding.encode(values)
 
 
 def _tensor(values: NDArray[np.float32]) -> torch.Tensor:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from forecast.network.conditions import Earlier, Tone, conditions
 from forecast.states.earlier import EarlierCells
-from forecast.states.windows import cut, grown, within
+from forecast.states.windows import cut, grown, strips, within
+from preprocessing.running.disk_space import Zeros
 
 __all__ = ["region_conditions", "region_tone"]
 
@@ -17,15 +18,25 @@ _HALO = 13
 """Cells around a cell that its conditions depend on: the widest window reaches 12."""
 
 
-def region_tone(cells: NDArray[np.float32], seen: NDArray[np.bool_]) -> Tone:
+def region_tone(
+    cells: NDArray[np.float32], seen: NDArray[np.bool_], *, zeros: Zeros = np.zeros
+) -> Tone:
     """Tone of the cells `(3, h, w)` of a region that were seen; of all where none was.
 
     Args:
         cells: Means over cells, 0..1.
         seen: `(h, w)`.
+        zeros: Makes planes, on the disk where they are large.
     """
-    chosen = cells[:, seen] if seen.any() else cells.reshape(3, -1)
-    return Tone.of(torch.from_numpy(np.ascontiguousarray(chosen))[None, :, None])
+    every = not seen.any()
+    count = seen.size if every else int(np.count_nonzero(seen))
+    chosen, room = (zeros((1, 3, 1, count), np.float32) for _ in range(2))
+    end = 0
+    for rows in strips(seen.shape):
+        some = cells[:, rows].reshape(3, -1) if every else cells[:, rows][:, seen[rows]]
+        chosen[0, :, 0, end : end + some.shape[1]] = some
+        end += some.shape[1]
+    return Tone.of(torch.from_numpy(chosen), room=torch.from_numpy(room))
 
 
 def region_conditions(

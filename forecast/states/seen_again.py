@@ -17,8 +17,8 @@ from forecast.hindcast.past import Past
 from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells
 from forecast.states.events import object_noise
-from forecast.states.windows import cut
-from preprocessing.running.disk_space import mapped_array
+from forecast.states.windows import cut, strips
+from preprocessing.running.disk_space import Zeros, mapped_array
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
 
@@ -78,11 +78,13 @@ class SeenAgain:
         objects: NDArray[np.int64],
         earlier: EarlierCells,
         start: NDArray[np.float32],
+        changed: NDArray[np.bool_],
         *,
         seed: int,
         member: int,
         year: int,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        zeros: Zeros = np.zeros,
+    ) -> NDArray[np.float32]:
         """One draw, in the pattern of an earlier date where there are two.
 
         A Gaussian copula: neighbours, objects and bands share noise; an earlier date, standardised
@@ -94,12 +96,14 @@ class SeenAgain:
             objects: `(h, w)` from `region_objects`.
             earlier: Dates before the start.
             start: `(3, h, w)` cells of the start.
+            changed: `(h, w)` cells that have changed: what is usual tells nothing of their mean.
             seed: Of the run.
             member: Number of the member.
             year: Calendar year.
+            zeros: Makes planes, on the disk where they are large.
 
         Returns:
-            Mean and noise around it, both `(3, h, w)`.
+            `(3, h, w)`.
         """
         share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
         shared, *own = (
@@ -111,28 +115,36 @@ class SeenAgain:
                 number=number,
                 fine=float(np.sqrt(share / (1 - share) / 2)),
                 sigma=_FINE_SIGMA,
+                zeros=zeros,
             )
             for number in _NUMBERS
         )
         alike = min(max(self.bands, 0.0), _MOST_ALIKE)
-        noise = alike**0.5 * shared + (1 - alike) ** 0.5 * np.stack(own)
-        count = len(earlier.years)
+        count, date = len(earlier.years), None
         if count > 1:
             # Members are spread over the dates, few ones too (additive recurrence).
             chance = regional_noise(seed=seed, member=0, year=year, count=_DATE + 1)[_DATE]
             date = int(count * ((ndtr(chance) + member * _GOLDEN) % 1))
-            known = np.asarray(earlier.known[date]) & (self.swing.min(axis=0) > _LEAST_SWING)
-            apart = np.asarray(earlier.cells[date], np.float32) - start - self.usual
-            pattern = apart / np.maximum(self.swing, _LEAST_SWING)
-            followed = min((count - 1) / (count + 1), _MOST_FOLLOWED)
-            followed = followed**0.5 * pattern + (1 - followed) ** 0.5 * noise
-            noise = np.where(known, followed, noise)
         horizon = min(years, len(self.mean)) - 1
-        low = 2 * np.minimum(ndtr(noise), ndtr(-noise))
-        size = -np.log(np.maximum(low, 1e-6))
-        scale = np.asarray(self.scale[horizon], np.float32)
-        drawn = np.sign(noise) * size * scale
-        return np.asarray(self.mean[horizon], np.float32), drawn.astype(np.float32)
+        found = zeros(start.shape, np.float32)
+        for rows in strips(changed.shape):
+            at = (slice(None), rows)
+            bands = np.stack([plane[rows] for plane in own])
+            noise = alike**0.5 * shared[rows] + (1 - alike) ** 0.5 * bands
+            if date is not None:
+                swing = self.swing[at]
+                known = earlier.known[date][rows] & (swing.min(axis=0) > _LEAST_SWING)
+                apart = np.asarray(earlier.cells[date][at], np.float32) - start[at]
+                pattern = (apart - self.usual[at]) / np.maximum(swing, _LEAST_SWING)
+                followed = min((count - 1) / (count + 1), _MOST_FOLLOWED)
+                followed = followed**0.5 * pattern + (1 - followed) ** 0.5 * noise
+                noise = np.where(known, followed, noise)
+            low = 2 * np.minimum(ndtr(noise), ndtr(-noise))
+            size = -np.log(np.maximum(low, 1e-6))
+            around = np.sign(noise) * size * np.asarray(self.scale[horizon][at], np.float32)
+            mean = np.asarray(self.mean[horizon][at], np.float32)
+            found[at] = np.where(changed[rows], 0, mean) + around.astype(np.float32)
+        return found
 
 
 def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longest: int) -> None:

@@ -21,14 +21,13 @@ from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.earlier import EarlierCells
-from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground
+from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import write_seen_again
-from forecast.states.windows import cut
+from forecast.states.windows import cut, strips
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
-from preprocessing.tiles.cells import cell_means
 
 __all__ = ["teach"]
 
@@ -71,7 +70,10 @@ def teach(
         answers = [
             network.probability(view, years, Noise(seed, member)) for member in range(_MEMBERS)
         ]
-        return np.asarray(np.mean(answers, axis=0), dtype=np.float32)
+        mean = ground.zeros(answers[0].shape, np.float32)
+        for rows in strips(mean.shape):
+            mean[rows] = np.mean([answer[rows] for answer in answers], axis=0)
+        return mean
 
     if len(past) > 2:
         past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
@@ -97,10 +99,10 @@ def _past(ground: Ground, folder: Path) -> Past:
     earlier = ground.earlier
     count = len(earlier.years) + 1
     cells = mapped_array(folder / "past.npy", np.float16, (count, *ground.cells.shape))
-    known = np.zeros((count, *ground.objects.shape), bool)
-    for date in range(count - 1):
-        cells[date], known[date] = earlier.cells[date], earlier.known[date]
-    cells[-1], known[-1] = ground.cells, ground.seen
+    known = ground.zeros((count, *ground.objects.shape), np.bool_)
+    for rows in strips(ground.objects.shape):
+        cells[:-1, :, rows], known[:-1, rows] = earlier.cells[:, :, rows], earlier.known[:, rows]
+        cells[-1, :, rows], known[-1, rows] = ground.cells[:, rows], ground.seen[rows]
     # What is beyond the region only fills tiles.
     height, width = (size // FACTOR for size in ground.stored.shape[1:])
     known[:, height:], known[:, :, width:] = False, False
@@ -110,9 +112,11 @@ def _past(ground: Ground, folder: Path) -> Past:
 
 def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path) -> View:
     """What the network sees at an earlier date of the region, and nothing later."""
-    earlier = ground.earlier
-    before = np.flatnonzero(earlier.years > earlier.years[date])
-    cells = np.asarray(earlier.cells[date], dtype=np.float32)
+    earlier, zeros = ground.earlier, ground.zeros
+    before = slice(np.count_nonzero(earlier.years > earlier.years[date]))  # The oldest first.
+    cells = zeros(ground.cells.shape, np.float32)
+    for rows in strips(ground.objects.shape):
+        cells[:, rows] = earlier.cells[date][:, rows]
     known = EarlierCells(
         earlier.cells[before], earlier.known[before], earlier.years[before] - earlier.years[date]
     )
@@ -121,6 +125,7 @@ def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path
         np.float16,
         (CONDITIONS, *cells.shape[1:]),
     )
-    seen = np.asarray(earlier.known[date])
-    region_conditions(cells, known, region_tone(cells, seen), channels)
-    return View(image, channels, region_tone(cell_means(image), seen))
+    seen = earlier.known[date]
+    region_conditions(cells, known, region_tone(cells, seen, zeros=zeros), channels)
+    own = start_cells(image, seen[:0], zeros=zeros)[0]
+    return View(image, channels, region_tone(own, seen, zeros=zeros))

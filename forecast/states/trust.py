@@ -10,6 +10,7 @@ from forecast.network.patches import FACTOR, TILE_PX
 from forecast.states.familiarity import Familiarity
 from forecast.states.windows import in_pixels
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.blending import Blend, tile_weight
 from preprocessing.tiles.tiling import plan_tiles
@@ -25,6 +26,7 @@ def region_trust(
     gsd_m: float | None,
     *,
     threads: int = 1,
+    zeros: Zeros = np.zeros,
 ) -> tuple[NDArray[np.float32], float | None]:
     """How far the probabilities of a model count over a region.
 
@@ -33,6 +35,7 @@ def region_trust(
         image: `(3, 4 * h, 4 * w)`, 0..1, padded; may be a memory map.
         gsd_m: Metres per pixel; None where not known.
         threads: Batches of tiles that are looked at side by side.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
         `(h, w)`: 1 where tiles are as in training, falling with the square of their distance
@@ -40,9 +43,11 @@ def region_trust(
     """
     height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
     if familiarity is None:
-        return np.ones((height, width), np.float32), None
+        trust = zeros((height, width), np.float32)
+        trust[...] = 1
+        return trust, None
     side = TILE_PX // FACTOR
-    blend = Blend(1, height, width)
+    blend = Blend(1, height, width, zeros=zeros)
     weight = tile_weight(side, side // 2)
     outside, tiles = 0, plan_tiles(height, width, size=side, stride=side // 2)
     batches = [tiles[first : first + _AT_ONCE] for first in range(0, len(tiles), _AT_ONCE)]
@@ -54,6 +59,6 @@ def region_trust(
     for some, distance in zip(batches, in_threads(distances, batches, threads), strict=True):
         outside += int((distance > 1).sum())
         for tile, far in zip(some, distance, strict=True):
-            trust = min(1.0, float(far) ** -2) if far > 0 else 1.0
-            blend.add(tile, np.full((1, side, side), trust, np.float32), weight)
+            counts = min(1.0, float(far) ** -2) if far > 0 else 1.0
+            blend.add(tile, np.full((1, side, side), counts, np.float32), weight)
     return blend.image()[0], outside / len(tiles)

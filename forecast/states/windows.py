@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["covering", "cut", "grown", "in_pixels", "within"]
+__all__ = ["by_block", "covering", "cut", "grown", "in_pixels", "strips", "within"]
+
+_STRIP = 2**20
+"""Values of a plane that are held in memory at once."""
+_BLOCK = 256
 
 
 def cut(height: int, width: int, size: int) -> list[Window]:
@@ -18,6 +22,24 @@ def cut(height: int, width: int, size: int) -> list[Window]:
         for row in range(0, height, size)
         for col in range(0, width, size)
     ]
+
+
+def strips(shape: tuple[int, ...]) -> list[slice]:
+    """Rows at a time of a plane of this shape (or entries of a row of values), from the first on.
+
+    Sums over them are taken in the order of the cells, whatever the width of a strip.
+    """
+    step = max(1, _STRIP // max(1, int(np.prod(shape[1:]))))
+    return [slice(row, min(row + step, shape[0])) for row in range(0, shape[0], step)]
+
+
+def by_block(cells: NDArray[np.int64], shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
+    """Flat indices of cells, parted by blocks of the region."""
+    row, col = np.unravel_index(cells, shape)
+    block = row // _BLOCK * (shape[1] // _BLOCK + 1) + col // _BLOCK
+    order = np.argsort(block, kind="stable")
+    starts = np.flatnonzero(np.diff(block[order])) + 1
+    return [part for part in np.split(cells[order], starts) if len(part)]
 
 
 def covering(cells: NDArray[np.bool_], margin: int) -> list[Window]:

@@ -15,6 +15,7 @@ from rasterio.warp import transform_bounds
 
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.rasters.grid import PROJECTION_ERRORS, Grid, Window
+from preprocessing.running.disk_space import Zeros
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -26,6 +27,8 @@ _PARQUET = (".parquet", ".geoparquet")
 _STEPS = 32
 """Pieces that long edges are cut into, for they bend in other coordinate systems."""
 _MARGIN = 0.01
+_AT_ONCE = 2**24
+"""Pixels that polygons are drawn on at once."""
 
 
 def read_polygons(path: Path, grid: Grid) -> GeoDataFrame:
@@ -99,16 +102,33 @@ def box_polygon(bounds: tuple[float, float, float, float], grid: Grid) -> GeoDat
     return _on_grid(gpd.GeoDataFrame(geometry=[box], crs="EPSG:4326"), grid, "--bbox")
 
 
-def covered(polygons: GeoDataFrame, grid: Grid) -> NDArray[np.bool_]:
-    """Pixels `(h, w)` whose middles lie in one of the polygons."""
-    return np.asarray(
-        geometry_mask(
+def covered(
+    polygons: GeoDataFrame,
+    grid: Grid,
+    valid: NDArray[np.bool_] | None = None,
+    *,
+    zeros: Zeros = np.zeros,
+) -> NDArray[np.bool_]:
+    """Valid pixels `(h, w)` whose middles lie in one of the polygons.
+
+    Args:
+        polygons: In the coordinate system of the grid.
+        grid: Of the raster.
+        valid: `(h, w)`; all are where None.
+        zeros: Makes planes, on the disk where they are large.
+    """
+    found = zeros((grid.height, grid.width), np.bool_)
+    step = max(1, _AT_ONCE // grid.width)
+    for top in range(0, grid.height, step):
+        rows = Window(top, 0, min(step, grid.height - top), grid.width)
+        inside = geometry_mask(
             list(polygons.geometry),
-            out_shape=(grid.height, grid.width),
-            transform=grid.transform,
+            out_shape=(rows.height, rows.width),
+            transform=grid.crop(rows).transform,
             invert=True,
         )
-    )
+        found[rows.slices] = inside if valid is None else inside & valid[rows.slices]
+    return found
 
 
 def pixel_window(polygons: GeoDataFrame, grid: Grid, *, margin: int = 0, step: int = 1) -> Window:

@@ -16,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.rasters.band_metadata import BandMetadata
+from preprocessing.rasters.band_statistics import BandStatistics
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.whole_files import check_whole
 from preprocessing.running.disk_space import check_space
@@ -63,7 +64,7 @@ def write_cog(
     """
     path = Path(path)
     plain, cog = partial_path(path), partial_path(path)
-    has_mask = False
+    has_mask, statistics = False, [BandStatistics() for _ in range(count)]
     predictor = 3 if np.dtype(dtype).kind == "f" else 2
     try:
         with rasterio.Env(**_OPTIONS), warnings.catch_warnings():
@@ -92,9 +93,13 @@ def write_cog(
                 for window, stored, valid in blocks:
                     part = RasterioWindow(window.col, window.row, window.width, window.height)
                     dataset.write(stored, window=part)
+                    for found, band in zip(statistics, stored, strict=True):
+                        found.add(band, valid, nodata)
                     if masked and valid is not None:
                         dataset.write_mask(valid, window=part)
                         has_mask = True
+                for index, found in enumerate(statistics, start=1):
+                    dataset.update_tags(index, **found.tags())
                 for index, text in enumerate(descriptions, start=1):
                     dataset.set_band_description(index, text)
                 dataset.update_tags(**(tags or {}))

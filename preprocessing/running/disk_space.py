@@ -9,15 +9,21 @@ import errno
 import io
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from preprocessing.errors import NoSpaceError
+from preprocessing.running.partial_files import partial_path
 
-__all__ = ["FULL", "allocate", "check_space", "mapped_array"]
+__all__ = ["FULL", "Zeros", "allocate", "check_space", "disk_zeros", "mapped_array"]
+
+Zeros = Callable[[tuple[int, ...], DTypeLike], NDArray[Any]]
+"""Makes an array of zeros from shape and type, as `numpy.zeros` does."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says of a full disk and of a used-up quota."""
@@ -66,13 +72,32 @@ def mapped_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.mem
     """
     kind, beginning = np.dtype(dtype), io.BytesIO()
     described = np.lib.format.header_data_from_array_1_0(np.empty(0, kind))
-    np.lib.format.write_array_header_1_0(beginning, {**described, "shape": shape})
+    np.lib.format.write_array_header_1_0(beginning, {**described, "shape": tuple(map(int, shape))})
     header = beginning.getvalue()
     allocate(path, len(header) + int(np.prod(shape, dtype=np.int64)) * kind.itemsize)
     with path.open("r+b") as file:
         file.write(header)
     values: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r+")
     return values
+
+
+def disk_zeros(folder: Path) -> Zeros:
+    """Arrays of zeros on the disk of a folder, for planes that grow with a region.
+
+    Their files have no name, so they are gone when the arrays are, however the process ends.
+
+    Raises:
+        NoSpaceError: There is too little, when an array is asked for.
+    """
+
+    def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        path = partial_path(folder / "plane.npy")
+        values = np.asarray(mapped_array(path, dtype, shape))
+        with suppress(PermissionError):  # Some systems keep what is open until its owner clears up.
+            path.unlink()
+        return values
+
+    return zeros
 
 
 def _shown(size: int) -> str:

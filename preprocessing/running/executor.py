@@ -97,6 +97,16 @@ class DaskCluster:
 
     address: str
 
+    @property
+    def workers(self) -> int:
+        """Tasks that it runs at once.
+
+        Raises:
+            RequestError: See `map`.
+        """
+        with self._client() as client:
+            return sum(client.nthreads().values())
+
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Yield results as workers finish; the first failure ends the run.
 
@@ -104,19 +114,9 @@ class DaskCluster:
             RequestError: Dask is not installed, or no scheduler answers.
             WorkerLostError: The scheduler no longer answers, or its workers died at the task.
         """
-        try:
+        with self._client() as client:
             import distributed
-        except ImportError as err:
-            raise RequestError(
-                "expected the package 'distributed' for --dask; install landcast[dask]"
-            ) from err
-        try:
-            client: Any = distributed.Client(self.address, timeout=10)
-        except (OSError, ValueError) as err:
-            raise RequestError(
-                f"expected a Dask scheduler at {self.address}, none answered ({err})"
-            ) from err
-        with client:
+
             futures = client.map(function, list(items), pure=False)
             try:
                 for future in distributed.as_completed(futures):
@@ -130,6 +130,20 @@ class DaskCluster:
                     f"the Dask cluster at {self.address} was lost or its workers died "
                     f"({type(err).__name__}); start it again and go on with --resume"
                 ) from err
+
+    def _client(self) -> Any:
+        try:
+            import distributed
+        except ImportError as err:
+            raise RequestError(
+                "expected the package 'distributed' for --dask; install landcast[dask]"
+            ) from err
+        try:
+            return distributed.Client(self.address, timeout=10)
+        except (OSError, ValueError) as err:
+            raise RequestError(
+                f"expected a Dask scheduler at {self.address}, none answered ({err})"
+            ) from err
 
 
 def _begin_worker(threads: int) -> None:

@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
 
 __all__ = ["Blend", "tile_weight"]
+
+_ROWS = 64
+"""That are divided at once."""
 
 
 def tile_weight(size: int, overlap: int) -> NDArray[np.float32]:
@@ -30,11 +34,13 @@ class Blend:
         channels: Channels of the image.
         height: Rows.
         width: Columns.
+        zeros: Makes planes, on the disk where they are large.
     """
 
-    def __init__(self, channels: int, height: int, width: int) -> None:
-        self._sum = np.zeros((channels, height, width), dtype=np.float64)
-        self._weight = np.zeros((height, width), dtype=np.float64)
+    def __init__(self, channels: int, height: int, width: int, *, zeros: Zeros = np.zeros) -> None:
+        self._sum = zeros((channels, height, width), np.float64)
+        self._weight = zeros((height, width), np.float64)
+        self._zeros = zeros
 
     def add(self, window: Window, tile: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
         """Add a tile `(channels, h, w)` with weights `(h, w)` at a window inside the image."""
@@ -51,9 +57,13 @@ class Blend:
         Raises:
             ValueError: A pixel was covered by no tile.
         """
-        if partly:
-            return (self._sum / np.where(self._weight > 0, self._weight, 1)).astype(np.float32)
-        if not (self._weight > 0).all():
-            missing = int((self._weight <= 0).sum())
+        blended = self._zeros(self._sum.shape, np.float32)
+        missing = 0
+        for top in range(0, self._weight.shape[0], _ROWS):
+            rows = slice(top, top + _ROWS)
+            covered = self._weight[rows] > 0
+            missing += int(np.count_nonzero(~covered))
+            blended[:, rows] = self._sum[:, rows] / np.where(covered, self._weight[rows], 1)
+        if missing and not partly:
             raise ValueError(f"expected tiles over every pixel, {missing} pixels have none")
-        return (self._sum / self._weight).astype(np.float32)
+        return blended

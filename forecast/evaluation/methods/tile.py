@@ -103,5 +103,5 @@ def forecast_tile(
         difference = network.seen(view, leg, Noise(seed, member, _SEEN_YEAR)) * (2 - trust)
         states.append(changes.colours[inside])
         observations.append(np.clip(changes.colours + difference, 0, 1)[inside])
-        probability += changes.probability / members
+        probability += changes.probability() / members
     return TileEnsemble(np.stack(states), np.stack(observations), probability[inside])

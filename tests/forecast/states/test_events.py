@@ -65,21 +65,22 @@ def test_calm_ground_far_inside_objects_changes_less() -> None:
     objects[:, 20:] = 20
     texture = np.full(objects.shape, 0.1, np.float32)
     texture[20:] = 0.5
-    inside = calm_inside(objects, texture)
+    inside = calm_inside(objects, texture, slice(0, 30))
+    np.testing.assert_array_equal(calm_inside(objects, texture, slice(7, 22)), inside[7:22])
     assert (inside[:, 17:23] == 0).all()
     assert (inside[:20, :16] == 1).all()
     assert (inside[:20, 16] == 0.5).all()
     assert not inside[20:].any()  # Rough ground.
     known = np.ones(objects.shape, bool)
     known[:10] = False
-    found = changing_at_edges(np.full(objects.shape, 0.1, np.float32), inside, known)
+    found = changing_at_edges(np.full(objects.shape, 0.1, np.float32), objects, texture, known)
     assert found[known].mean() == pytest.approx(0.1, abs=1e-5)
     apart = logit(found[0, 20]) - logit(found[0, 0])
     assert apart == pytest.approx(np.log(3), abs=0.01)  # A third of the odds.
 
 
 def test_one_object_has_no_edges() -> None:
-    inside = calm_inside(np.zeros((8, 8), np.int64), np.zeros((8, 8), np.float32))
-    chance = np.full(inside.shape, 0.2, np.float32)
-    found = changing_at_edges(chance, inside, np.ones(inside.shape, bool))
+    objects = np.zeros((8, 8), np.int64)
+    chance, known = np.full(objects.shape, 0.2, np.float32), np.ones(objects.shape, bool)
+    found = changing_at_edges(chance, objects, np.zeros(objects.shape), known)
     np.testing.assert_allclose(found, chance, rtol=1e-5)

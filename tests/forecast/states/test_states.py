@@ -16,7 +16,7 @@ from forecast.states.copies import NO_SOURCE
 from forecast.states.events import allocated, changing_at_edges, event_levels
 from forecast.states.ground import Ground
 from forecast.states.member import MemberPaths
-from forecast.states.objects import calm_inside, region_objects
+from forecast.states.objects import region_objects
 from forecast.states.observation import observed, upsampled
 from forecast.states.outlines import outlined, spread_out
 from forecast.states.painting import paint
@@ -49,9 +49,8 @@ def pixels(cells: np.ndarray) -> np.ndarray:
 def at_edges(ground: Ground, chance: float) -> np.ndarray:
     """The probability of one image where the network says the same everywhere."""
     every = np.full(ground.objects.shape, chance, np.float32)
-    texture = np.asarray(ground.view.conditions[TEXTURE_CHANNEL], np.float32)
-    inside = calm_inside(np.asarray(ground.objects), texture)
-    return changing_at_edges(every, inside, np.asarray(ground.seen)) if chance else every
+    texture = ground.view.conditions[TEXTURE_CHANNEL]
+    return changing_at_edges(every, ground.objects, texture, ground.seen) if chance else every
 
 
 def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
@@ -193,8 +192,8 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     first = (states[0] != ground.stored).any(axis=0)
     assert first.any()
     np.testing.assert_array_equal(states[2][:, first], states[0][:, first])
-    np.testing.assert_allclose(found[1].probability, at_edges(ground, 0.2), atol=1e-6)
-    np.testing.assert_allclose(found[2].probability, at_edges(ground, 0.4), atol=1e-6)
+    np.testing.assert_allclose(found[1].probability(), at_edges(ground, 0.2), atol=1e-6)
+    np.testing.assert_allclose(found[2].probability(), at_edges(ground, 0.4), atol=1e-6)
 
 
 def test_probabilities_accumulate_beyond_the_longest_horizon(
@@ -206,7 +205,7 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     paths = MemberPaths(tmp_path / "m", 0)
     three, *further = (at_edges(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
     for year, leg in zip((2023, 2024, 2025), further, strict=True):
-        found = Changes.load(paths.changes(year)).probability
+        found = Changes.load(paths.changes(year)).probability()
         np.testing.assert_allclose(found, 1 - (1 - three) * (1 - leg), atol=1e-6)
     assert not list((tmp_path / "m").glob("leg_*"))
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,13 @@ def names(folder: Path) -> list[str]:
 def request_of(
     make_raster: Callable[..., Path], tiny_model_folder: Path, tmp_path: Path
 ) -> Callable[..., ForecastRequest]:
-    region = make_raster("region_2020.tif", height=128, width=128)
+    @cache
+    def region(height: int) -> Path:
+        return make_raster("region_2020.tif", height=height, width=128)
 
-    def make(out: str, **options: Any) -> ForecastRequest:
+    def make(out: str, *, height: int = 128, **options: Any) -> ForecastRequest:
         return ForecastRequest(
-            images=(region,),
+            images=(region(height),),
             out=tmp_path / out,
             years=2,
             model=str(tiny_model_folder),
@@ -157,8 +160,9 @@ def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_members_of_a_dask_worker_that_was_killed_are_forecast_by_others(
-    request_of: Callable[..., ForecastRequest], tmp_path: Path
+@pytest.mark.parametrize(("members", "height"), [(6, 128), (1, 1024)])
+def test_what_a_killed_dask_worker_had_to_do_is_done_by_others(
+    members: int, height: int, request_of: Callable[..., ForecastRequest], tmp_path: Path
 ) -> None:
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -171,11 +175,12 @@ def test_members_of_a_dask_worker_that_was_killed_are_forecast_by_others(
                 killed.append(next(iter(workers.values())))
                 os.kill(killed[0], signal.SIGKILL)
 
-        asked = {"members": 6, "dask": cluster.scheduler_address}
-        forecast_region(request_of("dask", **asked), progress=kill)
+        asked = {"members": members, "height": height}
+        request = request_of("dask", **asked, dask=cluster.scheduler_address)
+        forecast_region(request, progress=kill)
         assert killed
         assert set(client.run(os.getpid).values()) != set(workers.values())
-    forecast_region(request_of("alone", members=6))
+    forecast_region(request_of("alone", **asked))
     assert bytes_of(tmp_path / "dask") == bytes_of(tmp_path / "alone")
 
 
