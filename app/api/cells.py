@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 from rasterio.warp import transform
 
-from app.api.dependencies import FinishedRun
+from app.api.dependencies import FinishedForecast
 from app.api.problems import problems
 from app.forecasts.results import ForecastFolder
 from app.runs import RunNotFoundError
@@ -48,7 +48,7 @@ class CellSeries(BaseModel):
 
 @router.get("/cells", responses=problems(400, 404, 409))
 def cell_series(
-    folder: FinishedRun,
+    folder: FinishedForecast,
     row: Annotated[int | None, Query(ge=0, lt=2**31, description="Of the cell, from 0.")] = None,
     col: Annotated[int | None, Query(ge=0, lt=2**31, description="Of the cell, from 0.")] = None,
     lon: Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)] = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import re
 import shutil
 import threading
 from collections import Counter, deque
@@ -14,28 +13,25 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from app.forecasts.request import ForecastRequest
 from app.runs.errors import (
     QueueFullError,
     RunNotFoundError,
-    RunsInUseError,
     RunStateError,
     WorkerEndedError,
 )
 from app.runs.folder import RunFolder
+from app.runs.kept import held_folder, kept_runs
 from app.runs.process import WorkerProcess
 from app.runs.requests import check_request
 from app.runs.run import Clock, Run, State
 from app.runs.settings import ServerSettings
-from preprocessing.errors import OutputInUseError, RequestError
-from preprocessing.running.ownership import owned_folder
+from preprocessing.errors import RequestError
+from preprocessing.fetch import FetchRequest
 
 __all__ = ["Runs"]
 
 _log = logging.getLogger(__name__)
-_ID = re.compile(r"[0-9a-f]{12}")
 _FAILED = "landcast failed; the log of the run tells why"
 
 
@@ -71,13 +67,7 @@ class Runs:
             RunsInUseError: Another server has it.
             RequestError: It cannot be written.
         """
-        try:
-            self._held.enter_context(owned_folder(self.root))
-        except OutputInUseError as err:
-            raise RunsInUseError(
-                f"expected a folder of runs for this server alone, another one has {self.root}; "
-                "stop that one, or name another folder with --runs"
-            ) from err
+        self._held.enter_context(held_folder(self.root))
         with self._changed:
             self._load()
         slots = range(self._settings.slots)
@@ -155,8 +145,8 @@ class Runs:
             if not folder.state.exists():
                 shutil.rmtree(folder.path)
 
-    def submit(self, folder: RunFolder, request: ForecastRequest) -> Run:
-        """Have a forecast made when its turn comes.
+    def submit(self, folder: RunFolder, request: ForecastRequest | FetchRequest) -> Run:
+        """Have a forecast made, or imagery fetched, when its turn comes.
 
         Args:
             folder: A draft.
@@ -170,7 +160,7 @@ class Runs:
         folder.write_request(request)
         with self._changed:
             self._check_room()
-            run = Run(folder.path.name, State.queued, _now())
+            run = Run(folder.path.name, State.queued, _now(), kind=folder.kind)
             folder.write_state(run)
             self._runs[run.id] = run
             self._waiting.append(run.id)
@@ -252,16 +242,7 @@ class Runs:
 
     def _load(self) -> None:
         """Read the runs that are there, and put those that have not ended into the queue."""
-        for path in sorted(self.root.iterdir()):
-            folder = RunFolder(path)
-            if _ID.fullmatch(path.name) is None:
-                continue
-            try:
-                self._runs[path.name] = folder.read_state()
-            except FileNotFoundError:  # Nobody submitted it, or it was being deleted.
-                shutil.rmtree(path)
-            except (OSError, msgspec.MsgspecError):
-                _log.exception("the run in %s cannot be read", path)
+        self._runs = kept_runs(self.root)
         for run in reversed(self.all):
             if run.state is State.running:
                 self._put(replace(run, state=State.interrupted, stage=None))
@@ -305,7 +286,7 @@ class Runs:
                 self._runs[run.id] = replace(self._runs[run.id], stage=now)
 
         try:
-            worker.run(["forecast", str(self.folder(run.id).path)], report)
+            worker.run([run.kind, str(self.folder(run.id).path)], report)
         except RequestError as err:
             return State.failed, str(err)
         except WorkerEndedError as err:

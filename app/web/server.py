@@ -62,8 +62,13 @@ def create_pages(settings: ServerSettings, runs: Runs, upscaling: Upscaling) -> 
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
     provide(Service(settings, runs, upscaling))
     add_demo(runs)
-    return App(PAGE, routes=[Route(f"{settings.base_path}/map/map.js", _map_script)])
+    base = f"{settings.base_path}/map"
+    return App(PAGE, routes=[Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)])
 
 
-def _map_script(_: Request) -> FileResponse:
+def _script(_: Request) -> FileResponse:
     return FileResponse(SCRIPT, media_type="text/javascript", headers=_FOR_GOOD)
+
+
+def _land(_: Request) -> FileResponse:
+    return FileResponse(SCRIPT.with_name("land.json"), headers=_FOR_GOOD)

@@ -20,9 +20,9 @@ from app.web.forecasts.images import Images
 from app.web.map import map_words
 from app.web.service import service
 from app.web.texts import language, text
-from preprocessing.rasters.grid import Grid
+from preprocessing.rasters.grid import Bounds, Grid
 
-__all__ = ["map_of_images", "map_of_run"]
+__all__ = ["map_of_box", "map_of_images", "map_of_run"]
 
 _SIDE = 900
 _MOST_IMAGES = 12
@@ -86,6 +86,21 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
             {"year": year, "forecast": False, "observed": True} for year in sorted(pictures)
         ],
         "layers": [{"id": "observed", "label": text("layer_observed"), "says": ""}],
+    }
+
+
+def map_of_box(box: Bounds | None, around: Images | None) -> dict[str, Any]:
+    """The world to draw an area on: at a box, else where some images lie, else all of it."""
+    seen = None if around is None else _around(around)
+    bounds = [-170.0, -58.0, 170.0, 75.0] if seen is None else _bounds(seen[0])
+    return _common() | {
+        "place": f"world {box or bounds}",
+        "run": None,
+        "land": f"{service().settings.base_path}/map/land.json",
+        "cells": False,
+        "bounds": list(box or bounds),
+        "frames": [],
+        "layers": [],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -9,15 +10,21 @@ import pandas as pd
 import streamlit as st
 
 from app.forecasts.results import ZONES, ForecastFolder
+from app.runs import RunFolder
+from app.web.forecasts.links import file_links
+from app.web.forecasts.uploads import offered_polygons
+from app.web.service import service
 from app.web.texts import text
+from preprocessing.errors import LandcastError
 
-__all__ = ["show_numbers"]
+__all__ = ["show_numbers", "zone_links"]
 
 _COLOUR = "#d97706"
 
 
-def show_numbers(result: ForecastFolder) -> None:
-    """A chart by year with what is expected and the range of 5 to 95 %."""
+def show_numbers(folder: RunFolder, result: ForecastFolder) -> None:
+    """A chart by year with what is expected and the range of 5 to 95 %, and zones of a file."""
+    _ask_zones(folder)
     tables = {text("whole_region"): _region(result), **_zones(result)}
     tables = {name: table for name, table in tables.items() if not table.empty}
     if not tables:
@@ -26,6 +33,7 @@ def show_numbers(result: ForecastFolder) -> None:
     name = next(iter(tables))
     if len(tables) > 1:
         name = st.selectbox(text("area_of"), list(tables), key="numbers")
+        file_links(folder, zone_links())
     table = tables[name]
     unit = text("unit_ha") if _hectares(result) else str(result.run["changed_area"]["unit"])
     last = table.iloc[-1]
@@ -40,14 +48,34 @@ def show_numbers(result: ForecastFolder) -> None:
         )
     )
     st.altair_chart(_chart(table, result.start_year, unit), width="stretch")
-    with st.expander(text("as_table")):
+    as_table = st.expander(text("as_table"), key="as_table", on_change="rerun")
+    if as_table.open:
         shown = table.rename(columns={key: text(f"column_{key}") for key in table.columns})
-        st.dataframe(shown, hide_index=True, width="stretch")
+        as_table.dataframe(shown, hide_index=True, width="stretch")
     st.caption(text("area_help_text"))
+
+
+def _ask_zones(folder: RunFolder) -> None:
+    """Tell the numbers of zones of a file; the forecast stays as it is."""
+    with st.expander(text("zones_of_file")):
+        path = offered_polygons(text("zones"), f"zones-{folder.path.name}", text("zones_help"))
+    if path is None or st.session_state.get("counted") == path:
+        return
+    st.session_state["counted"] = path
+    try:
+        with service().upscaling.folder(), st.spinner(text("working")):
+            service().upscaling.zones_now(folder, path)
+    except LandcastError as err:
+        st.error(service().plain(err).replace(f"{path.parent}/", ""))
 
 
 def _hectares(result: ForecastFolder) -> bool:
     return bool(result.run.get("changed_area", {}).get("unit", "hectares") == "hectares")
+
+
+def zone_links() -> list[tuple[str, str]]:
+    """Addresses of the files of zones below that of the run, and what to call them."""
+    return [(f"files/{name}", text(f"zones{Path(name).suffix}")) for name in ZONES]
 
 
 def _region(result: ForecastFolder) -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from app.web.texts import en, ru
 
-__all__ = ["CATALOGUES", "choose_language", "futures", "language", "text"]
+__all__ = ["CATALOGUES", "choose_language", "days", "futures", "language", "text"]
 
 CATALOGUES = {"en": en.TEXTS, "ru": ru.TEXTS}
 _NAMES = {"en": "English", "ru": "Русский"}
@@ -30,7 +32,23 @@ def text(key: str, **values: Any) -> str:
 
 def futures(count: int) -> str:
     """So many possible futures, in the right form."""
-    forms = text("futures_forms").split("|")
+    return _counted(count, "futures_forms")
+
+
+def days(found: Sequence[dt.date]) -> str:
+    """How many days, and the first and the last of them."""
+    first, last = _day(min(found)), _day(max(found))
+    span = first if first == last else text("day_span", first=first, last=last)
+    return f"{_counted(len(set(found)), 'days_forms')}, {span}"
+
+
+def _day(day: dt.date) -> str:
+    month = text("months").split("|")[day.month - 1]
+    return f"{day.day} {month}"
+
+
+def _counted(count: int, key: str) -> str:
+    forms = text(key).split("|")
     if language() == "ru":
         tens, ones = count % 100, count % 10
         few = 2 <= ones <= 4 and not 12 <= tens <= 14

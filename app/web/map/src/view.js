@@ -5,7 +5,7 @@ import ownStyles from "./style.css";
 import { cellCard } from "./chart.js";
 import { button, make } from "./dom.js";
 import { Drawing } from "./draw.js";
-import { OPACITY, Rasters, addMarks, emptyStyle } from "./layers.js";
+import { OPACITY, Rasters, addMarks, emptyStyle, showLand } from "./layers.js";
 import { savePicture } from "./picture.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
@@ -68,15 +68,21 @@ export class MapView {
     this.label();
     this.whenReady(() => {
       this.drawing.set(data.area ?? null);
+      showLand(this.map, data);
       if (fresh) {
         this.rasters.clear();
         this.swipe.close();
         if (place !== undefined && place !== data.place) this.map.fitBounds(data.bounds, FIT);
       }
-      this.rasters.preload(data, this.layer);
       this.show();
+      this.preload();
       this.address();
     });
+  }
+
+  // What is asked for comes first, then what may be asked for next.
+  preload() {
+    this.map.once("idle", () => this.rasters.preload(this.data, this.layer));
   }
 
   create(view) {
@@ -101,6 +107,7 @@ export class MapView {
     this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-left");
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
     this.map.getCanvas().setAttribute("aria-label", this.data.texts.map);
+    this.map.on("idle", () => (this.element.dataset.drawn = this.element.dataset.year));
     this.map.on("mousemove", ({ lngLat }) => this.point(lngLat));
     this.map.on("moveend", () => this.address());
     this.map.on("click", (event) => this.clicked(event));
@@ -200,8 +207,8 @@ export class MapView {
 
   choose(layer) {
     this.layer = layer;
-    this.rasters.preload(this.data, layer);
     this.show();
+    this.preload();
     this.address();
   }
 
@@ -219,6 +226,7 @@ export class MapView {
   label() {
     const frame = this.data.frames.find((one) => one.year === this.year);
     const forecast = frame?.forecast && this.layer !== "observed";
+    this.badge.hidden = frame === undefined;
     this.badge.className = forecast ? "badge forecast" : "badge";
     const missing = frame?.forecast && this.layer === "observed" && !frame.observed;
     const what = missing ? this.data.texts.unseen : forecast ? this.data.texts.forecast : this.data.texts.observed;
