@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +64,15 @@ def create_pages(settings: ServerSettings, runs: Runs, upscaling: Upscaling) -> 
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
     provide(Service(settings, runs, upscaling))
     add_demo(runs)
+    threading.Thread(target=_warm, daemon=True).start()
     base = f"{settings.base_path}/map"
     return App(PAGE, routes=[Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)])
+
+
+def _warm() -> None:
+    """Load what the first visit would wait for."""
+    for name in ("mapped", "numbers", "taken", "fetched"):
+        import_module(f"app.web.forecasts.{name}")
 
 
 def _script(_: Request) -> FileResponse:

@@ -10,7 +10,7 @@ import streamlit as st
 from app.runs import Kind, Run, RunFolder, State
 from app.web.demo import DEMO_RUN
 from app.web.service import service
-from app.web.texts import text
+from app.web.texts import moment, text
 
 __all__ = ["chosen_run", "list_runs", "open_run", "title_of"]
 
@@ -51,7 +51,7 @@ def list_runs(shown: Run | None) -> None:
     """Past runs, the newest first; those that ended can be deleted."""
     runs = service().runs.all
     for run in runs[:_SHOWN]:
-        when = run.created.astimezone().strftime("%d.%m. %H:%M")
+        when = moment(run.created)
         title = title_of(service().runs.folder(run.id))
         label = title if run.id == DEMO_RUN else f"{title} · {when}"
         st.button(

@@ -19,7 +19,7 @@ from app.runs import RunFolder
 from app.web.forecasts.images import Images
 from app.web.map import map_words
 from app.web.service import service
-from app.web.texts import language, text
+from app.web.texts import language, number, text
 from preprocessing.rasters.grid import Bounds, Grid
 
 __all__ = ["map_of_box", "map_of_images", "map_of_run"]
@@ -146,7 +146,7 @@ def _legend(kind: str, top: float) -> dict[str, Any]:
     if kind == "change_probability":
         ticks = [f"{100 * share:.0f} %" for share in shares]
     else:
-        ticks = [f"{top * share:.3g}" for share in shares]
+        ticks = [number(top * share) for share in shares]
     return {"colours": colours, "ticks": ticks, "unit": text(f"unit_{kind}")}
 
 

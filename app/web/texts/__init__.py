@@ -6,11 +6,21 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app.web.texts import en, ru
 
-__all__ = ["CATALOGUES", "choose_language", "days", "futures", "language", "text"]
+__all__ = [
+    "CATALOGUES",
+    "choose_language",
+    "days",
+    "futures",
+    "language",
+    "moment",
+    "number",
+    "text",
+]
 
 CATALOGUES = {"en": en.TEXTS, "ru": ru.TEXTS}
 _NAMES = {"en": "English", "ru": "Русский"}
@@ -28,6 +38,23 @@ def language() -> str:
 def text(key: str, **values: Any) -> str:
     """A text of the catalogue, with values filled in."""
     return CATALOGUES[language()][key].format(**values)
+
+
+def number(value: float, places: int | None = None) -> str:
+    """A number as the language writes it: of so many places, or with three digits that count."""
+    if places is not None:
+        shown = f"{value:,.{places}f}"
+    elif abs(value) >= 100:
+        shown = f"{value:,.0f}"
+    else:
+        shown = np.format_float_positional(value, 3, fractional=False, trim="-")
+    return shown.replace(",", "\u202f").replace(".", ",") if language() == "ru" else shown
+
+
+def moment(when: dt.datetime) -> str:
+    """Day, month and time of day where the server stands."""
+    here = when.astimezone()
+    return f"{_day(here.date())} {here:%H:%M}"
 
 
 def futures(count: int) -> str:

@@ -32,6 +32,9 @@ def main() -> None:
     with st.sidebar:
         st.subheader(text("new_forecast"))
         source = choose_source(shown is not None)
+    if source == "place" and shown is not None:
+        _show_run(shown)  # Before the form: the map is what takes longest.
+    with st.sidebar:
         images = None
         if source == "search":
             ask_search()
@@ -43,10 +46,8 @@ def main() -> None:
         list_runs(shown)
     if source == "search":
         _open(show_search(None if shown is None else _images_of(shown)))
-    elif source == "own" or shown is None:
+    elif source == "own":
         _show_images(images)
-    else:
-        _show_run(shown)
 
 
 def _open(asked: Run | None) -> None:

@@ -5,12 +5,14 @@ import ownStyles from "./style.css";
 import { cellCard } from "./chart.js";
 import { button, make } from "./dom.js";
 import { Drawing } from "./draw.js";
+import { legendParts } from "./legend.js";
 import { OPACITY, Rasters, addMarks, emptyStyle, showLand } from "./layers.js";
 import { savePicture } from "./picture.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
 import { LayerSwitch } from "./switch.js";
+import { controlWords, placeShown } from "./words.js";
 
 const FIT = { padding: 12, duration: 0 };
 
@@ -57,6 +59,7 @@ export class MapView {
       this.year = years.includes(asked.year) ? asked.year : years.at(-1);
       this.layer = known.includes(asked.layer) ? asked.layer : known[0];
     }
+    if (this.map && language !== data.language) this.forget();
     if (this.map === undefined) this.create(asked.view);
     if (fresh && place !== undefined) makeRoom();
     if (fresh || language !== data.language) {
@@ -93,6 +96,7 @@ export class MapView {
       bounds: this.data.bounds,
       fitBoundsOptions: FIT,
       maxZoom: 22,
+      locale: controlWords(this.data.texts),
       attributionControl: false,
       dragRotate: false,
       pitchWithRotate: false,
@@ -123,6 +127,14 @@ export class MapView {
     });
     this.observer = new ResizeObserver(() => this.map.resize());
     this.observer.observe(this.host);
+  }
+
+  // Scale and buttons of the map library keep the words that they were made with.
+  forget() {
+    this.swipe.close();
+    this.map.remove();
+    this.map = undefined;
+    this.ready = false;
   }
 
   queue = [];
@@ -232,16 +244,7 @@ export class MapView {
     const what = missing ? this.data.texts.unseen : forecast ? this.data.texts.forecast : this.data.texts.observed;
     this.badge.replaceChildren(make("b", {}, String(this.year)), ` ${what}`);
     const layer = this.data.layers.find((one) => one.id === this.layer);
-    this.legend.replaceChildren();
-    if (layer?.legend && forecast) {
-      const { colours, ticks, unit } = layer.legend;
-      this.legend.append(
-        make("div", { class: "unit" }, unit),
-        make("div", { class: "bars" }, ...colours.map((colour) => make("i", { style: `background:${colour}` }))),
-        make("div", { class: "ticks" }, ...ticks.map((tick) => make("span", {}, tick))),
-        make("label", {}, this.data.texts.opacity, this.opacity()),
-      );
-    }
+    this.legend.replaceChildren(...(layer?.legend && forecast ? legendParts(layer.legend, this.data.texts, this.opacity()) : []));
     this.element.dataset.year = this.year;
     this.element.dataset.layer = this.layer;
   }
@@ -256,9 +259,8 @@ export class MapView {
     return slider;
   }
 
-  point({ lng, lat }) {
-    const north = `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}`;
-    this.coordinates.textContent = `${north}, ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? "W" : "E"}`;
+  point(lngLat) {
+    this.coordinates.textContent = placeShown(lngLat, this.data);
   }
 
   async clicked({ lngLat }) {
