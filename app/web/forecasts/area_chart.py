@@ -7,15 +7,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import streamlit as st
+
 from app.web.texts import number, text
 
-__all__ = ["ChangedByYear", "area_chart", "area_table"]
+__all__ = ["ChangedByYear", "area_chart", "area_table", "show_chart"]
 
 _WIDTH, _HEIGHT = 760, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 12, 28
-_STYLE = "width:100%;height:auto;max-height:320px;font-size:13px;font-variant-numeric:tabular-nums;"
+_STYLE = (
+    "display:block;width:100%;max-height:320px;font:13px var(--st-font);color:var(--st-text-color)"
+)
 _COLOUR = "#d97706"
 _KEYS = ("expected", "low", "middle", "high")
+_SCRIPT = "export default ({ data, parentElement }) => { parentElement.innerHTML = data.chart; };"
+_component = st.components.v2.component("landcast_chart", js=_SCRIPT)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class ChangedByYear:
     low: float
     middle: float
     high: float
+
+
+def show_chart(rows: Sequence[ChangedByYear], start: int, unit: str) -> None:
+    """Show `area_chart`."""
+    _component(key="chart", data={"chart": area_chart(rows, start, unit)})
 
 
 def area_chart(rows: Sequence[ChangedByYear], start: int, unit: str) -> str:

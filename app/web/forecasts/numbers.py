@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.forecasts.results import ZONES, ForecastFolder
 from app.runs import RunFolder
-from app.web.forecasts.area_chart import ChangedByYear, area_chart, area_table
+from app.web.forecasts.area_chart import ChangedByYear, area_table, show_chart
 from app.web.forecasts.links import file_links
 from app.web.forecasts.uploads import offered_polygons
 from app.web.service import service
@@ -46,7 +46,7 @@ def show_numbers(folder: RunFolder, result: ForecastFolder) -> None:
             unit=unit,
         )
     )
-    st.html(area_chart(table, result.start_year, unit))
+    show_chart(table, result.start_year, unit)
     st.caption(text("area_help_text"))
     with st.expander(text("as_table")):
         st.markdown(area_table(table))

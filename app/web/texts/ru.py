@@ -16,7 +16,7 @@ TEXTS = {
     "new_forecast": "Новый прогноз",
     "source": "Снимки",
     "source_place": "Это место",
-    "source_own": "Мои снимки",
+    "source_own": "Файлы",
     "images": "Снимки одного места",
     "images_help": "GeoTIFF, JPEG 2000, PNG или JPEG, вид сверху. Чем больше дат одного места, тем "
     "лучше прогноз.",

@@ -43,7 +43,7 @@ def page(held: Service) -> AppTest:
 
 def told(page: AppTest) -> dict[str, Any]:
     """What the map is told."""
-    (component,) = page.get("bidi_component")
+    component, *_ = page.get("bidi_component")
     proto = component.proto
     return dict(json.loads(proto.json or proto.mixed.json))
 

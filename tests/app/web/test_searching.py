@@ -49,7 +49,7 @@ def searching(held: Service, made: MadeCatalogue, language: str = "en") -> AppTe
 
 
 def told(page: AppTest) -> dict[str, Any]:
-    (component,) = page.get("bidi_component")
+    component, *_ = page.get("bidi_component")
     return dict(json.loads(component.proto.json or component.proto.mixed.json))
 
 

@@ -33,3 +33,8 @@ export function icon(name) {
 export function button(name, label, onclick, more = {}) {
   return make("button", { type: "button", title: label, "aria-label": label, onclick, ...more }, icon(name));
 }
+
+// On a phone the sidebar covers the map: it goes when there is something new to see.
+export function makeRoom() {
+  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
+}

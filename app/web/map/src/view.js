@@ -3,7 +3,7 @@ import maplibregl from "maplibre-gl";
 import mapStyles from "maplibre-gl/dist/maplibre-gl.css";
 import ownStyles from "./style.css";
 import { cellCard } from "./chart.js";
-import { button, make } from "./dom.js";
+import { button, make, makeRoom } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { legendParts } from "./legend.js";
 import { OPACITY, Rasters, addMarks, emptyStyle, showLand } from "./layers.js";
@@ -15,11 +15,6 @@ import { LayerSwitch } from "./switch.js";
 import { controlWords, placeShown } from "./words.js";
 
 const FIT = { padding: 12, duration: 0 };
-
-// On a phone the sidebar covers the map: it goes when there is something new to see.
-function makeRoom() {
-  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
-}
 
 export class MapView {
   constructor(root) {
