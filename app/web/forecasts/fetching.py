@@ -18,7 +18,7 @@ from app.web.forecasts.mapped import map_of_box
 from app.web.forecasts.uploads import offered_polygons
 from app.web.map import show_map
 from app.web.service import service
-from app.web.texts import days, text
+from app.web.texts import days, number, text
 from preprocessing.areas.polygons import degrees_around
 from preprocessing.errors import FetchError, RequestError
 from preprocessing.fetch import (
@@ -143,14 +143,14 @@ def show_search(around: Images | None) -> Run | None:
     except RequestError as err:
         st.error(service().plain(err))
         box = None
-    show_map(map_of_box(box, around))
+    show_map(map_of_box(box, around, found=found is not None))
     return asked
 
 
 def _show_found(found: _Found) -> Run | None:
     """The days that were found, by year, and the button that fetches them."""
     request = found.request
-    box = ", ".join(f"{value:.4g}" for value in request.bbox)
+    box = "; ".join(number(value, 3) for value in request.bbox)
     with st.container(border=True):
         name = text(f"collection_{request.collection.split('-')[0]}")
         if not found.plans:

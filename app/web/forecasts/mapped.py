@@ -89,18 +89,36 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
     }
 
 
-def map_of_box(box: Bounds | None, around: Images | None) -> dict[str, Any]:
-    """The world to draw an area on: at a box, else where some images lie, else all of it."""
+def map_of_box(box: Bounds | None, around: Images | None, *, found: bool) -> dict[str, Any]:
+    """The world to draw an area on.
+
+    Args:
+        box: Is outlined, and where the map begins.
+        around: Images where it begins otherwise; all of the world without.
+        found: Whether there is something to look at beside the form.
+    """
     seen = None if around is None else _around(around)
     bounds = [-170.0, -58.0, 170.0, 75.0] if seen is None else _bounds(seen[0])
     return _common() | {
-        "place": f"world {box or bounds}",
+        "place": f"world {box or bounds} {found}",
+        "room": found,
+        "area": None if box is None else _outline(box),
         "run": None,
         "land": f"{service().settings.base_path}/map/land.json",
         "cells": False,
         "bounds": list(box or bounds),
         "frames": [],
         "layers": [],
+    }
+
+
+def _outline(box: Bounds) -> dict[str, Any]:
+    west, south, east, north = box
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature",
+        "properties": {},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 
 
@@ -111,6 +129,7 @@ def _common() -> dict[str, Any]:
         "basemap": settings.basemap or "",
         "language": language(),
         "drawing": True,
+        "room": True,
         "texts": map_words(),
     }
 

@@ -27,9 +27,14 @@ _component = st.components.v2.component("landcast_map", js=_LOADER)
 
 
 def show_map(data: dict[str, Any]) -> None:
-    """Show the map; an area that is drawn is `st.session_state["area"]`."""
+    """Show the map; an area that is drawn is `st.session_state["area"]`.
+
+    Args:
+        data: See `app.web.forecasts.mapped`; its `area`, where it has one, is outlined as long as
+            nothing is drawn.
+    """
     script = script_address(service().settings.base_path)
-    area = st.session_state.get("area")
+    area = st.session_state.get("area") or data.get("area")
     _component(
         key="map",
         data={**data, "script": script, "area": area},

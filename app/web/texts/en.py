@@ -16,7 +16,7 @@ TEXTS = {
     "new_forecast": "New forecast",
     "source": "Images",
     "source_place": "This place",
-    "source_own": "My images",
+    "source_own": "Files",
     "images": "Images of one place",
     "images_help": "GeoTIFF, JPEG 2000, PNG or JPEG, taken from above. Several dates of the same "
     "place make a better forecast.",

@@ -15,7 +15,7 @@ TEXTS = {
     # Asking for a forecast
     "new_forecast": "Новый прогноз",
     "source": "Снимки",
-    "source_place": "Это место",
+    "source_place": "Здесь",
     "source_own": "Файлы",
     "images": "Снимки одного места",
     "images_help": "GeoTIFF, JPEG 2000, PNG или JPEG, вид сверху. Чем больше дат одного места, тем "

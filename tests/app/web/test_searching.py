@@ -134,7 +134,7 @@ def test_a_wrong_place_is_refused_in_one_sentence(
 def test_nothing_found_is_said(held: Service, made: MadeCatalogue) -> None:
     page = typed(searching(held, made), "20,45,20.01,45.01")
     assert not page.exception
-    assert "has no images at 20, 45" in page.warning[0].value
+    assert "has no images at 20.000; 45.000" in page.warning[0].value
     assert "fetch" not in [button.key for button in page.button]
 
 

@@ -56,7 +56,7 @@ export class MapView {
     }
     if (this.map && language !== data.language) this.forget();
     if (this.map === undefined) this.create(asked.view);
-    if (fresh && place !== undefined) makeRoom();
+    if (fresh && place !== undefined && data.room) makeRoom();
     if (fresh || language !== data.language) {
       this.closeCard();
       this.toolbar();
