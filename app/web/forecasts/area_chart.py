@@ -13,10 +13,10 @@ from app.web.texts import number, text
 
 __all__ = ["ChangedByYear", "area_chart", "area_table", "show_chart"]
 
-_WIDTH, _HEIGHT = 760, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 12, 28
+_WIDTH, _HEIGHT = 480, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 12, 26
 _STYLE = (
-    "display:block;width:100%;max-height:320px;font:13px var(--st-font);color:var(--st-text-color)"
+    "display:block;width:100%;max-height:300px;font:12px var(--st-font);color:var(--st-text-color)"
 )
 _COLOUR = "#d97706"
 _KEYS = ("expected", "low", "middle", "high")
@@ -77,7 +77,7 @@ def area_chart(rows: Sequence[ChangedByYear], start: int, unit: str) -> str:
             f'fill="currentColor">{number(step * mark)}</text>'
         )
     parts.append(f'<text x="4" y="{_TOP + 2}" fill="currentColor">{html.escape(unit)}</text>')
-    apart = max(1, math.ceil(len(every) / 12))
+    apart = max(1, math.ceil(len(every) / 8))
     for row in every[::apart]:
         x = at(row.year, 0).split(",")[0]
         parts.append(

@@ -13,7 +13,6 @@ import streamlit as st
 from app.runs import Run, RunFolder
 from app.runs.folder import RESULT
 from app.runs.requests import check_request
-from app.web.forecasts.images import Images
 from app.web.forecasts.mapped import map_of_box
 from app.web.forecasts.uploads import offered_polygons
 from app.web.map import show_map
@@ -129,12 +128,8 @@ def _search(request: FetchRequest) -> _Found:
     return _Found(request, plans, report.missing | report.failed)
 
 
-def show_search(around: Images | None) -> Run | None:
-    """What was found, over a map to draw on; the run that fetches it when it was asked for.
-
-    Args:
-        around: Images that the map is to begin at.
-    """
+def show_search() -> Run | None:
+    """What was found, over a map to draw on; the run that fetches it when it was asked for."""
     st.subheader(text("search_title"))
     found: _Found | None = st.session_state.get("found")
     asked = None if found is None else _show_found(found)
@@ -143,7 +138,7 @@ def show_search(around: Images | None) -> Run | None:
     except RequestError as err:
         st.error(service().plain(err))
         box = None
-    show_map(map_of_box(box, around, found=found is not None))
+    show_map(map_of_box(box, found=found is not None))
     return asked
 
 

@@ -29,6 +29,7 @@ _MOST_IMAGES = 12
 _TILE_M = 156_543.034
 """Metres of a pixel of tiles of 256 at zoom 0 on the equator."""
 _STEPS = 10
+_WORLD = (-170.0, -58.0, 170.0, 75.0)
 
 
 def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dict[str, Any] | None:
@@ -89,24 +90,21 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
     }
 
 
-def map_of_box(box: Bounds | None, around: Images | None, *, found: bool) -> dict[str, Any]:
+def map_of_box(box: Bounds | None, *, found: bool) -> dict[str, Any]:
     """The world to draw an area on.
 
     Args:
-        box: Is outlined, and where the map begins.
-        around: Images where it begins otherwise; all of the world without.
+        box: Is outlined, and where the map begins; all of the world without.
         found: Whether there is something to look at beside the form.
     """
-    seen = None if around is None else _around(around)
-    bounds = [-170.0, -58.0, 170.0, 75.0] if seen is None else _bounds(seen[0])
     return _common() | {
-        "place": f"world {box or bounds} {found}",
+        "place": f"world {box} {found}",
         "room": found,
         "area": None if box is None else _outline(box),
         "run": None,
         "land": f"{service().settings.base_path}/map/land.json",
         "cells": False,
-        "bounds": list(box or bounds),
+        "bounds": list(box or _WORLD),
         "frames": [],
         "layers": [],
     }

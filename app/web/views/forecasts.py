@@ -45,7 +45,7 @@ def main() -> None:
         st.subheader(text("runs"))
         list_runs(shown)
     if source == "search":
-        _open(show_search(None if shown is None else _images_of(shown)))
+        _open(show_search())
     elif source == "own":
         _show_images(images)
 
