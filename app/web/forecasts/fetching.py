@@ -55,7 +55,9 @@ def _chosen_box() -> Bounds | None:
     """
     drawn: dict[str, Any] | None = st.session_state.get("area")
     if drawn is not None:
-        xs, ys = zip(*drawn["geometry"]["coordinates"][0], strict=True)
+        shape = drawn["geometry"]
+        parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+        xs, ys = zip(*(corner for part in parts for corner in part[0]), strict=True)
         return Bounds(min(xs), min(ys), max(xs), max(ys))
     path = st.session_state.get("searched_file")
     if path is not None:

@@ -147,6 +147,8 @@ TEXTS = {
     "map_left": "Left of the line",
     "map_box": "Draw a rectangle",
     "map_polygon": "Draw a polygon",
+    "map_cells": "Choose cells",
+    "map_cells_hint": "Click cells; a second click takes one out again. Esc stops.",
     "map_take_view": "Take what is seen as the area",
     "map_clear": "Clear the area",
     "map_box_hint": "Click two opposite corners. Esc stops.",

@@ -50,6 +50,7 @@ def main() -> None:
 def _report(paths: list[str], scratch: Path) -> None:
     from app.workflows import prepare
     from preprocessing.preparation.config import PrepareConfig
+    from preprocessing.report.drawings import histograms_chart, tile_map
 
     pair = prepare(paths, scratch / "store.zarr", PrepareConfig()).pairs[0]
     kept = pair.counts.get("kept", 0)
@@ -62,6 +63,12 @@ def _report(paths: list[str], scratch: Path) -> None:
     rows = sorted(pair.counts.items(), key=lambda item: -item[1])
     table = pd.DataFrame(rows, columns=[text("reason"), text("tiles")])
     st.dataframe(table, hide_index=True, width="stretch")
+    # Pictures of the report, one below the other on a phone.
+    left, right = st.columns(2)
+    if pair.histograms is not None:
+        left.html(str(histograms_chart(pair.histograms)))
+    if pair.tiles:
+        right.html(str(tile_map(pair.tiles)))
     st.caption(f"{text('shift')}: dx {number(pair.dx_px, 2)}; dy {number(pair.dy_px, 2)} px")
     before, after = number(pair.histogram_before, 3), number(pair.histogram_after, 3)
     st.caption(f"{text('histograms')}: {before} → {after}")

@@ -107,6 +107,9 @@ def test_a_cell_is_found_by_its_place_on_earth(service: Service) -> None:
     there = service.get("/cells", params={"lon": lon, "lat": lat}).json()
     assert (there["row"], there["col"]) == (7, 20)
     assert there == service.get("/cells", params={"row": 7, "col": 20}).json()
+    xs, ys = transform("EPSG:4326", "EPSG:32633", *zip(*there["outline"], strict=True))
+    assert xs == pytest.approx([500_800, 500_840, 500_840, 500_800, 500_800], abs=0.01)
+    assert ys == pytest.approx([4_999_720, 4_999_720, 4_999_680, 4_999_680, 4_999_720], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ def test_two_dates_are_prepared(held: Service, tmp_path: Path) -> None:
     assert left.value.endswith(" px")
     assert int(kept.value.split(" / ")[1]) >= 1
     assert len(page.dataframe) == 1
+    histograms, tiles = (one.proto.body for one in page.get("html"))
+    assert "<img" in histograms
+    assert "<img" in tiles
 
 
 def test_images_that_cannot_be_prepared_are_refused(held: Service, tmp_path: Path) -> None:

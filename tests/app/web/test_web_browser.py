@@ -211,6 +211,19 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
         assert card.locator("svg.chart").count() == 2
         keep_picture(page, "cell")
 
+        # Cells as the area of the next forecast.
+        the_map(page).get_by_role("button", name="Choose cells").click()
+        for across in (0.45, 0.5, 0.55):
+            click_at(page, across, 0.4)
+            page.wait_for_timeout(500)
+        open_sidebar(page)
+        page.get_by_text("Only the area drawn").wait_for(state="attached")
+        if page.viewport_size["width"] < 768:
+            page.get_by_test_id("stSidebarCollapseButton").locator("button").click()
+        the_map(page).get_by_role("button", name="Clear the area").click()
+        canvas(page).press("Escape")
+        page.get_by_text("Only the area drawn").wait_for(state="detached")
+
         # Take it away.
         with page.expect_download() as waiting:
             the_map(page).get_by_role("button", name="Save as a picture").click()

@@ -85,6 +85,16 @@ function swatch(colour, range, year, title) {
   return make("span", { class: "look" }, look, String(year).slice(-2).padStart(3, "’"));
 }
 
+// The series of the cell at a place; null where there is none.
+export async function cellAt({ lng, lat }, { base, run }) {
+  try {
+    const answer = await fetch(`${base}/api/v1/runs/${run}/cells?lon=${lng}&lat=${lat}`);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 export function cellCard(series, data, close) {
   const texts = data.texts;
   const last = series.years.at(-1);

@@ -2,7 +2,7 @@
 import maplibregl from "maplibre-gl";
 import mapStyles from "maplibre-gl/dist/maplibre-gl.css";
 import ownStyles from "./style.css";
-import { cellCard } from "./chart.js";
+import { cellAt, cellCard } from "./chart.js";
 import { button, make, makeRoom } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { legendParts } from "./legend.js";
@@ -161,6 +161,7 @@ export class MapView {
     if (this.data.drawing) {
       parts.push(
         button("box", texts.box, tool("box")), button("polygon", texts.polygon, tool("polygon")),
+        ...(this.data.cells ? [button("cells", texts.cells, tool("cells"))] : []),
         button("view", texts.take_view, () => this.drawing.takeView()), button("clear", texts.clear, () => this.drawn(null)),
       );
     }
@@ -188,7 +189,7 @@ export class MapView {
   }
 
   drawn(area) {
-    this.hint.hidden = true;
+    this.hint.hidden = !this.drawing.active;
     this.drawing.set(area);
     this.setState("area", area);
   }
@@ -260,17 +261,14 @@ export class MapView {
 
   async clicked({ lngLat }) {
     this.point(lngLat);
-    if (this.drawing?.active) return this.drawing.click(lngLat.toArray());
+    const choosing = this.drawing?.kind === "cells";
+    if (this.drawing?.active && !choosing) return this.drawing.click(lngLat.toArray());
     if (!this.data.cells) return;
-    const asked = `${this.data.base}/api/v1/runs/${this.data.run}/cells?lon=${lngLat.lng}&lat=${lngLat.lat}`;
-    let card;
-    try {
-      const answer = await fetch(asked);
-      if (!answer.ok) throw new Error(String(answer.status));
-      card = cellCard(await answer.json(), this.data, () => this.closeCard());
-    } catch {
-      card = make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
-    }
+    const series = await cellAt(lngLat, this.data);
+    if (choosing) return series && this.drawing.toggle(series);
+    const card = series
+      ? cellCard(series, this.data, () => this.closeCard())
+      : make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
     this.marker ??= new maplibregl.Marker({ color: "#d97706", scale: 0.7 });
     this.marker.setLngLat(lngLat).addTo(this.map);
     this.side.replaceChildren(card);
