@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +17,7 @@ from app.runs.run import Kind, Run
 from preprocessing.fetch import FetchRequest
 from preprocessing.running.files import write_text
 
-__all__ = ["RESULT", "RunFolder"]
+__all__ = ["RESULT", "RunFolder", "drafted"]
 
 RESULT = Path("result")
 """Where a run writes, as seen from its folder; uploads are named from there too."""
@@ -102,6 +105,17 @@ class RunFolder:
     def write_state(self, run: Run) -> None:
         """Keep how it stands."""
         write_text(self.state, msgspec.json.encode(run).decode("utf-8"))
+
+
+@contextmanager
+def drafted(runs: Path) -> Iterator[RunFolder]:
+    """A new folder for uploads, which goes again unless it has a state by then."""
+    folder = RunFolder.new(runs)
+    try:
+        yield folder
+    finally:
+        if not folder.state.exists():
+            shutil.rmtree(folder.path)
 
 
 def _decoded(kind: type, value: Any) -> Any:

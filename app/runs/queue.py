@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import shutil
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -20,11 +18,11 @@ from app.runs.errors import (
     RunStateError,
     WorkerEndedError,
 )
-from app.runs.folder import RunFolder
+from app.runs.folder import RunFolder, drafted
 from app.runs.kept import held_folder, kept_runs
 from app.runs.process import WorkerProcess
 from app.runs.requests import check_request
-from app.runs.run import Clock, Run, State
+from app.runs.run import Clock, Run, State, now
 from app.runs.settings import ServerSettings
 from preprocessing.errors import RequestError
 from preprocessing.fetch import FetchRequest
@@ -130,20 +128,14 @@ class Runs:
         """
         return RunFolder(self.root / self.get(name).id)
 
-    @contextmanager
-    def draft(self) -> Iterator[RunFolder]:
+    def draft(self) -> AbstractContextManager[RunFolder]:
         """A new folder for uploads, which goes again unless it is submitted.
 
         Raises:
             QueueFullError: No further run may wait.
         """
         self._check_room()
-        folder = RunFolder.new(self.root)
-        try:
-            yield folder
-        finally:
-            if not folder.state.exists():
-                shutil.rmtree(folder.path)
+        return drafted(self.root)
 
     def submit(self, folder: RunFolder, request: ForecastRequest | FetchRequest) -> Run:
         """Have a forecast made, or imagery fetched, when its turn comes.
@@ -160,7 +152,7 @@ class Runs:
         folder.write_request(request)
         with self._changed:
             self._check_room()
-            run = Run(folder.path.name, State.queued, _now(), kind=folder.kind)
+            run = Run(folder.path.name, State.queued, now(), kind=folder.kind)
             folder.write_state(run)
             self._runs[run.id] = run
             self._waiting.append(run.id)
@@ -187,7 +179,7 @@ class Runs:
                 raise RunStateError(f"expected a run that has not ended, this one is {run.state}")
             if name in self._waiting:
                 self._waiting.remove(name)
-                self._put(replace(run, state=State.cancelled, ended=_now()))
+                self._put(replace(run, state=State.cancelled, ended=now()))
             else:
                 self._cancelled.add(name)
                 self._working[name].kill()
@@ -259,7 +251,7 @@ class Runs:
                 if state is State.cancelled:
                     shutil.rmtree(self.folder(run.id).result, ignore_errors=True)
                 self._cancelled.discard(run.id)
-                ended = _now() if state.ended else None
+                ended = now() if state.ended else None
                 run = replace(self._runs[run.id], state=state, message=message, ended=ended)
                 self._put(replace(run, stage=None))
         worker.kill()
@@ -273,7 +265,7 @@ class Runs:
             worker.start()
             run = self._runs[self._waiting.popleft()]
             self._working[run.id] = worker
-            self._put(replace(run, state=State.running, started=_now()))
+            self._put(replace(run, state=State.running, started=now()))
             return run
 
     def _carry_out(self, run: Run, worker: WorkerProcess) -> tuple[State, str | None]:
@@ -281,9 +273,9 @@ class Runs:
         clock = Clock()
 
         def report(stage: str, done: int, total: int) -> None:
-            now = clock.stage(stage, done, total)
+            reached = clock.stage(stage, done, total)
             with self._changed:
-                self._runs[run.id] = replace(self._runs[run.id], stage=now)
+                self._runs[run.id] = replace(self._runs[run.id], stage=reached)
 
         try:
             worker.run([run.kind, str(self.folder(run.id).path)], report)
@@ -306,7 +298,3 @@ class Runs:
         except OSError:  # A full disk must not stop the others; the next server takes it up again.
             _log.exception("the state of run %s could not be written", run.id)
         self._changed.notify_all()
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Clock", "Kind", "Run", "Stage", "State"]
+__all__ = ["Clock", "Kind", "Run", "Stage", "State", "now"]
 
 
 class State(StrEnum):
@@ -89,6 +89,11 @@ class Run:
     kind: Kind = Kind.forecast
 
 
+def now() -> dt.datetime:
+    """This moment, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
 class Clock:
     """Tells from the pace of a stage how long it takes yet."""
 
@@ -97,10 +102,10 @@ class Clock:
 
     def stage(self, name: str, done: int, total: int) -> Stage:
         """How far a stage is now."""
-        now = time.monotonic()
+        here = time.monotonic()
         if name != self._stage or done < self._first:
-            self._stage, self._first, self._began = name, done, now
+            self._stage, self._first, self._began = name, done, here
         if done == self._first:
             return Stage(name, done, total)
-        pace = (now - self._began) / (done - self._first)
+        pace = (here - self._began) / (done - self._first)
         return Stage(name, done, total, round(pace * (total - done), 1))

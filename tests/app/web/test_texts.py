@@ -48,7 +48,7 @@ def test_counts(language: str) -> None:
 
 def test_days(language: str) -> None:
     found = [dt.date(2020, 7, 3), dt.date(2020, 7, 3), dt.date(2020, 8, 21)]
-    both = "2 days, 3 Jul to 21 Aug" if language == "en" else "2 дня, с 3 июля по 21 авг."
+    both = "2 days, 3 Jul to 21 Aug" if language == "en" else "2 дня, с 3 июля по 21 авг."  # noqa: RUF001
     assert days(found) == both
     assert days(found[:1]) == ("1 day, 3 Jul" if language == "en" else "1 день, 3 июля")
 
