@@ -55,6 +55,7 @@ def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dic
         "zooms": [max(0, native - 8), min(native + 1, 22)],
         "frames": frames,
         "layers": _layers(result, later),
+        "poster": _poster(result),
     }
 
 
@@ -88,6 +89,14 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
         ],
         "layers": [{"id": "observed", "label": text("layer_observed"), "says": ""}],
     }
+
+
+def _poster(result: ForecastFolder) -> str | None:
+    """What the map begins with, as a picture to look at while it starts; None of a part."""
+    if result.run.get("area") is not None:
+        return None
+    path = result.path("forecast", result.years[-1])
+    return _picture(str(path), path.stat().st_mtime_ns, None, result.value_range)
 
 
 def map_of_box(box: Bounds | None, *, found: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import { button, make, makeRoom } from "./dom.js";
 import { Drawing } from "./draw.js";
 import { legendParts } from "./legend.js";
 import { OPACITY, Rasters, addMarks, emptyStyle, showLand } from "./layers.js";
-import { savePicture } from "./picture.js";
+import { savePicture, showPoster } from "./picture.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
@@ -112,6 +112,7 @@ export class MapView {
     this.map.on("click", (event) => this.clicked(event));
     this.swipe = new Swipe(this);
     this.shade();
+    if (!view) showPoster(this.map, this.host, this.data, this.year, this.layer);
     this.map.once("style.load", () => {
       addMarks(this.map);
       this.rasters = new Rasters(this.map);
