@@ -174,7 +174,7 @@ TEXTS = {
     "map_no_cell": "There is nothing to tell here: choose a place within the image.",
     # Trust
     "skill_unknown": "**Nothing is known of the skill at this very place.** It takes images of six "
-    "years or more to try the forecast on its own past.",
+    "years or more to try the forecast on its own past. How the model did elsewhere, by years ahead: page Evaluate.",
     "skill_known": "**Tried on this place's own past, {first} to {last}:** told places that changed "
     "from others right {auc} of the time (0.5 is chance, 1 perfect; where it changed before: "
     "{before}). It expected {expected} % of the ground to change; {changed} % did.",
