@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.runs.errors import QueueFullError
+from app.runs.films import FILM, check_film
 from app.runs.folder import RunFolder
 from app.runs.process import WorkerProcess
 from app.runs.settings import ServerSettings
@@ -58,8 +59,11 @@ class Upscaling:
 
         Raises:
             TooLargeError: It has too many pixels.
-            RequestError: It is no image.
+            RequestError: It is no image, and no film.
         """
+        if source.suffix.lower() == FILM:
+            check_film(source, self._settings)
+            return
         check_upload(source, most_pixels=self._settings.upscale_pixels)
 
     async def upscale(self, source: Path) -> Path:
@@ -69,13 +73,14 @@ class Upscaling:
             source: The file, alone in a folder.
 
         Returns:
-            A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000.
+            A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000, an MP4 of one.
 
         Raises:
             RequestError: It cannot be upscaled.
         """
-        raster = source.suffix.lower() in (".tif", ".tiff", ".jp2")
-        out = source.parent / "upscaled" / ("image.tif" if raster else "image.png")
+        kind = source.suffix.lower()
+        ending = {".tiff": ".tif", ".jp2": ".tif", ".tif": ".tif", FILM: FILM}.get(kind, ".png")
+        out = source.parent / "upscaled" / f"image{ending}"
         out.parent.mkdir()
         await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
         return out

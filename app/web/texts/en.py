@@ -222,7 +222,7 @@ TEXTS = {
     "after": "After",
     "upscale_help": "A picture or raster, four times as wide and high. Detail that the picture does "
     "not hold is a likely guess.",
-    "upscale_image": "Picture or raster",
+    "upscale_image": "Picture, raster or film",
     "upscale_line": "Before, after",
     "download": "Download",
     "working": "Working …",
