@@ -272,15 +272,16 @@ def test_outside_of_a_drawn_area_there_is_nothing(
             the_map(page).get_by_role("button", name=layer).click()
             page.wait_for_timeout(1500)
             picture = np.asarray(Image.open(io.BytesIO(canvas(page).screenshot())).convert("RGB"))
-            blank, seen = colours(picture, 0.36), colours(picture, 0.5)
-            assert blank == 1, f"{layer}: {blank} colours beside the area"
-            assert seen > 20, f"{layer}: {seen} colours in the area"
+            ground, beside, inside = (colours(picture, share) for share in (0.03, 0.36, 0.5))
+            assert len(ground) == 1
+            assert np.array_equal(beside, ground), f"{layer}: {len(beside)} colours beside the area"
+            assert len(inside) > 20, f"{layer}: {len(inside)} colours in the area"
 
 
-def colours(picture: np.ndarray, across: float) -> int:
-    """How many colours there are in a patch at a share of the width, half way down."""
+def colours(picture: np.ndarray, across: float) -> np.ndarray:
+    """Colours `(n, 3)` of a patch at a share of the width, half way down."""
     row, col = picture.shape[0] // 2, round(across * picture.shape[1])
-    return len(np.unique(picture[row - 20 : row + 20, col - 20 : col + 20].reshape(-1, 3), axis=0))
+    return np.unique(picture[row - 20 : row + 20, col - 20 : col + 20].reshape(-1, 3), axis=0)
 
 
 _YEAR = """(year) => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")].some(
