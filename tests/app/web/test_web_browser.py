@@ -272,9 +272,10 @@ def test_outside_of_a_drawn_area_there_is_nothing(
             the_map(page).get_by_role("button", name=layer).click()
             page.wait_for_timeout(1500)
             picture = np.asarray(Image.open(io.BytesIO(canvas(page).screenshot())).convert("RGB"))
-            ground, beside, inside = (colours(picture, share) for share in (0.03, 0.36, 0.5))
-            assert len(ground) == 1
-            assert np.array_equal(beside, ground), f"{layer}: {len(beside)} colours beside the area"
+            beside, inside = colours(picture, 0.36), colours(picture, 0.5)
+            # The bare ground of the map, which is nearly white in the light theme.
+            assert len(beside) == 1, f"{layer}: {len(beside)} colours beside the area"
+            assert beside.min() > 230, f"{layer}: {beside} beside the area"
             assert len(inside) > 20, f"{layer}: {len(inside)} colours in the area"
 
 
