@@ -6,10 +6,10 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rasterio.warp import transform
 
-from app.api.dependencies import FinishedRun
+from app.api.dependencies import FinishedForecast
 from app.api.problems import problems
 from app.forecasts.results import ForecastFolder
 from app.runs import RunNotFoundError
@@ -41,6 +41,9 @@ class CellSeries(BaseModel):
 
     row: int
     col: int
+    outline: list[tuple[float, float]] | None = Field(
+        description="Corners in degrees of longitude and latitude, the first one again at the end."
+    )
     start_year: int
     start: Colour
     years: list[CellYear]
@@ -48,7 +51,7 @@ class CellSeries(BaseModel):
 
 @router.get("/cells", responses=problems(400, 404, 409))
 def cell_series(
-    folder: FinishedRun,
+    folder: FinishedForecast,
     row: Annotated[int | None, Query(ge=0, lt=2**31, description="Of the cell, from 0.")] = None,
     col: Annotated[int | None, Query(ge=0, lt=2**31, description="Of the cell, from 0.")] = None,
     lon: Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)] = None,
@@ -68,6 +71,7 @@ def cell_series(
     return CellSeries(
         row=at.row // CELL,
         col=at.col // CELL,
+        outline=_outline(grid, at),
         start_year=result.start_year,
         start=_colour(result, at, "forecast", result.start_year),
         years=[_year(result, at, year) for year in result.years],
@@ -84,6 +88,13 @@ def _cell_at(grid: Grid, lon: float, lat: float) -> Window:
         return Window(int(row // CELL) * CELL, int(col // CELL) * CELL, CELL, CELL)
     except (*PROJECTION_ERRORS, ValueError, OverflowError) as err:  # Where the map ends.
         raise RunNotFoundError("expected a point of the region, this one lies outside it") from err
+
+
+def _outline(grid: Grid, at: Window) -> list[tuple[float, float]] | None:
+    bottom, right = at.row + at.height, at.col + at.width
+    corners = [(at.col, at.row), (right, at.row), (right, bottom), (at.col, bottom)]
+    found = grid.lon_lat([*corners, corners[0]])
+    return None if found is None else list(zip(*found, strict=True))
 
 
 def _year(result: ForecastFolder, at: Window, year: int) -> CellYear:

@@ -6,11 +6,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
-from app.runs import Run, RunFolder, Runs, ServerSettings, State
+from app.runs import Kind, Run, RunFolder, RunNotFoundError, Runs, ServerSettings, State
 from app.runs.errors import RunStateError
 from app.runs.upscaling import Upscaling
 
 __all__ = [
+    "FinishedForecast",
     "FinishedRun",
     "GivenRun",
     "HeldRuns",
@@ -56,5 +57,17 @@ def _finished(run: RunId, runs: HeldRuns) -> RunFolder:
     return runs.folder(run)
 
 
+def _forecast(folder: Annotated[RunFolder, Depends(_finished)]) -> RunFolder:
+    """The same of a run that made a forecast.
+
+    Raises:
+        RunNotFoundError: It made something else.
+    """
+    if folder.kind is not Kind.forecast:
+        raise RunNotFoundError("expected a run that made a forecast, this one fetched imagery")
+    return folder
+
+
 GivenRun = Annotated[Run, Depends(_given)]
 FinishedRun = Annotated[RunFolder, Depends(_finished)]
+FinishedForecast = Annotated[RunFolder, Depends(_forecast)]

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rio_tiler.io import Reader
 from starlette.responses import Response
 
-from app.api.dependencies import FinishedRun, HeldSettings
+from app.api.dependencies import FinishedForecast, HeldSettings
 from app.api.layers import LAYER, Layer, find_layer
 from app.api.problems import problems
 from app.runs import RunNotFoundError
@@ -53,7 +53,7 @@ class TileJson(BaseModel):
 
 
 def _layer(
-    folder: FinishedRun,
+    folder: FinishedForecast,
     layer: Annotated[
         str,
         Path(

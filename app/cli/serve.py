@@ -84,6 +84,15 @@ def serve(
             help="Images in it may be named by their path; repeatable.",
         ),
     ] = None,
+    catalogue: Annotated[
+        str,
+        typer.Option(
+            "--catalogue",
+            metavar="NAME|URL",
+            envvar="LANDCAST_CATALOGUE",
+            help="Catalogue that the pages search first, as of landcast fetch.",
+        ),
+    ] = "planetary-computer",
     basemap: Annotated[
         str | None,
         typer.Option(
@@ -114,6 +123,7 @@ def serve(
         work=work,
         token=token,
         folders=tuple(folders or ()),
+        catalogue=catalogue,
         basemap=basemap,
     )
     start(settings, pages=context.info_name == "app", headless=headless, notice=say)

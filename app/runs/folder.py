@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from app.forecasts.request import ForecastRequest
-from app.runs.run import Run
+from app.runs.run import Kind, Run
+from preprocessing.fetch import FetchRequest
 from preprocessing.running.files import write_text
 
-__all__ = ["RESULT", "RunFolder"]
+__all__ = ["RESULT", "RunFolder", "drafted"]
 
 RESULT = Path("result")
 """Where a run writes, as seen from its folder; uploads are named from there too."""
+
+
+_FILES = {Kind.forecast: "request.json", Kind.fetch: "fetch.json"}
+_Asked = TypeVar("_Asked")
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class RunFolder:
 
     @property
     def result(self) -> Path:
-        """What `landcast forecast` writes."""
+        """What `landcast forecast` or `landcast fetch` writes."""
         return self.path / RESULT
 
     @property
@@ -65,16 +73,29 @@ class RunFolder:
         """How it stands; a folder without is no run yet, or no longer."""
         return self.path / "state.json"
 
+    @property
+    def kind(self) -> Kind:
+        """What is made in it."""
+        return Kind.fetch if (self.path / _FILES[Kind.fetch]).exists() else Kind.forecast
+
     def read_request(self) -> ForecastRequest:
-        """What was asked."""
-        return msgspec.json.decode(
-            (self.path / "request.json").read_bytes(), type=ForecastRequest, dec_hook=_decoded
+        """What forecast was asked for."""
+        return self._read(Kind.forecast, ForecastRequest)
+
+    def read_fetch(self) -> FetchRequest:
+        """What imagery was asked for."""
+        return self._read(Kind.fetch, FetchRequest)
+
+    def write_request(self, request: ForecastRequest | FetchRequest) -> None:
+        """Keep what is asked."""
+        kind = Kind.fetch if isinstance(request, FetchRequest) else Kind.forecast
+        write_text(
+            self.path / _FILES[kind], msgspec.json.encode(request, enc_hook=str).decode("utf-8")
         )
 
-    def write_request(self, request: ForecastRequest) -> None:
-        """Keep what is asked."""
-        write_text(
-            self.path / "request.json", msgspec.json.encode(request, enc_hook=str).decode("utf-8")
+    def _read(self, kind: Kind, asked: type[_Asked]) -> _Asked:
+        return msgspec.json.decode(
+            (self.path / _FILES[kind]).read_bytes(), type=asked, dec_hook=_decoded
         )
 
     def read_state(self) -> Run:
@@ -84,6 +105,17 @@ class RunFolder:
     def write_state(self, run: Run) -> None:
         """Keep how it stands."""
         write_text(self.state, msgspec.json.encode(run).decode("utf-8"))
+
+
+@contextmanager
+def drafted(runs: Path) -> Iterator[RunFolder]:
+    """A new folder for uploads, which goes again unless it has a state by then."""
+    folder = RunFolder.new(runs)
+    try:
+        yield folder
+    finally:
+        if not folder.state.exists():
+            shutil.rmtree(folder.path)
 
 
 def _decoded(kind: type, value: Any) -> Any:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
-import re
 import shutil
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
-
-import msgspec
 
 from app.forecasts.request import ForecastRequest
 from app.runs.errors import (
     QueueFullError,
     RunNotFoundError,
-    RunsInUseError,
     RunStateError,
     WorkerEndedError,
 )
-from app.runs.folder import RunFolder
+from app.runs.folder import RunFolder, drafted
+from app.runs.kept import held_folder, kept_runs
 from app.runs.process import WorkerProcess
 from app.runs.requests import check_request
-from app.runs.run import Clock, Run, State
+from app.runs.run import Clock, Run, State, now
 from app.runs.settings import ServerSettings
-from preprocessing.errors import OutputInUseError, RequestError
-from preprocessing.running.ownership import owned_folder
+from preprocessing.errors import RequestError
+from preprocessing.fetch import FetchRequest
 
 __all__ = ["Runs"]
 
 _log = logging.getLogger(__name__)
-_ID = re.compile(r"[0-9a-f]{12}")
 _FAILED = "landcast failed; the log of the run tells why"
 
 
@@ -71,13 +65,7 @@ class Runs:
             RunsInUseError: Another server has it.
             RequestError: It cannot be written.
         """
-        try:
-            self._held.enter_context(owned_folder(self.root))
-        except OutputInUseError as err:
-            raise RunsInUseError(
-                f"expected a folder of runs for this server alone, another one has {self.root}; "
-                "stop that one, or name another folder with --runs"
-            ) from err
+        self._held.enter_context(held_folder(self.root))
         with self._changed:
             self._load()
         slots = range(self._settings.slots)
@@ -140,23 +128,17 @@ class Runs:
         """
         return RunFolder(self.root / self.get(name).id)
 
-    @contextmanager
-    def draft(self) -> Iterator[RunFolder]:
+    def draft(self) -> AbstractContextManager[RunFolder]:
         """A new folder for uploads, which goes again unless it is submitted.
 
         Raises:
             QueueFullError: No further run may wait.
         """
         self._check_room()
-        folder = RunFolder.new(self.root)
-        try:
-            yield folder
-        finally:
-            if not folder.state.exists():
-                shutil.rmtree(folder.path)
+        return drafted(self.root)
 
-    def submit(self, folder: RunFolder, request: ForecastRequest) -> Run:
-        """Have a forecast made when its turn comes.
+    def submit(self, folder: RunFolder, request: ForecastRequest | FetchRequest) -> Run:
+        """Have a forecast made, or imagery fetched, when its turn comes.
 
         Args:
             folder: A draft.
@@ -170,7 +152,7 @@ class Runs:
         folder.write_request(request)
         with self._changed:
             self._check_room()
-            run = Run(folder.path.name, State.queued, _now())
+            run = Run(folder.path.name, State.queued, now(), kind=folder.kind)
             folder.write_state(run)
             self._runs[run.id] = run
             self._waiting.append(run.id)
@@ -197,7 +179,7 @@ class Runs:
                 raise RunStateError(f"expected a run that has not ended, this one is {run.state}")
             if name in self._waiting:
                 self._waiting.remove(name)
-                self._put(replace(run, state=State.cancelled, ended=_now()))
+                self._put(replace(run, state=State.cancelled, ended=now()))
             else:
                 self._cancelled.add(name)
                 self._working[name].kill()
@@ -252,16 +234,7 @@ class Runs:
 
     def _load(self) -> None:
         """Read the runs that are there, and put those that have not ended into the queue."""
-        for path in sorted(self.root.iterdir()):
-            folder = RunFolder(path)
-            if _ID.fullmatch(path.name) is None:
-                continue
-            try:
-                self._runs[path.name] = folder.read_state()
-            except FileNotFoundError:  # Nobody submitted it, or it was being deleted.
-                shutil.rmtree(path)
-            except (OSError, msgspec.MsgspecError):
-                _log.exception("the run in %s cannot be read", path)
+        self._runs = kept_runs(self.root)
         for run in reversed(self.all):
             if run.state is State.running:
                 self._put(replace(run, state=State.interrupted, stage=None))
@@ -278,7 +251,7 @@ class Runs:
                 if state is State.cancelled:
                     shutil.rmtree(self.folder(run.id).result, ignore_errors=True)
                 self._cancelled.discard(run.id)
-                ended = _now() if state.ended else None
+                ended = now() if state.ended else None
                 run = replace(self._runs[run.id], state=state, message=message, ended=ended)
                 self._put(replace(run, stage=None))
         worker.kill()
@@ -292,7 +265,7 @@ class Runs:
             worker.start()
             run = self._runs[self._waiting.popleft()]
             self._working[run.id] = worker
-            self._put(replace(run, state=State.running, started=_now()))
+            self._put(replace(run, state=State.running, started=now()))
             return run
 
     def _carry_out(self, run: Run, worker: WorkerProcess) -> tuple[State, str | None]:
@@ -300,12 +273,12 @@ class Runs:
         clock = Clock()
 
         def report(stage: str, done: int, total: int) -> None:
-            now = clock.stage(stage, done, total)
+            reached = clock.stage(stage, done, total)
             with self._changed:
-                self._runs[run.id] = replace(self._runs[run.id], stage=now)
+                self._runs[run.id] = replace(self._runs[run.id], stage=reached)
 
         try:
-            worker.run(["forecast", str(self.folder(run.id).path)], report)
+            worker.run([run.kind, str(self.folder(run.id).path)], report)
         except RequestError as err:
             return State.failed, str(err)
         except WorkerEndedError as err:
@@ -325,7 +298,3 @@ class Runs:
         except OSError:  # A full disk must not stop the others; the next server takes it up again.
             _log.exception("the state of run %s could not be written", run.id)
         self._changed.notify_all()
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

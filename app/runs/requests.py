@@ -11,6 +11,7 @@ from app.runs.settings import ServerSettings
 from forecast.states.images import open_images
 from preprocessing.areas.polygons import read_polygons
 from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError
+from preprocessing.fetch import FetchRequest
 from preprocessing.rasters.opening import check_upload
 
 __all__ = ["allowed_path", "check_request", "image_name"]
@@ -59,8 +60,10 @@ def allowed_path(name: str, settings: ServerSettings) -> Path:
     return path
 
 
-def check_request(folder: Path, request: ForecastRequest, settings: ServerSettings) -> None:
-    """Refuse what could not be forecast, or would be too much.
+def check_request(
+    folder: Path, request: ForecastRequest | FetchRequest, settings: ServerSettings
+) -> None:
+    """Refuse what could not be forecast or fetched, or would be too much.
 
     Args:
         folder: Of the run; what its request names is seen from here.
@@ -71,6 +74,23 @@ def check_request(folder: Path, request: ForecastRequest, settings: ServerSettin
         TooLargeError: An image or the forecast is larger than allowed.
         RequestError: An image is none, or the request does not fit it.
     """
+    if isinstance(request, FetchRequest):
+        _check_fetch(request, settings)
+    else:
+        _check_forecast(folder, request, settings)
+
+
+def _check_fetch(request: FetchRequest, settings: ServerSettings) -> None:
+    grid = request.grid
+    if grid.height * grid.width > settings.pixels:
+        raise TooLargeError(
+            f"expected images of at most {settings.pixels:,} pixels, the box has {grid.width:,} x "
+            f"{grid.height:,} of {request.gsd_m or request.profile.gsd_m:g} m; choose a smaller one"
+        )
+    _check_work(len(request.years) * grid.height * grid.width, settings)
+
+
+def _check_forecast(folder: Path, request: ForecastRequest, settings: ServerSettings) -> None:
     paths = [folder / path for path in request.images]
     for path in paths:
         check_upload(path, most_pixels=settings.pixels)
@@ -87,6 +107,10 @@ def check_request(folder: Path, request: ForecastRequest, settings: ServerSettin
         read_polygons(folder / request.zones, images.start.grid)
     part = images.start.grid if area is None else area.window
     work = max(request.years * request.members, len(paths)) * part.height * part.width
+    _check_work(work, settings)
+
+
+def _check_work(work: int, settings: ServerSettings) -> None:
     if work > settings.work:
         raise TooLargeError(
             "expected years x members x pixels, and images x pixels, of at most "

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Clock", "Run", "Stage", "State"]
+__all__ = ["Clock", "Kind", "Run", "Stage", "State", "now"]
 
 
 class State(StrEnum):
@@ -35,12 +35,24 @@ class State(StrEnum):
         return self in (State.cancelled, State.failed, State.done)
 
 
+class Kind(StrEnum):
+    """What a run makes.
+
+    Attributes:
+        forecast: A forecast of images.
+        fetch: Images of a place by year, from a STAC catalogue.
+    """
+
+    forecast = "forecast"
+    fetch = "fetch"
+
+
 @dataclass(frozen=True)
 class Stage:
     """How far a running run is.
 
     Attributes:
-        name: What is done: reading, forecasting, writing.
+        name: What is done: reading, forecasting, writing; searching, fetching.
         done: Parts of it that are done.
         total: Parts of it.
         seconds_left: Until this stage is done, as far as its pace so far tells.
@@ -64,6 +76,7 @@ class Run:
         ended: When it was done, failed or cancelled.
         stage: How far it is while it runs.
         message: Why it failed.
+        kind: What it makes.
     """
 
     id: str
@@ -73,6 +86,12 @@ class Run:
     ended: dt.datetime | None = None
     stage: Stage | None = None
     message: str | None = None
+    kind: Kind = Kind.forecast
+
+
+def now() -> dt.datetime:
+    """This moment, in UTC."""
+    return dt.datetime.now(dt.UTC)
 
 
 class Clock:
@@ -83,10 +102,10 @@ class Clock:
 
     def stage(self, name: str, done: int, total: int) -> Stage:
         """How far a stage is now."""
-        now = time.monotonic()
+        here = time.monotonic()
         if name != self._stage or done < self._first:
-            self._stage, self._first, self._began = name, done, now
+            self._stage, self._first, self._began = name, done, here
         if done == self._first:
             return Stage(name, done, total)
-        pace = (now - self._began) / (done - self._first)
+        pace = (here - self._began) / (done - self._first)
         return Stage(name, done, total, round(pace * (total - done), 1))

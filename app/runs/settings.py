@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preprocessing.errors import RequestError
+from preprocessing.fetch import Catalogue
 
-__all__ = ["ServerSettings", "default_runs_folder"]
+__all__ = ["CATALOGUE", "ServerSettings", "default_runs_folder"]
 
+CATALOGUE = "planetary-computer"
 _POSITIVE = ("slots", "queue", "upload_bytes", "pixels", "upscale_pixels", "work")
 
 
@@ -36,6 +38,7 @@ class ServerSettings:
         work: Years times members times pixels of a forecast.
         token: What requests must carry; None asks for nothing.
         folders: Images in these may be named by their path.
+        catalogue: STAC catalogue that the pages offer first: a name or an address.
         basemap: Address of tiles with `{z}`, `{x}` and `{y}` to lay under the maps of the pages.
     """
 
@@ -51,6 +54,7 @@ class ServerSettings:
     work: int = 1_000_000_000
     token: str | None = None
     folders: tuple[Path, ...] = ()
+    catalogue: str = CATALOGUE
     basemap: str | None = None
 
     def __post_init__(self) -> None:
@@ -63,5 +67,6 @@ class ServerSettings:
                 f"expected a base path such as /landcast, got {path}; begin it with a slash and "
                 "end it without"
             )
+        Catalogue.find(self.catalogue)
         if self.token == "":
             raise RequestError("expected a token of one character or more, got an empty one")

@@ -1,16 +1,20 @@
-"""Pictures upscaled while somebody waits for them, one at a time."""
+"""Short jobs while somebody waits for them, one at a time: above all pictures upscaled."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from app.runs.errors import QueueFullError
+from app.runs.films import FILM, check_film
+from app.runs.folder import RunFolder
 from app.runs.process import WorkerProcess
 from app.runs.settings import ServerSettings
 from preprocessing.rasters.opening import check_upload
@@ -55,8 +59,11 @@ class Upscaling:
 
         Raises:
             TooLargeError: It has too many pixels.
-            RequestError: It is no image.
+            RequestError: It is no image, and no film.
         """
+        if source.suffix.lower() == FILM:
+            check_film(source, self._settings)
+            return
         check_upload(source, most_pixels=self._settings.upscale_pixels)
 
     async def upscale(self, source: Path) -> Path:
@@ -66,13 +73,14 @@ class Upscaling:
             source: The file, alone in a folder.
 
         Returns:
-            A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000.
+            A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000, an MP4 of one.
 
         Raises:
             RequestError: It cannot be upscaled.
         """
-        raster = source.suffix.lower() in (".tif", ".tiff", ".jp2")
-        out = source.parent / "upscaled" / ("image.tif" if raster else "image.png")
+        kind = source.suffix.lower()
+        ending = {".tiff": ".tif", ".jp2": ".tif", ".tif": ".tif", FILM: FILM}.get(kind, ".png")
+        out = source.parent / "upscaled" / f"image{ending}"
         out.parent.mkdir()
         await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
         return out
@@ -89,6 +97,23 @@ class Upscaling:
         """
         self._turns.submit(self._do, ["compare", str(images), str(out)]).result()
         return out / "report.md"
+
+    def zones_now(self, folder: RunFolder, polygons: Path) -> None:
+        """Tell the area of change of further zones of a forecast, in place of earlier ones.
+
+        Args:
+            folder: Of a run that is done.
+            polygons: A GeoPackage or GeoJSON that was checked, kept with the run as its zones.
+
+        Raises:
+            RequestError: They do not fit the forecast, see `write_zones`.
+        """
+        job = ["zones", str(folder.result), str(polygons)]
+        self._turns.submit(self._do, job).result()
+        kept = folder.uploads / f"zones{polygons.suffix}"
+        shutil.copyfile(polygons, kept)
+        asked = replace(folder.read_request(), zones=kept.relative_to(folder.path))
+        folder.write_request(asked)
 
     def close(self) -> None:
         """End the process, whatever it does; the next picture has a new one."""

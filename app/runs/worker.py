@@ -1,10 +1,11 @@
 """The process that does the server's work: `python -m app.runs.worker`, see `WorkerProcess`.
 
 It reads jobs from its standard input, a list of strings in JSON on each line:
-`["forecast", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`, or
-`["compare", FOLDER, OUT]` for a folder of pictures. It answers with lines
-too: `["progress", STAGE, DONE, TOTAL]`, and at the end `["done"]` or `["refused", MESSAGE]`. It
-ends where its input does, and after any failure that is nobody's request.
+`["forecast", FOLDER]` or `["fetch", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`,
+`["compare", FOLDER, OUT]` for a folder of pictures, or `["zones", FOLDER, POLYGONS]` for the result
+of a forecast. It answers with lines too: `["progress", STAGE, DONE, TOTAL]`, and at the end
+`["done"]` or `["refused", MESSAGE]`. It ends where its input does, and after any failure that is
+nobody's request.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.runs.folder import RunFolder
 
 __all__ = ["main"]
 
@@ -35,7 +40,7 @@ def main() -> None:
     os.dup2(2, 1)  # What libraries print is no answer.
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    from preprocessing.errors import RequestError
+    from preprocessing.errors import FetchError, RequestError
 
     def say(*answer: str | int) -> None:
         answers.write(json.dumps(answer) + "\n")
@@ -44,13 +49,12 @@ def main() -> None:
     while True:
         kind, *names = jobs.get()
         try:
-            if kind == "forecast":
-                _forecast(Path(names[0]), _Reporter(say))
-            elif kind == "compare":
-                _compare(Path(names[0]), Path(names[1]))
+            paths = [Path(name) for name in names]
+            if kind in _RUNS:
+                _run(_RUNS[kind], paths[0], _Reporter(say))
             else:
-                _upscale(Path(names[0]), Path(names[1]))
-        except RequestError as err:
+                _WAITED[kind](*paths)
+        except (RequestError, FetchError) as err:
             logging.getLogger(__name__).warning("refused: %s", err)
             say("refused", str(err))
         except BaseException:
@@ -80,11 +84,9 @@ class _Reporter:
             self._say("progress", stage, done, total)
 
 
-def _forecast(path: Path, report: _Reporter) -> None:
-    """Forecast into the folder of a run, or go on with that."""
-    from app.forecasts.request import begun
+def _run(work: Callable[[RunFolder, _Reporter], None], path: Path, report: _Reporter) -> None:
+    """Carry out a run in its folder, or go on with it."""
     from app.runs.folder import RunFolder
-    from app.workflows import forecast_region
     from preprocessing.errors import OutputInUseError
 
     folder = RunFolder(path)
@@ -92,17 +94,31 @@ def _forecast(path: Path, report: _Reporter) -> None:
     log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 2)
     os.close(log)
-    request = folder.read_request()
     until = time.monotonic() + _PATIENCE
     while True:
         try:
-            forecast_region(replace(request, resume=begun(request.out)), progress=report)
+            work(folder, report)
         except OutputInUseError:
             if time.monotonic() > until:
                 raise
             time.sleep(1)
         else:
             return
+
+
+def _forecast(folder: RunFolder, report: _Reporter) -> None:
+    from app.forecasts.request import begun
+    from app.workflows import forecast_region
+
+    request = folder.read_request()
+    forecast_region(replace(request, resume=begun(request.out)), progress=report)
+
+
+def _fetch(folder: RunFolder, report: _Reporter) -> None:
+    from app.workflows import fetch_imagery
+
+    found = fetch_imagery(folder.read_fetch(), progress=report)
+    logging.getLogger(__name__).info("%s", found.as_text())
 
 
 def _upscale(source: Path, out: Path) -> None:
@@ -116,6 +132,20 @@ def _compare(images: Path, out: Path) -> None:
     from app.workflows import ComparisonRequest, compare_methods
 
     compare_methods(ComparisonRequest(images=(str(images),), out=out, levels=(30, None)))
+
+
+def _zones(folder: Path, polygons: Path) -> None:
+    from app.workflows import forecast_zones
+
+    forecast_zones(folder, polygons)
+
+
+_RUNS: dict[str, Callable[[RunFolder, _Reporter], None]] = {"forecast": _forecast, "fetch": _fetch}
+_WAITED: dict[str, Callable[[Path, Path], None]] = {
+    "upscale": _upscale,
+    "compare": _compare,
+    "zones": _zones,
+}
 
 
 if __name__ == "__main__":

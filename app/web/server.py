@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.runs import Runs, ServerSettings
 from app.runs.upscaling import Upscaling
 from app.web.demo import add_demo
+from app.web.map import SCRIPT, script_address
 from app.web.service import Service, provide
 
 if TYPE_CHECKING:
@@ -20,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
-SCRIPT = PAGE.with_name("map") / "map.js"
 _FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 _THEME = {
@@ -62,8 +69,44 @@ def create_pages(settings: ServerSettings, runs: Runs, upscaling: Upscaling) -> 
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
     provide(Service(settings, runs, upscaling))
     add_demo(runs)
-    return App(PAGE, routes=[Route(f"{settings.base_path}/map/map.js", _map_script)])
+    base = f"{settings.base_path}/map"
+    routes = [Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)]
+    early = Middleware(_Early, address=script_address(settings.base_path))
+    return App(PAGE, routes=routes, middleware=[early], lifespan=_warmed)
 
 
-def _map_script(_: Request) -> FileResponse:
+class _Early:
+    """Has the browser load the script of the map beside those of Streamlit, not after them."""
+
+    def __init__(self, app: ASGIApp, address: str) -> None:
+        self._app, self._link = app, f"<{address}>; rel=modulepreload"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Link"] = self._link
+            await send(message)
+
+        await self._app(scope, receive, sent)
+
+
+@asynccontextmanager
+async def _warmed(_: App) -> AsyncIterator[None]:
+    """Load what the first visit would wait for, while the server answers already."""
+    threading.Thread(target=_load, daemon=True).start()
+    yield
+
+
+def _load() -> None:
+    for name in ("mapped", "numbers", "taken", "fetched"):
+        import_module(f"app.web.forecasts.{name}")
+
+
+def _script(_: Request) -> FileResponse:
     return FileResponse(SCRIPT, media_type="text/javascript", headers=_FOR_GOOD)
+
+
+def _land(_: Request) -> FileResponse:
+    return FileResponse(SCRIPT.with_name("land.json"), headers=_FOR_GOOD)

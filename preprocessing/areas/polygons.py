@@ -14,13 +14,13 @@ from rasterio.features import geometry_mask
 from rasterio.warp import transform_bounds
 
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.rasters.grid import PROJECTION_ERRORS, Grid, Window
+from preprocessing.rasters.grid import PROJECTION_ERRORS, Bounds, Grid, Window
 from preprocessing.running.disk_space import Zeros
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["box_polygon", "covered", "pixel_window", "read_polygons"]
+__all__ = ["box_polygon", "covered", "degrees_around", "pixel_window", "read_polygons"]
 
 _TURN = 360.0
 _PARQUET = (".parquet", ".geoparquet")
@@ -48,6 +48,29 @@ def read_polygons(path: Path, grid: Grid) -> GeoDataFrame:
             layers of them, or has no coordinate system, none of its polygons reaches into the
             raster, or the raster is not georeferenced.
     """
+    return _on_grid(_read(path), grid, str(path))
+
+
+def degrees_around(path: Path) -> Bounds:
+    """The box in degrees (WGS 84) around the polygons of a vector file.
+
+    Raises:
+        RequestError: As in `read_polygons`, or they have no place on Earth.
+    """
+    try:
+        box = Bounds(*map(float, _read(path).to_crs("EPSG:4326").total_bounds))
+    except PROJECTION_ERRORS as err:
+        raise RequestError(
+            f"expected polygons on Earth, those of {path} cannot be placed there ({err}); "
+            "reproject them"
+        ) from err
+    if not all(map(math.isfinite, box)):
+        raise RequestError(f"expected polygons on Earth in {path}; check their coordinates")
+    return box
+
+
+def _read(path: Path) -> GeoDataFrame:
+    """The polygons of a file, in its own coordinate system."""
     gpd = _geopandas()
     if not path.exists():
         raise MissingFileError(f"expected a file of polygons, found nothing at {path}")
@@ -76,7 +99,7 @@ def read_polygons(path: Path, grid: Grid) -> GeoDataFrame:
     if not flat.any():
         kinds = ", ".join(sorted(set(table.geometry.geom_type.dropna())))
         raise RequestError(f"expected polygons in {path}, got {kinds}; buffer them first")
-    return _on_grid(table[flat], grid, str(path))
+    return table[flat]
 
 
 def box_polygon(bounds: tuple[float, float, float, float], grid: Grid) -> GeoDataFrame:

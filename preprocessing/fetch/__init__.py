@@ -2,8 +2,9 @@
 
 from preprocessing.fetch.catalogues import CATALOGUES, COLLECTIONS, Catalogue, Collection
 from preprocessing.fetch.request import FetchRequest, parse_bbox, parse_years
-from preprocessing.fetch.run import FetchReport, fetch_years
+from preprocessing.fetch.run import FetchReport, fetch_years, search_years
 from preprocessing.fetch.season import Season
+from preprocessing.fetch.year import YearPlan
 
 __all__ = [
     "CATALOGUES",
@@ -13,7 +14,9 @@ __all__ = [
     "FetchReport",
     "FetchRequest",
     "Season",
+    "YearPlan",
     "fetch_years",
     "parse_bbox",
     "parse_years",
+    "search_years",
 ]

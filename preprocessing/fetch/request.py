@@ -10,8 +10,9 @@ from pathlib import Path
 
 from preprocessing.errors import RequestError
 from preprocessing.fetch.catalogues import COLLECTIONS, Catalogue, Collection, Composition
+from preprocessing.fetch.grid import target_grid
 from preprocessing.fetch.season import Season
-from preprocessing.rasters.grid import Bounds
+from preprocessing.rasters.grid import Bounds, Grid
 
 __all__ = ["FetchRequest", "parse_bbox", "parse_years"]
 
@@ -90,6 +91,20 @@ class FetchRequest:
     def source(self) -> Catalogue:
         """The catalogue to search."""
         return Catalogue.find(self.catalogue)
+
+    @property
+    def grid(self) -> Grid:
+        """That of every year.
+
+        Raises:
+            RequestError: See `target_grid`.
+        """
+        return target_grid(
+            self.bbox,
+            gsd_m=self.gsd_m or self.profile.gsd_m,
+            pixel_centre_grid=self.profile.pixel_centre_grid,
+            northern_zones=self.profile.northern_zones,
+        )
 
     @property
     def layers(self) -> int:

@@ -15,19 +15,19 @@ from preprocessing.errors import (
     NoImageryError,
     OutputExistsError,
 )
-from preprocessing.fetch.grid import bounds_in_degrees, target_grid
+from preprocessing.fetch.grid import bounds_in_degrees
 from preprocessing.fetch.io import stored_tags
 from preprocessing.fetch.request import FetchRequest
 from preprocessing.fetch.search import CatalogueSearch, need_packages
 from preprocessing.fetch.selection import by_clouds, choose_scenes, newest_first
 from preprocessing.fetch.year import IDENTITY_TAG, YearPlan, YearRun, fetch_windows
-from preprocessing.rasters.grid import Bounds, Grid
+from preprocessing.rasters.grid import Grid
 from preprocessing.running.counted import counted
 from preprocessing.running.files import write_text
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
-__all__ = ["FetchReport", "fetch_years"]
+__all__ = ["FetchReport", "fetch_years", "search_years"]
 
 Progress = Callable[[str, int, int], None]
 _LOG = logging.getLogger(__name__)
@@ -103,19 +103,11 @@ def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> F
 
 
 def _fetch(request: FetchRequest, progress: Progress | None) -> FetchReport:
-    profile = request.profile
-    grid = target_grid(
-        request.bbox,
-        gsd_m=request.gsd_m or profile.gsd_m,
-        pixel_centre_grid=profile.pixel_centre_grid,
-        northern_zones=profile.northern_zones,
-    )
+    grid = request.grid
     report = FetchReport(request.out, request.out / "manifest.csv")
     report.kept = _finished(request)
     wanted = [year for year in request.years if year not in report.kept]
-    # The grid reaches beyond the box, because parallels bow in UTM.
-    place = bounds_in_degrees(grid)
-    plans = _plan(request, place, wanted, report, progress) if wanted else []
+    plans = _plan(request, wanted, report, progress) if wanted else []
     total = len(plans) * len(fetch_windows(grid))
     done = 0
 
@@ -144,6 +136,21 @@ def _fetch(request: FetchRequest, progress: Progress | None) -> FetchReport:
     return report
 
 
+def search_years(request: FetchRequest) -> tuple[list[YearPlan], FetchReport]:
+    """Find what `fetch_years` would read, without reading or writing anything.
+
+    Returns:
+        A plan for each year that has imagery, and which years are missing or could not be searched.
+
+    Raises:
+        RequestError: As there.
+        FetchError: The catalogue cannot be reached.
+    """
+    need_packages()
+    report = FetchReport(request.out, request.out / "manifest.csv")
+    return _plan(request, list(request.years), report, None), report
+
+
 def _finished(request: FetchRequest) -> list[int]:
     """Years that an earlier run of this request finished."""
     if request.overwrite:
@@ -164,13 +171,14 @@ def _finished(request: FetchRequest) -> list[int]:
 
 def _plan(
     request: FetchRequest,
-    place: Bounds,
     years: list[int],
     report: FetchReport,
     progress: Progress | None,
 ) -> list[YearPlan]:
     if progress is not None:
         progress("searching", 0, len(years))
+    # The grid reaches beyond the box, because parallels bow in UTM.
+    place = bounds_in_degrees(request.grid)
     catalogue = CatalogueSearch.open(request)
     plans = []
     median = request.profile.mask is not None

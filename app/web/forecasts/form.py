@@ -18,7 +18,29 @@ from app.web.texts import text
 from preprocessing.areas.uploaded import check_polygon_upload
 from preprocessing.errors import RequestError
 
-__all__ = ["ask_forecast"]
+__all__ = ["ask_forecast", "choose_source"]
+
+
+def choose_source(place: bool) -> str:
+    """Where the images of the next forecast come from: place, own or search.
+
+    Args:
+        place: Whether there is a place whose images can be taken.
+    """
+    sources = [*(["place"] if place else []), "own", "search"]
+    if st.session_state.get("source") not in sources:
+        st.session_state["source"] = sources[0]
+    return str(
+        st.segmented_control(
+            text("source"),
+            sources,
+            format_func=lambda name: text(f"source_{name}"),
+            key="source",
+            required=True,
+            label_visibility="collapsed",
+            width="stretch",
+        )
+    )
 
 
 def ask_forecast(images: Images) -> Run | None:

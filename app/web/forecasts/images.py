@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.runs import RunFolder
+from app.runs import Kind, RunFolder
 from preprocessing.errors import RequestError
 from preprocessing.rasters.io import RasterSource
 
@@ -56,6 +56,8 @@ def images_of_run(folder: RunFolder) -> Images:
     Raises:
         RequestError: One of them cannot be read any more.
     """
+    if folder.kind is Kind.fetch:
+        return _fetched(folder)
     request = folder.read_request()
     paths = [folder.path / path for path in request.images]
     paths += sorted(folder.later.glob("*")) if folder.later.is_dir() else []
@@ -70,6 +72,18 @@ def images_of_run(folder: RunFolder) -> Images:
     dated.sort(key=lambda one: one.year)
     title = Path(request.images[-1]).name
     return Images(folder.path.name, title, tuple(dated), request.bands, request.value_range)
+
+
+def _fetched(folder: RunFolder) -> Images:
+    """The images of a run that fetched them."""
+    dated = []
+    for path in sorted(folder.result.glob("*.tif")):
+        source = RasterSource.open(path)
+        if source.date is not None:
+            dated.append(Dated(source.date.year, path))
+    if not dated:
+        raise RequestError("expected images that were fetched, there are none; fetch them again")
+    return Images(folder.path.name, dated[-1].path.name, tuple(dated))
 
 
 def keep(images: Images, folder: RunFolder, *, start: int) -> tuple[Path, ...]:

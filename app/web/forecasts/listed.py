@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.runs import Run, RunFolder, State
+from app.runs import Kind, Run, RunFolder, State
 from app.web.demo import DEMO_RUN
 from app.web.service import service
-from app.web.texts import text
+from app.web.texts import moment, text
 
 __all__ = ["chosen_run", "list_runs", "open_run", "title_of"]
 
@@ -22,6 +22,7 @@ _ICONS = {
     State.failed: ":material/error:",
     State.done: ":material/check_circle:",
 }
+_FETCHED, _FETCH_DONE = ":material/satellite_alt:", (Kind.fetch, State.done)
 _SHOWN = 12
 
 
@@ -50,13 +51,13 @@ def list_runs(shown: Run | None) -> None:
     """Past runs, the newest first; those that ended can be deleted."""
     runs = service().runs.all
     for run in runs[:_SHOWN]:
-        when = run.created.astimezone().strftime("%d.%m. %H:%M")
+        when = moment(run.created)
         title = title_of(service().runs.folder(run.id))
         label = title if run.id == DEMO_RUN else f"{title} · {when}"
         st.button(
             label,
             key=f"run-{run.id}",
-            icon=_ICONS[run.state],
+            icon=_FETCHED if (run.kind, run.state) == _FETCH_DONE else _ICONS[run.state],
             help=text(f"state_{run.state}"),
             type="secondary" if shown is not None and run.id == shown.id else "tertiary",
             on_click=open_run,
@@ -74,6 +75,9 @@ def title_of(folder: RunFolder) -> str:
 @lru_cache(maxsize=512)
 def _title(folder: RunFolder) -> str:
     try:
+        if folder.kind is Kind.fetch:
+            asked = folder.read_fetch()
+            return f"{asked.collection} {asked.years[0]}-{asked.years[-1]}"
         return Path(folder.read_request().images[-1]).stem
     except OSError:  # It was deleted by somebody else meanwhile, or came from elsewhere.
         return folder.path.name

@@ -19,16 +19,17 @@ from app.runs import RunFolder
 from app.web.forecasts.images import Images
 from app.web.map import map_words
 from app.web.service import service
-from app.web.texts import language, text
-from preprocessing.rasters.grid import Grid
+from app.web.texts import language, number, text
+from preprocessing.rasters.grid import Bounds, Grid
 
-__all__ = ["map_of_images", "map_of_run"]
+__all__ = ["map_of_box", "map_of_images", "map_of_run"]
 
 _SIDE = 900
 _MOST_IMAGES = 12
 _TILE_M = 156_543.034
 """Metres of a pixel of tiles of 256 at zoom 0 on the equator."""
 _STEPS = 10
+_WORLD = (-170.0, -58.0, 170.0, 75.0)
 
 
 def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dict[str, Any] | None:
@@ -54,6 +55,7 @@ def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dic
         "zooms": [max(0, native - 8), min(native + 1, 22)],
         "frames": frames,
         "layers": _layers(result, later),
+        "poster": _poster(result),
     }
 
 
@@ -89,6 +91,44 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
     }
 
 
+def _poster(result: ForecastFolder) -> str | None:
+    """What the map begins with, as a picture to look at while it starts; None of a part."""
+    if result.run.get("area") is not None:
+        return None
+    path = result.path("forecast", result.years[-1])
+    return _picture(str(path), path.stat().st_mtime_ns, None, result.value_range)
+
+
+def map_of_box(box: Bounds | None, *, found: bool) -> dict[str, Any]:
+    """The world to draw an area on.
+
+    Args:
+        box: Is outlined, and where the map begins; all of the world without.
+        found: Whether there is something to look at beside the form.
+    """
+    return _common() | {
+        "place": f"world {box} {found}",
+        "room": found,
+        "area": None if box is None else _outline(box),
+        "run": None,
+        "land": f"{service().settings.base_path}/map/land.json",
+        "cells": False,
+        "bounds": list(box or _WORLD),
+        "frames": [],
+        "layers": [],
+    }
+
+
+def _outline(box: Bounds) -> dict[str, Any]:
+    west, south, east, north = box
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature",
+        "properties": {},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
 def _common() -> dict[str, Any]:
     settings = service().settings
     return {
@@ -96,6 +136,7 @@ def _common() -> dict[str, Any]:
         "basemap": settings.basemap or "",
         "language": language(),
         "drawing": True,
+        "room": True,
         "texts": map_words(),
     }
 
@@ -131,7 +172,7 @@ def _legend(kind: str, top: float) -> dict[str, Any]:
     if kind == "change_probability":
         ticks = [f"{100 * share:.0f} %" for share in shares]
     else:
-        ticks = [f"{top * share:.3g}" for share in shares]
+        ticks = [number(top * share) for share in shares]
     return {"colours": colours, "ticks": ticks, "unit": text(f"unit_{kind}")}
 
 

@@ -37,9 +37,9 @@ def watch(name: str) -> None:
 def show_ended(run: Run) -> None:
     """A run that failed or was cancelled."""
     if run.state is State.failed:
-        st.error(text("failed", why=service().plain(Exception(run.message or ""))))
+        st.error(text(f"failed_{run.kind}", why=service().plain(Exception(run.message or ""))))
     else:
-        st.info(text("cancelled"))
+        st.info(text(f"cancelled_{run.kind}"))
     left, right, _ = st.columns([1, 1, 3])
     if left.button(text("resume"), key="resume", width="stretch"):
         try:
@@ -76,7 +76,7 @@ def _said(run: Run) -> str:
 
 def _plain(name: str) -> str:
     """Which of the stages that have a name of their own."""
-    for known in ("reading", "forecasting", "writing"):
+    for known in ("reading", "forecasting", "writing", "searching", "fetching"):
         if name.startswith(known):
             return known
     return "other"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -12,10 +11,11 @@ import streamlit as st
 
 from app.films.animation import animate_folder
 from app.forecasts.request import ForecastRequest
-from app.forecasts.results import ZONES, ForecastFolder
+from app.forecasts.results import ForecastFolder
 from app.runs import RunFolder
 from app.web.forecasts.images import Images
-from app.web.service import service
+from app.web.forecasts.links import file_links
+from app.web.forecasts.numbers import zone_links
 from app.web.texts import text
 
 __all__ = ["show_downloads"]
@@ -34,7 +34,7 @@ def show_downloads(folder: RunFolder, result: ForecastFolder, images: Images) ->
         links += [
             (f"files/{result.path(kind, year).name}", text(f"layer_{kind}")) for kind in _KINDS
         ]
-        _links(folder, links)
+        file_links(folder, links)
         st.caption(text("rasters_help"))
     with right:
         st.markdown(f"**{text('films')}**")
@@ -51,25 +51,16 @@ def show_downloads(folder: RunFolder, result: ForecastFolder, images: Images) ->
                 width="stretch",
             )
         st.markdown(f"**{text('tables')}**")
-        links = [(f"files/{name}", text(f"zones{Path(name).suffix}")) for name in ZONES]
-        links = [link for link in links if (result.folder / Path(link[0]).name).is_file()]
-        links += [
+        zones = [link for link in zone_links() if (result.folder / Path(link[0]).name).is_file()]
+        links = [
+            *zones,
             ("files/collection.json", text("stac")),
             (f"files/forecast_{result.years[-1]}.json", text("stac_item", year=result.years[-1])),
             ("files/run.json", text("run_json")),
         ]
-        _links(folder, links)
+        file_links(folder, links)
     st.markdown(f"**{text('command')}**")
     st.code(_command(folder.read_request()), language="bash", wrap_lines=True)
-
-
-def _links(folder: RunFolder, links: list[tuple[str, str]]) -> None:
-    base = f"{service().settings.base_path}/api/v1/runs/{folder.path.name}"
-    parts = [
-        f'<li><a href="{base}/{html.escape(path)}" download>{html.escape(label)}</a></li>'
-        for path, label in links
-    ]
-    st.html(f'<ul style="margin:0;padding-left:1.2rem;line-height:1.9">{"".join(parts)}</ul>')
 
 
 def _film(result: ForecastFolder, past: list[Path], kind: str) -> Callable[[], bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.forecasts.results import ForecastFolder
-from app.web.texts import futures, text
+from app.web.texts import futures, number, text
 
 __all__ = ["plain_assumptions", "show_about", "show_skill"]
 
@@ -29,10 +29,10 @@ def show_skill(result: ForecastFolder) -> None:
                 key,
                 first=first,
                 last=first + round(found["years"]),
-                auc=f"{found['auc'] or 0:.2f}",
-                before=f"{found['auc_before'] or 0:.2f}",
-                expected=f"{100 * found['expected']:.1f}",
-                changed=f"{100 * found['changed']:.1f}",
+                auc=number(found["auc"] or 0, 2),
+                before=number(found["auc_before"] or 0, 2),
+                expected=number(100 * found["expected"], 1),
+                changed=number(100 * found["changed"], 1),
             ),
             icon=":material/insights:",
         )

@@ -12,7 +12,7 @@ import streamlit as st
 from app.web.service import service
 from app.web.texts import CATALOGUES, text
 
-__all__ = ["SCRIPT", "map_words", "show_map"]
+__all__ = ["SCRIPT", "map_words", "script_address", "show_map"]
 
 SCRIPT = Path(__file__).with_name("map.js")
 
@@ -27,14 +27,24 @@ _component = st.components.v2.component("landcast_map", js=_LOADER)
 
 
 def show_map(data: dict[str, Any]) -> None:
-    """Show the map; an area that is drawn is `st.session_state["area"]`."""
-    script = f"{service().settings.base_path}/map/map.js?{_version()}"
-    area = st.session_state.get("area")
+    """Show the map; an area that is drawn is `st.session_state["area"]`.
+
+    Args:
+        data: See `app.web.forecasts.mapped`; its `area`, where it has one, is outlined as long as
+            nothing is drawn.
+    """
+    script = script_address(service().settings.base_path)
+    area = st.session_state.get("area") or data.get("area")
     _component(
         key="map",
         data={**data, "script": script, "area": area},
         on_area_change=_take_area,
     )
+
+
+def script_address(base_path: str) -> str:
+    """Where the script is; it changes with what is in it."""
+    return f"{base_path}/map/map.js?{_version()}"
 
 
 def map_words() -> dict[str, str]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from app.web.texts import en, ru
 
-__all__ = ["CATALOGUES", "choose_language", "futures", "language", "text"]
+__all__ = [
+    "CATALOGUES",
+    "choose_language",
+    "days",
+    "futures",
+    "language",
+    "moment",
+    "number",
+    "text",
+]
 
 CATALOGUES = {"en": en.TEXTS, "ru": ru.TEXTS}
 _NAMES = {"en": "English", "ru": "Русский"}
@@ -28,9 +40,42 @@ def text(key: str, **values: Any) -> str:
     return CATALOGUES[language()][key].format(**values)
 
 
+def number(value: float, places: int | None = None) -> str:
+    """A number as the language writes it: of so many places, or with three digits that count."""
+    if places is not None:
+        shown = f"{value:,.{places}f}"
+    elif abs(value) >= 100:
+        shown = f"{value:,.0f}"
+    else:
+        shown = np.format_float_positional(value, 3, fractional=False, trim="-")
+    return shown.replace(",", "\u202f").replace(".", ",") if language() == "ru" else shown
+
+
+def moment(when: dt.datetime) -> str:
+    """Day, month and time of day where the server stands."""
+    here = when.astimezone()
+    return f"{_day(here.date())} {here:%H:%M}"
+
+
 def futures(count: int) -> str:
     """So many possible futures, in the right form."""
-    forms = text("futures_forms").split("|")
+    return _counted(count, "futures_forms")
+
+
+def days(found: Sequence[dt.date]) -> str:
+    """How many days, and the first and the last of them."""
+    first, last = _day(min(found)), _day(max(found))
+    span = first if first == last else text("day_span", first=first, last=last)
+    return f"{_counted(len(set(found)), 'days_forms')}, {span}"
+
+
+def _day(day: dt.date) -> str:
+    month = text("months").split("|")[day.month - 1]
+    return f"{day.day} {month}"
+
+
+def _counted(count: int, key: str) -> str:
+    forms = text(key).split("|")
     if language() == "ru":
         tens, ones = count % 100, count % 10
         few = 2 <= ones <= 4 and not 12 <= tens <= 14

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app.forecasts.results import ForecastFolder
-from app.runs import Run, State
-from app.web.forecasts.form import ask_forecast
+from app.runs import Kind, Run, State
+from app.web.forecasts.fetched import show_fetched
+from app.web.forecasts.fetching import ask_search, show_search
+from app.web.forecasts.form import ask_forecast, choose_source
 from app.web.forecasts.images import Images, images_of_run
 from app.web.forecasts.listed import chosen_run, list_runs, open_run, title_of
 from app.web.forecasts.mapped import map_of_images, map_of_run
@@ -29,40 +31,41 @@ def main() -> None:
     shown = chosen_run()
     with st.sidebar:
         st.subheader(text("new_forecast"))
-        images, own = _choose_images(shown)
+        source = choose_source(shown is not None)
+    if source == "place" and shown is not None:
+        _show_run(shown)  # Before the form: the map is what takes longest.
+    with st.sidebar:
+        images = None
+        if source == "search":
+            ask_search()
+        else:
+            images = offered_images() if source == "own" or shown is None else _images_of(shown)
         if images is not None:
-            asked = ask_forecast(images)
-            if asked is not None:
-                st.session_state["open"] = asked.id  # Widgets can be set before they are drawn.
-                st.rerun()
+            _open(ask_forecast(images))
         st.subheader(text("runs"))
         list_runs(shown)
-    if own or shown is None:
+    if source == "search":
+        _open(show_search())
+    elif source == "own":
         _show_images(images)
-    else:
-        _show_run(shown)
 
 
-def _choose_images(shown: Run | None) -> tuple[Images | None, bool]:
-    """The images of the next forecast, and whether they are the visitor's own."""
-    if shown is not None:
-        st.session_state.setdefault("source", "place")
-        source = st.segmented_control(
-            text("source"),
-            ["place", "own"],
-            format_func=lambda name: text(f"source_{name}"),
-            key="source",
-            required=True,
-            label_visibility="collapsed",
-            width="stretch",
-        )
-        if source == "place":
-            try:
-                return images_of_run(service().runs.folder(shown.id)), False
-            except (RequestError, OSError):
-                st.error(text("images_gone"))
-                return None, False
-    return offered_images(), True
+def _open(asked: Run | None) -> None:
+    """Show a run that was asked for just now."""
+    if asked is not None:
+        st.session_state["open"] = asked.id  # Widgets can be set before they are drawn.
+        st.rerun()
+
+
+def _images_of(run: Run) -> Images | None:
+    """What a run starts from, or has fetched; None where it is not there."""
+    if run.kind is Kind.fetch and run.state is not State.done:
+        return None
+    try:
+        return images_of_run(service().runs.folder(run.id))
+    except (RequestError, OSError):
+        st.error(text("images_gone"))
+        return None
 
 
 def _show_images(images: Images | None) -> None:
@@ -88,7 +91,11 @@ def _show_run(run: Run) -> None:
             show_ended(run)
         else:
             watch(run.id)
-        _show_images_of(run)
+        if (images := _images_of(run)) is not None and (found := map_of_images(images)) is not None:
+            show_map(found)
+        return
+    if run.kind is Kind.fetch:
+        show_fetched(folder)
         return
     result = ForecastFolder.open(folder.result)
     images = images_of_run(folder)
@@ -106,24 +113,18 @@ def _show_run(run: Run) -> None:
     else:
         show_map(found)
     show_skill(result)
-    numbers, taken, about = st.tabs([text("numbers"), text("take"), text("about")])
-    with numbers:
-        show_numbers(result)
-    with taken:
-        show_downloads(folder, result, images)
-    with about:
-        show_about(result)
-
-
-def _show_images_of(run: Run) -> None:
-    """What a run that is not done starts from."""
-    try:
-        images = images_of_run(service().runs.folder(run.id))
-    except (RequestError, OSError):
-        return
-    found = map_of_images(images)
-    if found is not None:
-        show_map(found)
+    # What is in a tab that nobody opened would only keep the map waiting.
+    names = [text("numbers"), text("take"), text("about")]
+    numbers, taken, about = st.tabs(names, key="below", on_change="rerun")
+    if numbers.open:
+        with numbers:
+            show_numbers(folder, result)
+    if taken.open:
+        with taken:
+            show_downloads(folder, result, images)
+    if about.open:
+        with about:
+            show_about(result)
 
 
 main()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.runs.requests import image_name
 from app.web.service import service
-from app.web.texts import text
+from app.web.texts import number, text
 from preprocessing.errors import RequestError
 from preprocessing.rasters.opening import check_upload
 
@@ -50,20 +50,28 @@ def main() -> None:
 def _report(paths: list[str], scratch: Path) -> None:
     from app.workflows import prepare
     from preprocessing.preparation.config import PrepareConfig
+    from preprocessing.report.drawings import histograms_chart, tile_map
 
     pair = prepare(paths, scratch / "store.zarr", PrepareConfig()).pairs[0]
     kept = pair.counts.get("kept", 0)
     columns = st.columns(3)
-    columns[0].metric(text("shift"), f"{pair.shift_px:.2f} px")
-    columns[1].metric(text("left_over"), f"{pair.residual_px:.2f} px")
+    columns[0].metric(text("shift"), f"{number(pair.shift_px, 2)} px")
+    columns[1].metric(text("left_over"), f"{number(pair.residual_px, 2)} px")
     columns[2].metric(text("tiles_kept"), f"{kept} / {sum(pair.counts.values())}")
     if pair.refused:
         st.warning(pair.refused)
     rows = sorted(pair.counts.items(), key=lambda item: -item[1])
     table = pd.DataFrame(rows, columns=[text("reason"), text("tiles")])
     st.dataframe(table, hide_index=True, width="stretch")
-    st.caption(f"{text('shift')}: dx {pair.dx_px:.2f}, dy {pair.dy_px:.2f} px")
-    st.caption(f"{text('histograms')}: {pair.histogram_before:.3f} → {pair.histogram_after:.3f}")
+    # Pictures of the report, one below the other on a phone.
+    left, right = st.columns(2)
+    if pair.histograms is not None:
+        left.html(str(histograms_chart(pair.histograms)))
+    if pair.tiles:
+        right.html(str(tile_map(pair.tiles)))
+    st.caption(f"{text('shift')}: dx {number(pair.dx_px, 2)}; dy {number(pair.dy_px, 2)} px")
+    before, after = number(pair.histogram_before, 3), number(pair.histogram_after, 3)
+    st.caption(f"{text('histograms')}: {before} → {after}")
 
 
 main()

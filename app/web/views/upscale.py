@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.runs.films import FILM
 from app.runs.requests import image_name
 from app.web.before_after import before_after
 from app.web.service import service
@@ -19,7 +20,7 @@ def main() -> None:
     st.header(text("page_upscale"))
     st.write(text("upscale_help"))
     given = st.file_uploader(
-        text("upscale_image"), ["png", "jpg", "jpeg", "tif", "tiff", "jp2"], key="upscaled"
+        text("upscale_image"), ["png", "jpg", "jpeg", "tif", "tiff", "jp2", "mp4"], key="upscaled"
     )
     if given is None:
         return
@@ -27,7 +28,8 @@ def main() -> None:
         folder = tempfile.TemporaryDirectory(prefix="landcast-upscaled-")
         source = Path(folder.name) / f"image{Path(given.name).suffix.lower()}"
         try:
-            image_name(given.name)
+            if source.suffix != FILM:
+                image_name(given.name)
             source.write_bytes(given.getvalue())
             service().upscaling.check(source)
             with service().upscaling.folder(), st.spinner(text("working")):
@@ -40,7 +42,14 @@ def main() -> None:
         st.session_state["upscaled_id"] = given.file_id
         st.session_state["upscaled_files"] = (source, out)
     source, out = st.session_state["upscaled_files"]
-    before_after(source, out)
+    if source.suffix == FILM:
+        for column, film, name in zip(
+            st.columns(2), (source, out), ("before", "after"), strict=True
+        ):
+            column.caption(text(name))
+            column.video(film.read_bytes(), loop=True, muted=True)
+    else:
+        before_after(source, out)
     name = f"{Path(given.name).stem}_x4{out.suffix}"
     st.download_button(text("download"), out.read_bytes(), file_name=name, on_click="ignore")
 

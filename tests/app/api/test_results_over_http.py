@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import zipfile
 
@@ -9,7 +10,13 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.warp import transform
+from run_cases import place
 from service_cases import Service, said
+
+from app.runs import Kind, Run, State
+from app.runs.folder import RESULT
+from preprocessing.fetch import FetchRequest
+from preprocessing.rasters.grid import Bounds
 
 
 def test_files_are_those_of_the_result(service: Service) -> None:
@@ -107,6 +114,9 @@ def test_a_cell_is_found_by_its_place_on_earth(service: Service) -> None:
     there = service.get("/cells", params={"lon": lon, "lat": lat}).json()
     assert (there["row"], there["col"]) == (7, 20)
     assert there == service.get("/cells", params={"row": 7, "col": 20}).json()
+    xs, ys = transform("EPSG:4326", "EPSG:32633", *zip(*there["outline"], strict=True))
+    assert xs == pytest.approx([500_800, 500_840, 500_840, 500_800, 500_800], abs=0.01)
+    assert ys == pytest.approx([4_999_720, 4_999_720, 4_999_680, 4_999_680, 4_999_720], abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +152,25 @@ def test_metrics_count_requests_by_address_and_runs_by_state(service: Service) -
     assert before["landcast_queue"] == 0
     service.client.get("/no/such/address")
     assert not [name for name in metrics() if "such" in name]
+
+
+def test_a_run_that_fetched_imagery_has_files_and_no_forecast(service: Service) -> None:
+    asked = FetchRequest(Bounds(9, 45, 9.01, 45.01), (2020,), "sentinel-2-l2a", RESULT)
+    with service.runs.draft() as folder:
+        folder.write_request(asked)
+        folder.result.mkdir()
+        place(folder.result / "sentinel-2-l2a_2020.tif")
+        moment = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+        folder.write_state(Run(folder.path.name, State.done, moment, kind=Kind.fetch))
+        run = service.runs.adopt(folder)
+    assert folder.read_fetch() == asked
+    base = f"/api/v1/runs/{run.id}"
+    try:
+        assert service.client.get(base).json()["kind"] == "fetch"
+        assert service.client.get(f"{base}/files").json() == ["sentinel-2-l2a_2020.tif"]
+        for path in (f"{base}/cells?row=0&col=0", f"/tiles/{run.id}/observed/2020/0/0/0.png"):
+            answer = service.client.get(path)
+            assert answer.status_code == 404
+            assert "fetched imagery" in answer.json()["detail"]
+    finally:
+        service.runs.remove(run.id)

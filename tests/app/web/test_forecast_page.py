@@ -43,7 +43,7 @@ def page(held: Service) -> AppTest:
 
 def told(page: AppTest) -> dict[str, Any]:
     """What the map is told."""
-    (component,) = page.get("bidi_component")
+    component, *_ = page.get("bidi_component")
     proto = component.proto
     return dict(json.loads(proto.json or proto.mixed.json))
 
@@ -69,6 +69,7 @@ def test_the_first_visit_shows_a_finished_forecast(page: AppTest) -> None:
     names = [layer["id"] for layer in data["layers"]]
     assert names[:5] == ["forecast", "mean", "change_probability", "spread", "observed"]
     assert names[5:] == [f"member-{number:02d}" for number in range(8)]
+    assert data["poster"].startswith("data:image/webp;base64,")
     west, south, east, north = data["bounds"]
     assert west < east
     assert south < north

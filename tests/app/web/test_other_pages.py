@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 from run_cases import place
 from streamlit.testing.v1 import AppTest
 
+from app.runs import ServerSettings
+from app.runs.films import check_film
 from app.web.service import Service
 from app.web.views import __file__ as views_file
-from preprocessing.errors import RequestError
+from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError
 
 FOLDER = Path(views_file).parent
 
@@ -35,6 +39,9 @@ def test_two_dates_are_prepared(held: Service, tmp_path: Path) -> None:
     assert left.value.endswith(" px")
     assert int(kept.value.split(" / ")[1]) >= 1
     assert len(page.dataframe) == 1
+    histograms, tiles = (one.proto.body for one in page.get("html"))
+    assert "<img" in histograms
+    assert "<img" in tiles
 
 
 def test_images_that_cannot_be_prepared_are_refused(held: Service, tmp_path: Path) -> None:
@@ -68,6 +75,48 @@ def test_a_picture_is_upscaled_once(
     assert len(page.get("bidi_component")) == 1
     page.run()
     assert len(jobs) == 1
+
+
+def film(path: Path, frames: int) -> bytes:
+    """An MP4 of 64 x 48 pixels a frame."""
+    with av.open(str(path), "w") as made:
+        stream = made.add_stream("mpeg4", rate=5)
+        stream.width, stream.height = 64, 48
+        for number in range(frames):
+            frame = Image.new("RGB", (64, 48), (10 * number % 250, 90, 20))
+            made.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        made.mux(stream.encode())
+    return path.read_bytes()
+
+
+def test_a_film_is_upscaled(held: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = []
+
+    def do(job: list[str]) -> None:
+        jobs.append(job)
+        shutil.copy(job[1], job[2])
+
+    monkeypatch.setattr(held.upscaling, "_do", do)
+    page = start("upscale.py")
+    content = film(tmp_path / "a.mp4", 4)
+    page.file_uploader(key="upscaled").set_value(("a.mp4", content, "video/mp4")).run()
+    assert not page.exception
+    assert not page.error
+    assert [(Path(job[1]).suffix, Path(job[2]).name) for job in jobs] == [(".mp4", "image.mp4")]
+    assert len(page.get("video")) == 2
+
+
+def test_films_that_are_none_or_too_long_are_refused(tmp_path: Path) -> None:
+    settings = ServerSettings(pixels=64 * 48 * 5)
+    film(tmp_path / "a.mp4", 5)
+    check_film(tmp_path / "a.mp4", settings)
+    film(tmp_path / "b.mp4", 6)
+    with pytest.raises(TooLargeError, match="each of 6 frames"):
+        check_film(tmp_path / "b.mp4", settings)
+    for content in (b"#EXTM3U\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile x\n", b""):
+        (tmp_path / "c.mp4").write_bytes(content)
+        with pytest.raises(UnreadableRasterError, match="none by its content"):
+            check_film(tmp_path / "c.mp4", settings)
 
 
 def test_what_cannot_be_upscaled_is_refused(held: Service) -> None:

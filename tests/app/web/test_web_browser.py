@@ -161,7 +161,7 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
 
         # An image of one's own, and a part of it.
         open_sidebar(page)
-        page.get_by_text("My images", exact=True).click()
+        page.get_by_text("Files", exact=True).click()
         chooser = page.locator("input[type=file][multiple]")
         chooser.wait_for(state="attached")
         chooser.set_input_files(image)
@@ -211,6 +211,19 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
         assert card.locator("svg.chart").count() == 2
         keep_picture(page, "cell")
 
+        # Cells as the area of the next forecast.
+        the_map(page).get_by_role("button", name="Choose cells").click()
+        for across in (0.45, 0.5, 0.55):
+            click_at(page, across, 0.4)
+            page.wait_for_timeout(500)
+        open_sidebar(page)
+        page.get_by_text("Only the area drawn").wait_for(state="attached")
+        if page.viewport_size["width"] < 768:
+            page.get_by_test_id("stSidebarCollapseButton").locator("button").click()
+        the_map(page).get_by_role("button", name="Clear the area").click()
+        canvas(page).press("Escape")
+        page.get_by_text("Only the area drawn").wait_for(state="detached")
+
         # Take it away.
         with page.expect_download() as waiting:
             the_map(page).get_by_role("button", name="Save as a picture").click()
@@ -234,6 +247,44 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
         pixels(page)
 
 
+def test_outside_of_a_drawn_area_there_is_nothing(
+    browser: Any, server: Any, tmp_path: Path
+) -> None:
+    """A forecast of a drawn part: its map is blank around it, whatever the layer."""
+    image = place(tmp_path / "place_2020.tif")
+    with visit(browser, server, WIDE) as page:
+        the_map(page).locator(".badge.forecast").wait_for(timeout=60_000)
+        page.get_by_text("Files", exact=True).click()
+        chooser = page.locator("input[type=file][multiple]")
+        chooser.wait_for(state="attached")
+        chooser.set_input_files(image)
+        the_map(page).locator(".badge", has_text="2020").wait_for(timeout=30_000)
+        page.wait_for_timeout(1000)
+        the_map(page).get_by_role("button", name="Draw a rectangle").click()
+        click_at(page, 0.4, 0.4)
+        click_at(page, 0.6, 0.6)
+        page.get_by_text("Only the area drawn").wait_for(state="attached")
+        fill_form(page, years=1, futures=2)
+        page.get_by_role("tab", name="Take away").wait_for(timeout=90_000)
+        the_map(page).locator(".badge.forecast", has_text="2021").wait_for(timeout=20_000)
+        pixels(page)
+        for layer in ("Possible future", "Average", "Chance of change"):
+            the_map(page).get_by_role("button", name=layer).click()
+            page.wait_for_timeout(1500)
+            picture = np.asarray(Image.open(io.BytesIO(canvas(page).screenshot())).convert("RGB"))
+            beside, inside = colours(picture, 0.36), colours(picture, 0.5)
+            # The bare ground of the map, which is nearly white in the light theme.
+            assert len(beside) == 1, f"{layer}: {len(beside)} colours beside the area"
+            assert beside.min() > 230, f"{layer}: {beside} beside the area"
+            assert len(inside) > 20, f"{layer}: {len(inside)} colours in the area"
+
+
+def colours(picture: np.ndarray, across: float) -> np.ndarray:
+    """Colours `(n, 3)` of a patch at a share of the width, half way down."""
+    row, col = picture.shape[0] // 2, round(across * picture.shape[1])
+    return np.unique(picture[row - 20 : row + 20, col - 20 : col + 20].reshape(-1, 3), axis=0)
+
+
 _YEAR = """(year) => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")].some(
     (host) => host.shadowRoot.querySelector(".landcast-map")?.dataset.year === year)"""
 
@@ -252,7 +303,7 @@ def test_hostile_uploads_are_refused(browser: Any, server: Any, tmp_path: Path) 
     )
     for path, said in ((huge, "expected at most 25 megapixels"), (raw, "none by its content")):
         with visit(browser, server, WIDE) as page:
-            page.get_by_text("My images", exact=True).click()
+            page.get_by_text("Files", exact=True).click()
             chooser = page.locator("input[type=file][multiple]")
             chooser.wait_for(state="attached")
             chooser.set_input_files(path)

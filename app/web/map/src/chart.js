@@ -44,7 +44,7 @@ function frame(years, low, high, label, shown) {
   return { chart, across, up };
 }
 
-function fanChart(series, texts) {
+function fanChart(series, texts, language) {
   const start = bright(series.start);
   const fans = series.years.map((one) => [one.year, fan(one)]).filter(([, values]) => values !== null);
   if (start === null || fans.length === 0) return null;
@@ -52,7 +52,7 @@ function fanChart(series, texts) {
   const every = points.flatMap(([, values]) => values);
   const pad = Math.max((Math.max(...every) - Math.min(...every)) * 0.1, Math.abs(start) * 0.02, 1e-6);
   const years = points.map(([year]) => year);
-  const shown = (value) => (Math.abs(value) < 10 ? value.toPrecision(2) : value.toFixed(0));
+  const shown = (value) => value.toLocaleString(language, Math.abs(value) < 10 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 0 });
   const { chart, across, up } = frame(years, Math.min(...every) - pad, Math.max(...every) + pad, texts.brightness, shown);
   const at = (index) => points.map(([year, values]) => `${across(year)},${up(values[index])}`);
   chart.append(
@@ -85,10 +85,20 @@ function swatch(colour, range, year, title) {
   return make("span", { class: "look" }, look, String(year).slice(-2).padStart(3, "’"));
 }
 
+// The series of the cell at a place; null where there is none.
+export async function cellAt({ lng, lat }, { base, run }) {
+  try {
+    const answer = await fetch(`${base}/api/v1/runs/${run}/cells?lon=${lng}&lat=${lat}`);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 export function cellCard(series, data, close) {
   const texts = data.texts;
   const last = series.years.at(-1);
-  const fanned = fanChart(series, texts);
+  const fanned = fanChart(series, texts, data.language);
   const likely = probabilityChart(series, texts);
   const percent = last.change_probability === null ? "–" : `${Math.round(100 * last.change_probability)} %`;
   const looks = [

@@ -1,4 +1,4 @@
-// An area drawn on the map: a box of two corners, a polygon of many, or what is seen.
+// An area drawn on the map: a box of two corners, a polygon of many, cells, or what is seen.
 
 const EMPTY = { type: "FeatureCollection", features: [] };
 
@@ -24,7 +24,7 @@ export class Drawing {
     map.addLayer({ id: "area-fill", type: "fill", source: "area", paint: { "fill-color": colour, "fill-opacity": 0.12 } });
     map.addLayer({ id: "area-halo", type: "line", source: "area", paint: { "line-color": "#fff", "line-width": 5, "line-opacity": 0.8 } });
     map.addLayer({ id: "area-line", type: "line", source: "area", paint: { "line-color": colour, "line-width": 2.5 } });
-    map.on("mousemove", (event) => this.kind && this.sketch(event.lngLat.toArray()));
+    map.on("mousemove", (event) => this.kind && this.kind !== "cells" && this.sketch(event.lngLat.toArray()));
     map.on("dblclick", (event) => {
       if (this.kind !== "polygon") return;
       event.preventDefault();
@@ -39,6 +39,7 @@ export class Drawing {
   start(kind) {
     this.kind = kind;
     this.points = [];
+    this.cells = new Map();
     this.map.getCanvas().style.cursor = "crosshair";
     this.map.doubleClickZoom.disable();
     this.sketch();
@@ -52,6 +53,16 @@ export class Drawing {
       this.points = box(...this.points);
       this.finish();
     } else this.sketch();
+  }
+
+  // Takes a cell into the area, or out of it.
+  toggle({ row, col, outline }) {
+    if (outline === null) return;
+    const name = `${row},${col}`;
+    if (!this.cells.delete(name)) this.cells.set(name, [outline]);
+    const geometry = { type: "MultiPolygon", coordinates: [...this.cells.values()] };
+    this.area = this.cells.size > 0 ? { type: "Feature", properties: {}, geometry } : null;
+    this.done(this.area);
   }
 
   sketch(pointer) {

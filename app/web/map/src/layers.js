@@ -14,6 +14,15 @@ export function emptyStyle(data, colour) {
   return style;
 }
 
+// Where there is nothing else to see, the land of the Earth tells where one is.
+export function showLand(map, data) {
+  if (data.land && !map.getSource("land")) {
+    map.addSource("land", { type: "geojson", data: `${location.origin}${data.land}` });
+    map.addLayer({ id: "land", type: "fill", source: "land", paint: { "fill-color": "#7d9468", "fill-opacity": 0.4 } }, map.getLayer("basemap") ? "basemap" : "pictures-end");
+  }
+  if (map.getLayer("land")) map.setLayoutProperty("land", "visibility", data.land ? "visible" : "none");
+}
+
 // The rasters that make up a year in a layer, from the lowest to the highest.
 export function shownIn(data, year, layer) {
   const frame = data.frames.find((one) => one.year === year);
@@ -88,7 +97,7 @@ export class Rasters {
   ready(data, year, layer) {
     return shownIn(data, year, layer).every(([name, when]) => {
       const key = `${name}/${when}`;
-      return !this.added.has(key) || this.map.isSourceLoaded(key);
+      return this.added.has(key) && this.map.isSourceLoaded(key);
     });
   }
 

@@ -1,5 +1,15 @@
-// The map as a PNG, with the year and whether it is a forecast burnt in.
+// Pictures of the map: one before it is there, and one to take away.
+import { make } from "./dom.js";
 
+// Where pictures are drawn by software the map takes a second to start.
+export function showPoster(map, host, { poster, frames, layers }, year, layer) {
+  if (!poster || year !== frames.at(-1).year || layer !== layers[0].id) return;
+  const still = make("img", { class: "poster", src: poster, alt: "" });
+  host.after(still);
+  map.once("idle", () => still.remove());
+}
+
+// A PNG, with the year and whether it is a forecast burnt in.
 export function savePicture(canvas, caption, name) {
   const picture = document.createElement("canvas");
   picture.width = canvas.width;

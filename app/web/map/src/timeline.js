@@ -21,6 +21,8 @@ export class Timeline {
     this.data = data;
     const texts = data.texts;
     this.years = data.frames.map((one) => one.year);
+    this.element.hidden = this.years.length === 0;
+    if (this.element.hidden) return;
     const last = this.years.length - 1;
     this.play = button("play", texts.play, () => this.toggle(), { class: "round", disabled: last < 1 });
     this.range = make("input", {

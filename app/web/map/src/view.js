@@ -2,22 +2,19 @@
 import maplibregl from "maplibre-gl";
 import mapStyles from "maplibre-gl/dist/maplibre-gl.css";
 import ownStyles from "./style.css";
-import { cellCard } from "./chart.js";
-import { button, make } from "./dom.js";
+import { cellAt, cellCard } from "./chart.js";
+import { button, make, makeRoom } from "./dom.js";
 import { Drawing } from "./draw.js";
-import { OPACITY, Rasters, addMarks, emptyStyle } from "./layers.js";
-import { savePicture } from "./picture.js";
+import { legendParts } from "./legend.js";
+import { OPACITY, Rasters, addMarks, emptyStyle, showLand } from "./layers.js";
+import { savePicture, showPoster } from "./picture.js";
 import { readAddress, writeAddress } from "./address.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
 import { LayerSwitch } from "./switch.js";
+import { controlWords, placeShown } from "./words.js";
 
 const FIT = { padding: 12, duration: 0 };
-
-// On a phone the sidebar covers the map: it goes when there is something new to see.
-function makeRoom() {
-  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
-}
 
 export class MapView {
   constructor(root) {
@@ -57,8 +54,9 @@ export class MapView {
       this.year = years.includes(asked.year) ? asked.year : years.at(-1);
       this.layer = known.includes(asked.layer) ? asked.layer : known[0];
     }
+    if (this.map && language !== data.language) this.forget();
     if (this.map === undefined) this.create(asked.view);
-    if (fresh && place !== undefined) makeRoom();
+    if (fresh && place !== undefined && data.room) makeRoom();
     if (fresh || language !== data.language) {
       this.closeCard();
       this.toolbar();
@@ -68,15 +66,21 @@ export class MapView {
     this.label();
     this.whenReady(() => {
       this.drawing.set(data.area ?? null);
+      showLand(this.map, data);
       if (fresh) {
         this.rasters.clear();
         this.swipe.close();
         if (place !== undefined && place !== data.place) this.map.fitBounds(data.bounds, FIT);
       }
-      this.rasters.preload(data, this.layer);
       this.show();
+      this.preload();
       this.address();
     });
+  }
+
+  // What is asked for comes first, then what may be asked for next.
+  preload() {
+    this.map.once("idle", () => this.rasters.preload(this.data, this.layer));
   }
 
   create(view) {
@@ -87,6 +91,7 @@ export class MapView {
       bounds: this.data.bounds,
       fitBoundsOptions: FIT,
       maxZoom: 22,
+      locale: controlWords(this.data.texts),
       attributionControl: false,
       dragRotate: false,
       pitchWithRotate: false,
@@ -101,11 +106,13 @@ export class MapView {
     this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 110 }), "bottom-left");
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "bottom-right");
     this.map.getCanvas().setAttribute("aria-label", this.data.texts.map);
+    this.map.on("idle", () => (this.element.dataset.drawn = this.element.dataset.year));
     this.map.on("mousemove", ({ lngLat }) => this.point(lngLat));
     this.map.on("moveend", () => this.address());
     this.map.on("click", (event) => this.clicked(event));
     this.swipe = new Swipe(this);
     this.shade();
+    if (!view) showPoster(this.map, this.host, this.data, this.year, this.layer);
     this.map.once("style.load", () => {
       addMarks(this.map);
       this.rasters = new Rasters(this.map);
@@ -116,6 +123,14 @@ export class MapView {
     });
     this.observer = new ResizeObserver(() => this.map.resize());
     this.observer.observe(this.host);
+  }
+
+  // Scale and buttons of the map library keep the words that they were made with.
+  forget() {
+    this.swipe.close();
+    this.map.remove();
+    this.map = undefined;
+    this.ready = false;
   }
 
   queue = [];
@@ -147,6 +162,7 @@ export class MapView {
     if (this.data.drawing) {
       parts.push(
         button("box", texts.box, tool("box")), button("polygon", texts.polygon, tool("polygon")),
+        ...(this.data.cells ? [button("cells", texts.cells, tool("cells"))] : []),
         button("view", texts.take_view, () => this.drawing.takeView()), button("clear", texts.clear, () => this.drawn(null)),
       );
     }
@@ -174,7 +190,7 @@ export class MapView {
   }
 
   drawn(area) {
-    this.hint.hidden = true;
+    this.hint.hidden = !this.drawing.active;
     this.drawing.set(area);
     this.setState("area", area);
   }
@@ -200,8 +216,8 @@ export class MapView {
 
   choose(layer) {
     this.layer = layer;
-    this.rasters.preload(this.data, layer);
     this.show();
+    this.preload();
     this.address();
   }
 
@@ -219,21 +235,13 @@ export class MapView {
   label() {
     const frame = this.data.frames.find((one) => one.year === this.year);
     const forecast = frame?.forecast && this.layer !== "observed";
+    this.badge.hidden = frame === undefined;
     this.badge.className = forecast ? "badge forecast" : "badge";
     const missing = frame?.forecast && this.layer === "observed" && !frame.observed;
     const what = missing ? this.data.texts.unseen : forecast ? this.data.texts.forecast : this.data.texts.observed;
     this.badge.replaceChildren(make("b", {}, String(this.year)), ` ${what}`);
     const layer = this.data.layers.find((one) => one.id === this.layer);
-    this.legend.replaceChildren();
-    if (layer?.legend && forecast) {
-      const { colours, ticks, unit } = layer.legend;
-      this.legend.append(
-        make("div", { class: "unit" }, unit),
-        make("div", { class: "bars" }, ...colours.map((colour) => make("i", { style: `background:${colour}` }))),
-        make("div", { class: "ticks" }, ...ticks.map((tick) => make("span", {}, tick))),
-        make("label", {}, this.data.texts.opacity, this.opacity()),
-      );
-    }
+    this.legend.replaceChildren(...(layer?.legend && forecast ? legendParts(layer.legend, this.data.texts, this.opacity()) : []));
     this.element.dataset.year = this.year;
     this.element.dataset.layer = this.layer;
   }
@@ -248,24 +256,20 @@ export class MapView {
     return slider;
   }
 
-  point({ lng, lat }) {
-    const north = `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}`;
-    this.coordinates.textContent = `${north}, ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? "W" : "E"}`;
+  point(lngLat) {
+    this.coordinates.textContent = placeShown(lngLat, this.data);
   }
 
   async clicked({ lngLat }) {
     this.point(lngLat);
-    if (this.drawing?.active) return this.drawing.click(lngLat.toArray());
+    const choosing = this.drawing?.kind === "cells";
+    if (this.drawing?.active && !choosing) return this.drawing.click(lngLat.toArray());
     if (!this.data.cells) return;
-    const asked = `${this.data.base}/api/v1/runs/${this.data.run}/cells?lon=${lngLat.lng}&lat=${lngLat.lat}`;
-    let card;
-    try {
-      const answer = await fetch(asked);
-      if (!answer.ok) throw new Error(String(answer.status));
-      card = cellCard(await answer.json(), this.data, () => this.closeCard());
-    } catch {
-      card = make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
-    }
+    const series = await cellAt(lngLat, this.data);
+    if (choosing) return series && this.drawing.toggle(series);
+    const card = series
+      ? cellCard(series, this.data, () => this.closeCard())
+      : make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
     this.marker ??= new maplibregl.Marker({ color: "#d97706", scale: 0.7 });
     this.marker.setLngLat(lngLat).addTo(this.map);
     this.side.replaceChildren(card);

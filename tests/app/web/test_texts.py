@@ -1,0 +1,82 @@
+"""Numbers, counts and dates as each language writes them, and the chart that they are in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+
+from app.web.forecasts.area_chart import ChangedByYear, area_chart, area_table
+from app.web.texts import days, futures, number
+
+ROWS = [ChangedByYear(2021, 10.5, 1.25, 8.0, 20.0), ChangedByYear(2022, 30.0, 2.5, 25.0, 55.5)]
+
+
+@pytest.fixture(params=["en", "ru"])
+def language(request: pytest.FixtureRequest) -> Iterator[str]:
+    st.session_state["language"] = request.param
+    yield request.param
+    del st.session_state["language"]
+
+
+def test_numbers(language: str) -> None:
+    said = [number(0.00125), number(3.14159), number(1234.5), number(0.5, 2), number(0.0)]
+    if language == "en":
+        assert said == ["0.00125", "3.14", "1,234", "0.50", "0"]
+    else:
+        assert said == ["0,00125", "3,14", "1\u202f234", "0,50", "0"]
+
+
+def test_counts(language: str) -> None:
+    said = [futures(count) for count in (1, 2, 5, 11, 21, 22, 112)]
+    if language == "en":
+        assert said[:2] == ["1 possible future", "2 possible futures"]
+    else:
+        assert [one.split()[1] for one in said] == [
+            "вариант",
+            "варианта",
+            "вариантов",
+            "вариантов",
+            "вариант",
+            "варианта",
+            "вариантов",
+        ]
+
+
+def test_days(language: str) -> None:
+    found = [dt.date(2020, 7, 3), dt.date(2020, 7, 3), dt.date(2020, 8, 21)]
+    both = "2 days, 3 Jul to 21 Aug" if language == "en" else "2 дня, с 3 июля по 21 авг."  # noqa: RUF001
+    assert days(found) == both
+    assert days(found[:1]) == ("1 day, 3 Jul" if language == "en" else "1 день, 3 июля")
+
+
+def test_the_chart_draws_what_it_is_given(language: str) -> None:
+    svg = ElementTree.fromstring(area_chart(ROWS, 2020, "<ha>"))
+    points = {
+        shape.get("stroke-width"): [
+            tuple(map(float, point.split(","))) for point in (shape.get("points") or "").split()
+        ]
+        for shape in svg.iter("polyline")
+    }
+    expected = points["3"]
+    assert len(expected) == 3  # The start, where nothing has changed, and two years.
+    zero = expected[0][1]
+    assert (zero - expected[2][1]) / (zero - expected[1][1]) == pytest.approx(30 / 10.5, rel=0.01)
+    around = [point.split(",") for point in (next(svg.iter("polygon")).get("points") or "").split()]
+    assert len(around) == 6
+    highest = min(float(y) for _, y in around)
+    assert (zero - highest) / (zero - expected[2][1]) == pytest.approx(55.5 / 30, rel=0.01)
+    said = "".join(svg.itertext())
+    assert "<ha>" in said
+    assert ("10.5" if language == "en" else "10,5") in said
+
+
+def test_the_table_has_a_row_a_year(language: str) -> None:
+    rows = area_table(ROWS).splitlines()
+    assert len(rows) == 4
+    assert rows[2] == (
+        "| 2021 | 10.5 | 1.25 | 8 | 20 |" if language == "en" else "| 2021 | 10,5 | 1,25 | 8 | 20 |"
+    )
