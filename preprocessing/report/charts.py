@@ -47,7 +47,10 @@ def look(names: Sequence[str], name: str) -> tuple[str, str]:
 
 
 def chart(
-    *draw: Callable[[Axes], None], title: str, size: tuple[float, float] = (4.3, 3.0)
+    *draw: Callable[[Axes], None],
+    title: str,
+    size: tuple[float, float] = (4.3, 3.0),
+    ink: str = INK,
 ) -> Markup:
     """An image element that holds a figure as SVG.
 
@@ -55,6 +58,7 @@ def chart(
         *draw: Fill the axes of panels side by side.
         title: Above the first, and instead of the figure where it is not shown.
         size: Width and height in inches.
+        ink: Colour of the title.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -63,7 +67,7 @@ def chart(
         for axes, fill in zip(panels, draw, strict=True):
             axes.patch.set_alpha(0)
             fill(axes)
-        panels[0].set_title(title, loc="left", fontsize=10, color=INK)
+        panels[0].set_title(title, loc="left", fontsize=10, color=ink)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return _element(buffer, "svg+xml", title, "chart")

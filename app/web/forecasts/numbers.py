@@ -47,7 +47,6 @@ def show_numbers(folder: RunFolder, result: ForecastFolder) -> None:
         )
     )
     show_chart(table, result.start_year, unit)
-    st.caption(text("area_help_text"))
     with st.expander(text("as_table")):
         st.markdown(area_table(table))
 
