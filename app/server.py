@@ -22,7 +22,7 @@ from app.api import create_api
 from app.api.guards import TokenGuard
 from app.api.problems import problem
 from app.runs import Runs, ServerSettings
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 from preprocessing.errors import RequestError
 
 __all__ = ["PortInUseError", "create_application", "serve"]
@@ -83,13 +83,13 @@ def create_application(settings: ServerSettings, runs: Runs, *, pages: bool) -> 
         runs: The runs, in their context.
         pages: With the pages, or the service alone.
     """
-    upscaling = Upscaling(settings)
-    api = create_api(settings, runs, upscaling)
+    short_jobs = ShortJobs(settings)
+    api = create_api(settings, runs, short_jobs)
     if not pages:
         return _joined(settings, api, None)
     from app.web.server import create_pages
 
-    return _joined(settings, api, create_pages(settings, runs, upscaling))
+    return _joined(settings, api, create_pages(settings, runs, short_jobs))
 
 
 def _joined(settings: ServerSettings, api: FastAPI, shown: Any) -> Starlette:

@@ -16,7 +16,7 @@ from app.api.guards import BodyLimit, OtherSites, SafeHeaders, TokenGuard
 from app.api.metrics import Counted, Metrics
 from app.api.problems import Problem, add_problems, problems
 from app.runs import Runs, ServerSettings
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 
 __all__ = ["create_api"]
 
@@ -27,20 +27,20 @@ _ABOUT = (
 _router = APIRouter()
 
 
-def create_api(settings: ServerSettings, held: Runs, upscaler: Upscaling | None = None) -> FastAPI:
+def create_api(settings: ServerSettings, held: Runs, jobs: ShortJobs | None = None) -> FastAPI:
     """Make the service.
 
     Args:
         settings: Limits, token, base path, folders.
         held: The runs, in their context.
-        upscaler: One to share with the pages.
+        jobs: One to share with the pages.
     """
-    upscaler = upscaler or Upscaling(settings)
+    jobs = jobs or ShortJobs(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        upscaler.close()
+        jobs.close()
 
     # The usual pages on the API load their scripts from elsewhere.
     api = FastAPI(
@@ -53,7 +53,7 @@ def create_api(settings: ServerSettings, held: Runs, upscaler: Upscaling | None 
     )
     metrics = Metrics(held)
     api.state.settings, api.state.runs = settings, held
-    api.state.upscaling, api.state.metrics = upscaler, metrics
+    api.state.short_jobs, api.state.metrics = jobs, metrics
     add_problems(api, held)
     for part in (upscaling, forecasts, runs, files, cells, tiles):
         api.include_router(part.router)

@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request
 
 from app.runs import Kind, Run, RunFolder, RunNotFoundError, Runs, ServerSettings, State
 from app.runs.errors import RunStateError
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 
 __all__ = [
     "FinishedForecast",
@@ -16,7 +16,7 @@ __all__ = [
     "GivenRun",
     "HeldRuns",
     "HeldSettings",
-    "HeldUpscaling",
+    "HeldShortJobs",
     "RunId",
 ]
 
@@ -31,13 +31,13 @@ def _settings(request: Request) -> ServerSettings:
     return cast(ServerSettings, request.app.state.settings)
 
 
-def _upscaling(request: Request) -> Upscaling:
-    return cast(Upscaling, request.app.state.upscaling)
+def _short_jobs(request: Request) -> ShortJobs:
+    return cast(ShortJobs, request.app.state.short_jobs)
 
 
 HeldRuns = Annotated[Runs, Depends(_runs)]
 HeldSettings = Annotated[ServerSettings, Depends(_settings)]
-HeldUpscaling = Annotated[Upscaling, Depends(_upscaling)]
+HeldShortJobs = Annotated[ShortJobs, Depends(_short_jobs)]
 
 
 def _given(run: RunId, runs: HeldRuns) -> Run:

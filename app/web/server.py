@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.runs import Runs, ServerSettings
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 from app.web.demo import add_demo
 from app.web.map import SCRIPT, script_address
 from app.web.service import Service, provide
@@ -60,14 +60,14 @@ def streamlit_options(settings: ServerSettings) -> dict[str, object]:
     }
 
 
-def create_pages(settings: ServerSettings, runs: Runs, upscaling: Upscaling) -> App:
-    """Make the pages, which work on the server's own runs and upscaling."""
+def create_pages(settings: ServerSettings, runs: Runs, short_jobs: ShortJobs) -> App:
+    """Make the pages, which work on the server's own runs and short jobs."""
     from streamlit.starlette import App
     from streamlit.web import bootstrap
 
     options = streamlit_options(settings)
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
-    provide(Service(settings, runs, upscaling))
+    provide(Service(settings, runs, short_jobs))
     add_demo(runs)
     base = f"{settings.base_path}/map"
     routes = [Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)]

@@ -1,4 +1,4 @@
-"""What the pages have of the server they belong to: its runs, its settings, its upscaling."""
+"""What the pages have of the server they belong to: its runs, its settings, its short jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from app.runs import Runs, ServerSettings
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 
 __all__ = ["Service", "provide", "service"]
 
@@ -18,12 +18,12 @@ class Service:
     Attributes:
         settings: Limits and base path.
         runs: In their context.
-        upscaling: One picture at a time.
+        short_jobs: One at a time.
     """
 
     settings: ServerSettings
     runs: Runs
-    upscaling: Upscaling
+    short_jobs: ShortJobs
 
     def plain(self, error: Exception) -> str:
         """What an error says, without where files lie on the server."""

@@ -59,8 +59,8 @@ def _ask_zones(folder: RunFolder) -> None:
         return
     st.session_state["counted"] = path
     try:
-        with service().upscaling.folder(), st.spinner(text("working")):
-            service().upscaling.zones_now(folder, path)
+        with service().short_jobs.folder(), st.spinner(text("working")):
+            service().short_jobs.zones_now(folder, path)
     except LandcastError as err:
         st.error(service().plain(err).replace(f"{path.parent}/", ""))
 

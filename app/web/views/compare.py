@@ -35,9 +35,9 @@ def main() -> None:
             for one in given or []:
                 path = images / image_name(one.name)
                 path.write_bytes(one.getvalue())
-                service().upscaling.check(path)
-            with service().upscaling.folder(), st.spinner(text("working")):
-                report = service().upscaling.compare_now(images, out)
+                service().short_jobs.check(path)
+            with service().short_jobs.folder(), st.spinner(text("working")):
+                report = service().short_jobs.compare_now(images, out)
         except LandcastError as err:
             st.error(str(err).replace(f"{images}/", ""))
             return

@@ -31,9 +31,9 @@ def main() -> None:
             if source.suffix != FILM:
                 image_name(given.name)
             source.write_bytes(given.getvalue())
-            service().upscaling.check(source)
-            with service().upscaling.folder(), st.spinner(text("working")):
-                out = service().upscaling.upscale_now(source)
+            service().short_jobs.check(source)
+            with service().short_jobs.folder(), st.spinner(text("working")):
+                out = service().short_jobs.upscale_now(source)
         except RequestError as err:
             st.error(str(err).replace(f"{folder.name}/", ""))
             return

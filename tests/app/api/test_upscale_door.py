@@ -55,8 +55,8 @@ def test_a_picture_that_is_too_large_is_refused(service: Service, tmp_path: Path
 
 
 def test_no_more_pictures_wait_than_may(service: Service, picture: Path) -> None:
-    upscaling = service.client.app.state.upscaling  # type: ignore[attr-defined]
-    taken = [upscaling.folder() for _ in range(service.settings.queue + 1)]
+    short_jobs = service.client.app.state.short_jobs  # type: ignore[attr-defined]
+    taken = [short_jobs.folder() for _ in range(service.settings.queue + 1)]
     for place_in_queue in taken:
         place_in_queue.__enter__()
     answer = service.client.post("/upscale", files={"image": ("a.png", picture.read_bytes())})

@@ -12,7 +12,7 @@ from run_cases import HeldWorker
 
 import app.runs.queue
 from app.runs import Runs, ServerSettings
-from app.runs.upscaling import Upscaling
+from app.runs.short_jobs import ShortJobs
 from app.web.demo import add_demo
 from app.web.service import Service, provide
 
@@ -32,10 +32,10 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(HeldWorker, "made", [], raising=False)
     monkeypatch.setattr(app.runs.queue, "WorkerProcess", HeldWorker)
     settings = ServerSettings(runs=tmp_path / "runs", pixels=1_000_000)
-    upscaling = Upscaling(settings)
+    short_jobs = ShortJobs(settings)
     with Runs(settings) as runs:
         add_demo(runs)
-        given = Service(settings, runs, upscaling)
+        given = Service(settings, runs, short_jobs)
         provide(given)
         yield given
-    upscaling.close()
+    short_jobs.close()

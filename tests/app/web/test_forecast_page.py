@@ -86,7 +86,7 @@ def test_the_demo_is_added_once(held: Service) -> None:
 
 
 def test_later_images_are_on_the_map(held: Service) -> None:
-    api = create_api(held.settings, held.runs, held.upscaling)
+    api = create_api(held.settings, held.runs, held.short_jobs)
     with TestClient(api, "http://host") as client:
         for year, status in ((2012, 200), (2019, 200), (2022, 200), (2025, 404)):
             answer = client.get(f"/tiles/{DEMO_RUN}/observed/{year}/tilejson.json")

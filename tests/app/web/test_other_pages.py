@@ -66,7 +66,7 @@ def test_a_picture_is_upscaled_once(
         with Image.open(job[1]) as picture:
             picture.resize((4 * picture.width, 4 * picture.height)).save(job[2])
 
-    monkeypatch.setattr(held.upscaling, "_do", do)
+    monkeypatch.setattr(held.short_jobs, "_do", do)
     path = tmp_path / "garden.png"
     Image.new("RGB", (20, 16), (10, 90, 20)).save(path)
     page = start("upscale.py")
@@ -96,7 +96,7 @@ def test_a_film_is_upscaled(held: Service, tmp_path: Path, monkeypatch: pytest.M
         jobs.append(job)
         shutil.copy(job[1], job[2])
 
-    monkeypatch.setattr(held.upscaling, "_do", do)
+    monkeypatch.setattr(held.short_jobs, "_do", do)
     page = start("upscale.py")
     content = film(tmp_path / "a.mp4", 4)
     page.file_uploader(key="upscaled").set_value(("a.mp4", content, "video/mp4")).run()
@@ -138,7 +138,7 @@ def test_pictures_are_compared(
         (out / "report.md").write_text("# Report\n![curves](curves.png) best: [a](a.json)\n")
         Image.new("RGB", (8, 8)).save(out / "curves.png")
 
-    monkeypatch.setattr(held.upscaling, "_do", do)
+    monkeypatch.setattr(held.short_jobs, "_do", do)
     path = tmp_path / "garden.png"
     Image.new("RGB", (80, 80), (10, 90, 20)).save(path)
     page = start("compare.py")

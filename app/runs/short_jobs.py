@@ -19,11 +19,11 @@ from app.runs.process import WorkerProcess
 from app.runs.settings import ServerSettings
 from preprocessing.rasters.opening import check_upload
 
-__all__ = ["Upscaling"]
+__all__ = ["ShortJobs"]
 
 
-class Upscaling:
-    """Upscales with a process of its own, beside the runs.
+class ShortJobs:
+    """Works with a process of its own, beside the runs.
 
     Args:
         settings: How many pictures may wait, and how large they may be.
@@ -33,7 +33,7 @@ class Upscaling:
         self._settings = settings
         self._worker = WorkerProcess()
         # Threads of its own: those of the server are for answers that nobody waits long for.
-        self._turns = ThreadPoolExecutor(1, "upscaling")
+        self._turns = ThreadPoolExecutor(1, "short jobs")
         self._room = threading.Semaphore(settings.queue + 1)
 
     @contextmanager
