@@ -163,7 +163,7 @@ export class MapView {
       parts.push(
         button("box", texts.box, tool("box")), button("polygon", texts.polygon, tool("polygon")),
         ...(this.data.cells ? [button("cells", texts.cells, tool("cells"))] : []),
-        button("view", texts.take_view, () => this.drawing.takeView()), button("clear", texts.clear, () => this.drawn(null)),
+        button("view", texts.take_view, () => this.drawing.takeView()), button("clear", texts.clear, () => this.clear()),
       );
     }
     this.tools.replaceChildren(...parts);
@@ -193,6 +193,13 @@ export class MapView {
     this.hint.hidden = !this.drawing.active;
     this.drawing.set(area);
     this.setState("area", area);
+  }
+
+  // Forgets the area; answers about cells that were clicked before come too late.
+  clear() {
+    this.drawing.area = null;
+    this.endDrawing();
+    this.drawn(null);
   }
 
   key(event) {
@@ -266,7 +273,7 @@ export class MapView {
     if (this.drawing?.active && !choosing) return this.drawing.click(lngLat.toArray());
     if (!this.data.cells) return;
     const series = await cellAt(lngLat, this.data);
-    if (choosing) return series && this.drawing.toggle(series);
+    if (choosing) return series && this.drawing.kind === "cells" && this.drawing.toggle(series);
     const card = series
       ? cellCard(series, this.data, () => this.closeCard())
       : make("section", { class: "card" }, make("p", {}, this.data.texts.no_cell));
