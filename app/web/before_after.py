@@ -1,4 +1,4 @@
-"""Two pictures of one view under a slider."""
+"""Two pictures or films of one view under a slider."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
+from app.runs.films import FILM
 from app.web.texts import text
 
 __all__ = ["before_after"]
@@ -16,11 +17,21 @@ __all__ = ["before_after"]
 _SIDE = 1400
 _SCRIPT = """
 export default ({ data, parentElement }) => {
-  const find = (it) => parentElement.querySelector(it);
-  const [top, line, slider] = ["img.top", "i", "input"].map(find);
-  parentElement.querySelector("img").src = data.after;
-  top.src = data.before;
-  [top.alt, parentElement.querySelector("img").alt] = [data.words[0], data.words[1]];
+  const both = parentElement.querySelector(".both");
+  const [line, slider] = ["i", "input"].map((it) => parentElement.querySelector(it));
+  const shown = (source, says) => {
+    const one = document.createElement(data.films ? "video" : "img");
+    one.setAttribute(data.films ? "aria-label" : "alt", says);
+    if (data.films) [one.muted, one.loop, one.autoplay, one.playsInline] = [true, true, true, true];
+    one.src = source;
+    return one;
+  };
+  const [top, below] = [shown(data.before, data.words[0]), shown(data.after, data.words[1])];
+  top.className = "top";
+  both.replaceChildren(below, top, ...both.querySelectorAll("i, b"));
+  if (data.films) below.ontimeupdate = () => {
+    if (Math.abs(top.currentTime - below.currentTime) > 0.1) top.currentTime = below.currentTime;
+  };
   slider.setAttribute("aria-label", data.words[2]);
   const [left, right] = parentElement.querySelectorAll("b");
   [left.textContent, right.textContent] = data.words;
@@ -31,12 +42,12 @@ export default ({ data, parentElement }) => {
   slider.oninput();
 };
 """
-_HTML = '<div class="both"><img><img class="top"><i></i><b></b><b class="right"></b></div>' + (
+_HTML = '<div class="both"><i></i><b></b><b class="right"></b></div>' + (
     '<input type="range" min="0" max="100" value="50">'
 )
 _CSS = """
 .both { position: relative; border-radius: 8px; overflow: hidden; line-height: 0; }
-img { width: 100%; height: 66vh; object-fit: contain; }
+img, video { width: 100%; height: 66vh; object-fit: contain; }
 .top { position: absolute; inset: 0; image-rendering: pixelated; }
 i { position: absolute; top: 0; bottom: 0; width: 3px; margin-left: -1px; background: #fff;
   box-shadow: 0 0 3px #000; }
@@ -49,11 +60,16 @@ _component = st.components.v2.component("landcast_before_after", html=_HTML, css
 
 
 def before_after(before: Path, after: Path) -> None:
-    """Show two pictures of any format, the first left of the line."""
+    """Show two pictures of any format or two MP4 films, the first left of the line."""
     words = [text("before"), text("after"), text("upscale_line")]
     _component(
         key="before_after",
-        data={"before": _address(before), "after": _address(after), "words": words},
+        data={
+            "before": _address(before),
+            "after": _address(after),
+            "films": after.suffix == FILM,
+            "words": words,
+        },
     )
 
 
@@ -61,6 +77,8 @@ def before_after(before: Path, after: Path) -> None:
 def _address(path: Path) -> str:
     from app.forecasts.results import display_image
 
+    if path.suffix == FILM:
+        return f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
     if path.suffix.lower() in (".tif", ".tiff", ".jp2"):
         picture = Image.fromarray(display_image(path, max_size=_SIDE))
     else:

@@ -21,6 +21,7 @@ from app.web.map import map_words
 from app.web.service import service
 from app.web.texts import language, number, text
 from preprocessing.rasters.grid import Bounds, Grid
+from preprocessing.rasters.io import RasterSource
 
 __all__ = ["map_of_box", "map_of_images", "map_of_run"]
 
@@ -52,6 +53,7 @@ def map_of_run(folder: RunFolder, result: ForecastFolder, images: Images) -> dic
         "range": list(result.value_range),
         "cells": True,
         "bounds": _bounds(corners),
+        "view": _bounds(_corners(RasterSource.open(result.present).grid) or corners),
         "zooms": [max(0, native - 8), min(native + 1, 22)],
         "frames": frames,
         "layers": _layers(result, later),

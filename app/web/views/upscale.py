@@ -42,14 +42,7 @@ def main() -> None:
         st.session_state["upscaled_id"] = given.file_id
         st.session_state["upscaled_files"] = (source, out)
     source, out = st.session_state["upscaled_files"]
-    if source.suffix == FILM:
-        for column, film, name in zip(
-            st.columns(2), (source, out), ("before", "after"), strict=True
-        ):
-            column.caption(text(name))
-            column.video(film.read_bytes(), loop=True, muted=True)
-    else:
-        before_after(source, out)
+    before_after(source, out)
     name = f"{Path(given.name).stem}_x4{out.suffix}"
     st.download_button(text("download"), out.read_bytes(), file_name=name, on_click="ignore")
 

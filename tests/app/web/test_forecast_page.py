@@ -73,6 +73,7 @@ def test_the_first_visit_shows_a_finished_forecast(page: AppTest) -> None:
     west, south, east, north = data["bounds"]
     assert west < east
     assert south < north
+    assert data["view"] == pytest.approx(data["bounds"])
     legend = next(layer for layer in data["layers"] if layer["id"] == "change_probability")
     assert legend["legend"]["ticks"] == ["0 %", "50 %", "100 %"]
     assert "http" not in json.dumps({k: v for k, v in data.items() if k != "texts"})

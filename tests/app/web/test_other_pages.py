@@ -103,7 +103,8 @@ def test_a_film_is_upscaled(held: Service, tmp_path: Path, monkeypatch: pytest.M
     assert not page.exception
     assert not page.error
     assert [(Path(job[1]).suffix, Path(job[2]).name) for job in jobs] == [(".mp4", "image.mp4")]
-    assert len(page.get("video")) == 2
+    (shown,) = page.get("bidi_component")
+    assert shown.proto.json.count("data:video/mp4;base64,") == 2
 
 
 def test_films_that_are_none_or_too_long_are_refused(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ export class MapView {
       if (fresh) {
         this.rasters.clear();
         this.swipe.close();
-        if (place !== undefined && place !== data.place) this.map.fitBounds(data.bounds, FIT);
+        if (place !== undefined && place !== data.place) this.map.fitBounds(data.view ?? data.bounds, FIT);
       }
       this.show();
       this.preload();
@@ -88,7 +88,7 @@ export class MapView {
     this.map = new maplibregl.Map({
       container: this.host,
       style: emptyStyle(this.data, style.getPropertyValue("--ground").trim()),
-      bounds: this.data.bounds,
+      bounds: this.data.view ?? this.data.bounds,
       fitBoundsOptions: FIT,
       maxZoom: 22,
       locale: controlWords(this.data.texts),
@@ -156,7 +156,7 @@ export class MapView {
   toolbar() {
     const texts = this.data.texts;
     const tool = (kind) => (event) => this.tool(kind, event.currentTarget);
-    const parts = [button("home", texts.home, () => this.map.fitBounds(this.data.bounds, { ...FIT, duration: 300 }))];
+    const parts = [button("home", texts.home, () => this.map.fitBounds(this.data.view ?? this.data.bounds, { ...FIT, duration: 300 }))];
     parts.push(button("save", texts.save, () => this.save()));
     if (this.data.frames.length > 1) parts.push(button("swipe", texts.swipe, () => this.swipe.toggle(), { "aria-pressed": "false", class: "swiping" }));
     if (this.data.drawing) {
