@@ -9,9 +9,8 @@ from pathlib import Path
 from preprocessing.errors import RequestError
 from preprocessing.fetch import Catalogue
 
-__all__ = ["CATALOGUE", "ServerSettings", "default_runs_folder"]
+__all__ = ["ServerSettings", "default_runs_folder"]
 
-CATALOGUE = "planetary-computer"
 _POSITIVE = ("slots", "queue", "upload_bytes", "pixels", "upscale_pixels", "work")
 
 
@@ -54,7 +53,7 @@ class ServerSettings:
     work: int = 1_000_000_000
     token: str | None = None
     folders: tuple[Path, ...] = ()
-    catalogue: str = CATALOGUE
+    catalogue: str = "planetary-computer"
     basemap: str | None = None
 
     def __post_init__(self) -> None:

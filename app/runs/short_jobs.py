@@ -38,18 +38,18 @@ class ShortJobs:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A folder for a picture, which goes again afterwards, and a place in the queue.
+        """A folder for a job, which goes again afterwards, and a place in the queue.
 
         Raises:
-            QueueFullError: No further picture may wait.
+            QueueFullError: No further job may wait.
         """
         if not self._room.acquire(blocking=False):
             raise QueueFullError(
-                f"expected at most {self._settings.queue} pictures in the queue, it is full; try "
-                "again later"
+                f"expected at most {self._settings.queue} jobs in the queue, it is full; try again "
+                "later"
             )
         try:
-            with tempfile.TemporaryDirectory(prefix="landcast-upscale-") as folder:
+            with tempfile.TemporaryDirectory(prefix="landcast-job-") as folder:
                 yield Path(folder)
         finally:
             self._room.release()
