@@ -35,6 +35,11 @@ def assumptions(request: ForecastRequest, images: DatedImages) -> list[str]:
             f"assumed: {counted(len(start.unwritten.blocks), 'block')} of {start.name}, never "
             "written, is missing ground, not black"
         )
+    if start.collar is not None:
+        said.append(
+            f"assumed: black filling around {start.name} ({start.collar.share:.0%} of it) is "
+            "missing ground, not black"
+        )
     if request.year is None:
         said.append(f"assumed: {start.name} is of {start.date}, by its tags or name (--year)")
     if start.grid.crs is None:

@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ from preprocessing.rasters.dates import (
     date_from_tags,
 )
 from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.missing_ground import BlackCollar, UnwrittenBlocks
 from preprocessing.rasters.opening import READ_ERRORS, is_local, opened, shown_name, understood
 from preprocessing.rasters.orientation import UPRIGHT, orientation_of, stored_window, turned
 from preprocessing.rasters.raster import Encoding, Raster
 from preprocessing.rasters.sensors import sensor_profile
 from preprocessing.rasters.stored_values import find_encoding, read_valid
-from preprocessing.rasters.unwritten import UnwrittenBlocks
 from preprocessing.running.counted import counted
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class RasterSource:
         date: Acquisition date, or None if neither metadata nor name says it.
         orientation: How its pixels are to be turned, see `preprocessing.rasters.orientation`.
         unwritten: Blocks of the file that are not there, if any.
+        collar: Black filling around the image, if any.
         metadata: What the file says of these bands.
         window: The pixels of the file that this is, upright; all of them where None.
         size: Rows and columns of the file, where it is a window.
@@ -66,6 +67,7 @@ class RasterSource:
     date: dt.date | None
     orientation: int = UPRIGHT
     unwritten: UnwrittenBlocks | None = None
+    collar: BlackCollar | None = field(default=None, compare=False)
     metadata: BandMetadata | None = None
     window: Window | None = None
     size: tuple[int, int] | None = None
@@ -115,6 +117,7 @@ class RasterSource:
             )
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
             unwritten = UnwrittenBlocks.of(dataset, name)
+            collar = None if unwritten is not None else BlackCollar.of(dataset, chosen, encoding)
             metadata = BandMetadata.of(dataset, chosen)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
         if unwritten is not None:
@@ -124,8 +127,16 @@ class RasterSource:
                 shown,
                 counted(len(unwritten.blocks), "block"),
             )
+        if collar is not None:
+            encoding = replace(encoding, masked=True)
+            _log.warning(
+                "%s: black filling around the image (about %.0f %% of it) is taken for missing "
+                "ground, not for black",
+                shown,
+                100 * collar.share,
+            )
         date = _date(name, tags) if year is None else dt.date(year, 1, 1)
-        return cls(name, grid, chosen, encoding, date, orientation, unwritten, metadata)
+        return cls(name, grid, chosen, encoding, date, orientation, unwritten, collar, metadata)
 
     @property
     def name(self) -> str:
@@ -190,10 +201,11 @@ class RasterSource:
             try:
                 seen = dataset.read(self.bands, window=part)
                 there = read_valid(dataset, self.bands, seen, part, self.encoding)
+                of_file = Window(part.row_off, part.col_off, part.height, part.width)
                 if self.unwritten is not None:
-                    self.unwritten.clear(
-                        there, Window(part.row_off, part.col_off, part.height, part.width)
-                    )
+                    self.unwritten.clear(there, of_file)
+                if self.collar is not None:
+                    self.collar.clear(there, seen, of_file)
             except READ_ERRORS as err:
                 shown = shown_name(self.path)
                 raise UnreadableRasterError(
