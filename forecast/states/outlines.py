@@ -18,6 +18,8 @@ _ALIKE = 0.35
 """Likewise of their difference in colour, in units of the region's contrast."""
 _AROUND = 9
 """Pixels along the window most of which has to have changed: arms of one cell are cut off."""
+_STEEP = 3.0
+"""How fast what is new covers what was, from half at the outline on: a pixel or two."""
 
 
 def outlined(changed: Tensor, picture: Tensor) -> Tensor:
@@ -25,7 +27,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
 
     Joint bilateral upsampling (Kopf et al. 2007): the share of the nine cells around a pixel that
     have changed, counted by how near they are and how alike in colour. A pixel has changed if more
-    than half of the ground around it has. Pixels none of whose nine cells changed stay.
+    than half of the ground around it has. Pixels none of whose nine cells changed stay. Pixels at
+    the outline show some of the ground beyond it, as mixed pixels do.
 
     Args:
         changed: `(b, 1, h, w)` bool.
@@ -33,7 +36,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
             all is enough.
 
     Returns:
-        `(b, 1, 4 * h, 4 * w)` bool. Where more cells have changed, no fewer pixels have.
+        `(b, 1, 4 * h, 4 * w)` share of each pixel that has changed: 0 or from a half on. Where more
+        cells have changed no share is less.
     """
     calm = F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     colours = _neighbours(to_low(picture))
@@ -48,7 +52,8 @@ def outlined(changed: Tensor, picture: Tensor) -> Tensor:
         weight = weight + share
         total = total + share * _enlarged(votes[:, place])
     share = F.avg_pool2d(total / weight, _AROUND, 1, _AROUND // 2, count_include_pad=False)
-    return (share > 0.5) & (total > 0)
+    covered = (0.5 + _STEEP * (share - 0.5)).clamp(max=1)
+    return torch.where((share > 0.5) & (total > 0), covered, 0)
 
 
 def spread_out(values: Tensor, known: Tensor, times: int = 2) -> tuple[Tensor, Tensor]:

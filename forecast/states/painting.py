@@ -60,9 +60,10 @@ def paint(
 ) -> None:
     """Paint what has newly changed into a picture, in place.
 
-    Outlines follow the edges of the start, at most one cell beyond the changed cells. A pixel is
-    painted once: in the year in which it falls within the outline. Blocks in which nothing is new
-    are not computed.
+    Outlines follow the edges of the start, at most one cell beyond the changed cells; pixels there
+    are mixed with what they showed. A pixel is painted in the year in which it falls within the
+    outline, and again only while more of it changes. Blocks in which nothing is new are not
+    computed.
 
     Args:
         stored: `(3, height, width)` stored values of the year before, of the band; may be a memory
@@ -89,7 +90,7 @@ def paint(
         fresh = changed[around.slices] & ~before[around.slices]
         if fresh.any():
             near = maximum_filter(fresh, 2 * _CONTEXT + 1)[within(inner, around).slices]
-            new = np.zeros((CELL * inner.height, CELL * inner.width), np.bool_)
+            new = np.zeros((CELL * inner.height, CELL * inner.width), np.float32)
             for part in covering(near, _CONTEXT):
                 new[in_pixels(part).slices] = _new_pixels(
                     _moved(part, inner), image, tone, before, changed
@@ -120,13 +121,14 @@ def _new_pixels(
     tone: Tone,
     before: NDArray[np.bool_],
     changed: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Pixels of some cells that fall within the outline this year."""
+) -> NDArray[np.float32]:
+    """Share that changes this year of what had not changed of the pixels of some cells."""
     around = grown(inner, _CONTEXT, *changed.shape)
     picture = tone.units(_tensor(image[(slice(None), *in_pixels(around).slices)]))
     cells = torch.from_numpy(np.stack([changed[around.slices], before[around.slices]]))
     now, then = outlined(cells[:, None], picture)[:, 0]
-    return np.asarray((now & ~then).numpy()[in_pixels(within(inner, around)).slices])
+    share = torch.where(now > then, (now - then) / (1 - then).clamp_min(1e-6), 0)
+    return np.asarray(share.numpy()[in_pixels(within(inner, around)).slices])
 
 
 def _paint_box(
@@ -135,7 +137,7 @@ def _paint_box(
     encoding: Encoding,
     image: NDArray[np.float32],
     box: Window,
-    new: NDArray[np.bool_],
+    new: NDArray[np.float32],
     colours: NDArray[np.float32],
     sources: NDArray[np.int32],
     changed: NDArray[np.bool_],
@@ -163,7 +165,8 @@ def _paint_box(
     real = (below < stored.shape[1]) & (across < stored.shape[2])
     down, below, across = down[real], below[real], across[real]
     values = lifted[:, down - CELL * around.row, across - CELL * around.col]
-    stored[:, below, across] = encoding.encode(values)
+    share, old = new[row, col][real], encoding.decode(np.asarray(stored[:, below, across]))
+    stored[:, below, across] = encoding.encode(share * values + (1 - share) * old)
 
 
 def _tensor(values: NDArray[np.float32]) -> torch.Tensor:

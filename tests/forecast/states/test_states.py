@@ -89,7 +89,8 @@ def test_outlines_follow_the_edges_of_the_picture() -> None:
     assert pixels[20, 31:].all()
     assert not pixels[20, :29].any()
     plain = outlined(changed, torch.zeros_like(picture))[0, 0]
-    assert plain[:, 32:].all()
+    assert (plain[:, 36:] == 1).all()
+    assert ((plain[:, 32] > 0.5) & (plain[:, 32] < 1)).all()
     assert not plain[:, :32].any()
 
 
@@ -108,7 +109,8 @@ def test_more_changed_cells_never_take_pixels_back_and_reach_one_cell() -> None:
     order = torch.rand(1, 1, 20, 24, generator=generator)
     few, many = order < 0.2, order < 0.4
     before, after = outlined(few, picture), outlined(many, picture)
-    assert not (before & ~after).any()
+    assert (after >= before).all()
+    assert ((after == 0) | ((after > 0.5) & (after <= 1))).all()
     near = pixels(ndimage.binary_dilation(many[0, 0].numpy(), np.ones((3, 3))))
     assert not after[0, 0].numpy()[~near].any()
 
@@ -189,9 +191,16 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     np.testing.assert_array_equal(states[0], states[1])
     assert not (found[1].changed & ~found[2].changed).any()
     assert found[2].changed.sum() > found[1].changed.sum()
-    first = (states[0] != ground.stored).any(axis=0)
-    assert first.any()
-    np.testing.assert_array_equal(states[2][:, first], states[0][:, first])
+    # What is wholly new stays; pixels of the outline may become so, and do not go back.
+    picture = ground.view.tone.units(torch.from_numpy(np.array(ground.view.image))[None])
+    height, width = states[0].shape[1:]
+    first, last = (
+        outlined(torch.from_numpy(np.array(f.changed))[None, None], picture)[0, 0].numpy()
+        for f in (found[0], found[2])
+    )
+    stays = (first == last)[:height, :width]
+    assert (stays & (first == 1)[:height, :width]).sum() > 100
+    np.testing.assert_array_equal(states[2][:, stays], states[0][:, stays])
     np.testing.assert_allclose(found[1].probability(), at_edges(ground, 0.2), atol=1e-6)
     np.testing.assert_allclose(found[2].probability(), at_edges(ground, 0.4), atol=1e-6)
 
