@@ -55,7 +55,7 @@ def class_colours(kind: str) -> NDArray[np.uint8]:
         KeyError: It is no layer of numbers.
     """
     middles = np.rint(255 * (np.arange(_CLASSES) + 0.5) / _CLASSES).astype(int)
-    return colour_table(kind)[middles]
+    return np.take(colour_table(kind), middles, axis=0)
 
 
 def _alpha(share: Any) -> Any:

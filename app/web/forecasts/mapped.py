@@ -197,7 +197,7 @@ def _bounds(corners: list[list[float]]) -> list[float]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _picture(
     path: str,
-    _modified: int,
+    modified: int,
     bands: tuple[int, int, int] | None,
     limits: tuple[float, float],
 ) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from app.forecasts.results import ZONES, ForecastFolder
@@ -101,6 +100,8 @@ def _zones(folder: Path, result: ForecastFolder) -> dict[str, list[ChangedByYear
     path = folder / ZONES[0]
     if not path.is_file():
         return {}
+    import pandas as pd
+
     table = pd.read_csv(path)
     before = list(table.columns[: table.columns.get_loc("year")])
     names = table[before[0]].astype(str) if before else None
