@@ -142,10 +142,10 @@ def film(path: Path) -> Path:
     """Four seconds of a square that moves, a frame each."""
     with av.open(str(path), "w") as movie:
         stream = movie.add_stream("libx264", rate=1)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
         for step in range(4):
-            picture = np.full((48, 64, 3), 90, np.uint8)
-            picture[16:32, 6 + 12 * step : 22 + 12 * step] = (220, 180, 40)
+            picture = np.full((32, 48, 3), 90, np.uint8)
+            picture[8:24, 4 + 8 * step : 20 + 8 * step] = (220, 180, 40)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             movie.mux(stream.encode(frame.reformat(format="yuv420p")))
         movie.mux(stream.encode())
@@ -160,10 +160,10 @@ def test_a_film_is_upscaled_and_plays_under_the_slider(
         chooser.wait_for(state="attached")
         chooser.set_input_files(film(tmp_path / "square.mp4"))
         before, after = (page.get_by_label(name, exact=True) for name in ("Before", "After"))
-        after.wait_for(timeout=120_000)
+        after.wait_for(timeout=240_000)
         both = [one.evaluate_handle("(one) => one") for one in (before, after)]
         page.wait_for_function(_RUN, arg=both)
-        assert [one.evaluate("(one) => one.videoWidth") for one in both] == [64, 256]
+        assert [one.evaluate("(one) => one.videoWidth") for one in both] == [48, 192]
         # One that falls behind is brought back.
         both[0].evaluate("(one) => { one.playbackRate = 0.1; }")
         page.wait_for_timeout(1000)
