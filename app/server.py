@@ -9,21 +9,22 @@ import socket
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api import create_api
-from app.api.guards import TokenGuard
-from app.api.problems import problem
 from app.runs import Runs, ServerSettings
 from app.runs.short_jobs import ShortJobs
+from app.web.demo import add_demo
 from preprocessing.errors import RequestError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["PortInUseError", "create_application", "serve"]
 
@@ -84,15 +85,24 @@ def create_application(settings: ServerSettings, runs: Runs, *, pages: bool) -> 
         pages: With the pages, or the service alone.
     """
     short_jobs = ShortJobs(settings)
-    api = create_api(settings, runs, short_jobs)
-    if not pages:
-        return _joined(settings, api, None)
-    from app.web.server import create_pages
+    with ThreadPoolExecutor(1) as beside:
+        # While that is unpacked, modules are loaded that take long.
+        demo = beside.submit(add_demo, runs) if pages else None
+        from app.api import create_api
 
-    return _joined(settings, api, create_pages(settings, runs, short_jobs))
+        api, shown = create_api(settings, runs, short_jobs), None
+        if demo is not None:
+            from app.web.server import create_pages
+
+            shown = create_pages(settings, runs, short_jobs)
+            demo.result()
+    return _joined(settings, api, shown)
 
 
 def _joined(settings: ServerSettings, api: FastAPI, shown: Any) -> Starlette:
+    from app.api.guards import TokenGuard
+    from app.api.problems import problem
+
     guarded = None if shown is None else TokenGuard(shown, settings.token, settings.base_path)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

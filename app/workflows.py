@@ -126,12 +126,18 @@ def prepare_series(
     return run(inputs, out, config, progress=progress, **listed)
 
 
-def forecast_zones(folder: Path, polygons: Path) -> tuple[Path, Path]:
-    """Write how much of each polygon is expected to change by year into a forecast's folder."""
+def forecast_zones(folder: Path, polygons: Path, out: Path | None = None) -> tuple[Path, Path]:
+    """Write how much of each polygon is expected to change by year.
+
+    Args:
+        folder: Of a forecast.
+        polygons: File of them.
+        out: Folder for the tables; that of the forecast where None.
+    """
     result = ForecastFolder.open(folder)
     with owned_folder(folder):
         remove_partials_in(folder)
-        return write_zones(result, polygons)
+        return write_zones(result, polygons, out)
 
 
 def train_sr(

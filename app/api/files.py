@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -11,7 +13,9 @@ from starlette.responses import FileResponse, StreamingResponse
 
 from app.api.dependencies import FinishedRun
 from app.api.problems import problems
-from app.runs import RunNotFoundError
+from app.forecasts.change_classes import write_change_classes
+from app.forecasts.results import ForecastFolder
+from app.runs import Kind, RunFolder, RunNotFoundError
 
 __all__ = ["router"]
 
@@ -58,10 +62,13 @@ def one_file(path: str, folder: FinishedRun) -> FileResponse:
     },
 )
 def archive(folder: FinishedRun) -> StreamingResponse:
-    """All files that a run has made, in a ZIP that is written while it is sent."""
+    """All files that a run has made, in a ZIP that is written while it is sent.
+
+    That of a forecast has the chance of lasting change in classes too, with a colour table.
+    """
     name = f"landcast-{folder.path.name}"
     return StreamingResponse(
-        _zipped(folder.result, name),
+        _zipped(folder, name),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
     )
@@ -97,13 +104,29 @@ class _Sink:
         return taken
 
 
-def _zipped(result: Path, name: str) -> Iterator[bytes]:
+def _zipped(folder: RunFolder, name: str) -> Iterator[bytes]:
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as packed:  # type: ignore[call-overload]
-        for path in _files(result):
-            entry = zipfile.ZipInfo.from_file(path, f"{name}/{path.relative_to(result)}")
-            with path.open("rb") as file, packed.open(entry, "w", force_zip64=True) as out:
-                while chunk := file.read(_CHUNK):
-                    out.write(chunk)
-                    yield sink.take()
+        for path in _files(folder.result):
+            yield from _packed(path, f"{name}/{path.relative_to(folder.result)}", packed, sink)
+        for path in _made_for_the_archive(folder):
+            yield from _packed(path, f"{name}/{path.name}", packed, sink)
     yield sink.take()
+
+
+def _packed(path: Path, name: str, packed: zipfile.ZipFile, sink: _Sink) -> Iterator[bytes]:
+    entry = zipfile.ZipInfo.from_file(path, name)
+    with path.open("rb") as file, packed.open(entry, "w", force_zip64=True) as out:
+        for chunk in iter(partial(file.read, _CHUNK), b""):
+            out.write(chunk)
+            yield sink.take()
+
+
+def _made_for_the_archive(folder: RunFolder) -> Iterator[Path]:
+    """Files that are made when they are asked for, one at a time."""
+    if folder.kind is not Kind.forecast:
+        return
+    result = ForecastFolder.open(folder.result)
+    for year in result.years:
+        with tempfile.TemporaryDirectory(prefix="landcast-archive-") as scratch:
+            yield write_change_classes(result, year, Path(scratch) / f"change_class_{year}.tif")

@@ -19,6 +19,7 @@ from app.forecasts.results import ForecastFolder
 from preprocessing.running.files import write_text
 
 __all__ = [
+    "class_colours",
     "colour_table",
     "style_path",
     "top_value",
@@ -28,6 +29,7 @@ __all__ = [
 
 _PROBABILITY, _SPREAD, _STOPS = "viridis", "magma", 11  # Probability as on the page.
 _COLOURS = {"change_probability": _PROBABILITY, "spread": _SPREAD}
+_CLASSES = 10
 _SIZE = 1200
 _OPAQUE = 0.25
 """Share of the top value from which colours are opaque: small values leave the ground visible."""
@@ -44,6 +46,16 @@ def colour_table(kind: str) -> NDArray[np.uint8]:
     table = np.array(matplotlib.colormaps[_COLOURS[kind]](shares, bytes=True))
     table[:, 3] = np.rint(255 * _alpha(shares))
     return table
+
+
+def class_colours(kind: str) -> NDArray[np.uint8]:
+    """Colours `(10, 4)` of equal steps from 0 to a layer's top value, as in the map's legend.
+
+    Raises:
+        KeyError: It is no layer of numbers.
+    """
+    middles = np.rint(255 * (np.arange(_CLASSES) + 0.5) / _CLASSES).astype(int)
+    return np.take(colour_table(kind), middles, axis=0)
 
 
 def _alpha(share: Any) -> Any:

@@ -58,7 +58,7 @@ def read_zones(path: Path, grid: Grid) -> GeoDataFrame:
     return polygons
 
 
-def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
+def write_zones(result: ForecastFolder, path: Path, out: Path | None = None) -> tuple[Path, Path]:
     """Write, for each polygon and year, how much ground is expected to have changed lastingly.
 
     Columns beside the attributes of the polygons: `year`, `zone_ha` (ground of the zone that was
@@ -69,10 +69,11 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
     Args:
         result: The forecast.
         path: File of polygons, see `read_polygons`.
+        out: Folder for the tables, which is made; that of the forecast where None.
 
     Returns:
-        `zones.csv`, and `zones.parquet` with the polygons in the coordinate system of the forecast,
-        in its folder; earlier ones are replaced.
+        `zones.csv`, and `zones.parquet` with the polygons in the coordinate system of the forecast;
+        earlier ones are replaced.
 
     Raises:
         RequestError: As in `read_zones`, or no zone has ground that was forecast.
@@ -125,7 +126,8 @@ def write_zones(result: ForecastFolder, path: Path) -> tuple[Path, Path]:
             shown = (round(value, 3) for value in values)
             rows.append((year, *shown, round(area.expected / size, 5)))
     columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
-    return _write(table.assign(**{name: list(values) for name, values in columns}), result.folder)
+    table = table.assign(**{name: list(values) for name, values in columns})
+    return _write(table, out or result.folder)
 
 
 @contextmanager
@@ -171,6 +173,7 @@ def _on_cells(
 
 
 def _write(table: GeoDataFrame, folder: Path) -> tuple[Path, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     csv, parquet = (folder / name for name in ZONES)
     parts = partial_path(csv), partial_path(parquet)
     try:

@@ -64,6 +64,11 @@ class RunFolder:
         return self.path / RESULT
 
     @property
+    def zones(self) -> Path:
+        """Tables of zones that were asked for later, a folder a file of zones."""
+        return self.result / "zones"
+
+    @property
     def log(self) -> Path:
         """What the worker had to say."""
         return self.path / "log.txt"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
+from app.forecasts.results import ZONES
 from app.runs.errors import QueueFullError
 from app.runs.films import FILM, check_film
 from app.runs.folder import RunFolder
@@ -98,22 +98,25 @@ class ShortJobs:
         self._turns.submit(self._do, ["compare", str(images), str(out)]).result()
         return out / "report.md"
 
-    def zones_now(self, folder: RunFolder, polygons: Path) -> None:
-        """Tell the area of change of further zones of a forecast, in place of earlier ones.
+    def zones_now(self, folder: RunFolder, polygons: Path) -> Path:
+        """Tell the area of change of zones of a forecast that is done.
 
         Args:
-            folder: Of a run that is done.
-            polygons: A GeoPackage or GeoJSON that was checked, kept with the run as its zones.
+            folder: Of the run.
+            polygons: A GeoPackage or GeoJSON that was checked.
+
+        Returns:
+            The folder of their tables: another one for each file of zones, so that visitors do not
+            replace what others look at.
 
         Raises:
             RequestError: They do not fit the forecast, see `write_zones`.
         """
-        job = ["zones", str(folder.result), str(polygons)]
-        self._turns.submit(self._do, job).result()
-        kept = folder.uploads / f"zones{polygons.suffix}"
-        shutil.copyfile(polygons, kept)
-        asked = replace(folder.read_request(), zones=kept.relative_to(folder.path))
-        folder.write_request(asked)
+        out = folder.zones / hashlib.sha256(polygons.read_bytes()).hexdigest()[:16]
+        if not (out / ZONES[0]).is_file():
+            job = ["zones", str(folder.result), str(polygons), str(out)]
+            self._turns.submit(self._do, job).result()
+        return out
 
     def close(self) -> None:
         """End the process, whatever it does; the next picture has a new one."""

@@ -2,8 +2,8 @@
 
 It reads jobs from its standard input, a list of strings in JSON on each line:
 `["forecast", FOLDER]` or `["fetch", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`,
-`["compare", FOLDER, OUT]` for a folder of pictures, or `["zones", FOLDER, POLYGONS]` for the result
-of a forecast. It answers with lines too: `["progress", STAGE, DONE, TOTAL]`, and at the end
+`["compare", FOLDER, OUT]` for a folder of pictures, or `["zones", FOLDER, POLYGONS, OUT]` for the
+result of a forecast. It answers with lines too: `["progress", STAGE, DONE, TOTAL]`, and at the end
 `["done"]` or `["refused", MESSAGE]`. It ends where its input does, and after any failure that is
 nobody's request.
 """
@@ -134,14 +134,14 @@ def _compare(images: Path, out: Path) -> None:
     compare_methods(ComparisonRequest(images=(str(images),), out=out, levels=(30, None)))
 
 
-def _zones(folder: Path, polygons: Path) -> None:
+def _zones(folder: Path, polygons: Path, out: Path) -> None:
     from app.workflows import forecast_zones
 
-    forecast_zones(folder, polygons)
+    forecast_zones(folder, polygons, out)
 
 
 _RUNS: dict[str, Callable[[RunFolder, _Reporter], None]] = {"forecast": _forecast, "fetch": _fetch}
-_WAITED: dict[str, Callable[[Path, Path], None]] = {
+_WAITED: dict[str, Callable[..., None]] = {
     "upscale": _upscale,
     "compare": _compare,
     "zones": _zones,

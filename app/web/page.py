@@ -21,6 +21,13 @@ _PATHS = {"map": None, "upscale": "upscaling"}  # `/upscale` is an address of th
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.2rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 1680px; }
 </style>"""
+# Streamlit remembers an open sidebar, which would lie over all else when a phone loads the page.
+_CLOSED_ON_PHONES = """<script>
+addEventListener("pagehide", () => {
+  const kept = Object.keys(localStorage).filter((key) => key.startsWith("stSidebarCollapsed"));
+  if (innerWidth < 768) kept.forEach((key) => localStorage.removeItem(key));
+});
+</script>"""
 
 
 def main() -> None:
@@ -44,6 +51,7 @@ def main() -> None:
     with st.sidebar if chosen is pages[0] else st.container(horizontal_alignment="right"):
         choose_language()
     chosen.run()
+    st.html(_CLOSED_ON_PHONES, unsafe_allow_javascript=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.runs import Runs, ServerSettings
 from app.runs.short_jobs import ShortJobs
-from app.web.demo import add_demo
 from app.web.map import SCRIPT, script_address
 from app.web.service import Service, provide
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
+_BEFORE_THE_MAP = ("mapped", "fetched", "form", "listed", "numbers", "plain", "progress", "taken")
+_FOR_COMPONENTS = ("BidiComponent", "serialization", "recordbatch", "_arrayReduce", "Html")
+_LATER_S = 5.0
 _FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 _THEME = {
@@ -68,18 +70,27 @@ def create_pages(settings: ServerSettings, runs: Runs, short_jobs: ShortJobs) ->
     options = streamlit_options(settings)
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
     provide(Service(settings, runs, short_jobs))
-    add_demo(runs)
     base = f"{settings.base_path}/map"
     routes = [Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)]
-    early = Middleware(_Early, address=script_address(settings.base_path))
+    early = Middleware(_Early, addresses=_early_scripts(settings.base_path))
     return App(PAGE, routes=routes, middleware=[early], lifespan=_warmed)
 
 
-class _Early:
-    """Has the browser load the script of the map beside those of Streamlit, not after them."""
+def _early_scripts(base_path: str) -> list[str]:
+    """Scripts that the map needs: its own, and those that Streamlit asks for late."""
+    import streamlit
 
-    def __init__(self, app: ASGIApp, address: str) -> None:
-        self._app, self._link = app, f"<{address}>; rel=modulepreload"
+    scripts = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    late = [path.name for name in _FOR_COMPONENTS for path in sorted(scripts.glob(f"{name}.*.js"))]
+    return [script_address(base_path), *(f"{base_path}/static/js/{name}" for name in late)]
+
+
+class _Early:
+    """Has the browser load scripts beside the first ones of Streamlit, not after them."""
+
+    def __init__(self, app: ASGIApp, addresses: list[str]) -> None:
+        self._app = app
+        self._link = ", ".join(f"<{address}>; rel=modulepreload" for address in addresses)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sent(message: Message) -> None:
@@ -94,14 +105,14 @@ class _Early:
 
 @asynccontextmanager
 async def _warmed(_: App) -> AsyncIterator[None]:
-    """Load what the first visit would wait for, while the server answers already."""
-    threading.Thread(target=_load, daemon=True).start()
-    yield
-
-
-def _load() -> None:
-    for name in ("mapped", "numbers", "taken", "fetched"):
+    """Load what the first visit would wait for, and a little later what is below the map."""
+    for name in _BEFORE_THE_MAP:
         import_module(f"app.web.forecasts.{name}")
+    later = threading.Timer(_LATER_S, import_module, ["preprocessing.report.charts"])
+    later.daemon = True
+    later.start()
+    yield
+    later.cancel()
 
 
 def _script(_: Request) -> FileResponse:

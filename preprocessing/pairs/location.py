@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import zarr
-
 from preprocessing.errors import PairStoreError, RequestError
 
 __all__ = ["is_remote", "location_of", "open_group", "reading_errors"]
@@ -50,6 +48,8 @@ def open_group(
         RequestError: As `error`: nothing is there, it cannot be reached, or the packages to reach
             it are missing.
     """
+    import zarr  # It takes long to load, and locations are asked about without it.
+
     remote = is_remote(location)
     if not remote and os.path.isfile(location):
         raise error(

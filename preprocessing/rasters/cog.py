@@ -41,6 +41,7 @@ def write_cog(
     descriptions: Sequence[str] = (),
     tags: dict[str, str] | None = None,
     metadata: BandMetadata | None = None,
+    colours: NDArray[np.uint8] | None = None,
 ) -> Path:
     """Write a Cloud Optimized GeoTIFF from blocks, under a temporary name until complete.
 
@@ -55,6 +56,7 @@ def write_cog(
         descriptions: Band names.
         tags: Metadata items.
         metadata: More about the bands.
+        colours: Red, green and blue `(n, 3)` of the values from 0 of a band of classes.
 
     Returns:
         The final path.
@@ -90,6 +92,8 @@ def write_cog(
             with rasterio.open(plain, "w", **profile) as dataset:
                 if metadata is not None:  # before the pixels: GDAL fixes what alpha is then
                     metadata.write_to(dataset)
+                if colours is not None:
+                    dataset.write_colormap(1, dict(enumerate(map(tuple, colours.tolist()))))
                 for window, stored, valid in blocks:
                     part = RasterioWindow(window.col, window.row, window.width, window.height)
                     dataset.write(stored, window=part)
@@ -115,7 +119,7 @@ def write_cog(
                 compress="DEFLATE",
                 predictor=predictor,
                 blocksize=BLOCK_PX,
-                overview_resampling="average",
+                overview_resampling="average" if colours is None else "mode",
                 bigtiff="IF_SAFER",
                 num_threads="ALL_CPUS",
             )

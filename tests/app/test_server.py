@@ -90,8 +90,11 @@ def test_pages_and_service_share_a_port_below_a_base_path(tmp_path: Path) -> Non
         assert "MultiPolygon" in page(f"{address}/land/map/land.json")
         with urllib.request.urlopen(f"{address}/land/", timeout=10) as answer:
             early = answer.headers["Link"]
-        assert early.endswith(">; rel=modulepreload")
-        assert "maplibre" in page(f"{address}{early.split('>')[0][1:]}")
+        addresses = [one.removeprefix("<").split(">")[0] for one in early.split(", ")]
+        assert all(one.endswith(">; rel=modulepreload") for one in early.split(", "))
+        assert "maplibre" in page(f"{address}{addresses[0]}")
+        assert any("/BidiComponent." in one for one in addresses)
+        assert [status(f"{address}{one}") for one in addresses] == [200] * len(addresses)
         assert run.path.name in page(f"{address}/land/api/v1/runs")
         layer = f"{address}/land/tiles/{run.path.name}/forecast/2021"
         assert json.loads(page(f"{layer}/tilejson.json"))["tiles"] == [

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from app.web.texts import number, text
-from preprocessing.report.charts import chart
+from app.web.texts import language, number, text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ChangedByYear", "area_table", "draw_areas", "show_chart"]
 
@@ -43,15 +44,20 @@ class ChangedByYear:
 
 def show_chart(rows: Sequence[ChangedByYear], start: int, unit: str) -> None:
     """Show `draw_areas`."""
-    st.html(
-        _FITS
-        + chart(
-            lambda axes: draw_areas(axes, rows, start, unit),
-            title=text("area_help_text"),
-            size=_SIZE,
-            ink=_INK,
-        )
+    st.html(_drawn(tuple(rows), start, unit, language()))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _drawn(rows: tuple[ChangedByYear, ...], start: int, unit: str, written_in: str) -> str:
+    from preprocessing.report.charts import chart  # Not before the map: it takes long to load.
+
+    drawn = chart(
+        lambda axes: draw_areas(axes, rows, start, unit),
+        title=text("area_help_text"),
+        size=_SIZE,
+        ink=_INK,
     )
+    return str(_FITS + drawn)
 
 
 def draw_areas(axes: Axes, rows: Sequence[ChangedByYear], start: int, unit: str) -> None:
@@ -63,6 +69,8 @@ def draw_areas(axes: Axes, rows: Sequence[ChangedByYear], start: int, unit: str)
         start: Year of nothing changed.
         unit: Of the areas.
     """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     every = [ChangedByYear(start, 0.0, 0.0, 0.0, 0.0), *rows]
     years = [row.year for row in every]
     axes.fill_between(

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from app.forecasts.results import ForecastFolder, display_image, display_valid
-from app.forecasts.styles import colour_table, top_value
+from app.forecasts.styles import class_colours, top_value
 from app.runs import RunFolder
 from app.web.forecasts.images import Images
 from app.web.map import map_words
@@ -29,7 +29,6 @@ _SIDE = 900
 _MOST_IMAGES = 12
 _TILE_M = 156_543.034
 """Metres of a pixel of tiles of 256 at zoom 0 on the equator."""
-_STEPS = 10
 _WORLD = (-170.0, -58.0, 170.0, 75.0)
 
 
@@ -167,9 +166,7 @@ def _layer(name: str) -> dict[str, Any]:
 
 
 def _legend(kind: str, top: float) -> dict[str, Any]:
-    table = colour_table(kind)
-    middles = np.rint(255 * (np.arange(_STEPS) + 0.5) / _STEPS).astype(int)
-    colours = [to_hex(row / 255, keep_alpha=True) for row in table[middles]]
+    colours = [to_hex(row / 255, keep_alpha=True) for row in class_colours(kind)]
     shares = (0.0, 0.5, 1.0)
     if kind == "change_probability":
         ticks = [f"{100 * share:.0f} %" for share in shares]
@@ -200,7 +197,7 @@ def _bounds(corners: list[list[float]]) -> list[float]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _picture(
     path: str,
-    _modified: int,
+    modified: int,
     bands: tuple[int, int, int] | None,
     limits: tuple[float, float],
 ) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from app.forecasts.results import ZONES, ForecastFolder
@@ -24,7 +23,7 @@ _AREAS = ("year", "changed_ha", "changed_ha_5", "changed_ha_50", "changed_ha_95"
 def show_numbers(folder: RunFolder, result: ForecastFolder) -> None:
     """A chart by year with what is expected and the range of 5 to 95 %, and zones of a file."""
     _ask_zones(folder)
-    tables = {text("whole_region"): _region(result), **_zones(result)}
+    tables = {text("whole_region"): _region(result), **_zones(_zones_of(folder), result)}
     tables = {name: table for name, table in tables.items() if table}
     if not tables:
         st.info(text("no_area"))
@@ -32,7 +31,7 @@ def show_numbers(folder: RunFolder, result: ForecastFolder) -> None:
     name = next(iter(tables))
     if len(tables) > 1:
         name = st.selectbox(text("area_of"), list(tables), key="numbers")
-        file_links(folder, zone_links())
+        file_links(folder, zone_links(folder))
     table = tables[name]
     unit = text("unit_ha") if _hectares(result) else str(result.run["changed_area"]["unit"])
     last = table[-1]
@@ -60,18 +59,31 @@ def _ask_zones(folder: RunFolder) -> None:
     st.session_state["counted"] = path
     try:
         with service().short_jobs.folder(), st.spinner(text("working")):
-            service().short_jobs.zones_now(folder, path)
+            found = service().short_jobs.zones_now(folder, path)
     except LandcastError as err:
         st.error(service().plain(err).replace(f"{path.parent}/", ""))
+    else:
+        st.session_state["zones_of"] = {folder.path.name: found}
+
+
+def _zones_of(folder: RunFolder) -> Path:
+    """Where the tables of zones are: of the file that this visit gave last, or of the run."""
+    given: dict[str, Path] = st.session_state.get("zones_of", {})
+    return given.get(folder.path.name, folder.result)
 
 
 def _hectares(result: ForecastFolder) -> bool:
     return bool(result.run.get("changed_area", {}).get("unit", "hectares") == "hectares")
 
 
-def zone_links() -> list[tuple[str, str]]:
-    """Addresses of the files of zones below that of the run, and what to call them."""
-    return [(f"files/{name}", text(f"zones{Path(name).suffix}")) for name in ZONES]
+def zone_links(folder: RunFolder) -> list[tuple[str, str]]:
+    """Addresses of the tables of zones below that of the run, and what to call them."""
+    tables = [_zones_of(folder) / name for name in ZONES]
+    return [
+        (f"files/{path.relative_to(folder.result)}", text(f"zones{path.suffix}"))
+        for path in tables
+        if path.is_file()
+    ]
 
 
 def _region(result: ForecastFolder) -> list[ChangedByYear]:
@@ -83,11 +95,13 @@ def _region(result: ForecastFolder) -> list[ChangedByYear]:
     ]
 
 
-def _zones(result: ForecastFolder) -> dict[str, list[ChangedByYear]]:
+def _zones(folder: Path, result: ForecastFolder) -> dict[str, list[ChangedByYear]]:
     """A table a zone, called by its first attribute, or numbered."""
-    path = result.folder / ZONES[0]
+    path = folder / ZONES[0]
     if not path.is_file():
         return {}
+    import pandas as pd
+
     table = pd.read_csv(path)
     before = list(table.columns[: table.columns.get_loc("year")])
     names = table[before[0]].astype(str) if before else None

@@ -51,9 +51,8 @@ def show_downloads(folder: RunFolder, result: ForecastFolder, images: Images) ->
                 width="stretch",
             )
         st.markdown(f"**{text('tables')}**")
-        zones = [link for link in zone_links() if (result.folder / Path(link[0]).name).is_file()]
         links = [
-            *zones,
+            *zone_links(folder),
             ("files/collection.json", text("stac")),
             (f"files/forecast_{result.years[-1]}.json", text("stac_item", year=result.years[-1])),
             ("files/run.json", text("run_json")),

@@ -208,7 +208,7 @@ TEXTS = {
     "about": "About this forecast",
     "rasters": "Rasters",
     "everything": "Everything (ZIP)",
-    "rasters_help": "Cloud Optimized GeoTIFFs; the ZIP has styles for QGIS.",
+    "rasters_help": "Cloud Optimized GeoTIFFs; the ZIP has styles for QGIS, and the chance of change with its colours in the file.",
     "films": "Films",
     "tables": "Numbers and descriptions",
     "zones.csv": "Zones (CSV)",

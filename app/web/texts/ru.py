@@ -208,7 +208,7 @@ TEXTS = {
     "about": "Об этом прогнозе",
     "rasters": "Растры",
     "everything": "Всё (ZIP)",
-    "rasters_help": "Файлы Cloud Optimized GeoTIFF; в ZIP есть стили для QGIS.",
+    "rasters_help": "Файлы Cloud Optimized GeoTIFF; в ZIP есть стили для QGIS и вероятность изменений с цветами в самом файле.",
     "films": "Фильмы",
     "tables": "Числа и описания",
     "zones.csv": "Зоны (CSV)",

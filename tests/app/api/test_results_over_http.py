@@ -9,6 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
 from rasterio.warp import transform
 from run_cases import place
 from service_cases import Service, said
@@ -64,9 +66,23 @@ def test_the_archive_holds_every_file(service: Service) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         names = [name.partition("/")[2] for name in archive.namelist()]
-        assert names == service.get("/files").json()
+        made = [f"change_class_{year}.tif" for year in service.result.years]
+        assert names == service.get("/files").json() + made
         stored = archive.read(f"landcast-{service.run}/mean_2022.tif")
     assert stored == (service.result.folder / "mean_2022.tif").read_bytes()
+
+
+def test_the_archive_holds_change_in_classes(service: Service) -> None:
+    content = service.get("/archive.zip").content
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        MemoryFile(archive.read(f"landcast-{service.run}/change_class_2023.tif")) as file,
+        file.open() as classes,
+        rasterio.open(service.result.path("change_probability", 2023)) as probabilities,
+    ):
+        assert classes.colorinterp == (ColorInterp.palette,)
+        expected = np.floor(10 * probabilities.read(1)) + 1
+        np.testing.assert_array_equal(classes.read(1), expected)
 
 
 def cell(path: object, row: int, col: int) -> list[float]:

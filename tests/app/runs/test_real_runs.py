@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ import numpy as np
 import psutil
 import pytest
 from fake_results import write
+from fetch_cases import add_sentinel, ask, ground
 from run_cases import ended, place, submit, wait_for
+from stac_catalogue import running_catalogue
 
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
 from app.runs import Run, RunFolder, Runs, ServerSettings, State
 from app.runs.folder import RESULT
+from preprocessing.fetch import fetch_years
 from preprocessing.rasters.io import read_raster
 
 ASKED: dict[str, Any] = {"years": 2, "members": 6, "seed": 5}
@@ -113,6 +118,24 @@ class Server:
         self.address = f"http://localhost:{port}"
         wait_for(self._answers)
 
+    def kill(self) -> None:
+        """By SIGKILL, until its worker is gone too."""
+        worker = worker_of(self.process.pid)
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    def state(self, run: RunFolder) -> str:
+        return str(self.get(f"/api/v1/runs/{run.path.name}")["state"])
+
+    def stage(self, run: RunFolder) -> str | None:
+        found = self.get(f"/api/v1/runs/{run.path.name}")["stage"]
+        return None if found is None else str(found["name"])
+
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.address}{path}", timeout=10) as answer:
             return json.load(answer)
@@ -134,20 +157,59 @@ def test_a_killed_server_leaves_a_run_that_goes_on_to_the_same_pixels(
     place(run.uploads / "place_2020.tif")
     run.write_request(straight.read_request())
     run.write_state(Run(run.path.name, State.queued, dt.datetime.now(dt.UTC)))
-    address = f"/api/v1/runs/{run.path.name}"
     server = Server(tmp_path / "runs")
     try:
-        wait_for(lambda: (server.get(address)["stage"] or {}).get("name") == "forecasting")
-        worker = worker_of(server.process.pid)
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait()
-        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        wait_for(lambda: server.stage(run) == "forecasting")
+        server.kill()
         assert run.read_state().state is State.running
         assert (run.result / ".partial" / "request.json").exists()
         server = Server(tmp_path / "runs")
-        wait_for(lambda: server.get(address)["state"] == "done")
+        wait_for(lambda: server.state(run) == "done")
     finally:
-        server.process.terminate()
-        server.process.wait(30)
+        server.stop()
     assert rasters(run) == rasters(straight)
     assert json.loads((run.result / "run.json").read_text())["resumed"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_killed_server_leaves_a_fetch_that_goes_on_to_the_same_images(tmp_path: Path) -> None:
+    """The catalogue keeps the second year back until the server was killed and started again."""
+    run, other = (RunFolder(tmp_path / "runs" / name) for name in ("0123456789ab", "0123456789ac"))
+    run.uploads.mkdir(parents=True)
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    with running_catalogue(folder) as made:
+        for year in (2018, 2020):
+            add_sentinel(made, f"s{year}", f"{year}-07-03", ground(year))
+        asked = ask(made, RESULT, (2018, 2020), timeout_s=60.0)
+        straight = fetch_years(replace(asked, out=tmp_path / "straight")).folder
+        made.troubles.hanging.add("s2020")
+        made.asked.clear()
+        run.write_request(asked)
+        waiting = Run(run.path.name, State.queued, dt.datetime.now(dt.UTC), kind=run.kind)
+        run.write_state(waiting)
+        server = Server(tmp_path / "runs")
+        try:
+            wait_for(lambda: made.reads_of("s2020") > 0)
+            assert server.stage(run) == "fetching"
+            server.kill()
+            assert run.read_state().state is State.running
+            shutil.copytree(run.path, other.path)  # A second one, which has to wait for the first.
+            later = replace(run.read_state(), id=other.path.name, created=dt.datetime.now(dt.UTC))
+            other.write_state(later)
+            first_year = made.reads_of("s2018")
+            server = Server(tmp_path / "runs")
+            assert server.state(other) == "interrupted"
+            made.troubles.hanging.clear()
+            made.troubles.release.set()
+            wait_for(lambda: server.state(other) == "done")
+            assert server.state(run) == "done"
+        finally:
+            server.stop()
+        assert made.reads_of("s2018") == first_year, "what was there was fetched again"
+    images = {path.name: path.read_bytes() for path in straight.glob("*.tif")}
+    assert len(images) == 2
+    for fetched in (run, other):
+        found = fetched.result.glob("*.tif")
+        assert {path.name: path.read_bytes() for path in found} == images

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.web.demo import DEMO_RUN
-from app.web.forecasts.taken import _command
 from app.web.service import Service
 from app.web.views import __file__ as views_file
 
@@ -33,40 +31,59 @@ def uploaded(held: Service, *zones: dict[str, Any]) -> AppTest:
     return page.run()
 
 
+def tables(held: Service) -> set[Path]:
+    return set(held.runs.folder(DEMO_RUN).zones.glob("*/zones.csv"))
+
+
 def test_zones_of_a_file_are_counted_once_and_can_be_taken_away(held: Service) -> None:
     folder = held.runs.folder(DEMO_RUN)
-    made = (folder.result / "run.json").stat().st_mtime_ns
+    before = files(folder.result)
     page = uploaded(held, square(8.725, 45.82, "mill"), square(8.732, 45.824, "hill"))
     assert not page.exception
     assert not page.error
     assert page.selectbox(key="numbers").options == ["Whole area", "Zone 1: mill", "Zone 2: hill"]
-    table = pd.read_csv(folder.result / "zones.csv")
+    (path,) = tables(held)
+    table = pd.read_csv(path)
     assert list(table.name.unique()) == ["mill", "hill"]
     assert (table.changed_ha_5 <= table.changed_ha_95).all()
-    assert (folder.result / "zones.parquet").is_file()
-    assert any("files/zones.parquet" in one.proto.body for one in page.get("html"))
+    assert path.with_suffix(".parquet").is_file()
+    link = f"files/zones/{path.parent.name}/zones.parquet"
+    assert any(link in one.proto.body for one in page.get("html"))
     page.selectbox(key="numbers").set_value("Zone 2: hill").run()
     expected = table[table.name == "hill"].changed_ha.iloc[-1]
     assert any(f"{expected:.3g} ha" in one.value for one in page.markdown)
-    assert (folder.result / "run.json").stat().st_mtime_ns == made
-    assert "--zones zones.geojson" in _command(folder.read_request())
-    (folder.result / "zones.csv").write_text("counted,year\n")
+    path.write_text("counted,year\n")
     page.run()
-    assert (folder.result / "zones.csv").read_text() == "counted,year\n", "counted twice"
+    uploaded(held, square(8.725, 45.82, "mill"), square(8.732, 45.824, "hill"))
+    assert path.read_text() == "counted,year\n", "counted twice"
+    assert before.items() <= files(folder.result).items(), "what the run wrote has changed"
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.glob("*") if path.is_file()}
+
+
+def test_visitors_do_not_replace_what_others_look_at(held: Service) -> None:
+    first = uploaded(held, square(8.725, 45.82, "mill"))
+    second = uploaded(held, square(8.732, 45.824, "hill"))
+    assert len(tables(held)) == 2
+    for page, name in ((first, "mill"), (second, "hill")):
+        page.run()
+        assert page.selectbox(key="numbers").options == ["Whole area", f"Zone 1: {name}"]
+    third = AppTest.from_file(str(PAGE), default_timeout=120).run()
+    assert len(third.selectbox(key="numbers").options) == 5
 
 
 @pytest.mark.parametrize(
     ("zone", "said"),
     [(square(18.7, 45.82, "away"), "lie elsewhere"), ({"type": "Feature"}, "polygons")],
 )
-def test_zones_that_do_not_fit_are_refused_and_earlier_ones_stay(
+def test_zones_that_do_not_fit_are_refused_and_those_of_the_run_stay(
     held: Service, zone: dict[str, Any], said: str
 ) -> None:
-    folder = held.runs.folder(DEMO_RUN)
-    shutil.copy(folder.result / "zones.csv", folder.path / "before.csv")
     page = uploaded(held, zone)
     assert not page.exception
     assert said in page.error[0].value
     assert "/landcast-visit" not in page.error[0].value
-    assert (folder.result / "zones.csv").read_bytes() == (folder.path / "before.csv").read_bytes()
+    assert not held.runs.folder(DEMO_RUN).zones.exists()
     assert len(page.selectbox(key="numbers").options) == 5
