@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -40,8 +40,12 @@ _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
 _AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
-_SOME = 2000
-"""Cells of a patch by which places are judged."""
+_SOME = 500
+"""Cells of a patch, and around it, by which places are judged."""
+_OF_RIM = 0.5
+"""Weight of how well what lies around a place fits what lies around a patch."""
+_MOVES = np.indices((5, 5)).reshape(2, -1) - 2
+"""Rows and columns that a place is moved by, to fit what is around a patch."""
 
 
 class Analogues:
@@ -219,24 +223,43 @@ class Analogues:
         middle: int,
         places: NDArray[np.int64],
     ) -> None:
-        """Copy a patch from where most of it is such ground; the rest from elsewhere."""
+        """Copy a patch from where it is such ground and fits in best; the rest from elsewhere."""
         tree, known = self._library
         wanted = self._kinds[places[0]]
         near = tree.query(wanted, k=range(1, 1 + min(_PLACES, len(known))))[1]
         places = np.concatenate([places, known[near]])
         for fits in _FITS:
             steps = self._places(places) - self._places(np.array([middle]))
+            steps = np.unique((steps[:, :, None] + _MOVES[:, None]).reshape(2, -1), axis=1)
             steps = steps[:, np.abs(steps).max(axis=0) >= _APART]
             if not len(patch) or not steps.shape[1]:
                 return
             some = self._places(patch[:: -(-len(patch) // _SOME)])
+            rim, shown = self._rim(found, patch)
             far = self._distance(some[:, None, :] + steps[:, :, None], wanted)
-            best = np.minimum(far, FARTHEST).sum(axis=1).argmin()
+            cost = np.minimum(far, FARTHEST).mean(axis=1)
+            if rim.shape[1]:
+                apart = self._unlike(rim[:, None, :] + steps[:, :, None], shown)
+                cost += _OF_RIM * np.minimum(apart, FARTHEST).mean(axis=1)
+            best = cost.argmin()
             moved = self._places(patch) + steps[:, best, None]
             good = self._distance(moved, wanted) <= fits
             found.reshape(2, -1)[:, patch[good]] = moved[:, good]
             patch = patch[~good]
             middle = int(patch[len(patch) // 2]) if len(patch) else middle
+
+    def _rim(
+        self, found: NDArray[np.int32], patch: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Cells `(2, n)` right beside a patch, some of them, and the colours `(3, n)` they show."""
+        box = self._box(patch, 1)
+        inside = np.zeros((box.height, box.width), bool)
+        inside[tuple(self._places(patch) - np.array([[box.row], [box.col]]))] = True
+        rim = binary_dilation(inside, np.ones((3, 3), bool)) & ~inside & self._seen[box.slices]
+        cells = np.stack(np.nonzero(rim)) + np.array([[box.row], [box.col]])
+        cells = cells[:, :: -(-max(1, cells.shape[1]) // _SOME)]
+        source = found[:, cells[0], cells[1]]
+        return cells, self.colours(np.where(source >= 0, source, cells))
 
     def _places(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows and columns `(2, n)` of flat indices."""
@@ -253,11 +276,23 @@ class Analogues:
         self, cells: NDArray[np.int64], wanted: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Of cells `(2, ...)` from a kind of ground; infinite where there is nothing to copy."""
+        row, col, inside = self._inside(cells)
+        apart = np.linalg.norm(self._kinds[row * self._seen.shape[1] + col] - wanted, axis=-1)
+        return np.asarray(np.where(inside, apart, np.inf), dtype=np.float32)
+
+    def _unlike(self, cells: NDArray[np.int64], shown: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of the colours of cells `(2, m, n)` from others `(3, n)`; infinite where not seen."""
+        row, col, inside = self._inside(cells)
+        apart = np.linalg.norm(self._cells[:, row, col] - shown[:, None], axis=0) / self._contrast
+        return np.asarray(np.where(inside, apart, np.inf), dtype=np.float32)
+
+    def _inside(
+        self, cells: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Rows and columns of cells, the nearest beyond the region, and which were seen."""
         height, width = self._seen.shape
         row, col = cells[0].clip(0, height - 1), cells[1].clip(0, width - 1)
-        inside = (row == cells[0]) & (col == cells[1]) & self._seen[row, col]
-        apart = np.linalg.norm(self._kinds[row * width + col] - wanted, axis=-1)
-        return np.asarray(np.where(inside, apart, np.inf), dtype=np.float32)
+        return row, col, (row == cells[0]) & (col == cells[1]) & self._seen[row, col]
 
 
 def _patches(

@@ -71,6 +71,23 @@ def test_a_patch_that_grows_goes_on_with_its_copy(cells: NDArray[np.float32]) ->
     assert (later[1][beside] >= 12).all()
 
 
+def test_a_copy_fits_what_lies_around() -> None:
+    """Rows of a plantation, which are of one kind everywhere, go on through a copied patch."""
+    shape = (40, 40)
+    cells = np.full((3, *shape), np.where(np.arange(40) % 5 < 2, 0.8, 0.4), np.float32)
+    analogues = Analogues(
+        cells, np.ones(shape, bool), float(cells.std()), np.zeros(shape, np.int64)
+    )
+    new, none = np.zeros(shape, bool), np.full((2, *shape), NO_SOURCE, np.int32)
+    new[14:24, 15:23] = True
+    look = np.full_like(cells, cells.mean())
+    for seed in range(6):
+        found = analogues.sources(lambda _: look, new, none, seed=seed, member=0)
+        moved = (found - np.indices(shape))[:, new]
+        assert (np.abs(moved).max(axis=0) >= 4).all()
+        assert (moved[1] % 5 == 0).all()
+
+
 def test_ground_far_from_a_town_does_not_become_town() -> None:
     """Where nothing tells what happened here, a patch becomes ground that lies beside it."""
     shape = (40, 40)
