@@ -11,7 +11,7 @@ from torch.nn import functional as F
 __all__ = ["CONDITIONS", "RULES", "TEXTURE_CHANNEL", "Earlier", "Tone", "conditions"]
 
 CONDITIONS = 18
-RULES = ((8, 0.6), (9, 0.3), (17, 0.3))
+RULES = ((8, 0.6), (9, 0.3), (17, 0.25))
 """Channels of the size of past change at two scales and of texture, and log odds a unit of each."""
 TEXTURE_CHANNEL = 17
 _SOME_YEARS, _MANY_YEARS = 3.0, 8.0

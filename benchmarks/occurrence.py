@@ -1,0 +1,127 @@
+"""How log odds of change go with past change, texture and calm ground: fitted, and tried elsewhere.
+
+    python -m benchmarks.occurrence SERIES.zarr [--model base]
+
+Logistic regression on the training places of a store of series, from one image and with all
+earlier dates, both alike, places alike; each start has an intercept of its own. Prints the weights
+of a model and those found, and the log loss of both on training and on validation places over that
+of the share that changed, and the AUC.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize
+from scipy.special import expit, xlogy
+
+from forecast.evaluation.cases.places import place_of, places_to_score
+from forecast.evaluation.scores.roc import area_under_curve
+from forecast.hindcast.past import Past
+from forecast.network.conditions import RULES, Earlier, conditions
+from forecast.network.unet import occurrence_columns
+from forecast.pretrained import load_model
+from preprocessing.lasting_change.dated_cells import DatedCells
+from preprocessing.series import PlaceSeries, SeriesStore
+
+STARTS, CELLS, SHRINKAGE = 9, 6000, 1e-3
+SHORTEST, LONGEST = 1.5, 10.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Columns `(n, 4)` of cells of a start, which changed, and whether earlier dates are known."""
+
+    place: str
+    history: bool
+    columns: NDArray[np.float32]
+    changed: NDArray[np.bool_]
+
+
+def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
+    """Some starts of a place, each a short, a middle and a long while ahead."""
+    years, dates = series.years, DatedCells.of_place(series)
+    last = len(years) - 1
+    for start in np.unique(np.linspace(0, last - 1, STARTS).round().astype(int)):
+        ends = [
+            e for e in range(start + 1, last + 1) if SHORTEST <= years[e] - years[start] <= LONGEST
+        ]
+        seen = dates.in_colours_of(start)
+        every = Past(seen.means / 255, seen.valid, years)
+        until = every.until(start)
+        modes = {False: Earlier.none(torch.from_numpy(until.cells[-1:]))}
+        if start:
+            modes[True] = until.earlier()
+        for end in sorted({ends[0], ends[len(ends) // 2], ends[-1]} if ends else []):
+            changed, known = every.changed(start, end)
+            share = changed[known].mean() if known.any() else 0
+            if not 20 / known.size < share < 0.6:
+                continue
+            some = np.flatnonzero(known)
+            some = np.random.default_rng(0).choice(some, min(len(some), CELLS), replace=False)
+            for history, earlier in modes.items():
+                seen_then = conditions(torch.from_numpy(until.cells[-1:]), earlier, until.tone())
+                calm = occurrence_columns(seen_then[:, :1], seen_then, torch.ones(1))[0, 3]
+                told = [seen_then[0, channel] for channel, _ in RULES]
+                columns = torch.stack([*told, calm]).flatten(1).T.numpy()[some]
+                yield Start(place_of(name), history, columns, changed.ravel()[some])
+
+
+def losses(weights: NDArray[np.float64], starts: list[Start]) -> float:
+    """Mean over places of the log loss over that of the share, with an intercept a start."""
+    found = defaultdict(list)
+    for one in starts:
+        odds, share = one.columns @ weights, one.changed.mean()
+        own = brentq(lambda by, odds=odds, share=share: expit(odds + by).mean() - share, -200, 200)
+        p = np.clip(expit(odds + own), 1e-6, 1 - 1e-6)
+        loss = -np.where(one.changed, np.log(p), np.log1p(-p)).mean()
+        found[one.place].append(loss / -(xlogy(share, share) + xlogy(1 - share, 1 - share)))
+    return float(np.mean([np.mean(values) for values in found.values()]))
+
+
+def ranked(weights: NDArray[np.float64], starts: list[Start]) -> float:
+    """Mean over places of the AUC."""
+    found = defaultdict(list)
+    for one in starts:
+        found[one.place].append(area_under_curve(one.changed, one.columns @ weights))
+    return float(np.mean([np.mean(values) for values in found.values()]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("store", metavar="SERIES.zarr")
+    parser.add_argument("--model", default="base")
+    options = parser.parse_args()
+    store = SeriesStore.open(options.store)
+    parts: dict[tuple[str, bool], list[Start]] = defaultdict(list)
+    for split in ("train", "val"):
+        for name in places_to_score(store, splits=(split,), parts=4):
+            if store.labels[name].dataset != "worlds":
+                for start in starts_of(name, store.place(name)):
+                    parts[split, start.history].append(start)
+    model = load_model(options.model).eval().requires_grad_(False)
+    slope, _, _, calm = model.calibration.tolist()
+    own = np.array([*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm])
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        alone, known = (losses(weights, parts["train", history]) for history in (False, True))
+        return (alone + known) / 2 + SHRINKAGE * float((weights**2).sum())
+
+    found = minimize(loss, own, method="L-BFGS-B").x
+    print("weights of past change, near and around, of texture and of calm ground")
+    heads = [f"{split}, {'all dates' if history else 'one image'}" for split, history in parts]
+    print(f"| | {' | '.join(heads)} |")
+    print("|---" * (1 + len(parts)) + "|")
+    for name, weights in ((options.model, own), ("fitted", found)):
+        cells = (f"{losses(weights, s):.3f} (AUC {ranked(weights, s):.3f})" for s in parts.values())
+        print(f"| {name}: {', '.join(f'{w:.2f}' for w in weights)} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
