@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.runs import Runs, ServerSettings
 from app.runs.short_jobs import ShortJobs
+from app.web.first_sight import first_page
 from app.web.map import SCRIPT, script_address
 from app.web.service import Service, provide
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
-_BEFORE_THE_MAP = ("mapped", "fetched", "form", "listed", "numbers", "plain", "progress", "taken")
+_FOR_THE_MAP = ("mapped", "fetched", "form", "listed", "numbers", "plain", "progress", "taken")
 _FOR_COMPONENTS = ("BidiComponent", "serialization", "recordbatch", "_arrayReduce", "Html")
 _LATER_S = 5.0
 _FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -71,18 +74,29 @@ def create_pages(settings: ServerSettings, runs: Runs, short_jobs: ShortJobs) ->
     bootstrap.load_config_options({key.replace(".", "_"): value for key, value in options.items()})
     provide(Service(settings, runs, short_jobs))
     base = f"{settings.base_path}/map"
-    routes = [Route(f"{base}/map.js", _script), Route(f"{base}/land.json", _land)]
+    routes = [
+        Route(
+            f"{settings.base_path}/", partial(first_page, runs=runs, index=_streamlit("index.html"))
+        ),
+        Route(f"{base}/map.js", _script),
+        Route(f"{base}/land.json", _land),
+    ]
     early = Middleware(_Early, addresses=_early_scripts(settings.base_path))
     return App(PAGE, routes=routes, middleware=[early], lifespan=_warmed)
 
 
 def _early_scripts(base_path: str) -> list[str]:
     """Scripts that the map needs: its own, and those that Streamlit asks for late."""
-    import streamlit
-
-    scripts = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    scripts = _streamlit("static/js")
     late = [path.name for name in _FOR_COMPONENTS for path in sorted(scripts.glob(f"{name}.*.js"))]
     return [script_address(base_path), *(f"{base_path}/static/js/{name}" for name in late)]
+
+
+def _streamlit(name: str) -> Path:
+    """What Streamlit serves by this name."""
+    import streamlit
+
+    return Path(streamlit.__file__).parent / "static" / name
 
 
 class _Early:
@@ -105,14 +119,16 @@ class _Early:
 
 @asynccontextmanager
 async def _warmed(_: App) -> AsyncIterator[None]:
-    """Load what the first visit would wait for, and a little later what is below the map."""
-    for name in _BEFORE_THE_MAP:
-        import_module(f"app.web.forecasts.{name}")
-    later = threading.Timer(_LATER_S, import_module, ["preprocessing.report.charts"])
-    later.daemon = True
-    later.start()
+    """Load what the first visit would wait for, while the server answers already."""
+    threading.Thread(target=_load, daemon=True).start()
     yield
-    later.cancel()
+
+
+def _load() -> None:
+    for name in _FOR_THE_MAP:
+        import_module(f"app.web.forecasts.{name}")
+    time.sleep(_LATER_S)
+    import_module("preprocessing.report.charts")
 
 
 def _script(_: Request) -> FileResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -85,6 +86,11 @@ def test_pages_and_service_share_a_port_below_a_base_path(tmp_path: Path) -> Non
     run.write_state(Run(run.path.name, State.done, dt.datetime.now(dt.UTC)))
     with served("app", "--headless", **below) as address:
         assert "<title>Streamlit</title>" in page(f"{address}/land/")
+        assert re.search(
+            r'"first-sight".*<b>2024</b> forecast.*"data:image/webp', page(f"{address}/land/"), re.S
+        )
+        assert "<b>2024</b> прогноз" in page(f"{address}/land/?lang=ru")
+        assert "first-sight" not in page(f"{address}/land/?run={run.path.name}")
         assert page(f"{address}/land/_stcore/health") == "ok"
         assert "maplibre" in page(f"{address}/land/map/map.js")
         assert "MultiPolygon" in page(f"{address}/land/map/land.json")

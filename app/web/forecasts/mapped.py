@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import streamlit as st
 from matplotlib.colors import to_hex
-from PIL import Image
 
-from app.forecasts.results import ForecastFolder, display_image, display_valid
+from app.forecasts.results import ForecastFolder
 from app.forecasts.styles import class_colours, top_value
 from app.runs import RunFolder
+from app.web.first_sight import still
 from app.web.forecasts.images import Images
 from app.web.map import map_words
 from app.web.service import service
@@ -25,7 +20,6 @@ from preprocessing.rasters.io import RasterSource
 
 __all__ = ["map_of_box", "map_of_images", "map_of_run"]
 
-_SIDE = 900
 _MOST_IMAGES = 12
 _TILE_M = 156_543.034
 """Metres of a pixel of tiles of 256 at zoom 0 on the equator."""
@@ -70,8 +64,8 @@ def map_of_images(images: Images) -> dict[str, Any] | None:
     limits = images.source(shown[-1].path).encoding
     pictures = {
         one.year: {
-            "url": _picture(
-                str(one.path), one.path.stat().st_mtime_ns, images.bands, (limits.low, limits.high)
+            "url": still(
+                one.path, one.path.stat().st_mtime_ns, images.bands, (limits.low, limits.high)
             ),
             "corners": _corners(images.source(one.path).grid),
         }
@@ -97,7 +91,7 @@ def _poster(result: ForecastFolder) -> str | None:
     if result.run.get("area") is not None:
         return None
     path = result.path("forecast", result.years[-1])
-    return _picture(str(path), path.stat().st_mtime_ns, None, result.value_range)
+    return still(path, path.stat().st_mtime_ns, None, result.value_range)
 
 
 def map_of_box(box: Bounds | None, *, found: bool) -> dict[str, Any]:
@@ -192,18 +186,3 @@ def _corners(grid: Grid) -> list[list[float]] | None:
 def _bounds(corners: list[list[float]]) -> list[float]:
     xs, ys = zip(*corners, strict=True)
     return [min(xs), min(ys), max(xs), max(ys)]
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _picture(
-    path: str,
-    modified: int,
-    bands: tuple[int, int, int] | None,
-    limits: tuple[float, float],
-) -> str:
-    """An image as an address that holds it."""
-    rgb = display_image(Path(path), limits, _SIDE, bands=bands)
-    alpha = np.where(display_valid(path, _SIDE), 255, 0).astype(np.uint8)[..., None]
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate([rgb, alpha], axis=2)).save(buffer, "WEBP", quality=88, method=2)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
