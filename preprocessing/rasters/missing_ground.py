@@ -12,7 +12,7 @@ from rasterio.enums import MaskFlags
 from rasterio.windows import Window as RasterioWindow
 from scipy.ndimage import binary_dilation, label
 
-from preprocessing.rasters.opening import is_local
+from preprocessing.rasters.opening import READ_ERRORS, is_local
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 
@@ -99,30 +99,27 @@ class BlackCollar:
             encoding: Of these bands.
 
         Returns:
-            None where no corner is black, all is black, 0 is not the darkest value, or nodata, a
-            mask or an alpha band tells what is ground.
+            None where no corner is black, all is black, 0 is not the darkest value, pixels are
+            damaged (who reads them is told so), or nodata, a mask or an alpha band tells what is
+            ground.
         """
         whole_numbers = np.dtype(encoding.dtype).kind in "iu"
         if _told(dataset) or encoding.nodata is not None or not whole_numbers or encoding.low < 0:
             return None
-        chosen, height, width = list(bands), dataset.height, dataset.width
-        corner = (min(_CORNER, height), min(_CORNER, width))
-        corners = (
-            RasterioWindow(col, row, corner[1], corner[0])
-            for row in (0, height - corner[0])
-            for col in (0, width - corner[1])
-        )
-        if all(dataset.read(chosen, window=window).any() for window in corners):
+        try:
+            black = _black(dataset, list(bands))
+        except READ_ERRORS:
             return None
-        shape = tuple(min(side, _MOST_SIDE) for side in (height, width))
-        black = ~dataset.read(chosen, out_shape=(len(chosen), *shape)).any(axis=0)
+        if black is None:
+            return None
         parts, _ = label(black, _TOUCHING)
         border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
         large = np.bincount(parts.ravel()) >= _LEAST_SHARE * parts.size
         found = np.isin(parts, [part for part in np.unique(border) if part and large[part]])
         if not found.any() or black.all():
             return None
-        return cls(binary_dilation(found, _TOUCHING), height, width, float(found.mean()))
+        near = binary_dilation(found, _TOUCHING)
+        return cls(near, dataset.height, dataset.width, float(found.mean()))
 
     def clear(self, valid: NDArray[np.bool_], stored: NDArray[Any], window: Window) -> None:
         """Mark the filling in the validity `(h, w)` of a window of the file as not observed.
@@ -135,6 +132,21 @@ class BlackCollar:
         rows = np.arange(window.row, window.row + window.height) * self.near.shape[0] // self.height
         cols = np.arange(window.col, window.col + window.width) * self.near.shape[1] // self.width
         valid &= stored.any(axis=0) | ~self.near[np.ix_(rows, cols)]
+
+
+def _black(dataset: Any, bands: list[int]) -> NDArray[np.bool_] | None:
+    """Where the shrunk image is 0 in all bands; None where no corner of it is."""
+    height, width = dataset.height, dataset.width
+    corner = (min(_CORNER, height), min(_CORNER, width))
+    corners = (
+        RasterioWindow(col, row, corner[1], corner[0])
+        for row in (0, height - corner[0])
+        for col in (0, width - corner[1])
+    )
+    if all(dataset.read(bands, window=window).any() for window in corners):
+        return None
+    shape = tuple(min(side, _MOST_SIDE) for side in (height, width))
+    return np.asarray(~dataset.read(bands, out_shape=(len(bands), *shape)).any(axis=0))
 
 
 def _told(dataset: Any) -> bool:
