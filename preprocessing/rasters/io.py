@@ -117,9 +117,10 @@ class RasterSource:
             )
             encoding = find_encoding(dataset, chosen, value_range, profile, shown)
             unwritten = UnwrittenBlocks.of(dataset, name)
-            collar = None if unwritten is not None else BlackCollar.of(dataset, chosen, encoding)
             metadata = BandMetadata.of(dataset, chosen)
             tags = {**dataset.tags(), **dataset.tags(ns="IMAGERY")}
+            # Last: what GDAL says of damaged pixels would be taken for an error of what follows.
+            collar = None if unwritten is not None else BlackCollar.of(dataset, chosen, encoding)
         if unwritten is not None:
             encoding = replace(encoding, masked=True)
             _log.warning(
