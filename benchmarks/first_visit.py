@@ -23,7 +23,7 @@ def visit(chromium: Any, address: str) -> tuple[float, float]:
     page = context.new_page()
     began = time.monotonic()
     page.goto(address, wait_until="commit")
-    page.locator("#first-sight img, .landcast-map .poster").first.wait_for(timeout=60_000)
+    page.locator("#first-paint img, .landcast-map .poster").first.wait_for(timeout=60_000)
     seen = time.monotonic() - began
     page.locator(".landcast-map[data-drawn]").wait_for(timeout=60_000)
     drawn = time.monotonic() - began

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.runs import Runs, ServerSettings
 from app.runs.short_jobs import ShortJobs
-from app.web.first_sight import first_page
+from app.web.first_paint import first_page
 from app.web.map import SCRIPT, script_address
 from app.web.service import Service, provide
 

@@ -87,10 +87,10 @@ def test_pages_and_service_share_a_port_below_a_base_path(tmp_path: Path) -> Non
     with served("app", "--headless", **below) as address:
         assert "<title>Streamlit</title>" in page(f"{address}/land/")
         assert re.search(
-            r'"first-sight".*<b>2024</b> forecast.*"data:image/webp', page(f"{address}/land/"), re.S
+            r'"first-paint".*<b>2024</b> forecast.*"data:image/webp', page(f"{address}/land/"), re.S
         )
         assert "<b>2024</b> прогноз" in page(f"{address}/land/?lang=ru")
-        assert "first-sight" not in page(f"{address}/land/?run={run.path.name}")
+        assert "first-paint" not in page(f"{address}/land/?run={run.path.name}")
         assert page(f"{address}/land/_stcore/health") == "ok"
         assert "maplibre" in page(f"{address}/land/map/map.js")
         assert "MultiPolygon" in page(f"{address}/land/map/land.json")

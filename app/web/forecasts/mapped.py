@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from app.forecasts.results import ForecastFolder
 from app.forecasts.styles import class_colours, top_value
 from app.runs import RunFolder
-from app.web.first_sight import still
+from app.web.first_paint import still
 from app.web.forecasts.images import Images
 from app.web.map import map_words
 from app.web.service import service

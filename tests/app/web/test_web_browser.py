@@ -35,7 +35,7 @@ def test_the_main_path(browser: Any, server: Any, viewport: dict[str, int], tmp_
     with visit(browser, server, viewport) as page:
         # A finished future is there at once.
         the_map(page).locator(".badge.forecast", has_text="2024").wait_for(timeout=60_000)
-        page.locator("#first-sight").wait_for(state="detached")
+        page.locator("#first-paint").wait_for(state="detached")
         demo = pixels(page)
         assert len(np.unique(demo.reshape(-1, 3), axis=0)) > 200  # A landscape, not a fill.
         wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -22,20 +22,20 @@ __all__ = ["first_page", "still"]
 
 _SIDE = 900
 _PICTURE = """
-<figure id="first-sight" aria-hidden="true">
+<figure id="first-paint" aria-hidden="true">
 <figcaption><b>{year}</b> {what}</figcaption><img src="{still}" alt="">
 </figure>
 <style>
-#first-sight {{ position: fixed; inset: 0; margin: 0; padding: 5rem 1.5rem 1.5rem; z-index: 999990;
+#first-paint {{ position: fixed; inset: 0; margin: 0; padding: 5rem 1.5rem 1.5rem; z-index: 999990;
   box-sizing: border-box; pointer-events: none; background: #fff; color: #1b1f26;
   font: 14px sans-serif; display: flex; flex-direction: column; gap: 0.6rem; }}
-#first-sight b {{ font-size: 18px; }}
-#first-sight img {{ flex: 1; min-height: 0; object-fit: contain; image-rendering: pixelated; }}
-@media (prefers-color-scheme: dark) {{ #first-sight {{ background: #14171c; color: #e8eaee; }} }}
+#first-paint b {{ font-size: 18px; }}
+#first-paint img {{ flex: 1; min-height: 0; object-fit: contain; image-rendering: pixelated; }}
+@media (prefers-color-scheme: dark) {{ #first-paint {{ background: #14171c; color: #e8eaee; }} }}
 </style>
 <script>
 (() => {{
-  const still = document.getElementById("first-sight");
+  const still = document.getElementById("first-paint");
   const began = Date.now();
   const waiting = setInterval(() => {{
     const hosts = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")];
