@@ -40,6 +40,8 @@ _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
 _AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
+_BANK = 2
+"""Cells beside a corridor that are seen together with it."""
 _SOME = 500
 """Cells of a patch, and around it, by which places are judged."""
 _OF_RIM = 0.5
@@ -63,6 +65,7 @@ class Analogues:
         seen: `(h, w)` cells that may be copied.
         contrast: Of the region.
         objects: `(h, w)` from `region_objects`; their cells become alike.
+        corridors: `(h, w)` from `corridors_of`; pieces of them are shown beside them alone.
         events: What changed here before; None where that is not known.
         kinds: From `kinds_of`; found out where None.
     """
@@ -73,12 +76,14 @@ class Analogues:
         seen: NDArray[np.bool_],
         contrast: float,
         objects: NDArray[np.int64],
+        corridors: NDArray[np.bool_],
         events: Events | None = None,
         kinds: NDArray[np.float32] | None = None,
     ) -> None:
         self._cells = cells
         self._seen = seen
         self._objects = objects
+        self._corridors = corridors
         self._contrast = contrast
         self._events = events if events is not None and len(events.at) else None
         self._kinds = kinds_of(cells, contrast) if kinds is None else kinds
@@ -186,13 +191,35 @@ class Analogues:
         """
         if self._events is None:
             return np.zeros(0, np.int64)
-        like = self._events.like(self._surroundings(patch))
+        like = self._without_corridors(patch, self._events.like(self._surroundings(patch)))
         around = self._around(patch)
         if not len(like) or not len(around):
             return like
         far, _ = cKDTree(self._kinds[around]).query(self._kinds[like])
         beside = far <= _FITS[0]
         return like[beside] if beside.any() else like
+
+    def _without_corridors(
+        self, patch: NDArray[np.int64], cells: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Cells that show no corridor; all of them for a patch beside one.
+
+        A piece of a river or a motorway on its own is none.
+        """
+        if self._near_corridors(patch).any():
+            return cells
+        return cells[~self._near_corridors(cells)]
+
+    def _near_corridors(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found = np.zeros(len(cells), bool)
+        row, col = self._places(cells)
+        height, width = self._seen.shape
+        for down in range(-_BANK, _BANK + 1):
+            for across in range(-_BANK, _BANK + 1):
+                found |= self._corridors[
+                    (row + down).clip(0, height - 1), (col + across).clip(0, width - 1)
+                ]
+        return found
 
     def _around(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that were seen."""
@@ -202,7 +229,7 @@ class Analogues:
 
     def _beside(self, drawn: NDArray[np.float32], patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that look like what the model draws for it."""
-        around = self._around(patch)
+        around = self._without_corridors(patch, self._around(patch))
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
         far = np.linalg.norm(self._kinds[around] - look, axis=-1)

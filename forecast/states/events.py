@@ -15,7 +15,14 @@ from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["allocated", "changing_at_edges", "event_levels", "object_noise", "parcels_of"]
+__all__ = [
+    "allocated",
+    "changing_at_edges",
+    "event_levels",
+    "keep_corridors",
+    "object_noise",
+    "parcels_of",
+]
 
 _NUMBER = 1
 """Plane of the noise of events; the network is given plane 0."""
@@ -220,6 +227,19 @@ def event_levels(
     for rows in strips(levels.shape):
         levels[rows] = ndtr(levels[rows])
     return levels
+
+
+def keep_corridors(levels: NDArray[np.float32], corridors: NDArray[np.bool_]) -> None:
+    """Let rivers and motorways change last: what is cut in two is none.
+
+    How likely they are to change stays as it is; in a future other ground changes in their place.
+
+    Args:
+        levels: `(h, w)` from `event_levels`, changed in place.
+        corridors: `(h, w)` from `corridors_of`.
+    """
+    for rows in strips(levels.shape):
+        levels[rows][corridors[rows]] = 1
 
 
 def object_noise(

@@ -24,7 +24,7 @@ from forecast.states.answers import View
 from forecast.states.earlier import EarlierCells, read_earlier_cells
 from forecast.states.familiarity import Familiarity
 from forecast.states.images import DatedImages
-from forecast.states.objects import region_objects
+from forecast.states.objects import corridors_of, region_objects
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import SeenAgain
 from forecast.states.trust import region_trust
@@ -59,6 +59,7 @@ class Ground:
         seen: `(h, w)` cells of the start that were seen whole.
         earlier: Earlier dates.
         objects: `(h, w)` from `region_objects`.
+        corridors: `(h, w)` from `corridors_of`.
         trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.states.taught`; None where it taught nothing.
@@ -81,6 +82,7 @@ class Ground:
     seen: NDArray[np.bool_]
     earlier: EarlierCells
     objects: NDArray[np.int64]
+    corridors: NDArray[np.bool_]
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
@@ -103,7 +105,15 @@ class Ground:
     def analogues(self) -> Analogues:
         """Ground of the start that changed ground can look like."""
         contrast = float(self.view.tone.contrast[0])
-        return Analogues(self.cells, self.seen, contrast, self.objects, self.events, self.kinds)
+        return Analogues(
+            self.cells,
+            self.seen,
+            contrast,
+            self.objects,
+            self.corridors,
+            self.events,
+            self.kinds,
+        )
 
     @classmethod
     def open(cls, folder: Path, encoding: Encoding) -> Ground:
@@ -120,6 +130,7 @@ class Ground:
             seen=plane("seen"),
             earlier=EarlierCells.load(folder),
             objects=plane("objects"),
+            corridors=plane("corridors"),
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=Events.load(folder / f"{EVENTS}.npz"),
@@ -218,6 +229,7 @@ def write_ground(
     np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
     objects = region_objects(image, tone, threads=threads, zeros=zeros)
     np.save(folder / "objects.npy", objects)
+    np.save(folder / "corridors.npy", corridors_of(objects, zeros=zeros))
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),

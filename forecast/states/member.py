@@ -17,7 +17,7 @@ from forecast.network.conditions import CONDITIONS, TEXTURE_CHANNEL
 from forecast.start import mirror_edges
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
-from forecast.states.events import changing_at_edges, event_levels, parcels_of
+from forecast.states.events import changing_at_edges, event_levels, keep_corridors, parcels_of
 from forecast.states.ground import Ground
 from forecast.states.painting import bands_of, paint
 from forecast.states.region_conditions import region_conditions
@@ -113,6 +113,7 @@ class MemberRun:
             return horizons
         ground, zeros = self.ground, self.ground.zeros
         levels = event_levels(ground.objects, seed=self.seed, member=self.paths.member, zeros=zeros)
+        keep_corridors(levels, ground.corridors)
         parcels = parcels_of(ground.objects, ground.seen, self.network.gsd_m, zeros=zeros)
         changes = Changes.none(ground.cells, zeros=zeros)
         if done:

@@ -16,10 +16,10 @@ from forecast.states.analogues import Analogues
 from forecast.states.answers import Noise, RegionNetwork, View
 from forecast.states.changes import Changes
 from forecast.states.earlier import EarlierCells
-from forecast.states.events import event_levels, parcels_of
+from forecast.states.events import event_levels, keep_corridors, parcels_of
 from forecast.states.familiarity import Familiarity
 from forecast.states.ground import start_cells
-from forecast.states.objects import region_objects
+from forecast.states.objects import corridors_of, region_objects
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.trust import region_trust
 
@@ -76,13 +76,15 @@ def forecast_tile(
     view = View(start, condition, tone)
     trust, _ = region_trust(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
-    analogues = Analogues(cells, seen, float(tone.contrast[0]), objects)
+    corridors = corridors_of(objects)
+    analogues = Analogues(cells, seen, float(tone.contrast[0]), objects, corridors)
     parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
     inside = (..., slice(valid.shape[0] // FACTOR), slice(valid.shape[1] // FACTOR))
     states, observations, probability = [], [], np.zeros(shape, np.float32)
     for member in range(members):
         levels = event_levels(objects, seed=seed, member=member)
+        keep_corridors(levels, corridors)
         changes, left = Changes.none(cells), years
         while left > 0:
             leg = min(left, float(network.longest_years))

@@ -23,8 +23,25 @@ def cells() -> NDArray[np.float32]:
 
 
 def _analogues(cells: NDArray[np.float32], events: Events | None = None) -> Analogues:
-    objects = np.zeros(_SHAPE, np.int64)
-    return Analogues(cells, np.ones(_SHAPE, bool), float(cells.std()), objects, events)
+    return _of_one_object(cells, events=events)
+
+
+def _of_one_object(
+    cells: NDArray[np.float32],
+    *,
+    seen: NDArray[np.bool_] | None = None,
+    corridors: NDArray[np.bool_] | None = None,
+    events: Events | None = None,
+) -> Analogues:
+    shape = cells.shape[1:]
+    return Analogues(
+        cells,
+        np.ones(shape, bool) if seen is None else seen,
+        float(cells.std()),
+        np.zeros(shape, np.int64),
+        np.zeros(shape, bool) if corridors is None else corridors,
+        events,
+    )
 
 
 def _none() -> NDArray[np.int32]:
@@ -75,9 +92,7 @@ def test_a_copy_fits_what_lies_around() -> None:
     """Rows of a plantation, which are of one kind everywhere, go on through a copied patch."""
     shape = (40, 40)
     cells = np.full((3, *shape), np.where(np.arange(40) % 5 < 2, 0.8, 0.4), np.float32)
-    analogues = Analogues(
-        cells, np.ones(shape, bool), float(cells.std()), np.zeros(shape, np.int64)
-    )
+    analogues = _of_one_object(cells)
     new, none = np.zeros(shape, bool), np.full((2, *shape), NO_SOURCE, np.int32)
     new[14:24, 15:23] = True
     look = np.full_like(cells, cells.mean())
@@ -93,9 +108,7 @@ def test_ground_far_from_a_town_does_not_become_town() -> None:
     shape = (40, 40)
     ground = np.where(np.arange(40) < 30, _DESERT, _TOWN)
     cells = np.full((3, *shape), ground, np.float32)
-    analogues = Analogues(
-        cells, np.ones(shape, bool), float(cells.std()), np.zeros(shape, np.int64)
-    )
+    analogues = _of_one_object(cells)
     none = np.full((2, *shape), NO_SOURCE, np.int32)
     look = np.full_like(cells, _TOWN)
     for left, becomes in ((4, _DESERT), (18, _DESERT), (24, _TOWN)):
@@ -106,12 +119,31 @@ def test_ground_far_from_a_town_does_not_become_town() -> None:
         assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.02)
 
 
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_piece_of_river_is_seen_beside_the_river_alone(taught: bool) -> None:
+    shape = (60, 60)
+    column = np.indices(shape)[1]
+    river = (column >= 40) & (column < 46)
+    cells = np.repeat(np.where(river, _WATER, _DESERT)[None], 3, axis=0).astype(np.float32)
+    events = None
+    if taught:
+        before = surroundings_of(np.full_like(cells, _DESERT), float(cells.std()))[:24]
+        events = Events(before, np.flatnonzero(river)[:24])
+    look, none = np.full_like(cells, _WATER), np.full((2, *shape), NO_SOURCE, np.int32)
+    for left, becomes in ((32, _DESERT), (34, _WATER)):
+        new = np.zeros(shape, bool)
+        new[24:36, left : left + 5] = True
+        analogues = _of_one_object(cells, corridors=river, events=events)
+        found = analogues.sources(lambda _: look, new, none, seed=1, member=0)
+        assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.3)
+
+
 def test_ground_beside_which_nothing_was_seen_is_left_to_the_network(
     cells: NDArray[np.float32],
 ) -> None:
     seen = np.zeros(_SHAPE, bool)
     seen[:, 20:] = True
-    analogues = Analogues(cells, seen, float(cells.std()), np.zeros(_SHAPE, np.int64))
+    analogues = _of_one_object(cells, seen=seen)
     found = analogues.sources(
         lambda _: np.full_like(cells, _TOWN), _new(), _none(), seed=1, member=0
     )
@@ -142,9 +174,7 @@ def _became_of_desert(left: int, members: int) -> list[float]:
     at = (np.arange(24) + 15) * 60 + np.where(np.arange(24) % 4 == 0, 30, 50)
     new = np.zeros(shape, bool)
     new[27:33, left : left + 6] = True
-    analogues = Analogues(
-        cells, np.ones(shape, bool), contrast, np.zeros(shape, np.int64), Events(before, at)
-    )
+    analogues = _of_one_object(cells, events=Events(before, at))
     none = np.full((2, *shape), NO_SOURCE, np.int32)
     found = (
         analogues.sources(_not_asked, new, none, seed=0, member=member) for member in range(members)
