@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -65,7 +66,7 @@ class Analogues:
         seen: `(h, w)` cells that may be copied.
         contrast: Of the region.
         objects: `(h, w)` from `region_objects`; their cells become alike.
-        corridors: `(h, w)` from `corridors_of`; pieces of them are shown beside them alone.
+        corridors: `(h, w)` from `corridors_of`; nothing becomes a piece of them.
         events: What changed here before; None where that is not known.
         kinds: From `kinds_of`; found out where None.
     """
@@ -191,7 +192,7 @@ class Analogues:
         """
         if self._events is None:
             return np.zeros(0, np.int64)
-        like = self._without_corridors(patch, self._events.like(self._surroundings(patch)))
+        like = self._no_corridor(self._events.like(self._surroundings(patch)))
         around = self._around(patch)
         if not len(like) or not len(around):
             return like
@@ -199,27 +200,15 @@ class Analogues:
         beside = far <= _FITS[0]
         return like[beside] if beside.any() else like
 
-    def _without_corridors(
-        self, patch: NDArray[np.int64], cells: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Cells that show no corridor; all of them for a patch beside one.
-
-        A piece of a river or a motorway on its own is none.
-        """
-        if self._near_corridors(patch).any():
-            return cells
-        return cells[~self._near_corridors(cells)]
-
-    def _near_corridors(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-        found = np.zeros(len(cells), bool)
+    def _no_corridor(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cells that show no corridor: a piece of a river or a motorway is none."""
         row, col = self._places(cells)
         height, width = self._seen.shape
-        for down in range(-_BANK, _BANK + 1):
-            for across in range(-_BANK, _BANK + 1):
-                found |= self._corridors[
-                    (row + down).clip(0, height - 1), (col + across).clip(0, width - 1)
-                ]
-        return found
+        free = np.ones(len(cells), bool)
+        for down, across in itertools.product(range(-_BANK, _BANK + 1), repeat=2):
+            near = (row + down).clip(0, height - 1), (col + across).clip(0, width - 1)
+            free &= ~self._corridors[near]
+        return cells[free]
 
     def _around(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that were seen."""
@@ -229,7 +218,7 @@ class Analogues:
 
     def _beside(self, drawn: NDArray[np.float32], patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that look like what the model draws for it."""
-        around = self._without_corridors(patch, self._around(patch))
+        around = self._no_corridor(self._around(patch))
         colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
         look = np.append(colour, self._kinds[patch, 3].mean())
         far = np.linalg.norm(self._kinds[around] - look, axis=-1)
