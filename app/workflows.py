@@ -27,7 +27,7 @@ from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
     from preprocessing.preparation.run import PrepareConfig
-    from preprocessing.rasters.image_source import Reading
+    from preprocessing.rasters.image_source import Readings
     from preprocessing.report.counts import PrepareReport
     from preprocessing.series.config import SeriesConfig
     from preprocessing.series.report import SeriesReport
@@ -58,8 +58,6 @@ __all__ = [
     "upscale",
 ]
 
-_READING = ("bands", "value_range", "sensor")
-
 
 def fetch_imagery(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
     """Fetch one cloud-free composite a year of a place from a STAC catalogue."""
@@ -71,7 +69,7 @@ def prepare(
     out: Path,
     config: PrepareConfig,
     *,
-    reading: Reading | None = None,
+    readings: Readings | None = None,
     of_pair: Mapping[str, Any] | None = None,
     of_list: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -83,7 +81,7 @@ def prepare(
         inputs: Two files or addresses, or one manifest (CSV) or folder.
         out: Store to make.
         config: Settings.
-        reading: How to understand the files.
+        readings: How to understand the files.
         of_pair: Further arguments of `prepare_pair`.
         of_list: Further arguments of `prepare_manifest`.
         overwrite: Replace an existing store.
@@ -94,11 +92,14 @@ def prepare(
     """
     from preprocessing.preparation.run import prepare_manifest, prepare_pair
 
-    how = {} if reading is None else {key: getattr(reading, key) for key in _READING}
-    common: dict[str, Any] = {**how, "overwrite": overwrite, "progress": progress}
+    common: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
     if len(inputs) == 1:
-        return prepare_manifest(inputs[0], out, config, **common, **(of_list or {}))
-    return prepare_pair(inputs[0], inputs[1], out, config, **common, **(of_pair or {}))
+        return prepare_manifest(
+            inputs[0], out, config, readings=readings, **common, **(of_list or {})
+        )
+    reading = None if readings is None else readings.every
+    earlier, later = inputs
+    return prepare_pair(earlier, later, out, config, reading=reading, **common, **(of_pair or {}))
 
 
 def prepare_series(

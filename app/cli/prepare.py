@@ -214,7 +214,7 @@ def prepare(
             inputs,
             out,
             settings,
-            reading=readings.every,
+            readings=readings,
             of_pair={
                 "earlier_year": earlier_year,
                 "later_year": later_year,
@@ -225,7 +225,6 @@ def prepare(
                 "datasets": dataset,
                 "split": split,
                 "pairs_per_place": pairs_per_place,
-                "of_dataset": readings.of_dataset,
                 "average_by_dataset": averages,
                 "clouds_kind": kind,
             },

@@ -1,8 +1,7 @@
 """Tone curves for whole regions: counted block by block, applied block by block.
 
-A method is an accumulator: `add` every block of a pair, `+` accumulators of different parts, take
-`curves` once, apply them to every block. Matching each tile on its own would paint seams and hide
-change.
+A method is an accumulator: `add` every block of a pair, take `curves` once, apply them to every
+block. Matching each tile on its own would paint seams and hide change.
 """
 
 from __future__ import annotations
@@ -51,8 +50,6 @@ class ToneMatch(Protocol):
         """Count a block; returns itself."""
         ...
 
-    def __add__(self, other: Self) -> Self: ...
-
     def curves(self) -> ToneCurves:
         """Curves that give the source the reference's colours."""
         ...
@@ -94,16 +91,6 @@ class LevelCounts:
         """Count the pixels of `(c, h, w)` that `valid` `(h, w)` allows."""
         _count_into(self.reference, data, valid)
 
-    def __add__(self, other: LevelCounts) -> LevelCounts:
-        if self.source.shape != other.source.shape:
-            raise ValueError(
-                f"expected counts of shape {self.source.shape}, got {other.source.shape}"
-            )
-        total = LevelCounts(self.channels, self.levels)
-        total.source = self.source + other.source
-        total.reference = self.reference + other.reference
-        return total
-
     def histograms(self, curves: ToneCurves) -> dict[str, NDArray[np.float64]]:
         """Shares `(c, 256)` of the levels in `source`, `reference` and `matched`.
 
@@ -144,11 +131,6 @@ class HistogramMatch:
         self.counts.add_source(source, valid)
         self.counts.add_reference(reference, valid)
         return self
-
-    def __add__(self, other: HistogramMatch) -> HistogramMatch:
-        total = HistogramMatch(self.counts.channels, self.counts.levels)
-        total.counts = self.counts + other.counts
-        return total
 
     def curves(self) -> ToneCurves:
         """The matching curves of everything that was added.

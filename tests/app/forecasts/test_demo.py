@@ -7,6 +7,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from prepare_cases import prepare_rasters
 from skimage.exposure import match_histograms
 
 import app.forecasts.demo
@@ -14,7 +15,7 @@ from app.forecasts.demo import run_demo
 from app.scores.pairs import evaluate
 from preprocessing.errors import ModelFolderError, OutputExistsError
 from preprocessing.pairs.store import PairStore
-from preprocessing.preparation.raster_pair import PrepareConfig, prepare_rasters
+from preprocessing.preparation.raster_pair import PrepareConfig
 from preprocessing.rasters.io import read_raster
 from preprocessing.simulator import WorldConfig, simulate_world
 from sr.network.rrdb import RRDBNet
