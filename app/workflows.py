@@ -17,6 +17,7 @@ from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
 from app.forecasts.zones import write_zones
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from app.training.forecast import train_forecast
 from app.training.lift import pack_pairs, train_lift
 from app.upscaling.run import UpscaleRequest, upscale
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ComparisonRequest",
+    "EvaluationRequest",
     "FetchReport",
     "FetchRequest",
     "ForecastRequest",
