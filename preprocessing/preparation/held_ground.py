@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
-from preprocessing.rasters.grid import PROJECTION_ERRORS, Bounds, Grid, Window
-from preprocessing.rasters.image_source import whole
-from preprocessing.registration.common_grid import pixel_positions
+from preprocessing.rasters.grid import (
+    PROJECTION_ERRORS,
+    Bounds,
+    Grid,
+    Window,
+    pixel_positions,
+    whole,
+)
 
 __all__ = ["GUARD_PX", "GroundSplit", "HeldGround", "HeldIndex", "degrees"]
 

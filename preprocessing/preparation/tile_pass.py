@@ -71,7 +71,7 @@ def cut_tiles(
         del before, after
         for start in range(0, len(index), _BATCH):
             part = index[start : start + _BATCH]
-            inner = [_within(windows[i], block) for i in part]
+            inner = [windows[i].within(block) for i in part]
             tiles = _cut(past, inner), _cut(future, inner), _cut(both, inner)
             yield TileBatch(part, *tiles, measure(*tiles, difference=difference))
 
@@ -97,10 +97,6 @@ def _grouped(windows: Sequence[Window]) -> list[tuple[Window, list[int]]]:
         right = max(w.col + w.width for w in members)
         planned.append((Window(top, left, bottom - top, right - left), index))
     return planned
-
-
-def _within(window: Window, block: Window) -> Window:
-    return Window(window.row - block.row, window.col - block.col, window.height, window.width)
 
 
 def _cut(image: NDArray[Any], windows: Sequence[Window]) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from preprocessing.radiometry.matching import (
     levels_for,
 )
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Raster
@@ -131,7 +131,7 @@ def _match(method: str, past: Raster, future: Raster) -> ToneMatch | None:
 def _sample(grid: Grid) -> list[Window]:
     """The whole region, or blocks spread over it."""
     if max(grid.height, grid.width) <= _WHOLE_PX:
-        return [Window(0, 0, grid.height, grid.width)]
+        return [whole(grid)]
     windows = blocks(grid, size=_BLOCK_PX)
     if len(windows) <= _MOST_BLOCKS:
         return windows

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, inside, whole
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.raster import Raster
 
@@ -32,9 +32,8 @@ __all__ = [
     "SameGridImage",
     "average_blocks",
     "hold",
-    "inside",
     "is_large",
-    "whole",
+    "read_grown",
 ]
 
 _HELD_PX = 8 * 2**20
@@ -116,9 +115,7 @@ class HeldImage:
         data = np.zeros((len(self.raster.data), window.height, window.width), np.float32)
         valid = np.zeros((window.height, window.width), bool)
         if part is not None:
-            rows, cols = Window(
-                part.row - window.row, part.col - window.col, part.height, part.width
-            ).slices
+            rows, cols = part.within(window).slices
             data[:, rows, cols] = self.raster.data[(slice(None), *part.slices)]
             valid[rows, cols] = self.raster.valid[part.slices]
         return replace(self.raster, data=data, valid=valid, grid=self.grid.crop(window))
@@ -214,17 +211,30 @@ class MaskedImage(SameGridImage):
 
     def read(self, window: Window, /) -> Raster:
         """Read, and take the pixels that are not clear as unseen."""
-        halo = self.halo_px
-        grown = Window(
-            window.row - halo, window.col - halo, window.height + 2 * halo, window.width + 2 * halo
+        return read_grown(
+            self.source,
+            window,
+            self.halo_px,
+            lambda raster: replace(raster, valid=raster.valid & self.clear(raster)),
         )
-        outer = inside(grown, self.grid)
-        if outer is None:
-            return self.source.read(window)
-        raster = self.source.read(outer)
-        masked = HeldImage(replace(raster, valid=raster.valid & self.clear(raster)))
-        part = Window(window.row - outer.row, window.col - outer.col, window.height, window.width)
-        return replace(masked.read(part), grid=self.grid.crop(window))
+
+
+def read_grown(
+    source: ImageSource, window: Window, margin: int, change: Callable[[Raster], Raster]
+) -> Raster:
+    """Read a window of an image that is changed by what looks at pixels around.
+
+    Args:
+        source: The image.
+        window: What to read.
+        margin: Pixels around it that `change` needs.
+        change: Gives another raster on the same grid.
+    """
+    outer = inside(window.grown(margin), source.grid)
+    if outer is None:
+        return source.read(window)
+    changed = HeldImage(change(source.read(outer)))
+    return replace(changed.read(window.within(outer)), grid=source.grid.crop(window))
 
 
 @dataclass(frozen=True)
@@ -291,21 +301,6 @@ def hold(source: ImageSource) -> ImageSource:
 def is_large(grid: Grid) -> bool:
     """Whether an image has too many pixels to be kept in memory."""
     return grid.height * grid.width > _HELD_PX
-
-
-def whole(grid: Grid) -> Window:
-    """The window of all pixels."""
-    return Window(0, 0, grid.height, grid.width)
-
-
-def inside(window: Window, grid: Grid) -> Window | None:
-    """The part of a window that lies on the grid, or None."""
-    top, left = max(window.row, 0), max(window.col, 0)
-    bottom = min(window.row + window.height, grid.height)
-    right = min(window.col + window.width, grid.width)
-    if bottom <= top or right <= left:
-        return None
-    return Window(top, left, bottom - top, right - left)
 
 
 def _check_block(grid: Grid, size: int, name: str) -> None:

@@ -23,3 +23,12 @@ class Window:
             slice(self.row, self.row + self.height),
             slice(self.col, self.col + self.width),
         )
+
+    def grown(self, margin: int) -> Window:
+        """The window with so many pixels more on each side."""
+        side = 2 * margin
+        return Window(self.row - margin, self.col - margin, self.height + side, self.width + side)
+
+    def within(self, outer: Window) -> Window:
+        """The same pixels, counted from the corner of another window."""
+        return Window(self.row - outer.row, self.col - outer.col, self.height, self.width)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from preprocessing.rasters.grid import Grid
-from preprocessing.rasters.image_source import HeldImage, ImageSource, whole
+from preprocessing.rasters.grid import Grid, whole
+from preprocessing.rasters.image_source import HeldImage, ImageSource
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.common_grid import common_grid, no_overlap
 from preprocessing.registration.shift import NOT_MOVED, Shift

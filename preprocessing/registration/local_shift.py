@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import ImageSource, hold, inside
+from preprocessing.rasters.grid import Grid, Window, inside
+from preprocessing.rasters.image_source import ImageSource, hold
 from preprocessing.registration.edge_correlation import EdgeCorrelation
 from preprocessing.registration.shift_field import ShiftField
 from preprocessing.registration.warped import WarpedImage

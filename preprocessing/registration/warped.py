@@ -15,10 +15,10 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from scipy.ndimage import map_coordinates
 
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import DerivedImage, ImageSource, inside
+from preprocessing.rasters.grid import Grid, Window, inside, pixel_positions
+from preprocessing.rasters.image_source import DerivedImage, ImageSource
 from preprocessing.rasters.raster import Raster
-from preprocessing.registration.common_grid import lattice_offset, near_longitudes, pixel_positions
+from preprocessing.registration.common_grid import lattice_offset, near_longitudes
 from preprocessing.registration.shift import NOT_MOVED, Shift, ShiftedImage
 from preprocessing.registration.shift_field import ShiftField
 

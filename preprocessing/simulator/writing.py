@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from preprocessing.rasters.grid import whole
 from preprocessing.rasters.io import write_cog
-from preprocessing.rasters.window import Window
 from preprocessing.running.partial_files import partial_path
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
@@ -48,13 +48,12 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
     rows: list[tuple[object, ...]] = []
     for raster, cover in zip(world.rasters, world.covers, strict=True):
         grid = raster.grid
-        whole = Window(0, 0, grid.height, grid.width)
         date = "" if raster.date is None else raster.date.isoformat()
         name = f"scene_{raster.year}.tif"
         write_cog(
             folder / name,
             grid,
-            [(whole, raster.encoding.encode(raster.data), raster.valid)],
+            [(whole(grid), raster.encoding.encode(raster.data), raster.valid)],
             count=3,
             dtype=raster.encoding.dtype,
             masked=raster.encoding.masked,
@@ -64,7 +63,7 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
         write_cog(
             folder / f"cover_{raster.year}.tif",
             grid,
-            [(whole, cover[None], None)],
+            [(whole(grid), cover[None], None)],
             count=1,
             dtype="uint8",
             descriptions=("cover",),

@@ -13,7 +13,8 @@ from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.borders import Borders, draw_borders
 from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.objects.forest import CLOSED_YEARS
-from preprocessing.simulator.objects.land import LandYear, Setting
+from preprocessing.simulator.objects.land import LandYear
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.seeds import hash_unit
 
 __all__ = ["render_ground"]

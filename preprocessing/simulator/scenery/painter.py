@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.borders import draw_borders
-from preprocessing.simulator.objects.land import Setting
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.landscapes import Moment
 from preprocessing.simulator.processes.site import Site

@@ -19,8 +19,7 @@ from preprocessing.preparation.held_ground import (
     degrees,
 )
 from preprocessing.preparation.splits import held_corner
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import whole
+from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.tiles.tiling import plan_tiles
 
 UTM = CRS.from_epsg(32613)

@@ -13,15 +13,13 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, inside, whole
 from preprocessing.rasters.image_source import (
     AveragedImage,
     HeldImage,
     ImageSource,
     MaskedImage,
     average_blocks,
-    inside,
-    whole,
 )
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.alignment import align, lay_over

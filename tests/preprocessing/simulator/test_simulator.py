@@ -21,7 +21,8 @@ from preprocessing.simulator import (
 )
 from preprocessing.simulator.appearance.sensor import Acquisition, observe
 from preprocessing.simulator.appearance.textures import build_textures
-from preprocessing.simulator.objects.land import build_setting, live
+from preprocessing.simulator.objects.land import live
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.objects.towns import STEEPEST
 
 SMALL = WorldConfig(height=128, width=160, years=2, seed=5)
@@ -44,7 +45,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def lands():
-    setting = build_setting(LONG)
+    setting = Setting.of(LONG)
     return setting, list(live(setting))
 
 
