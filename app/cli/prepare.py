@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,22 +17,6 @@ from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readi
 from app.cli.series import prepare_series
 
 __all__ = ["prepare"]
-
-
-class Colours(StrEnum):
-    """Choices of `--radiometry`."""
-
-    HISTOGRAM = "histogram"
-    INVARIANT = "invariant"
-    NONE = "none"
-
-
-class CloudMask(StrEnum):
-    """Choices of `--clouds-kind`."""
-
-    SCL = "scl"
-    QA_PIXEL = "qa_pixel"
-    MASK = "mask"
 
 
 def prepare(
@@ -66,7 +49,7 @@ def prepare(
         typer.Option("--gsd", metavar="METRES", min=0.01, help="Resample to metres per pixel."),
     ] = None,
     radiometry: Annotated[
-        Colours | None,
+        Literal["histogram", "invariant", "none"] | None,
         typer.Option("--radiometry", help="How LATER gets the colours of EARLIER."),
     ] = None,
     refine: Annotated[
@@ -79,7 +62,7 @@ def prepare(
         str | None, typer.Option("--clouds-later", metavar="FILE", help="Its cloud mask.")
     ] = None,
     clouds_kind: Annotated[
-        CloudMask | None,
+        Literal["scl", "qa_pixel", "mask"] | None,
         typer.Option("--clouds-kind", help="Sentinel-2 SCL, Landsat QA_PIXEL, or 0 where clear."),
     ] = None,
     detect_clouds: Annotated[
@@ -151,7 +134,7 @@ def prepare(
             datasets=dataset,
             split=split,
             average_by_dataset=averages,
-            clouds_kind=None if clouds_kind is None else clouds_kind.value,
+            clouds_kind=clouds_kind,
             overwrite=overwrite,
         )
         return
@@ -191,7 +174,6 @@ def prepare(
     from preprocessing.preparation.config import PrepareConfig
     from preprocessing.running.config import load_config
 
-    kind = None if clouds_kind is None else clouds_kind.value
     settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
     if val_share is not None and settings.split is not None:
         raise typer.BadParameter(
@@ -200,7 +182,7 @@ def prepare(
     stated: dict[str, Any] = {
         "val_share": val_share,
         "gsd_m": gsd,
-        "radiometry": None if radiometry is None else radiometry.value,
+        "radiometry": radiometry,
         "refine": refine,
         "detect_clouds": detect_clouds,
         "fit_bounds": fit_bounds,
@@ -219,14 +201,14 @@ def prepare(
                 "earlier_year": earlier_year,
                 "later_year": later_year,
                 "clouds": (clouds_earlier, clouds_later),
-                "clouds_kind": kind or "mask",
+                "clouds_kind": clouds_kind or "mask",
             },
             of_list={
                 "datasets": dataset,
                 "split": split,
                 "pairs_per_place": pairs_per_place,
                 "average_by_dataset": averages,
-                "clouds_kind": kind,
+                "clouds_kind": clouds_kind,
             },
             overwrite=overwrite,
             progress=partial(progress, "preparing"),

@@ -25,6 +25,7 @@ __all__ = ["Refinement", "refine_shifts"]
 _BLOCK_PX = 128
 _STEP_PX = 64
 _OVERHANG_PX = 48
+_ROUNDS = 2
 _MOST_SIDE = 24  # Blocks along an axis: at most 576, whatever the region.
 _REACH_PX = 5
 _LEAST_SCORE = 4.5
@@ -72,7 +73,7 @@ class _Measured:
         return _Measured(self.points[index], self.shifts[index], self.scores[index])
 
 
-def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) -> Refinement | None:
+def refine_shifts(first: ImageSource, later: WarpedImage) -> Refinement | None:
     """Estimate the smooth field of shifts that lays `later` over `first`.
 
     Blocks of 128 px are correlated as in `estimate_shift`. A shift that differs from those around
@@ -83,7 +84,6 @@ def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) ->
     Args:
         first: The earlier image.
         later: The later image on the same grid, with its common shift removed.
-        rounds: Rounds of measuring and adding to the field.
 
     Returns:
         The field, or none if the local shifts at places between the blocks do not shrink by a
@@ -94,7 +94,7 @@ def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) ->
         return None
     field: ShiftField | None = None
     used = 0
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         found = _measure(first, later if field is None else replace(later, field=field))
         kept = None if found is None else _without_outliers(found)
         if kept is None or len(kept) < _LEAST_BLOCKS:

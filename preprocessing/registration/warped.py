@@ -47,7 +47,6 @@ class WarpedImage(DerivedImage):
         grid: The grid to see it on.
         shift: Correction in pixels of `grid`, done in the same resampling.
         field: Further correction that depends on the place, done in the same resampling.
-        cubic: Cubic convolution; False for bilinear, which does not overshoot.
         placed: Where the image lies, if not on its own grid.
     """
 
@@ -55,7 +54,6 @@ class WarpedImage(DerivedImage):
     grid: Grid
     shift: Shift = NOT_MOVED
     field: ShiftField | None = None
-    cubic: bool = True
     placed: Grid | None = None
 
     def read(self, window: Window, /) -> Raster:
@@ -181,7 +179,7 @@ class WarpedImage(DerivedImage):
             dst_transform=self.grid.crop(window).transform @ moved,
             dst_crs=self.grid.crs or _ANY_CRS,
             dst_nodata=np.nan,
-            resampling=Resampling.cubic if self.cubic else Resampling.bilinear,
+            resampling=Resampling.cubic,
             init_dest_nodata=True,
             tolerance=_TOLERANCE_PX,
             XSCALE=1 / right,
@@ -209,7 +207,7 @@ class WarpedImage(DerivedImage):
                     plane,
                     cols.astype(np.float32),
                     rows.astype(np.float32),
-                    cv2.INTER_CUBIC if self.cubic else cv2.INTER_LINEAR,
+                    cv2.INTER_CUBIC,
                     borderMode=cv2.BORDER_CONSTANT,
                     borderValue=np.nan,
                 )
