@@ -6,7 +6,7 @@ block. Matching each tile on its own would paint seams and hide change.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +19,6 @@ __all__ = [
     "HistogramMatch",
     "LevelCounts",
     "ToneCurves",
-    "ToneMatch",
     "histogram_gap",
     "levels_for",
     "matching_curve",
@@ -27,36 +26,6 @@ __all__ = [
 
 # calcHist returns float32, which counts exactly up to here.
 _MOST_PIXELS = 1 << 24
-
-
-class ToneMatch(Protocol):
-    """A way to give one image the colours of another, region by region.
-
-    `add` takes blocks `(c, h, w)` of both images on one grid and the pixels `(h, w)` that count;
-    float32 unit values, or uint8 or uint16 over their full range.
-
-    Attributes:
-        counts: The levels of all that was added.
-    """
-
-    counts: LevelCounts
-
-    def add(
-        self,
-        source: NDArray[Any],
-        reference: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
-    ) -> Self:
-        """Count a block; returns itself."""
-        ...
-
-    def curves(self) -> ToneCurves:
-        """Curves that give the source the reference's colours."""
-        ...
-
-    def histograms(self) -> dict[str, NDArray[np.float64]]:
-        """Shares `(c, 256)` of pixels per level: `source`, `reference` and `matched`."""
-        ...
 
 
 class LevelCounts:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.objects.ponds import Ponds
-from preprocessing.simulator.processes.clearings import Change, Conversion
+from preprocessing.simulator.processes.clearings import Change, Conversion, Harvest
 from preprocessing.simulator.processes.ground import Ground, Style
 from preprocessing.simulator.processes.mines import Mines
 from preprocessing.simulator.processes.network import Network
 from preprocessing.simulator.processes.pivots import Pivots
-from preprocessing.simulator.processes.plantations import Harvest
 from preprocessing.simulator.processes.settlements import Settlements
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.solar import SolarParks
