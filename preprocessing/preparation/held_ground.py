@@ -44,10 +44,6 @@ class HeldGround:
     def gaps_px(self, grid: Grid, windows: Sequence[Window]) -> NDArray[np.float64]:
         """Distance of tiles from the held ground, along the axis that parts them most.
 
-        Args:
-            grid: Grid of the tiles.
-            windows: Tiles.
-
         Returns:
             `(n,)` pixels of the coarser of both grids; negative where they overlap, infinite where
             a tile cannot be expressed on the held grid.

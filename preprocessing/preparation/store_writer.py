@@ -88,9 +88,6 @@ class StoreWriter(StoreOutput):
     def finish(self, config: Any) -> PrepareReport:
         """Write what is pending and the report, and move both to their final names.
 
-        Args:
-            config: Settings dataclass, noted in the report.
-
         Raises:
             NoValidPixelsError: No tile pair was kept.
         """

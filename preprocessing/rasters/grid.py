@@ -123,16 +123,6 @@ class Grid:
             self.crs,
         )
 
-    def same_as(self, other: Grid, *, tolerance_px: float = 1e-3) -> bool:
-        """Whether shape and CRS are equal and transforms agree within `tolerance_px`."""
-        if (self.height, self.width) != (other.height, other.width) or self.crs != other.crs:
-            return False
-        for col, row in ((0, 0), (self.width, self.height)):
-            there = ~self.transform @ (other.transform @ (col, row))
-            if abs(there[0] - col) > tolerance_px or abs(there[1] - row) > tolerance_px:
-                return False
-        return True
-
 
 def whole(grid: Grid) -> Window:
     """The window of all pixels."""

@@ -92,11 +92,6 @@ def plan_place(
     The reference is the last date, the present; if that fits fewer than half of the others (it is
     clouded, or shows something else), the date that fits the most.
 
-    Args:
-        images: All dates of one place, in any order.
-        open_image: Opens one of them.
-        config: Settings.
-
     Raises:
         NoValidPixelsError: No date can be used.
         RequestError: The files cannot be understood as asked: see `RasterSource.open`.

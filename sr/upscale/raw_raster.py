@@ -23,13 +23,6 @@ class RawRaster:
     The file is mapped for each access alone: pages of a lasting map would count as memory of the
     process.
 
-    Args:
-        folder: Existing folder.
-        count: Bands.
-        height: Rows.
-        width: Columns.
-        dtype: NumPy name of the type.
-
     Raises:
         NoSpaceError: The disk has no room for the file.
     """

@@ -27,11 +27,6 @@ _SITE_YEARS = 1
 def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colour:
     """Colours of one year's land.
 
-    Args:
-        setting: The unchanging part of the world.
-        textures: Its static patterns.
-        land: The land of the year.
-
     Returns:
         `(h, w, 3)` red, green, blue of fine pixels, about 0..1.
     """

@@ -26,12 +26,7 @@ Image = NDArray[np.float32]
 
 
 class Painter:
-    """Paints the land of any year of one world.
-
-    Args:
-        site: Where.
-        plans: Town plans by style.
-    """
+    """Paints the land of any year of one world."""
 
     def __init__(self, site: Site, plans: dict[Style, Plan]) -> None:
         self._canvas = Canvas.of(site, plans)
