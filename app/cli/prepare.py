@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,7 @@ from app.cli.bars import progress_bars
 from app.cli.options import AllowOutside, Overwrite, parse_averages
 from app.cli.printing import say
 from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
-from app.cli.series import prepare_series
+from app.cli.series import prepare_series, settings_of
 
 __all__ = ["prepare"]
 
@@ -110,7 +109,14 @@ def prepare(
 ) -> None:
     """Align, co-register, match, tile and filter; report what was dropped and why."""
     readings = parse_readings(bands or [], value_range or [], sensor or [])
-    averages = parse_averages(average or [])
+    listed: dict[str, Any] = {
+        "readings": readings,
+        "datasets": dataset,
+        "split": split,
+        "average_by_dataset": parse_averages(average or []),
+        "clouds_kind": clouds_kind,
+        "overwrite": overwrite,
+    }
     if series:
         _refuse(
             {
@@ -125,18 +131,8 @@ def prepare(
             },
             "pairs; leave it or --series out",
         )
-        prepare_series(
-            inputs,
-            out,
-            config,
-            {"gsd_m": gsd, "refine": refine, "detect_clouds": detect_clouds},
-            readings=readings,
-            datasets=dataset,
-            split=split,
-            average_by_dataset=averages,
-            clouds_kind=clouds_kind,
-            overwrite=overwrite,
-        )
+        shared = {"gsd_m": gsd, "refine": refine, "detect_clouds": detect_clouds}
+        prepare_series(inputs, out, config, shared, **listed)
         return
     many = len(inputs) == 1 and (inputs[0].lower().endswith(".csv") or Path(inputs[0]).is_dir())
     if not many and len(inputs) != 2:
@@ -170,16 +166,10 @@ def prepare(
             {"--clouds-kind": clouds_kind},
             "--clouds-earlier or --clouds-later, or a manifest.csv with a column mask",
         )
-    from app.workflows import prepare as run_prepare
+    from app.workflows import prepare_manifest, prepare_pair
     from preprocessing.preparation.config import PrepareConfig
-    from preprocessing.running.config import load_config
 
-    settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
-    if val_share is not None and settings.split is not None:
-        raise typer.BadParameter(
-            f"expected --val-share or the split {settings.split} of {config}, got both"
-        )
-    stated: dict[str, Any] = {
+    stated = {
         "val_share": val_share,
         "gsd_m": gsd,
         "radiometry": radiometry,
@@ -187,32 +177,31 @@ def prepare(
         "detect_clouds": detect_clouds,
         "fit_bounds": fit_bounds,
     }
-    try:
-        settings = replace(settings, **{k: v for k, v in stated.items() if v is not None})
-    except ValueError as err:
-        raise typer.BadParameter(str(err)) from err
-    with progress_bars() as progress:
-        report = run_prepare(
-            inputs,
-            out,
-            settings,
-            readings=readings,
-            of_pair={
-                "earlier_year": earlier_year,
-                "later_year": later_year,
-                "clouds": (clouds_earlier, clouds_later),
-                "clouds_kind": clouds_kind or "mask",
-            },
-            of_list={
-                "datasets": dataset,
-                "split": split,
-                "pairs_per_place": pairs_per_place,
-                "average_by_dataset": averages,
-                "clouds_kind": clouds_kind,
-            },
-            overwrite=overwrite,
-            progress=partial(progress, "preparing"),
+    settings = settings_of(PrepareConfig, config, stated)
+    if val_share is not None and settings.split is not None:
+        raise typer.BadParameter(
+            f"expected --val-share or the split {settings.split} of {config}, got both"
         )
+    with progress_bars() as progress:
+        told = partial(progress, "preparing")
+        if many:
+            report = prepare_manifest(
+                inputs[0], out, settings, pairs_per_place=pairs_per_place, progress=told, **listed
+            )
+        else:
+            report = prepare_pair(
+                inputs[0],
+                inputs[1],
+                out,
+                settings,
+                reading=readings.every,
+                earlier_year=earlier_year,
+                later_year=later_year,
+                clouds=(clouds_earlier, clouds_later),
+                clouds_kind=clouds_kind or "mask",
+                overwrite=overwrite,
+                progress=told,
+            )
     say(report.as_text().rstrip())
     say(f"\n{out}")
 
