@@ -112,11 +112,11 @@ def _file(
     upscalers: Upscalers,
     progress: Progress | None,
 ) -> list[Path]:
-    if isinstance(source, Path) and out.resolve() == source.resolve():
-        raise RequestError(f"expected another name than that of the image for --out, got {out}")
     maps = maps_path(out) if request.maps else None
     written = [out] if maps is None else [out, maps]
     with owned_file(out):
+        if isinstance(source, Path) and out.resolve() == source.resolve():
+            raise RequestError(f"expected another name than that of the image for --out, got {out}")
         if not check_free(out, resume=request.resume, overwrite=request.overwrite):
             if maps is not None and not maps.exists():
                 raise OutputExistsError(

@@ -81,10 +81,10 @@ class Conversion:
         """Let a year pass."""
         change = self._change
         if change.felled:
-            done = (ground.cover == Cover.CLEARCUT) & (ground.style == change.style)
+            done = ground.has(Cover.CLEARCUT, style=change.style)
             self._settle(ground, done & (ground.since < year), year)
         if change.abandoned > 0:
-            old = (ground.cover == change.cover) & (ground.style == change.style)
+            old = ground.has(change.cover, style=change.style)
             lot = hash_unit(self._units.label, self._whim + 5 * year + 7)
             ground.take(old & (lot < change.abandoned), Cover.CLEARCUT, year, Style.WILD)
         self._owed += self._whole * change.rate * self._pace.at(year)
@@ -102,8 +102,7 @@ class Conversion:
             return
         source = self._source(ground)
         room = units.mean(source)
-        mine = (ground.cover == change.cover) & (ground.style == change.style)
-        mine |= (ground.cover == Cover.CLEARCUT) & (ground.style == change.style)
+        mine = ground.has(change.cover, Cover.CLEARCUT, style=change.style)
         reach = self._site.px(change.reach_m, least=12.0)
         near = np.exp(-units.at(distance_to(mine)) / reach)
         road = np.exp(-units.at(distance_to(ground.has(Cover.ROAD))) / reach)
@@ -140,7 +139,7 @@ class Harvest:
 
     def step(self, ground: Ground, year: int) -> None:
         """Let a year pass: a third of the ripe blocks are cut, and planted anew a year later."""
-        cut = (ground.cover == Cover.CLEARCUT) & (ground.style == Style.GROVE)
+        cut = ground.has(Cover.CLEARCUT, style=Style.GROVE)
         planted = cut & (ground.since < year)
         ground.take(planted, Cover.PLANTATION, year, Style.GROVE, self._units.label)
         whim = hash_unit(self._units.label, self._seed + 24 + 13 * year) < 0.35

@@ -278,6 +278,6 @@ class _Pools:
 
     def step(self, ground: Ground, year: int) -> None:
         wet = self._ponds.water(year) & ~ground.has(Cover.BUILT_UP, Cover.ROAD, Cover.MINE)
-        before = ground.has(Cover.WATER) & (ground.style == Style.POND) & (ground.unit == 0)
+        before = ground.has(Cover.WATER, style=Style.POND) & (ground.unit == 0)
         ground.take(before & ~wet, Cover.GRASS, year, Style.BAR)
         ground.take(wet & (ground.cover != Cover.WATER), Cover.WATER, year, Style.POND)
