@@ -87,7 +87,7 @@ class SceneReader:
         from odc.geo.geobox import GeoBox
 
         item, bands = _lean_item(scene, self.profile.dtype)
-        geobox = GeoBox((grid.height, grid.width), grid.transform, grid.crs)
+        geobox = GeoBox(grid.shape, grid.transform, grid.crs)
         loaded = odc.stac.load(
             [item],
             bands=bands,

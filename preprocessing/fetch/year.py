@@ -144,7 +144,7 @@ class YearRun:
     def _composite(
         self, reader: SceneReader, here: list[Scene], block: Grid, pool: ThreadPoolExecutor
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        shape = (block.height, block.width)
+        shape = block.shape
         observed = np.zeros(shape, dtype=bool)
         if reader.profile.mask is None:
             values = np.zeros((3, *shape), dtype=reader.profile.dtype)

@@ -97,12 +97,12 @@ class CloudSource:
             )
         window = self._window(grid)
         if window is None:
-            return np.zeros((grid.height, grid.width), dtype=bool)
+            return np.zeros(grid.shape, dtype=bool)
         codes = self._read(window)
         if self.grid.crs == grid.crs or self._beyond_180:
             found = self._nearest(codes, window, grid)
         else:
-            found = np.full((grid.height, grid.width), _UNKNOWN, dtype=np.int32)
+            found = np.full(grid.shape, _UNKNOWN, dtype=np.int32)
             reproject(
                 codes,
                 found,

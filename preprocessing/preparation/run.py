@@ -25,13 +25,12 @@ from preprocessing.preparation.raster_pair import (
 )
 from preprocessing.preparation.store_writer import StoreWriter
 from preprocessing.preparation.tiled_copy import quick_windows
-from preprocessing.rasters.image_source import FileImage, Reading, Readings, average_blocks, hold
+from preprocessing.rasters.image_source import FileImage, Reading, Readings, hold
 from preprocessing.report.counts import PrepareReport
 
 __all__ = [
     "PrepareConfig",
     "Progress",
-    "average_blocks",
     "prepare_manifest",
     "prepare_pair",
 ]

@@ -122,7 +122,7 @@ def _match(method: str, past: Raster, future: Raster) -> HistogramMatch | Pseudo
 
 def _sample(grid: Grid) -> list[Window]:
     """The whole region, or blocks spread over it."""
-    if max(grid.height, grid.width) <= _WHOLE_PX:
+    if max(grid.shape) <= _WHOLE_PX:
         return [whole(grid)]
     windows = blocks(grid, size=_BLOCK_PX)
     if len(windows) <= _MOST_BLOCKS:

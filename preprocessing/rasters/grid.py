@@ -61,6 +61,11 @@ class Grid:
             raise ValueError(f"a grid needs at least one pixel, got {self.height} x {self.width}")
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, as arrays have them."""
+        return (self.height, self.width)
+
+    @property
     def bounds(self) -> Bounds:
         """Axis-aligned bounds of the grid's four corners in CRS units."""
         corners = [

@@ -30,7 +30,6 @@ __all__ = [
     "Reading",
     "Readings",
     "SameGridImage",
-    "average_blocks",
     "hold",
     "is_large",
     "read_grown",
@@ -112,8 +111,8 @@ class HeldImage:
         part = inside(window, self.grid)
         if part == window:
             return self.raster.crop(window)
-        data = np.zeros((len(self.raster.data), window.height, window.width), np.float32)
-        valid = np.zeros((window.height, window.width), bool)
+        data = np.zeros((len(self.raster.data), *window.shape), np.float32)
+        valid = np.zeros(window.shape, bool)
         if part is not None:
             rows, cols = part.within(window).slices
             data[:, rows, cols] = self.raster.data[(slice(None), *part.slices)]
@@ -239,13 +238,24 @@ def read_grown(
 
 @dataclass(frozen=True)
 class AveragedImage(DerivedImage):
-    """An image of which blocks of `size` x `size` pixels are averaged; see `average_blocks`."""
+    """An image of which blocks of `size` x `size` pixels are averaged.
+
+    A block is valid if all of its pixels are.
+
+    Raises:
+        NoValidPixelsError: The image is smaller than a block.
+    """
 
     source: ImageSource
     size: int
 
     def __post_init__(self) -> None:
-        _check_block(self.source.grid, self.size, self.source.name)
+        size, (height, width) = self.size, self.source.grid.shape
+        if min(height, width) < size:
+            raise NoValidPixelsError(
+                f"expected at least {size} x {size} pixels to average, {self.source.name} has "
+                f"{height} x {width}; average fewer or use larger images"
+            )
 
     @property
     def grid(self) -> Grid:
@@ -257,38 +267,15 @@ class AveragedImage(DerivedImage):
 
     def read(self, window: Window, /) -> Raster:
         """Read the blocks' pixels and average them."""
-        n = self.size
-        return average_blocks(
-            self.source.read(
-                Window(window.row * n, window.col * n, window.height * n, window.width * n)
-            ),
-            n,
+        n, (height, width) = self.size, window.shape
+        raster = self.source.read(Window(window.row * n, window.col * n, height * n, width * n))
+        blocks = raster.data.reshape(len(raster.data), height, n, width, n)
+        return replace(
+            raster,
+            data=blocks.mean(axis=(2, 4), dtype=np.float32),
+            valid=np.asarray(raster.valid.reshape(height, n, width, n).all(axis=(1, 3))),
+            grid=raster.grid.scaled(1 / n),
         )
-
-
-def average_blocks(raster: Raster, size: int) -> Raster:
-    """Average blocks of `size` x `size` pixels; rows and columns left over are cut off.
-
-    Args:
-        raster: Raster of shape `(c, h, w)`.
-        size: Side of a block.
-
-    Returns:
-        `(c, h // size, w // size)`; a pixel is valid if all it is made of are.
-
-    Raises:
-        NoValidPixelsError: The raster is smaller than a block.
-    """
-    _check_block(raster.grid, size, raster.name)
-    height, width = raster.valid.shape[0] // size, raster.valid.shape[1] // size
-    cut = raster.crop(Window(0, 0, height * size, width * size))
-    blocks = cut.data.reshape(len(cut.data), height, size, width, size)
-    return replace(
-        cut,
-        data=blocks.mean(axis=(2, 4), dtype=np.float32),
-        valid=np.asarray(cut.valid.reshape(height, size, width, size).all(axis=(1, 3))),
-        grid=cut.grid.scaled(1 / size),
-    )
 
 
 def hold(source: ImageSource) -> ImageSource:
@@ -301,11 +288,3 @@ def hold(source: ImageSource) -> ImageSource:
 def is_large(grid: Grid) -> bool:
     """Whether an image has too many pixels to be kept in memory."""
     return grid.height * grid.width > _HELD_PX
-
-
-def _check_block(grid: Grid, size: int, name: str) -> None:
-    if grid.height < size or grid.width < size:
-        raise NoValidPixelsError(
-            f"expected at least {size} x {size} pixels to average, {name} has "
-            f"{grid.height} x {grid.width}; average fewer or use larger images"
-        )

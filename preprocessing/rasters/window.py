@@ -17,6 +17,11 @@ class Window:
     width: int
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, as arrays have them."""
+        return (self.height, self.width)
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """Row and column slices, for arrays whose last two axes are `(h, w)`."""
         return (

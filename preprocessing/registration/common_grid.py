@@ -99,7 +99,7 @@ def _check_ungeoreferenced(earlier: ImageSource, later: ImageSource) -> None:
             f"expected both rasters to have a coordinate system, {bare.name} has none "
             f"({other.name} has); assign one, e.g. with gdal_edit -a_srs"
         )
-    sizes = [(image.grid.height, image.grid.width) for image in (earlier, later)]
+    sizes = [image.grid.shape for image in (earlier, later)]
     if sizes[0] != sizes[1]:
         raise GridMismatchError(
             f"expected images without georeference to have one size, got {earlier.name} "

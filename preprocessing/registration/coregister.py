@@ -79,7 +79,7 @@ class ShiftEstimator:
     def __init__(self, reference: Raster | ImageSource, *, max_shift_px: float = 12.0) -> None:
         self._first = HeldImage(reference) if isinstance(reference, Raster) else reference
         self._max_shift_px = max_shift_px
-        height, width = self._first.grid.height, self._first.grid.width
+        height, width = self._first.grid.shape
         self._size = min(_BLOCK_PX, height, width)
         self._reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
         self._windows = _in_turn(plan_tiles(height, width, size=self._size, stride=self._size))
@@ -93,11 +93,11 @@ class ShiftEstimator:
         """
         first = self._first
         second = HeldImage(moving) if isinstance(moving, Raster) else moving
-        shape = (first.grid.height, first.grid.width)
-        if shape != (second.grid.height, second.grid.width):
+        shape = first.grid.shape
+        if shape != second.grid.shape:
             raise GridMismatchError(
                 f"expected {second.name} on the grid of {first.name} {shape}, "
-                f"got {(second.grid.height, second.grid.width)}; align the two first"
+                f"got {second.grid.shape}; align the two first"
             )
         found = self._one_pass(second, NOT_MOVED)
         if found.score < REFUSED_SCORE and found != _NOTHING:

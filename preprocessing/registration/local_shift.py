@@ -134,7 +134,7 @@ def _plan(grid: Grid, *, offset: bool) -> list[Window]:
     """Blocks whose middles form a net over the region, or one half a step aside."""
     planned = []
     marks = []
-    for length in (grid.height, grid.width):
+    for length in grid.shape:
         # Blocks that hang over the border bring the rim, where they tell it, half as far away.
         room = length - _BLOCK_PX + 2 * _OVERHANG_PX
         count = min(max(room // _STEP_PX + 1, 2), _MOST_SIDE)
@@ -161,7 +161,7 @@ def _without_outliers(found: _Measured) -> _Measured:
 
 def _smooth(found: _Measured, grid: Grid) -> ShiftField:
     """Thin-plate spline through the shifts, the less bound to one the lower its score."""
-    scale = float(max(grid.height, grid.width))
+    scale = float(max(grid.shape))
     spline = RBFInterpolator(
         found.points / scale,
         found.shifts,

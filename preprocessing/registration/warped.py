@@ -66,10 +66,7 @@ class WarpedImage(DerivedImage):
         box = self._source_box(window)
         if box is None:
             return self._nothing(window)
-        if (
-            box.height * box.width > _MOST_PX
-            and max(window.height, window.width) >= 2 * _LEAST_SIDE
-        ):
+        if box.height * box.width > _MOST_PX and max(window.shape) >= 2 * _LEAST_SIDE:
             return self._in_parts(window)
         part_raster = self.source.read(box)
         source = np.where(part_raster.valid, part_raster.data, np.float32(np.nan))
@@ -156,8 +153,8 @@ class WarpedImage(DerivedImage):
     def _nothing(self, window: Window) -> Raster:
         return replace(
             self.source.read(Window(-1, -1, 1, 1)),
-            data=np.zeros((3, window.height, window.width), np.float32),
-            valid=np.zeros((window.height, window.width), bool),
+            data=np.zeros((3, *window.shape), np.float32),
+            valid=np.zeros(window.shape, bool),
             grid=self.grid.crop(window),
         )
 
@@ -167,7 +164,7 @@ class WarpedImage(DerivedImage):
         """Pixels are moved by sampling a grid that is moved the other way."""
         moved = Affine.translation(-self.shift.dx_px, -self.shift.dy_px)
         target: NDArray[np.float32] = np.full(
-            (len(source), window.height, window.width), np.nan, dtype=np.float32
+            (len(source), *window.shape), np.nan, dtype=np.float32
         )
         down, right = self._scale
         reproject(

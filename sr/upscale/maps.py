@@ -49,7 +49,7 @@ def write_maps(
         edge_pad: Pixels by which the input was mirrored at its edges.
         progress: Called with `("mapping", windows done, windows in all)`.
     """
-    shape, out_shape = (grid.height, grid.width), raw.shape[1:]
+    shape, out_shape = grid.shape, raw.shape[1:]
     each = count * math.prod(out_shape) / math.prod(shape)
     side = min(max(math.isqrt(int(_MOST_VALUES / each)), _LEAST_PX), _MOST_PX)
     plan = blocks(grid, size=side)
@@ -68,7 +68,7 @@ def write_maps(
                 edge_pad=edge_pad,
             )
             if found is None:
-                found = np.zeros((len(MAPS), window.height, window.width), np.float32)
+                found = np.zeros((len(MAPS), *window.shape), np.float32)
             found *= encoding.high - encoding.low
             found[:, ~valid(window)] = np.nan
             yield window, found, None

@@ -85,7 +85,7 @@ class PictureJob:
         colours = picture.colours
         bands = len(colours) + (picture.alpha is not None)
         dtype = colours.dtype.name
-        raw = RawRaster(folder, (bands, grid.height, grid.width), dtype)
+        raw = RawRaster(folder, (bands, *grid.shape), dtype)
         upscale_layers(
             self._layers(), self.upscaler, raw, shape=colours.shape[1:], progress=progress
         )

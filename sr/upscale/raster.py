@@ -86,13 +86,13 @@ class RasterJob:
         with ExitStack() as stack:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
             read = stack.enter_context(source.reading())
-            shape = (len(source.bands), grid.height, grid.width)
+            shape = (len(source.bands), *grid.shape)
             raw = RawRaster(folder, shape, source.encoding.dtype)
             upscale_layers(
                 self._layers(read),
                 self.upscaler,
                 raw,
-                shape=(source.grid.height, source.grid.width),
+                shape=source.grid.shape,
                 progress=progress,
             )
             if self.maps is None:
