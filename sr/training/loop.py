@@ -11,31 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from preprocessing.errors import DivergedError, ModelFolderError, RequestError
+from preprocessing.errors import ModelFolderError, RequestError
 from preprocessing.running.files import refuse_occupied
 from preprocessing.running.journal import LOG, Journal
-from preprocessing.running.precision import autocast
 from preprocessing.running.prefetch import prefetched, processes_for
 from preprocessing.running.pretrained import read_pretrained
 from sr.network.checkpoints import read_checkpoint, save_checkpoint, save_half
-from sr.network.discriminator import PatchDiscriminator
 from sr.network.interpolation import blend
 from sr.network.pretrained import PSNR_FOLDER, load_network
-from sr.network.rrdb import RRDBNet, grow
-from sr.network.texture_features import TextureFeatures, load_texture_features
-from sr.network.vgg19 import VGG19Features, load_vgg19
-from sr.training.adversarial import AdversarialRun
-from sr.training.losses import feature_matching_loss, generator_loss
+from sr.network.rrdb import RRDBNet
 from sr.training.recipe import SRTrainingConfig
+from sr.training.run import SRRun
 from sr.training.samples import Images, draw_batch, read_images, spread
 from sr.training.validation import validate
 
 __all__ = ["LOG", "train_sr"]
 
-_MOST_SKIPPED = 50
 _logger = logging.getLogger(__name__)
 
 
@@ -86,7 +79,7 @@ def train_sr(
             config, depths=config.depths[-1:], depth_steps=config.depth_steps[-1:]
         )
     identity = _identity(images, parent)
-    run = _Run.load(out, config, identity) if resume else _Run(config, identity)
+    run = SRRun.load(out, config, identity) if resume else SRRun(config, identity)
     if parent is not None and not resume:
         run.begin(parent)
     out.mkdir(parents=True, exist_ok=True)
@@ -117,135 +110,6 @@ def train_sr(
         if progress is not None:
             progress(done, config.total_steps)
     return _export(out, config)
-
-
-class _Run(AdversarialRun[SRTrainingConfig, RRDBNet]):
-    """The changing state of one training run, whose network grows."""
-
-    def __init__(self, config: SRTrainingConfig, identity: str) -> None:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        super().__init__(config, identity, device)
-        self.skipped = 0
-        self.weight_decay = config.weight_decay
-        self.judge: VGG19Features | TextureFeatures | None = None
-        if config.vgg_weights and config.gan_steps:
-            self.judge = self.place(load_vgg19(config.vgg_weights))
-        elif config.stand_in == "texture" and config.gan_steps:
-            self.judge = self.place(load_texture_features())
-        self.start_of_depth(config.depths[0])
-
-    def start_of_depth(self, num_blocks: int) -> None:
-        """Begin with an untrained network."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            network = self.config.build(num_blocks)
-        self.start(network, self.config.build(num_blocks))
-
-    def begin(self, parent: RRDBNet) -> None:
-        """Take over the weights of a network of as many blocks."""
-        for network in (self.network, self.ema):
-            network.load_state_dict(parent.state_dict())
-
-    def prepare(self, out: Path) -> None:
-        """Grow the network or enter the adversarial phase when the schedule says so."""
-        depth = self.config.depth_at(self.step)
-        if depth > len(self.network.body):
-            _logger.info("step %d: growing to %d blocks", self.step, depth)
-            self.network = self.place(self._grown(self.network, depth))
-            self.ema = self.place(self._grown(self.ema, depth)).requires_grad_(False)
-            self.optimizer = self.adam(self.network)
-        if self.step >= self.config.psnr_steps and self.critic is None:
-            _logger.info("step %d: adversarial phase", self.step)
-            save_half(self.ema, out / PSNR_FOLDER)
-            self.begin_adversarial()
-
-    def _grown(self, network: RRDBNet, depth: int) -> RRDBNet:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed + depth)
-            return grow(network, depth)
-
-    def advance(self, high: Tensor) -> dict[str, float]:
-        """Take one step on crops `(b, 3, h, w)` and return its losses."""
-        config, step = self.config, self.step
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        low = config.degradation()(high, generator).to(
-            self.device, memory_format=torch.channels_last
-        )
-        high = high.to(self.device, memory_format=torch.channels_last)
-        self.set_rate(config.learning_rate_at(step))
-        if self.critic is None:
-            losses = self._pixel_step(low, high)
-        else:
-            losses = self._adversarial_step(self.critic, low, high)
-        self.average()
-        return losses
-
-    def _pixel_step(self, low: Tensor, high: Tensor) -> dict[str, float]:
-        with autocast(self.device):
-            fake = self.network(low)
-        pixel = functional.l1_loss(fake.float(), high)
-        self.descend(self.optimizer, self.network, pixel)
-        return {"pixel": float(pixel.detach())}
-
-    def _adversarial_step(
-        self, critic: PatchDiscriminator, low: Tensor, high: Tensor
-    ) -> dict[str, float]:
-        config = self.config
-        with autocast(self.device):
-            fake = self.network(low)
-            critic.requires_grad_(False)
-            judged, fake_features = critic(fake)
-            with torch.no_grad():
-                real, real_features = critic(high)
-        pixel = functional.l1_loss(fake.float(), high)
-        adversarial = generator_loss(real, judged)
-        if self.judge is None:
-            features = feature_matching_loss(real_features, fake_features)
-        else:
-            with autocast(self.device):
-                features = self.judge.distance(high, fake.float())
-        total = (
-            config.pixel_weight * pixel
-            + config.adversarial_weight * adversarial
-            + config.feature_weight * features
-        )
-        self.descend(self.optimizer, self.network, total)
-        loss = self.train_critic(critic, high, fake)
-        terms = {
-            "pixel": pixel,
-            "adversarial": adversarial,
-            f"perceptual_{'vgg19' if config.vgg_weights else config.stand_in}": features,
-            "critic": loss,
-        }
-        return {name: float(value.detach()) for name, value in terms.items()}
-
-    def descend(self, optimizer: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:
-        """Take a step, unless the gradient is not finite."""
-        if torch.isfinite(self.gradient(optimizer, module, loss)):
-            optimizer.step()
-            self.skipped = 0
-            return
-        self.skipped += 1
-        _logger.warning("step %d: gradient is not finite, update skipped", self.step)
-        if self.skipped == _MOST_SKIPPED:
-            raise DivergedError(
-                f"expected finite gradients, had none in {_MOST_SKIPPED} updates up to step "
-                f"{self.step}; lower the learning rate and start anew"
-            )
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to continue."""
-        return {**super().state(), "num_blocks": len(self.network.body)}
-
-    @classmethod
-    def load(cls, out: Path, config: SRTrainingConfig, identity: str) -> _Run:
-        """The run as its checkpoint left it."""
-        state = read_checkpoint(out)
-        run = cls(config, identity)
-        run.check(state, out)
-        run.start_of_depth(state["num_blocks"])
-        run.restore(state)
-        return run
 
 
 def _parent(init: str | Path, config: SRTrainingConfig) -> RRDBNet:
@@ -296,7 +160,7 @@ def _identity(images: Images, parent: RRDBNet | None) -> str:
     return digest.hexdigest()
 
 
-def _report(run: _Run, losses: dict[str, float], held_out: Images) -> dict[str, Any]:
+def _report(run: SRRun, losses: dict[str, float], held_out: Images) -> dict[str, Any]:
     """Validate the averaged network on what the recipe makes of tiles; log the scores."""
     scores = validate(
         run.ema,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import sr.training.loop
+import sr.training.run
 from preprocessing.errors import (
     DivergedError,
     MissingFileError,
@@ -303,7 +303,7 @@ def test_training_starts_from_a_model(store: Path, tmp_path: Path) -> None:
 def test_training_that_diverges_says_so(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sr.training.loop, "_MOST_SKIPPED", 3)
+    monkeypatch.setattr(sr.training.run, "_MOST_SKIPPED", 3)
     config = dataclasses.replace(_TINY, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
     with pytest.raises(DivergedError, match="lower the learning rate"):
         train_sr([store], tmp_path, config, resume=False)
@@ -350,7 +350,7 @@ def test_training_uses_the_features_where_they_are_at_hand(
         torch.manual_seed(0)
         return VGG19Features().requires_grad_(False)
 
-    monkeypatch.setattr(sr.training.loop, "load_vgg19", untrained)
+    monkeypatch.setattr(sr.training.run, "load_vgg19", untrained)
     config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(1,), gan_steps=1)
     for name, vgg in (("without", ""), ("with", "vgg19.pth")):
         recipe = dataclasses.replace(config, vgg_weights=vgg)
