@@ -77,13 +77,7 @@ def serve(
 
 
 def create_application(settings: ServerSettings, runs: Runs, *, pages: bool) -> ASGIApp:
-    """The service, and the pages beside it, as one application.
-
-    Args:
-        settings: Where and how.
-        runs: The runs, in their context.
-        pages: With the pages, or the service alone.
-    """
+    """The service, and the pages beside it, as one application."""
     short_jobs = ShortJobs(settings)
     with ThreadPoolExecutor(1) as beside:
         # While that is unpacked, modules are loaded that take long.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from app.comparison import ComparisonRequest
 from app.comparison import compare as compare_methods
@@ -17,23 +16,21 @@ from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
 from app.forecasts.zones import write_zones
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from app.training.forecast import train_forecast
 from app.training.lift import pack_pairs, train_lift
 from app.upscaling.run import UpscaleRequest, upscale
-from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
+from preprocessing.fetch import FetchReport, FetchRequest
+from preprocessing.fetch import fetch_years as fetch_imagery
+from preprocessing.preparation.run import prepare_manifest, prepare_pair
 from preprocessing.running.executor import default_workers
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
-
-if TYPE_CHECKING:
-    from preprocessing.preparation.run import PrepareConfig
-    from preprocessing.rasters.image_source import Reading
-    from preprocessing.report.counts import PrepareReport
-    from preprocessing.series.config import SeriesConfig
-    from preprocessing.series.report import SeriesReport
+from preprocessing.series.preparation import prepare_series
 
 __all__ = [
     "ComparisonRequest",
+    "EvaluationRequest",
     "FetchReport",
     "FetchRequest",
     "ForecastRequest",
@@ -49,7 +46,8 @@ __all__ = [
     "hindcast_place",
     "pack_pairs",
     "plan_forecast",
-    "prepare",
+    "prepare_manifest",
+    "prepare_pair",
     "prepare_series",
     "train_features",
     "train_forecast",
@@ -57,73 +55,6 @@ __all__ = [
     "train_sr",
     "upscale",
 ]
-
-_READING = ("bands", "value_range", "sensor")
-
-
-def fetch_imagery(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
-    """Fetch one cloud-free composite a year of a place from a STAC catalogue."""
-    return fetch_years(request, progress=progress)
-
-
-def prepare(
-    inputs: Sequence[str],
-    out: Path,
-    config: PrepareConfig,
-    *,
-    reading: Reading | None = None,
-    of_pair: Mapping[str, Any] | None = None,
-    of_list: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> PrepareReport:
-    """Make a store of tile pairs from two dated rasters, or a manifest or folder of many.
-
-    Args:
-        inputs: Two files or addresses, or one manifest (CSV) or folder.
-        out: Store to make.
-        config: Settings.
-        reading: How to understand the files.
-        of_pair: Further arguments of `prepare_pair`.
-        of_list: Further arguments of `prepare_manifest`.
-        overwrite: Replace an existing store.
-        progress: Called with (pairs of rasters done, in all).
-
-    Raises:
-        RequestError: See `prepare_pair` and `prepare_manifest`.
-    """
-    from preprocessing.preparation.run import prepare_manifest, prepare_pair
-
-    how = {} if reading is None else {key: getattr(reading, key) for key in _READING}
-    common: dict[str, Any] = {**how, "overwrite": overwrite, "progress": progress}
-    if len(inputs) == 1:
-        return prepare_manifest(inputs[0], out, config, **common, **(of_list or {}))
-    return prepare_pair(inputs[0], inputs[1], out, config, **common, **(of_pair or {}))
-
-
-def prepare_series(
-    inputs: Sequence[str],
-    out: Path,
-    config: SeriesConfig,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-    **listed: Any,
-) -> SeriesReport:
-    """Make a store of series: every date of each place, registered to one of them.
-
-    Args:
-        inputs: One manifest (CSV) or folder, or files of one place.
-        out: Store to make.
-        config: Settings.
-        progress: Called with (dates done, in all).
-        **listed: Further arguments of `preprocessing.series.preparation.prepare_series`.
-
-    Raises:
-        RequestError: See there.
-    """
-    from preprocessing.series.preparation import prepare_series as run
-
-    return run(inputs, out, config, progress=progress, **listed)
 
 
 def forecast_zones(folder: Path, polygons: Path, out: Path | None = None) -> tuple[Path, Path]:

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 # benchmarks/preprocessing.py would hide the package of that name.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+_HERE = Path(__file__).parent
+sys.path[:] = [e for e in sys.path if Path(e).resolve() != _HERE] + [str(_HERE.parent)]
 
 import argparse
 from collections.abc import Iterator
@@ -22,22 +23,24 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
-from preprocessing.lasting_change.classifier import ChangeClassifier
-from preprocessing.lasting_change.examples import Example, KnownSeries, draw_example
-from preprocessing.lasting_change.learning import (
+from benchmarks.labelling.examples import Example, KnownSeries, draw_example
+from benchmarks.labelling.learning import (
     Fitting,
     calibrate_classifier,
     logits_of,
     train_classifier,
 )
-from preprocessing.lasting_change.looks import Palette
-from preprocessing.lasting_change.scoring import average_precision, reliability
+from benchmarks.labelling.looks import Palette
+from preprocessing.lasting_change.classifier import ChangeClassifier
 from preprocessing.rasters.dates import decimal_year
 from preprocessing.simulator import WorldConfig, draw_config, simulate_world
 
 LEARNT, TUNED, SCORED = 10_000, 5000, 9000
 """First seeds of the worlds of training, calibration and scores."""
+_CLASSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+"""Bounds of the probabilities whose reliability is told."""
 FARMED = 20_000
 """First seed of farmland and prairie: training; 100 on calibration, 200 on scores."""
 
@@ -108,16 +111,20 @@ def report(name: str, network: ChangeClassifier, found: list[Example]) -> None:
     """Print scores of a set of examples."""
     logits, changed, difference = joined(network, found)
     probability = network.calibrated(logits)
-    rule = average_precision(changed, difference)
+    rule = average_precision_score(changed, difference)
     brier = float(((probability - changed) ** 2).mean())
     null = float(changed.mean() * (1 - changed.mean()))
     print(
         f"{name}: {len(found)} pairs, {changed.mean():.4f} changed, {probability.mean():.4f} "
-        f"expected; average precision {average_precision(changed, probability):.3f} "
+        f"expected; average precision {average_precision_score(changed, probability):.3f} "
         f"(rule {rule:.3f}), Brier skill {1 - brier / null:.3f}"
     )
-    for row in reliability(changed, probability):
-        print(f"  expected {row.expected:.3f}  changed {row.changed:.3f}  cells {row.cells}")
+    classes = np.digitize(probability, _CLASSES)
+    for own in (classes == number for number in np.unique(classes)):
+        print(
+            f"  expected {probability[own].mean():.3f}  changed {changed[own].mean():.3f}  "
+            f"cells {own.sum()}"
+        )
 
 
 def main() -> None:

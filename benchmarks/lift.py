@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 # Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
+_HERE = Path(__file__).parent
+sys.path[:] = [e for e in sys.path if Path(e).resolve() != _HERE] + [str(_HERE.parent)]
 
 import argparse
 import time
@@ -26,8 +27,8 @@ from kornia.metrics import ssim
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.outlines import outline_distances_px
 from preprocessing.series.pair_index import PairIndex, choose_evenly
-from sr.evaluation.outlines import outline_distances_px
 from sr.lift.block_means import keep_means, upsample_consistently
 from sr.lift.guided_lift import GuidedLift
 from sr.lift.network import GuidedRRDBNet, load_guided

@@ -28,13 +28,7 @@ _router = APIRouter()
 
 
 def create_api(settings: ServerSettings, held: Runs, jobs: ShortJobs | None = None) -> FastAPI:
-    """Make the service.
-
-    Args:
-        settings: Limits, token, base path, folders.
-        held: The runs, in their context.
-        jobs: One to share with the pages.
-    """
+    """Make the service."""
     jobs = jobs or ShortJobs(settings)
 
     @asynccontextmanager

@@ -34,9 +34,6 @@ class _RunsNow(Collector):
 class Metrics:
     """What is counted.
 
-    Args:
-        runs: The runs of the server.
-
     Attributes:
         requests: Requests by method, address and status.
         seconds: How long they took until the answer began.
@@ -64,12 +61,7 @@ class Metrics:
 
 
 class Counted:
-    """Counts requests on their way.
-
-    Args:
-        app: What answers them.
-        metrics: Where they are counted.
-    """
+    """Counts requests on their way."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

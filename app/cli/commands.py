@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,7 +19,6 @@ from app.cli.hindcast import hindcast
 from app.cli.options import (
     AllowOutside,
     Bands,
-    FileFormat,
     MaxMemory,
     Members,
     Model,
@@ -153,9 +152,9 @@ def forecast(
         ),
     ] = None,
     file_format: Annotated[
-        FileFormat,
+        Literal["cog", "zarr"],
         typer.Option("--format", help="Rasters alone, or one Zarr group of all years as well."),
-    ] = FileFormat.cog,
+    ] = "cog",
     no_calibrate: NoCalibrate = False,
     workers: Workers = None,
     max_memory: MaxMemory = None,
@@ -203,7 +202,7 @@ def forecast(
         bbox=parse_bbox(bbox),
         aoi=aoi,
         zones=zones,
-        cube=file_format is FileFormat.zarr,
+        cube=file_format == "zarr",
     )
     if context.info_name == "plan":
         from app.workflows import plan_forecast

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,31 +16,21 @@ from app.cli.printing import say
 __all__ = ["simulate"]
 
 
-class Landscape(StrEnum):
-    """Choices of `--landscape`."""
-
-    MIXED = "mixed"
-    PRAIRIE = "prairie"
-    CITY = "city"
-    SUBURBS = "suburbs"
-    VILLAGES = "villages"
-    FRONTIER = "frontier"
-    MINING = "mining"
-    RESERVOIR = "reservoir"
-    IRRIGATION = "irrigation"
-    COAST = "coast"
-    RIVER = "river"
-    PLANTATION = "plantation"
-
-
-class Climate(StrEnum):
-    """Choices of `--climate`."""
-
-    TEMPERATE = "temperate"
-    DESERT = "desert"
-    MEDITERRANEAN = "mediterranean"
-    TROPICAL = "tropical"
-    NORTHERN = "northern"
+_Landscape = Literal[
+    "mixed",
+    "prairie",
+    "city",
+    "suburbs",
+    "villages",
+    "frontier",
+    "mining",
+    "reservoir",
+    "irrigation",
+    "coast",
+    "river",
+    "plantation",
+]
+_Climate = Literal["temperate", "desert", "mediterranean", "tropical", "northern"]
 
 
 def simulate(
@@ -60,8 +49,8 @@ def simulate(
     ] = 10.0,
     clouds: Annotated[bool, typer.Option("--clouds", help="Clouds with a mask.")] = False,
     landscape: Annotated[
-        Landscape, typer.Option("--landscape", help="Kind of region and of what happens there.")
-    ] = Landscape.MIXED,
+        _Landscape, typer.Option("--landscape", help="Kind of region and of what happens there.")
+    ] = "mixed",
     varied: Annotated[
         bool,
         typer.Option(
@@ -71,8 +60,8 @@ def simulate(
         ),
     ] = False,
     climate: Annotated[
-        Climate, typer.Option("--climate", help="For all but mixed and prairie.")
-    ] = Climate.TEMPERATE,
+        _Climate, typer.Option("--climate", help="For all but mixed and prairie.")
+    ] = "temperate",
     false_colour: Annotated[
         bool,
         typer.Option("--false-colour", help="Short-wave infrared, near infrared, red as bands."),
@@ -109,7 +98,7 @@ def simulate(
     size: dict[str, Any] = {"height": height, "width": width, "years": years, "interval": interval}
     if varied:
         named = (landscape, climate, false_colour, gsd, seasons, start_year)
-        if named != (Landscape.MIXED, Climate.TEMPERATE, False, 10.0, 0.0, 2012):
+        if named != ("mixed", "temperate", False, 10.0, 0.0, 2012):
             raise RequestError(
                 "expected --varied alone to draw --landscape, --climate, --false-colour, --gsd, "
                 "--seasons and --start-year; leave these out, or leave out --varied"
@@ -123,9 +112,9 @@ def simulate(
                 seed=each,
                 gsd_m=gsd,
                 clouds=clouds,
-                landscape=landscape.value,
+                landscape=landscape,
                 seasons=seasons,
-                climate=climate.value,
+                climate=climate,
                 false_colour=false_colour,
             )
             for each in seeds

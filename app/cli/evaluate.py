@@ -82,24 +82,25 @@ def evaluate(
 ) -> None:
     """Score a model on whole places or held-out pairs beside its baselines, with figures."""
     counts = parse_dates(dates)
+    from app.workflows import EvaluationRequest
     from app.workflows import evaluate as evaluate_model
 
+    request = EvaluationRequest(
+        model=model,
+        stores=stores,
+        out=out,
+        split=split,
+        members=members,
+        pairs=pairs,
+        against=against or (),
+        seed=seed,
+        perceptual_weights=perceptual_weights,
+        alpha=alpha,
+        rasters=rasters,
+        masks=masks,
+        dates=counts,
+        overwrite=overwrite,
+    )
     with progress_bars() as progress:
-        report = evaluate_model(
-            model,
-            stores,
-            out,
-            pairs=pairs,
-            members=members,
-            split=split,
-            against=against or [],
-            seed=seed,
-            perceptual_weights=perceptual_weights,
-            alpha=alpha,
-            rasters=rasters,
-            masks=masks,
-            dates=counts,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        report = evaluate_model(request, progress=progress)
     say(f"{report.read_text(encoding='utf-8').rstrip()}\n\n{report}")

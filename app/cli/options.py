@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
 __all__ = [
     "AllowOutside",
     "Bands",
-    "FileFormat",
     "MaxMemory",
     "Members",
     "Model",
@@ -31,20 +30,29 @@ __all__ = [
     "parse_value_range",
 ]
 
+_N = TypeVar("_N", int, float)
 _SIZES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def _numbers(
+    text: str, kind: Callable[[str], _N], count: int, *, option: str, expected: str
+) -> list[_N]:
+    """`1,2,3` to so many numbers."""
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if len(found) != count:
+        raise typer.BadParameter(f"expected {expected}, got '{text}'", param_hint=option)
+    return found
 
 
 def parse_bands(text: str | None) -> tuple[int, int, int] | None:
     """`3,2,1` to three band numbers."""
     if text is None:
         return None
-    try:
-        red, green, blue = (int(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected three band numbers for red, green, blue such as 3,2,1, got '{text}'",
-            param_hint="--bands",
-        ) from None
+    expected = "three band numbers for red, green, blue such as 3,2,1"
+    red, green, blue = _numbers(text, int, 3, option="--bands", expected=expected)
     return red, green, blue
 
 
@@ -52,13 +60,8 @@ def parse_bbox(text: str | None) -> tuple[float, float, float, float] | None:
     """`4.2,50.1,4.9,50.6` to west, south, east, north."""
     if text is None:
         return None
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected west,south,east,north in degrees such as 4.2,50.1,4.9,50.6, got '{text}'",
-            param_hint="--bbox",
-        ) from None
+    expected = "west,south,east,north in degrees such as 4.2,50.1,4.9,50.6"
+    west, south, east, north = _numbers(text, float, 4, option="--bbox", expected=expected)
     return west, south, east, north
 
 
@@ -104,24 +107,13 @@ def parse_value_range(text: str | None) -> tuple[float, float] | None:
     """`0,3000` to the stored values that mean black and white."""
     if text is None:
         return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected low,high such as 0,3000, got '{text}'", param_hint="--value-range"
-        ) from None
+    expected = "low,high such as 0,3000"
+    low, high = _numbers(text, float, 2, option="--value-range", expected=expected)
     if not high > low:
         raise typer.BadParameter(
             f"expected low,high with low < high, got '{text}'", param_hint="--value-range"
         )
     return low, high
-
-
-class FileFormat(StrEnum):
-    """How a forecast is written."""
-
-    cog = "cog"
-    zarr = "zarr"
 
 
 Years = Annotated[int, typer.Option("--years", min=1, max=100, help="Years to look ahead.")]

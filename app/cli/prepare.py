@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,25 +13,9 @@ from app.cli.bars import progress_bars
 from app.cli.options import AllowOutside, Overwrite, parse_averages
 from app.cli.printing import say
 from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
-from app.cli.series import prepare_series
+from app.cli.series import prepare_series, settings_of
 
 __all__ = ["prepare"]
-
-
-class Colours(StrEnum):
-    """Choices of `--radiometry`."""
-
-    HISTOGRAM = "histogram"
-    INVARIANT = "invariant"
-    NONE = "none"
-
-
-class CloudMask(StrEnum):
-    """Choices of `--clouds-kind`."""
-
-    SCL = "scl"
-    QA_PIXEL = "qa_pixel"
-    MASK = "mask"
 
 
 def prepare(
@@ -66,7 +48,7 @@ def prepare(
         typer.Option("--gsd", metavar="METRES", min=0.01, help="Resample to metres per pixel."),
     ] = None,
     radiometry: Annotated[
-        Colours | None,
+        Literal["histogram", "invariant", "none"] | None,
         typer.Option("--radiometry", help="How LATER gets the colours of EARLIER."),
     ] = None,
     refine: Annotated[
@@ -79,7 +61,7 @@ def prepare(
         str | None, typer.Option("--clouds-later", metavar="FILE", help="Its cloud mask.")
     ] = None,
     clouds_kind: Annotated[
-        CloudMask | None,
+        Literal["scl", "qa_pixel", "mask"] | None,
         typer.Option("--clouds-kind", help="Sentinel-2 SCL, Landsat QA_PIXEL, or 0 where clear."),
     ] = None,
     detect_clouds: Annotated[
@@ -127,7 +109,14 @@ def prepare(
 ) -> None:
     """Align, co-register, match, tile and filter; report what was dropped and why."""
     readings = parse_readings(bands or [], value_range or [], sensor or [])
-    averages = parse_averages(average or [])
+    listed: dict[str, Any] = {
+        "readings": readings,
+        "datasets": dataset,
+        "split": split,
+        "average_by_dataset": parse_averages(average or []),
+        "clouds_kind": clouds_kind,
+        "overwrite": overwrite,
+    }
     if series:
         _refuse(
             {
@@ -142,18 +131,8 @@ def prepare(
             },
             "pairs; leave it or --series out",
         )
-        prepare_series(
-            inputs,
-            out,
-            config,
-            {"gsd_m": gsd, "refine": refine, "detect_clouds": detect_clouds},
-            readings=readings,
-            datasets=dataset,
-            split=split,
-            average_by_dataset=averages,
-            clouds_kind=None if clouds_kind is None else clouds_kind.value,
-            overwrite=overwrite,
-        )
+        shared = {"gsd_m": gsd, "refine": refine, "detect_clouds": detect_clouds}
+        prepare_series(inputs, out, config, shared, **listed)
         return
     many = len(inputs) == 1 and (inputs[0].lower().endswith(".csv") or Path(inputs[0]).is_dir())
     if not many and len(inputs) != 2:
@@ -187,51 +166,42 @@ def prepare(
             {"--clouds-kind": clouds_kind},
             "--clouds-earlier or --clouds-later, or a manifest.csv with a column mask",
         )
-    from app.workflows import prepare as run_prepare
+    from app.workflows import prepare_manifest, prepare_pair
     from preprocessing.preparation.config import PrepareConfig
-    from preprocessing.running.config import load_config
 
-    kind = None if clouds_kind is None else clouds_kind.value
-    settings = PrepareConfig() if config is None else load_config(PrepareConfig, config)
-    if val_share is not None and settings.split is not None:
-        raise typer.BadParameter(
-            f"expected --val-share or the split {settings.split} of {config}, got both"
-        )
-    stated: dict[str, Any] = {
+    stated = {
         "val_share": val_share,
         "gsd_m": gsd,
-        "radiometry": None if radiometry is None else radiometry.value,
+        "radiometry": radiometry,
         "refine": refine,
         "detect_clouds": detect_clouds,
         "fit_bounds": fit_bounds,
     }
-    try:
-        settings = replace(settings, **{k: v for k, v in stated.items() if v is not None})
-    except ValueError as err:
-        raise typer.BadParameter(str(err)) from err
-    with progress_bars() as progress:
-        report = run_prepare(
-            inputs,
-            out,
-            settings,
-            reading=readings.every,
-            of_pair={
-                "earlier_year": earlier_year,
-                "later_year": later_year,
-                "clouds": (clouds_earlier, clouds_later),
-                "clouds_kind": kind or "mask",
-            },
-            of_list={
-                "datasets": dataset,
-                "split": split,
-                "pairs_per_place": pairs_per_place,
-                "of_dataset": readings.of_dataset,
-                "average_by_dataset": averages,
-                "clouds_kind": kind,
-            },
-            overwrite=overwrite,
-            progress=partial(progress, "preparing"),
+    settings = settings_of(PrepareConfig, config, stated)
+    if val_share is not None and settings.split is not None:
+        raise typer.BadParameter(
+            f"expected --val-share or the split {settings.split} of {config}, got both"
         )
+    with progress_bars() as progress:
+        told = partial(progress, "preparing")
+        if many:
+            report = prepare_manifest(
+                inputs[0], out, settings, pairs_per_place=pairs_per_place, progress=told, **listed
+            )
+        else:
+            report = prepare_pair(
+                inputs[0],
+                inputs[1],
+                out,
+                settings,
+                reading=readings.every,
+                earlier_year=earlier_year,
+                later_year=later_year,
+                clouds=(clouds_earlier, clouds_later),
+                clouds_kind=clouds_kind or "mask",
+                overwrite=overwrite,
+                progress=told,
+            )
     say(report.as_text().rstrip())
     say(f"\n{out}")
 

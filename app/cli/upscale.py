@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,13 +12,6 @@ from app.cli.options import AllowOutside, Overwrite, Resume, Sensor, ValueRange,
 from app.cli.printing import say
 
 __all__ = ["upscale"]
-
-
-class AlphaUpsampler(StrEnum):
-    """What enlarges alpha."""
-
-    network = "network"
-    bicubic = "bicubic"
 
 
 def upscale(
@@ -66,11 +58,11 @@ def upscale(
     ] = 8,
     fp32: Annotated[bool, typer.Option("--fp32", help="Never compute in bfloat16.")] = False,
     alpha_upsampler: Annotated[
-        AlphaUpsampler,
+        Literal["network", "bicubic"],
         typer.Option(
             "--alpha-upsampler", "--alpha_upsampler", help="Enlarges alpha: network or bicubic."
         ),
-    ] = AlphaUpsampler.network,
+    ] = "network",
     ext: Annotated[
         str | None,
         typer.Option("--ext", help="Format of the pictures of a folder: png, jpg, webp, tif."),
@@ -106,7 +98,7 @@ def upscale(
         tile_pad=tile_pad,
         pre_pad=pre_pad,
         fp32=fp32,
-        alpha_upsampler=alpha_upsampler.value,
+        alpha_upsampler=alpha_upsampler,
         bandwise=bandwise,
     )
     request = UpscaleRequest(

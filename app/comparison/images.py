@@ -153,7 +153,7 @@ def _of_picture(path: Path) -> tuple[Raster, bool]:
 
 
 def _middle(grid: Grid, path: str, crop_px: int) -> Window:
-    height, width = (min(side, crop_px) // SCALE * SCALE for side in (grid.height, grid.width))
+    height, width = (min(side, crop_px) // SCALE * SCALE for side in grid.shape)
     if min(height, width) < LEAST_PX:
         raise RequestError(
             f"expected images of at least {LEAST_PX} x {LEAST_PX} pixels, {path} has "

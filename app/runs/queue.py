@@ -40,9 +40,6 @@ class Runs:
     of a run holds the one lock; how a run stands is on disk, how far it is only here. Runs that
     were waiting or running when the last server ended come first.
 
-    Args:
-        settings: Where the folder is, slots, queue, limits.
-
     Attributes:
         root: The folder, absolute.
     """

@@ -10,6 +10,7 @@ from typing import Any
 from app.forecasts.outputs import Progress
 from app.forecasts.place_forecaster import place_forecaster
 from app.scores.history import enough_dates, history_methods
+from app.scores.request import EvaluationRequest
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.cases.masks import mask_cases
@@ -53,17 +54,7 @@ _EXAMPLES = 3
 
 
 def evaluate_series(
-    model: str | None,
-    store: SeriesStore,
-    out: Path,
-    *,
-    splits: Sequence[str],
-    members: int,
-    against: Sequence[str] = (),
-    masks: Path | None = None,
-    dates: Sequence[int] = (),
-    seed: int = 0,
-    progress: Progress | None = None,
+    request: EvaluationRequest, store: SeriesStore, *, progress: Progress | None = None
 ) -> Path:
     """Score a forecaster on whole places beside the rules to beat.
 
@@ -71,16 +62,8 @@ def evaluate_series(
     large places the middle 512 px.
 
     Args:
-        model: Shipped name or model folder.
-        store: Series.
-        out: Folder for `scores.json`, `report.md` and `report.html`.
-        splits: Those of the places that are scored.
-        members: Members of the ensemble.
-        against: Further forecasters.
-        masks: Folder with masks drawn by people, see `mask_cases`; scored beside the series.
-        dates: Also score the model with its history cut to so many dates, the start among them,
-            and with all of it but not calibrated on the place; each costs as much as the model.
-        seed: Of noise, ties, bootstrap and the choice of parts of places.
+        request: What is asked for.
+        store: The series of its stores.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -90,6 +73,8 @@ def evaluate_series(
         RequestError: No place has three dates, or none as many as `dates` say before its start,
             or a model or mask cannot be read.
     """
+    model, members, seed = request.model, request.members, request.seed
+    splits, dates, masks = request.splits_of_places, request.dates, request.masks
     names = places_to_score(store, splits=splits, parts=_PARTS, seed=seed)
     if not names:
         raise RequestError(
@@ -100,7 +85,7 @@ def evaluate_series(
     methods = [
         *(
             forecaster_method(name, place_forecaster(folder, members=members, seed=seed))
-            for name, folder in _named(model, against).items()
+            for name, folder in _named(model, request.against).items()
         ),
         *history,
         *_rules(store, seed=seed),
@@ -125,7 +110,7 @@ def evaluate_series(
         common = by_split(within(every, [_OURS, *cut]), split)
         by_dates = place_sections(common, statistics, seed=seed, resamples=RESAMPLES)
     settings = {
-        **_settings(model, against, members=members, seed=seed),
+        **_settings(request),
         "store": store.location,
         "splits": list(splits),
         "cases": len(cases),
@@ -148,34 +133,16 @@ def evaluate_series(
         by_dates=by_dates,
     )
     intro = f"{counted(len(cases), 'forecast')} of whole places, {counted(members, 'member')}."
-    return _write(out, title, intro, {**settings, **record}, page, whole, PLACE_PARTS, by_dates)
+    return _write(
+        request.out, title, intro, {**settings, **record}, page, whole, PLACE_PARTS, by_dates
+    )
 
 
-def evaluate_pairs(
-    model: str | None,
-    stores: Sequence[str | Path],
-    out: Path,
-    *,
-    split: str,
-    members: int,
-    pairs: int,
-    against: Sequence[str] = (),
-    seed: int = 0,
-    perceptual_weights: Path | None = None,
-    progress: Progress | None = None,
-) -> Path:
+def evaluate_pairs(request: EvaluationRequest, *, progress: Progress | None = None) -> Path:
     """Score observations of a forecaster on pairs of tiles beside persistence, plain and dressed.
 
     Args:
-        model: Shipped name or model folder.
-        stores: Pair stores.
-        out: Folder for `scores.json`, `report.md` and `report.html`.
-        split: That of the pairs that are scored.
-        members: Members of the ensembles.
-        pairs: At most about this many pairs, evenly over the datasets.
-        against: Further forecasters, scored on the same pairs with the same noise.
-        seed: Of the choice of pairs, noise, ties and bootstrap.
-        perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
+        request: What is asked for.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -184,6 +151,8 @@ def evaluate_pairs(
     Raises:
         RequestError: A model, a store or the weights cannot be read.
     """
+    model, members, seed = request.model, request.members, request.seed
+    split, weights = request.split_of_pairs, request.perceptual_weights
     dressed = DressedPersistence.load(model_folder(model))
     methods = [
         *(
@@ -194,13 +163,13 @@ def evaluate_pairs(
                 members=members,
                 seed=seed,
             )
-            for name, other in _named(model, against).items()
+            for name, other in _named(model, request.against).items()
         ),
         *pair_baselines(dressed, members=members, seed=seed),
     ]
-    statistics = pair_statistics(seed=seed, perceptual_weights=perceptual_weights)
-    index = PairIndex.of(stores, split)
-    chosen = choose_evenly(index.dataset, pairs, seed=seed)
+    statistics = pair_statistics(seed=seed, perceptual_weights=weights)
+    index = PairIndex.of(request.stores, split)
+    chosen = choose_evenly(index.dataset, request.pairs, seed=seed)
     unit, kinds = resampling_units(index)
     names = {pair_name(index, n): (str(index.dataset[n]), str(unit[n])) for n in chosen}
     looked_at = chosen[choose_evenly(index.dataset[chosen], _EXAMPLES * len(kinds), seed=seed)]
@@ -214,12 +183,12 @@ def evaluate_pairs(
     )
     found = sections(sums, statistics, seed=seed, resamples=RESAMPLES)
     settings = {
-        **_settings(model, against, members=members, seed=seed),
-        "stores": [location_of(store) for store in stores],
+        **_settings(request),
+        "stores": [location_of(store) for store in request.stores],
         "split": split,
         "pairs": len(chosen),
         "bootstrap": {"resamples": RESAMPLES, "level": 0.95, "units": kinds},
-        "perceptual_weights": None if perceptual_weights is None else perceptual_weights.name,
+        "perceptual_weights": None if weights is None else weights.name,
     }
     title = f"{settings['model']} on the split {split}"
     parts = pair_parts(statistics[-1].name)
@@ -231,7 +200,7 @@ def evaluate_pairs(
         "blocks of ground.\n\n"
         f"{_OURS} minus the others:\n\n{verdicts(found)}"
     )
-    return _write(out, title, intro, {**settings, **as_record(found)}, page, found, parts)
+    return _write(request.out, title, intro, {**settings, **as_record(found)}, page, found, parts)
 
 
 def _named(model: str | None, against: Sequence[str]) -> dict[str, str | None]:
@@ -244,15 +213,13 @@ def _named(model: str | None, against: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def _settings(
-    model: str | None, against: Sequence[str], *, members: int, seed: int
-) -> dict[str, Any]:
+def _settings(request: EvaluationRequest) -> dict[str, Any]:
     return {
-        "model": str(model or DEFAULT_MODEL),
-        "model_sha256": weights_sha256(model),
-        "against": {name: weights_sha256(name) for name in against},
-        "members": members,
-        "seed": seed,
+        "model": str(request.model or DEFAULT_MODEL),
+        "model_sha256": weights_sha256(request.model),
+        "against": {name: weights_sha256(name) for name in request.against},
+        "members": request.members,
+        "seed": request.seed,
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.forecasts.outputs import Progress
+from app.scores.request import EvaluationRequest
 from app.upscaling.report import UpscalingExample, as_markdown, upscaling_page
 from app.upscaling.table import ScoredTiles, Section, sections
 from app.upscaling.tile_rasters import write_tile_rasters
@@ -54,30 +54,15 @@ def is_upscaler(model: str | None) -> bool:
 
 
 def evaluate_upscaler(
-    folder: Path,
-    stores: Sequence[str | Path],
-    out: Path,
-    *,
-    split: str,
-    pairs: int,
-    seed: int = 0,
-    alpha: float | None = None,
-    perceptual_weights: Path | None = None,
-    rasters: bool = False,
-    progress: Progress | None = None,
+    request: EvaluationRequest, folder: Path, *, progress: Progress | None = None
 ) -> Path:
     """Restore the later tile of pairs from its 4x4 means in every way, and score that.
 
+    Pairs with gaps are passed over. Restored tiles go into `tiles/`, where they are asked for.
+
     Args:
+        request: What is asked for.
         folder: Model folder.
-        stores: Pair stores.
-        out: Folder for `scores.json`, `tiles.csv`, `report.md` and `report.html`.
-        split: Split that is scored.
-        pairs: About so many pairs, evenly over the datasets. Those with gaps are passed over.
-        seed: Of their choice, of the bootstrap and of the examples.
-        alpha: Share of the adversarial network, see `load_network`.
-        perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
-        rasters: Also write restored tiles and maps, see `write_tile_rasters`, into `tiles/`.
         progress: Called with `("scoring", done, total)`.
 
     Returns:
@@ -86,20 +71,21 @@ def evaluate_upscaler(
     Raises:
         PairStoreError: A store cannot be read, or has no pair without gaps.
     """
-    network = load_network(folder, alpha=alpha)
+    out, split, seed = request.out, request.split_of_pairs, request.seed
+    network = load_network(folder, alpha=request.alpha)
     space = FeatureSpace.gabor()
-    if perceptual_weights is not None:
-        space = FeatureSpace.vgg16(perceptual_weights)
+    if request.perceptual_weights is not None:
+        space = FeatureSpace.vgg16(request.perceptual_weights)
     texture = load_texture_features()
-    index = PairIndex.of(stores, split)
+    index = PairIndex.of(request.stores, split)
     units, kinds = resampling_units(index)
     whole = np.flatnonzero(index.complete())
     if len(whole) == 0:
+        stores = ", ".join(map(location_of, request.stores))
         raise PairStoreError(
-            f"expected a {split} pair without gaps in {', '.join(map(location_of, stores))}, "
-            "found none; name other stores"
+            f"expected a {split} pair without gaps in {stores}, found none; name other stores"
         )
-    chosen = whole[choose_evenly(index.dataset[whole], pairs, seed=seed)]
+    chosen = whole[choose_evenly(index.dataset[whole], request.pairs, seed=seed)]
     scored, examples = ScoredTiles(), []
     shown = _to_show(index.dataset[chosen], seed=seed)
     for start in range(0, len(chosen), _BATCH):
@@ -117,7 +103,7 @@ def evaluate_upscaler(
                 for name, x in restored.items()
             },
         )
-        if rasters:
+        if request.rasters:
             write_tile_rasters(out / "tiles", batch, restored, truth, low)
         for i in np.flatnonzero(np.isin(np.arange(start, start + len(part)), shown)).tolist():
             examples.append(_example(batch, i, {n: x[i] for n, x in restored.items()}, truth, low))
@@ -127,8 +113,8 @@ def evaluate_upscaler(
     settings = {
         "model": str(folder),
         "model_sha256": network_sha256(folder),
-        "alpha": advised_alpha(folder) if alpha is None else alpha,
-        "stores": [location_of(store) for store in stores],
+        "alpha": advised_alpha(folder) if request.alpha is None else request.alpha,
+        "stores": [location_of(store) for store in request.stores],
         "split": split,
         "tiles": len(chosen),
         "seed": seed,

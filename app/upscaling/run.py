@@ -112,85 +112,72 @@ def _file(
     upscalers: Upscalers,
     progress: Progress | None,
 ) -> list[Path]:
+    maps = maps_path(out) if request.maps else None
+    written = [out] if maps is None else [out, maps]
     with owned_file(out):
-        return _owned_file(request, source, out, upscalers, progress)
+        if isinstance(source, Path) and out.resolve() == source.resolve():
+            raise RequestError(f"expected another name than that of the image for --out, got {out}")
+        if not check_free(out, resume=request.resume, overwrite=request.overwrite):
+            if maps is not None and not maps.exists():
+                raise OutputExistsError(
+                    f"expected {maps.name} beside the finished {out}, found none: it was made "
+                    "without --maps; pass --overwrite to make both"
+                )
+            return written
+        check_free(maps_path(out), resume=request.resume, overwrite=request.overwrite)
+        job = _job(request, source, out, maps, upscalers)
+        identity = upscalers.identity(source, job.upscaler)
+        with unfinished(out, identity, resume=request.resume) as folder:
+            job.run(folder, progress)
+        if maps is None:  # those of the result that was replaced
+            maps_path(out).unlink(missing_ok=True)
+    return written
 
 
-def _owned_file(
+def _job(
     request: UpscaleRequest,
     source: str | Path,
     out: Path,
+    maps: Path | None,
     upscalers: Upscalers,
-    progress: Progress | None,
-) -> list[Path]:
-    if isinstance(source, Path) and out.resolve() == source.resolve():
-        raise RequestError(f"expected another name than that of the image for --out, got {out}")
-    maps = maps_path(out) if request.maps else None
-    written = [out] if maps is None else [out, maps]
-    if not check_free(out, resume=request.resume, overwrite=request.overwrite):
-        if maps is not None and not maps.exists():
-            raise OutputExistsError(
-                f"expected {maps.name} beside the finished {out}, found none: it was made without "
-                "--maps; pass --overwrite to make both"
-            )
-        return written
-    check_free(maps_path(out), resume=request.resume, overwrite=request.overwrite)
-    job: PictureJob | RasterJob | VideoJob
+) -> PictureJob | RasterJob | VideoJob:
+    """What the kind of a file needs."""
     if isinstance(source, Path) and (is_video(source) or out.suffix.lower() in VIDEO_FORMATS):
         if maps is not None:
             raise RequestError(f"expected a picture or raster for --maps, got the film {source}")
-        upscaler = upscalers.of(source, measured=False)
-        job = VideoJob(source, out, upscaler)
-    elif isinstance(source, Path) and is_picture(source):
+        return VideoJob(source, out, upscalers.of(source, measured=False))
+    if isinstance(source, Path) and is_picture(source):
         if request.value_range is not None or request.sensor is not None:
             raise RequestError(
                 f"expected --value-range and --sensor of a raster, {source} is a picture, whose "
                 "values are 0 to 255 or 65535; give a GeoTIFF with a coordinate system, or leave "
                 "the option out"
             )
-        upscaler = upscalers.of(source, measured=False)
-        job = PictureJob(source, out, upscaler, maps=maps)
-    else:
-        upscaler = upscalers.of(source, measured=True)
-        job = RasterJob(
-            source,
-            out,
-            upscaler,
-            value_range=request.value_range,
-            sensor=request.sensor,
-            maps=maps,
-        )
-    identity = upscalers.identity(source, upscaler)
-    with unfinished(out, identity, resume=request.resume) as folder:
-        job.run(folder, progress)
-    if maps is None:  # those of the result that was replaced
-        maps_path(out).unlink(missing_ok=True)
-    return written
+        return PictureJob(source, out, upscalers.of(source, measured=False), maps=maps)
+    return RasterJob(
+        source,
+        out,
+        upscalers.of(source, measured=True),
+        value_range=request.value_range,
+        sensor=request.sensor,
+        maps=maps,
+    )
 
 
 def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress | None) -> list[Path]:
     plan = _plan(request)
-    with owned_folder(request.out):
-        return _files(request, plan, upscalers, progress)
-
-
-def _files(
-    request: UpscaleRequest,
-    plan: list[tuple[Path, Path]],
-    upscalers: Upscalers,
-    progress: Progress | None,
-) -> list[Path]:
     written: list[Path] = []
     failed: list[str] = []
-    for done, (source, out) in enumerate(plan):
-        try:
-            each = _of_file(progress, source.name)
-            written += _file(request, source, out, upscalers, each)
-        except LandcastError as err:
-            failed.append(str(err))
-            _log.warning("%s: %s", source.name, err)
-        if progress is not None:
-            progress("files", done + 1, len(plan))
+    with owned_folder(request.out):
+        for done, (source, out) in enumerate(plan, start=1):
+            try:
+                each = _of_file(progress, source.name)
+                written += _file(request, source, out, upscalers, each)
+            except LandcastError as err:
+                failed.append(str(err))
+                _log.warning("%s: %s", source.name, err)
+            if progress is not None:
+                progress("files", done, len(plan))
     if failed:
         raise RequestError(
             f"{len(plan) - len(failed)} of {len(plan)} files of {request.source} are done, the "

@@ -140,13 +140,13 @@ def covered(
         valid: `(h, w)`; all are where None.
         zeros: Makes planes, on the disk where they are large.
     """
-    found = zeros((grid.height, grid.width), np.bool_)
+    found = zeros(grid.shape, np.bool_)
     step = max(1, _AT_ONCE // grid.width)
     for top in range(0, grid.height, step):
         rows = Window(top, 0, min(step, grid.height - top), grid.width)
         inside = geometry_mask(
             list(polygons.geometry),
-            out_shape=(rows.height, rows.width),
+            out_shape=rows.shape,
             transform=grid.crop(rows).transform,
             invert=True,
         )

@@ -27,9 +27,6 @@ def check_polygon_upload(path: Path) -> str:
     GDAL would follow what other formats name elsewhere: mosaics of vectors, schemas of GML, links
     of KML, and in these two formats views, virtual tables and coordinate systems behind a link.
 
-    Args:
-        path: The file, whatever its name.
-
     Returns:
         The ending that GDAL knows it by.
 

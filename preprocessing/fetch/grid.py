@@ -70,7 +70,7 @@ def footprint_mask(footprint: Mapping[str, Any], grid: Grid) -> NDArray[np.bool_
     """Pixels `(h, w)` of a grid inside a GeoJSON geometry in degrees."""
     inside = geometry_mask(
         [transform_geom(_WGS84, grid.crs, dict(footprint))],
-        (grid.height, grid.width),
+        grid.shape,
         grid.transform,
         invert=True,
     )

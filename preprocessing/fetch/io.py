@@ -58,10 +58,6 @@ class SceneReader:
         Reflectance is brought to the collection's own scale and offset and kept off 0, which is
         nodata. Snow is ground that changes with the season: it is not masked.
 
-        Args:
-            scene: What to read.
-            grid: The block.
-
         Returns:
             `(3, h, w)` in the collection's stored type; `(h, w)` bool, where the scene shows the
             ground. Elsewhere the values are 0 where nothing was observed.
@@ -91,7 +87,7 @@ class SceneReader:
         from odc.geo.geobox import GeoBox
 
         item, bands = _lean_item(scene, self.profile.dtype)
-        geobox = GeoBox((grid.height, grid.width), grid.transform, grid.crs)
+        geobox = GeoBox(grid.shape, grid.transform, grid.crs)
         loaded = odc.stac.load(
             [item],
             bands=bands,

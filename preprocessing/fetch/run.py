@@ -31,18 +31,6 @@ __all__ = ["FetchReport", "fetch_years", "search_years"]
 
 Progress = Callable[[str, int, int], None]
 _LOG = logging.getLogger(__name__)
-_COLUMNS = (
-    "split",
-    "dataset",
-    "place",
-    "date",
-    "path",
-    "width",
-    "height",
-    "bands",
-    "gsd_m",
-    "licence",
-)
 
 
 @dataclass
@@ -226,25 +214,27 @@ def _nothing(request: FetchRequest, report: FetchReport) -> LandcastError:
 
 def _write_manifest(request: FetchRequest, grid: Grid) -> None:
     """List every year of this request that is in the folder, also those not asked for now."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    rows = []
     for path in sorted(request.out.glob(f"{request.collection}_[0-9][0-9][0-9][0-9].tif")):
         tags = stored_tags(path)
         if tags.get(IDENTITY_TAG) != request.identity:
             continue
-        writer.writerow(
-            (
-                "",
-                request.collection,
-                request.place,
-                tags["ACQUISITION_DATE"],
-                path.name,
-                grid.width,
-                grid.height,
-                3,
-                request.gsd_m or request.profile.gsd_m,
-                request.profile.licence,
-            )
+        rows.append(
+            {
+                "split": "",
+                "dataset": request.collection,
+                "place": request.place,
+                "date": tags["ACQUISITION_DATE"],
+                "path": path.name,
+                "width": grid.width,
+                "height": grid.height,
+                "bands": 3,
+                "gsd_m": request.gsd_m or request.profile.gsd_m,
+                "licence": request.profile.licence,
+            }
         )
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_text(request.out / "manifest.csv", text.getvalue())

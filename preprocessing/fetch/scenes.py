@@ -54,11 +54,6 @@ class Scene:
 def scene_of(item: Mapping[str, Any], profile: Collection, composition: Composition) -> Scene:
     """Resolve a STAC item.
 
-    Args:
-        item: The item as JSON.
-        profile: Of its collection.
-        composition: Which bands are wanted.
-
     Raises:
         UnusableItemError: A band, its footprint, its date or its scale is not stated.
     """

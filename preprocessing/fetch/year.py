@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from preprocessing.fetch.grid import bounds_in_degrees, footprint_mask
 from preprocessing.fetch.io import SceneReader, UnreadableSceneError
 from preprocessing.fetch.request import FetchRequest
 from preprocessing.fetch.scenes import Scene
-from preprocessing.rasters.grid import Bounds, Grid, Window
+from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 
 __all__ = ["IDENTITY_TAG", "YearPlan", "YearRun", "fetch_windows"]
@@ -106,6 +106,9 @@ class YearRun:
 
     def _blocks(self, tags: dict[str, str], tick: Callable[[], None]) -> Iterator[Block]:
         """Blocks of the composite; completes `tags`, which are written after the last block."""
+        import shapely
+        from shapely.geometry import shape
+
         request = self.request
         reader = SceneReader(
             request.profile,
@@ -114,14 +117,14 @@ class YearRun:
             retries=request.retries,
             backoff_s=request.backoff_s,
         )
-        boxes = {scene.id: _box(scene.footprint) for scene in self.plan.scenes}
+        envelopes = {s.id: shapely.envelope(shape(s.footprint)) for s in self.plan.scenes}
         valid_pixels = 0
         pool = ThreadPoolExecutor(request.workers)
         try:
             for window in fetch_windows(self.grid):
                 block = self.grid.crop(window)
-                around = bounds_in_degrees(block)
-                here = [s for s in self.plan.scenes if _touch(boxes[s.id], around)]
+                around = shapely.box(*bounds_in_degrees(block))
+                here = [s for s in self.plan.scenes if around.intersects(envelopes[s.id])]
                 values, valid = self._composite(reader, here, block, pool)
                 valid_pixels += int(valid.sum())
                 yield window, values, None
@@ -141,7 +144,7 @@ class YearRun:
     def _composite(
         self, reader: SceneReader, here: list[Scene], block: Grid, pool: ThreadPoolExecutor
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        shape = (block.height, block.width)
+        shape = block.shape
         observed = np.zeros(shape, dtype=bool)
         if reader.profile.mask is None:
             values = np.zeros((3, *shape), dtype=reader.profile.dtype)
@@ -195,18 +198,3 @@ class YearRun:
 def fetch_windows(grid: Grid) -> list[Window]:
     """The blocks of a grid that are read one after the other."""
     return blocks(grid, size=_BLOCK)
-
-
-def _box(footprint: Mapping[str, Any]) -> Bounds:
-    from shapely.geometry import shape
-
-    return Bounds(*shape(footprint).bounds)
-
-
-def _touch(one: Bounds, other: Bounds) -> bool:
-    return (
-        one.west <= other.east
-        and other.west <= one.east
-        and one.south <= other.north
-        and other.south <= one.north
-    )

@@ -78,36 +78,17 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
         logits: Tensor = self.exit(functional.silu(x))[:, 0]
         return logits
 
-    def probability(
-        self,
-        before: NDArray[np.float32],
-        after: NDArray[np.float32],
-        before_valid: NDArray[np.bool_],
-        after_valid: NDArray[np.bool_],
-        before_texture: NDArray[np.float32],
-        after_texture: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
+    @torch.no_grad()
+    def of_cells(self, before: DatedCells, after: DatedCells) -> NDArray[np.float32]:
         """Calibrated probability that each cell changed lastingly.
 
         Args:
-            before: `(b, 3, h, w)` cell means in grey levels of 255, in the colours of the last.
-            after: `(a, 3, h, w)`, in the same colours.
-            before_valid: `(b, h, w)` cells that each date shows.
-            after_valid: `(a, h, w)`.
-            before_texture: `(b, h, w)` standard deviations within cells (`texture_of_cells`).
-            after_texture: `(a, h, w)`.
+            before: Dates before, in the colours of the last.
+            after: Dates after, in the same colours.
 
         Returns:
             `(h, w)`, 0..1; NaN where fewer than `LEAST_DATES` valid dates lie on either side.
         """
-        return self.of_cells(
-            DatedCells(before, before_texture, before_valid),
-            DatedCells(after, after_texture, after_valid),
-        )
-
-    @torch.no_grad()
-    def of_cells(self, before: DatedCells, after: DatedCells) -> NDArray[np.float32]:
-        """The same of cells in one piece."""
         known = before.valid.sum(axis=0) >= LEAST_DATES
         known &= after.valid.sum(axis=0) >= LEAST_DATES
         if not known.any():

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.warp import reproject, transform
+from rasterio.warp import reproject
 from rasterio.windows import Window as RasterioWindow
 
 from preprocessing.errors import CloudMaskError, GridMismatchError, UnreadableRasterError
 from preprocessing.masks.cloud_detection import detect_clouds
-from preprocessing.rasters.grid import PROJECTION_ERRORS, Grid, Window
+from preprocessing.rasters.grid import Grid, Window, pixel_positions
 from preprocessing.rasters.opening import READ_ERRORS, opened, shown_name
 
 __all__ = ["CloudKind", "CloudSource", "clear_codes", "detect_clouds"]
@@ -26,12 +25,10 @@ CloudKind = Literal["scl", "qa_pixel", "mask"]
 # Sen2Cor's scene classification: no data, saturated or defective, cloud shadow, cloud of medium and
 # of high probability, thin cirrus (Sentinel-2 Products Specification Document, level 2A).
 _SCL_HIDDEN = (0, 1, 3, 8, 9, 10)
-_SCL_SNOW = 11
 _SCL_LAST = 11
 # Bits of Landsat Collection 2 QA_PIXEL: fill, dilated cloud, cirrus, cloud, cloud shadow (Landsat
 # 8-9 Collection 2 Level 2 Science Product Guide; bit 2 is unused on Landsat 4 to 7).
 _QA_HIDDEN = 0b1_1111
-_QA_SNOW = 1 << 5
 _UNKNOWN = -1
 _EDGE_POINTS = 21
 
@@ -45,16 +42,14 @@ class CloudSource:
         kind: `scl` for Sentinel-2 scene classification, `qa_pixel` for Landsat Collection 2, `mask`
             for any band that is 0 where the ground is clear and something else where it is not.
         grid: Full pixel grid; need not be that of the image.
-        snow: Whether snow and ice count as hidden; `mask` does not tell them apart.
     """
 
     path: str
     kind: CloudKind
     grid: Grid
-    snow: bool = False
 
     @classmethod
-    def open(cls, path: str | Path, kind: str, *, snow: bool = False) -> CloudSource:
+    def open(cls, path: str | Path, kind: str) -> CloudSource:
         """Open the first band of a file as a cloud mask.
 
         Raises:
@@ -77,7 +72,7 @@ class CloudSource:
                     f"got {dtype}; check file and kind"
                 )
             grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
-        return cls(name, cast(CloudKind, kind), grid, snow)
+        return cls(name, cast(CloudKind, kind), grid)
 
     def clear(self, grid: Grid) -> NDArray[np.bool_]:
         """Where the ground of a grid is seen.
@@ -102,12 +97,12 @@ class CloudSource:
             )
         window = self._window(grid)
         if window is None:
-            return np.zeros((grid.height, grid.width), dtype=bool)
+            return np.zeros(grid.shape, dtype=bool)
         codes = self._read(window)
         if self.grid.crs == grid.crs or self._beyond_180:
             found = self._nearest(codes, window, grid)
         else:
-            found = np.full((grid.height, grid.width), _UNKNOWN, dtype=np.int32)
+            found = np.full(grid.shape, _UNKNOWN, dtype=np.int32)
             reproject(
                 codes,
                 found,
@@ -120,7 +115,7 @@ class CloudSource:
                 resampling=Resampling.nearest,
             )
         seen: NDArray[np.bool_] = found != _UNKNOWN
-        return seen & clear_codes(found, self.kind, snow=self.snow)
+        return seen & clear_codes(found, self.kind)
 
     @property
     def _beyond_180(self) -> bool:
@@ -129,30 +124,10 @@ class CloudSource:
         degrees = self.grid.crs is not None and self.grid.crs.is_geographic
         return degrees and (bounds.east > 180 or bounds.west < -180)
 
-    def _places(
-        self, grid: Grid, cols: NDArray[np.float64], rows: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Columns and rows of the mask at columns and rows of a grid."""
-        xs, ys = _mapped(grid.transform, cols, rows)
-        if self.grid.crs != grid.crs:
-            try:
-                moved = transform(grid.crs, self.grid.crs, xs.tolist(), ys.tolist())
-            except PROJECTION_ERRORS as err:
-                raise CloudMaskError(
-                    "expected a cloud mask that lies on its image, nothing leads from the "
-                    f"coordinate system of the one to that of {shown_name(self.path)}; warp it "
-                    "onto the image"
-                ) from err
-            xs, ys = (np.asarray(v) for v in moved)
-        if self.grid.crs is not None and self.grid.crs.is_geographic:
-            middle = (self.grid.bounds.west + self.grid.bounds.east) / 2
-            xs = xs + 360 * np.round((middle - xs) / 360)
-        return _mapped(~self.grid.transform, xs, ys)
-
     def _nearest(self, codes: NDArray[np.int32], window: Window, grid: Grid) -> NDArray[np.int32]:
         """The code under each pixel's centre, from the codes of a window."""
         cols, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
-        there_cols, there_rows = self._places(grid, cols.ravel(), rows.ravel())
+        there_rows, there_cols = pixel_positions(grid, rows.ravel(), cols.ravel(), self.grid)
         known = np.isfinite(there_cols) & np.isfinite(there_rows)
         col = np.floor(np.where(known, there_cols, -1)).astype(np.int64) - window.col
         row = np.floor(np.where(known, there_rows, -1)).astype(np.int64) - window.row
@@ -165,10 +140,13 @@ class CloudSource:
         """The part of the mask that the grid's pixels fall on, with a pixel of margin."""
         steps = np.linspace(0.0, 1.0, _EDGE_POINTS)
         cols, rows = (v.ravel() for v in np.meshgrid(steps * grid.width, steps * grid.height))
-        there_cols, there_rows = self._places(grid, cols, rows)
+        there_rows, there_cols = pixel_positions(grid, rows, cols, self.grid)
         known = np.isfinite(there_cols) & np.isfinite(there_rows)
         if not known.any():
-            return None
+            raise CloudMaskError(
+                "expected a cloud mask that lies on its image, nothing leads from the coordinate "
+                f"system of the one to that of {shown_name(self.path)}; warp it onto the image"
+            )
         there_cols, there_rows = there_cols[known], there_rows[known]
         # Between the points sampled, edges of other projections bulge by less than this.
         margin = 2 + math.ceil(0.01 * max(np.ptp(there_cols), np.ptp(there_rows)))
@@ -208,28 +186,16 @@ class CloudSource:
             )
 
 
-def clear_codes(codes: NDArray[Any], kind: CloudKind, *, snow: bool = False) -> NDArray[np.bool_]:
-    """Which codes of a mask mean that the ground is seen.
+def clear_codes(codes: NDArray[Any], kind: CloudKind) -> NDArray[np.bool_]:
+    """Which codes of a mask mean that the ground is seen; snow and ice are ground.
 
     Args:
         codes: Whole numbers of any shape.
         kind: As of `CloudSource`.
-        snow: Whether snow and ice count as hidden.
     """
     if kind == "scl":
-        return ~np.isin(codes, (*_SCL_HIDDEN, _SCL_SNOW) if snow else _SCL_HIDDEN)
+        return ~np.isin(codes, _SCL_HIDDEN)
     if kind == "qa_pixel":
-        hidden = codes & (_QA_HIDDEN | (_QA_SNOW if snow else 0))
         # Every observed pixel has some bit set: clear, water, or a confidence.
-        return np.asarray((hidden == 0) & (codes != 0))
+        return np.asarray((codes & _QA_HIDDEN == 0) & (codes != 0))
     return np.asarray(codes == 0)
-
-
-def _mapped(
-    affine: Affine, cols: NDArray[np.float64], rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Apply an affine transform to many points."""
-    return (
-        affine.a * cols + affine.b * rows + affine.c,
-        affine.d * cols + affine.e * rows + affine.f,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,11 @@ class Pairs:
             if getattr(self, name).shape != shape:
                 got = getattr(self, name).shape
                 raise ValueError(f"pairs: expected {name} of shape {shape}, got {got}")
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pairs]) -> Pairs:
+        """The pairs of one batch or more, one after the other."""
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in FIELDS})
 
     def take(self, index: NDArray[Any]) -> Pairs:
         """The pairs at `index` (integers or a boolean mask)."""

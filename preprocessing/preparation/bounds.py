@@ -21,7 +21,7 @@ def _no_counts() -> NDArray[np.int64]:
 
 @dataclass
 class BoundsFit:
-    """Counts tiles by edge density and by change; a monoid, so parts can be counted anywhere.
+    """Counts tiles by edge density and by change.
 
     Shares of 0..1 are counted in 10,000 bins: memory does not grow with the data, and order and
     grouping of the tiles do not matter.
@@ -63,11 +63,6 @@ class BoundsFit:
         self.edge_counts += _counts(edges)
         self.change_counts += _counts(changes)
         return self
-
-    def __add__(self, other: BoundsFit) -> BoundsFit:
-        return BoundsFit(
-            self.edge_counts + other.edge_counts, self.change_counts + other.change_counts
-        )
 
     def __len__(self) -> int:
         return int(self.edge_counts.sum())

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import transform_bounds
 
-from preprocessing.rasters.grid import PROJECTION_ERRORS, Bounds, Grid, Window
-from preprocessing.rasters.image_source import whole
-from preprocessing.registration.common_grid import pixel_positions
+from preprocessing.rasters.grid import (
+    PROJECTION_ERRORS,
+    Bounds,
+    Grid,
+    Window,
+    pixel_positions,
+    whole,
+)
 
 __all__ = ["GUARD_PX", "GroundSplit", "HeldGround", "HeldIndex", "degrees"]
 
@@ -38,10 +43,6 @@ class HeldGround:
 
     def gaps_px(self, grid: Grid, windows: Sequence[Window]) -> NDArray[np.float64]:
         """Distance of tiles from the held ground, along the axis that parts them most.
-
-        Args:
-            grid: Grid of the tiles.
-            windows: Tiles.
 
         Returns:
             `(n,)` pixels of the coarser of both grids; negative where they overlap, infinite where

@@ -22,10 +22,6 @@ def read_folder(folder: str | Path, reading: Reading | None = None) -> list[Mani
     Each subfolder is a place; rasters that lie in the folder itself are one more place, which has
     the folder's name, as the data set has. Dates come from metadata or file names.
 
-    Args:
-        folder: Folder of rasters, or of folders of rasters.
-        reading: How to understand the files.
-
     Raises:
         MissingFileError: No such folder.
         DateError: A file's date is not known.

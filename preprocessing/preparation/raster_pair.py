@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,13 +21,12 @@ from preprocessing.preparation.bounds import BoundsFit
 from preprocessing.preparation.config import PrepareConfig
 from preprocessing.preparation.held_ground import GroundSplit, degrees
 from preprocessing.preparation.splits import split_blocks
-from preprocessing.preparation.tile_pass import TileBatch, cut_tiles, no_tiles, spread_windows
+from preprocessing.preparation.tile_pass import TileBatch, cut_tiles, spread_windows
 from preprocessing.preparation.unseen_ground import why_nothing
 from preprocessing.radiometry.matched_tones import Tones, fit_tones
 from preprocessing.rasters.dates import years_between
 from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import HeldImage, ImageSource, hold
-from preprocessing.rasters.raster import Raster
+from preprocessing.rasters.image_source import ImageSource, hold
 from preprocessing.registration.alignment import lay_over
 from preprocessing.registration.common_grid import common_grid
 from preprocessing.registration.registration import Registration, register
@@ -37,7 +36,7 @@ from preprocessing.report.example_tiles import ExampleTiles
 from preprocessing.tiles.filters import FilterConfig, Reason, decide
 from preprocessing.tiles.tiling import plan_tiles
 
-__all__ = ["PairPlan", "PrepareConfig", "plan_pair", "prepare_rasters"]
+__all__ = ["PairPlan", "PrepareConfig", "plan_pair"]
 
 
 @dataclass(frozen=True)
@@ -241,42 +240,6 @@ def plan_pair(
         config=config,
         seconds=time.perf_counter() - start,
     )
-
-
-def prepare_rasters(
-    earlier: Raster,
-    later: Raster,
-    config: PrepareConfig,
-    *,
-    source: str | None = None,
-    gsd_m: float = math.nan,
-) -> tuple[Pairs, PairReport]:
-    """Align, co-register, match, tile and filter two dated rasters in memory.
-
-    Args:
-        earlier: Raster with a date; its grid is kept.
-        later: Raster of a later date.
-        config: Settings; bounds are fitted to this pair alone where that is asked for.
-        source: `dataset/place/earlier/later` to note with each tile.
-        gsd_m: Metres per pixel where the raster has no CRS.
-
-    Returns:
-        The kept pairs and what became of all.
-
-    Raises:
-        RequestError: See `plan_pair`.
-    """
-    plan = plan_pair(HeldImage(earlier), HeldImage(later), config, source=source, gsd_m=gsd_m)
-    bounds = None
-    if config.fit_bounds:
-        fit = BoundsFit()
-        plan.measure(fit, most=len(plan.windows))
-        bounds = fit.bounds(base=config.filters)
-    kept = [no_tiles(config.tile_px)]
-    report = plan.run(kept.append, bounds=bounds)
-    names = [field.name for field in fields(Pairs)]
-    pairs = {name: np.concatenate([getattr(part, name) for part in kept]) for name in names}
-    return Pairs(**pairs), report
 
 
 def _years(earlier: ImageSource, later: ImageSource) -> float:

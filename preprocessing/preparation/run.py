@@ -22,20 +22,17 @@ from preprocessing.preparation.raster_pair import (
     PairPlan,
     PrepareConfig,
     plan_pair,
-    prepare_rasters,
 )
 from preprocessing.preparation.store_writer import StoreWriter
 from preprocessing.preparation.tiled_copy import quick_windows
-from preprocessing.rasters.image_source import FileImage, Reading, Readings, average_blocks, hold
+from preprocessing.rasters.image_source import FileImage, Reading, Readings, hold
 from preprocessing.report.counts import PrepareReport
 
 __all__ = [
     "PrepareConfig",
     "Progress",
-    "average_blocks",
     "prepare_manifest",
     "prepare_pair",
-    "prepare_rasters",
 ]
 
 Progress = Callable[[int, int], None]
@@ -53,9 +50,7 @@ def prepare_pair(
     out: str | Path,
     config: PrepareConfig | None = None,
     *,
-    bands: Sequence[int] | None = None,
-    value_range: tuple[float, float] | None = None,
-    sensor: str | None = None,
+    reading: Reading | None = None,
     earlier_year: int | None = None,
     later_year: int | None = None,
     clouds: tuple[str | Path | None, str | Path | None] = (None, None),
@@ -72,9 +67,7 @@ def prepare_pair(
         later_path: Raster of the later date.
         out: Store to make; its report is put beside it, see `report_folder`.
         config: Settings.
-        bands: One-based indexes of red, green and blue in both files.
-        value_range: Stored values that mean 0 and 1, in both files.
-        sensor: Name of a sensor profile for both files.
+        reading: How to understand both files.
         earlier_year: Year of the earlier file, where neither metadata nor name says it.
         later_year: Year of the later file.
         clouds: Cloud masks of the earlier and the later file.
@@ -90,8 +83,7 @@ def prepare_pair(
         NoValidPixelsError: A `val_share` is asked for, and one side of it stays empty.
         OutputExistsError: `out` or its report exists and `overwrite` is not set.
     """
-    config = config or PrepareConfig()
-    reading = Reading(bands, value_range, sensor)
+    config, reading = config or PrepareConfig(), reading or Reading()
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
         images = []
         for path, year, mask in zip(
@@ -123,10 +115,7 @@ def prepare_manifest(
     datasets: Sequence[str] | None = None,
     split: str | None = None,
     pairs_per_place: int | None = None,
-    bands: Sequence[int] | None = None,
-    value_range: tuple[float, float] | None = None,
-    sensor: str | None = None,
-    of_dataset: Mapping[str, Reading] | None = None,
+    readings: Readings | None = None,
     average_by_dataset: Mapping[str, int] | None = None,
     clouds_kind: str | None = None,
     overwrite: bool = False,
@@ -147,10 +136,7 @@ def prepare_manifest(
         datasets: Only these data sets of a manifest; default all.
         split: Only this split of a manifest.
         pairs_per_place: At most so many pairs of dates a place, chosen by the seed.
-        bands: One-based indexes of red, green and blue in all files.
-        value_range: Stored values that mean 0 and 1, in all files.
-        sensor: Name of a sensor profile for all files.
-        of_dataset: How to understand the files of some data sets, instead of the three above.
+        readings: How to understand the files.
         average_by_dataset: Average blocks of so many pixels a side first, e.g. 2 for images
             with a dithered palette; metres per pixel grow with it.
         clouds_kind: Kind of the masks that a manifest names, see `CloudSource`; default `mask`.
@@ -166,20 +152,19 @@ def prepare_manifest(
         NoValidPixelsError: A `val_share` is asked for, and one side of it stays empty.
         OutputExistsError: `out` or its report exists and `overwrite` is not set.
     """
-    config = config or PrepareConfig()
+    config, readings = config or PrepareConfig(), readings or Readings()
     with StoreWriter(out, overwrite=overwrite, seed=config.seed) as writer:
-        reading = Reading(bands, value_range, sensor)
         if Path(manifest).is_dir():
             if datasets or split:
                 raise RequestError(
                     f"expected no choice of data sets or split for the folder {manifest}, "
                     "only a manifest states them"
                 )
-            images = read_folder(manifest, reading)
+            images = read_folder(manifest, readings.every)
         else:
             images = read_manifest(manifest, datasets=datasets, split=split)
         files = ListedImages(
-            Readings(reading, of_dataset or {}),
+            readings,
             average_by_dataset or {},
             config.detect_clouds,
             clouds_kind,

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.pairs.store import TILE_PX
+from preprocessing.preparation.held_ground import GUARD_PX
 from preprocessing.rasters.window import Window
 
-__all__ = ["gap_px", "held_corner", "split_blocks", "split_places"]
+__all__ = ["held_corner", "split_blocks", "split_places"]
 
 
 def split_places(places: Iterable[str], *, val_share: float, seed: int = 0) -> dict[str, str]:
@@ -37,16 +38,13 @@ def split_places(places: Iterable[str], *, val_share: float, seed: int = 0) -> d
     return {name: "val" if name in held else "train" for name in names}
 
 
-def split_blocks(
-    windows: Sequence[Window], *, val_share: float, seed: int = 0, guard_px: int = 128
-) -> list[str | None]:
+def split_blocks(windows: Sequence[Window], *, val_share: float, seed: int = 0) -> list[str | None]:
     """Split the tiles of one region into a compact validation corner and the rest.
 
     Args:
         windows: Tiles of one plan.
         val_share: Share of the tiles for validation, 0..1.
         seed: Chooses the corner.
-        guard_px: Least gap between a train and a validation tile.
 
     Returns:
         For each tile `"train"`, `"val"`, or None where it lies in the strip between both, which
@@ -70,7 +68,7 @@ def split_blocks(
     order = sorted(range(len(windows)), key=lambda i: from_corner(windows[i]))
     held = np.zeros(len(windows), bool)
     held[order[: _count(val_share, len(windows))]] = True
-    near = _near_held(windows, held, guard_px)
+    near = _near_held(windows, held)
     return [
         "val" if is_held else None if is_near else "train"
         for is_held, is_near in zip(held, near, strict=True)
@@ -98,17 +96,8 @@ def held_corner(height: int, width: int, *, val_share: float, seed: int = 0) -> 
     return Window(height - rows if down else 0, width - cols if across else 0, rows, cols)
 
 
-def gap_px(first: Window, second: Window) -> int:
-    """Pixels between two windows along the axis that parts them most; negative if they overlap."""
-    rows = max(first.row - second.row - second.height, second.row - first.row - first.height)
-    cols = max(first.col - second.col - second.width, second.col - first.col - first.width)
-    return max(rows, cols)
-
-
-def _near_held(
-    windows: Sequence[Window], held: NDArray[np.bool_], guard_px: int
-) -> NDArray[np.bool_]:
-    """Which tiles lie within `guard_px` of a held one; quick for a hundred thousand tiles.
+def _near_held(windows: Sequence[Window], held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which tiles lie within `GUARD_PX` of a held one; quick for a hundred thousand tiles.
 
     Tiles of one plan have one size and start on few rows and columns: the held ones are counted in
     rectangles of that lattice, from a table of sums.
@@ -120,7 +109,7 @@ def _near_held(
     sums = sums.cumsum(axis=0).cumsum(axis=1)
 
     def reached(starts: NDArray[np.int64], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        reach = side + guard_px
+        reach = side + GUARD_PX
         first = np.searchsorted(starts, starts - reach, side="right")
         return first, np.searchsorted(starts, starts + reach, side="left")
 

@@ -8,24 +8,22 @@ import io
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.pairs.output import StoreOutput
 from preprocessing.pairs.store import Pairs, PairStore
 from preprocessing.report.contact_sheet import contact_sheet
-from preprocessing.report.counts import Example, PairReport, PrepareReport, json_value
+from preprocessing.report.counts import PairReport, PrepareReport, json_value
+from preprocessing.report.example_tiles import ExampleTiles
 from preprocessing.report.page import report_page
 from preprocessing.tiles.filters import Reason
 
 __all__ = ["StoreWriter"]
 
 _BATCH = 512
-_EXAMPLES = 18
 
 
 class StoreWriter(StoreOutput):
@@ -51,9 +49,7 @@ class StoreWriter(StoreOutput):
         self._store: PairStore | None = None
         self._pending: list[Pairs] = []
         self._reports: list[PairReport] = []
-        self._examples: dict[Reason, list[Example]] = {reason: [] for reason in Reason}
-        self._seen = dict.fromkeys(Reason, 0)
-        self._rng = np.random.default_rng(seed)
+        self._examples = ExampleTiles(seed)
         self._start = time.perf_counter()
 
     def _open(self, path: Path) -> PairStore:
@@ -69,7 +65,7 @@ class StoreWriter(StoreOutput):
     def add_report(self, report: PairReport) -> None:
         """Take the report of the pair of rasters whose tiles have all been added."""
         for example in report.examples:
-            self._sample(example)
+            self._examples.offer_example(example)
         self._reports.append(replace(report, examples=()))
 
     @property
@@ -92,20 +88,17 @@ class StoreWriter(StoreOutput):
     def finish(self, config: Any) -> PrepareReport:
         """Write what is pending and the report, and move both to their final names.
 
-        Args:
-            config: Settings dataclass, noted in the report.
-
         Raises:
             NoValidPixelsError: No tile pair was kept.
         """
         self._flush()
-        examples = [example for group in self._examples.values() for example in group]
+        examples = tuple(self._examples)
         report = PrepareReport(
             store=self.out.name,
             pairs=tuple(self._reports),
             config={key: json_value(value) for key, value in asdict(config).items()},
             seconds=time.perf_counter() - self._start,
-            examples=tuple(examples),
+            examples=examples,
         )
         if self._store is None:
             raise NoValidPixelsError(_nothing_kept(report))
@@ -129,26 +122,8 @@ class StoreWriter(StoreOutput):
             self.out.parent.mkdir(parents=True, exist_ok=True)
             side_px = self._pending[0].side_px
             self._store = PairStore.create(self._store_path, side_px=side_px)
-        self._store.append(
-            Pairs(
-                **{
-                    field.name: np.concatenate([getattr(p, field.name) for p in self._pending])
-                    for field in fields(Pairs)
-                }
-            )
-        )
+        self._store.append(Pairs.joined(self._pending))
         self._pending = []
-
-    def _sample(self, example: Example) -> None:
-        """Reservoir sampling (Vitter 1985), one reservoir a reason."""
-        group = self._examples[example.reason]
-        self._seen[example.reason] += 1
-        if len(group) < _EXAMPLES:
-            group.append(example)
-            return
-        place = int(self._rng.integers(0, self._seen[example.reason]))
-        if place < _EXAMPLES:
-            group[place] = example
 
 
 def _write_tiles(path: Path, reports: Iterable[PairReport]) -> None:

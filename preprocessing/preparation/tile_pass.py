@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.pairs.store import Pairs
 from preprocessing.radiometry.matched_tones import Tones
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.filters import TileMeasures, measure
 
-__all__ = ["TileBatch", "cut_tiles", "no_tiles", "spread_windows"]
+__all__ = ["TileBatch", "cut_tiles", "spread_windows"]
 
 _BLOCK_PX = 1920
 """Tiles are read in blocks of 15 x 15 (45 MB an image): fewer reads, bounded memory."""
@@ -72,7 +71,7 @@ def cut_tiles(
         del before, after
         for start in range(0, len(index), _BATCH):
             part = index[start : start + _BATCH]
-            inner = [_within(windows[i], block) for i in part]
+            inner = [windows[i].within(block) for i in part]
             tiles = _cut(past, inner), _cut(future, inner), _cut(both, inner)
             yield TileBatch(part, *tiles, measure(*tiles, difference=difference))
 
@@ -83,22 +82,6 @@ def spread_windows(windows: Sequence[Window], most: int) -> list[Window]:
     wanted = max(1, most * len(groups) // max(len(windows), 1))
     step = max(1, len(groups) // wanted)
     return [windows[i] for _, index in groups[step // 2 :: step] for i in index]
-
-
-def no_tiles(side_px: int) -> Pairs:
-    """A batch of no pairs."""
-    tile = (side_px, side_px)
-    return Pairs(
-        past=np.zeros((0, 3, *tile), np.uint8),
-        future=np.zeros((0, 3, *tile), np.uint8),
-        valid=np.zeros((0, *tile), bool),
-        years=np.zeros(0, np.float32),
-        gsd_m=np.zeros(0, np.float32),
-        row=np.zeros(0, np.int32),
-        col=np.zeros(0, np.int32),
-        split=np.zeros(0, np.uint8),
-        source=np.zeros(0, "U1"),
-    )
 
 
 def _grouped(windows: Sequence[Window]) -> list[tuple[Window, list[int]]]:
@@ -114,10 +97,6 @@ def _grouped(windows: Sequence[Window]) -> list[tuple[Window, list[int]]]:
         right = max(w.col + w.width for w in members)
         planned.append((Window(top, left, bottom - top, right - left), index))
     return planned
-
-
-def _within(window: Window, block: Window) -> Window:
-    return Window(window.row - block.row, window.col - block.col, window.height, window.width)
 
 
 def _cut(image: NDArray[Any], windows: Sequence[Window]) -> NDArray[Any]:

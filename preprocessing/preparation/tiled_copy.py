@@ -13,8 +13,8 @@ import rasterio
 from rasterio.shutil import copy
 
 from preprocessing.errors import UnreadableRasterError
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import FileImage, inside, is_large
+from preprocessing.rasters.grid import Grid, Window, inside
+from preprocessing.rasters.image_source import FileImage, is_large
 from preprocessing.rasters.opening import READ_ERRORS, opened, shown_name
 from preprocessing.rasters.raster import Raster
 

@@ -1,4 +1,4 @@
-"""Measures of single pictures against others: features and spectra, for forecasts and upscaling.
+"""Measures of single pictures against others, for forecasts and upscaling.
 
 Import from the modules themselves (`preprocessing.quality.features`, ...).
 """

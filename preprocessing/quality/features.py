@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,13 +16,17 @@ from torch.nn import functional as F
 
 from preprocessing.errors import MissingFileError, ModelFolderError
 
-__all__ = ["FeatureSpace", "gabor_features", "load_vgg16"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FeatureSpace", "gabor_features", "load_vgg16"]
+__all__ += ["vgg_layers"]
 
 Features = Callable[[Tensor], list[Tensor]]
 
-_VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
+_WIDTHS = (64, 128, 256, 512, 512)
+_DEPTHS = (2, 2, 3, 3, 3)
 _TAPS = (3, 8, 15, 22, 29)  # relu1_2, relu2_2, relu3_3, relu4_3, relu5_3
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+"""Of red, green and blue, 0..1: what VGG's input is normalised by."""
 _ORIENTATIONS, _LEVELS, _GABOR_PX = 4, 3, 7
 _NO_CONTRAST = 0.02  # Length of a feature vector, range 0..1, that counts as no contrast.
 
@@ -120,6 +124,22 @@ def _gabor_bank() -> Tensor:
     return torch.stack(filters)[:, None]
 
 
+def vgg_layers(depths: Sequence[int]) -> nn.Sequential:
+    """Convolutions of VGG, numbered as in torchvision, so that its weights fit.
+
+    Args:
+        depths: Convolutions of each of the five blocks, which are joined by halving.
+    """
+    layers: list[nn.Module] = []
+    channels = 3
+    for width, depth in zip(_WIDTHS, depths, strict=True):
+        for _ in range(depth):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers[:-1])
+
+
 def load_vgg16(path: Path) -> Features:
     """The convolutions of VGG16 (Simonyan and Zisserman 2015), with weights from a file.
 
@@ -136,15 +156,7 @@ def load_vgg16(path: Path) -> Features:
             f"expected a file with the weights of VGG16, found none at {path}; "
             "leave the option out to use the stand-in"
         )
-    layers: list[nn.Module] = []
-    channels = 3
-    for width in _VGG16:
-        if isinstance(width, str):
-            layers.append(nn.MaxPool2d(2))
-        else:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-    network = nn.Sequential(*layers).eval().requires_grad_(False)
+    network = vgg_layers(_DEPTHS).eval().requires_grad_(False)
     try:
         if path.suffix == ".safetensors":
             stored = load_file(path)
@@ -166,10 +178,9 @@ def load_vgg16(path: Path) -> Features:
             f"expected the weights of VGG16 with torchvision's names in {path}, got: "
             f"{str(err).splitlines()[0]}; save them with torch.save(vgg16.state_dict())"
         ) from err
-    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (_MEAN, _STD))
 
     def features(image: Tensor) -> list[Tensor]:
-        x, maps = (image - mean) / std, []
+        x, maps = (image - IMAGENET_MEAN) / IMAGENET_STD, []
         for number, layer in enumerate(network):
             x = layer(x)
             if number in _TAPS:

@@ -40,14 +40,6 @@ class ColourMap:
     coefficients: NDArray[np.float64]
 
     @classmethod
-    def identity(cls) -> ColourMap:
-        """The map that changes nothing."""
-        coefficients = np.zeros((_TERMS, 3))
-        coefficients[0] = 128.0
-        coefficients[1:4] = 128.0 * np.eye(3)
-        return cls(coefficients)
-
-    @classmethod
     def fit(
         cls,
         moving: NDArray[np.float32],

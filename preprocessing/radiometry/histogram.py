@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.radiometry.matching import (
-    HistogramMatch,
-    LevelCounts,
-    histogram_gap,
-    matching_curve,
-)
+from preprocessing.radiometry.matching import HistogramMatch
 
-__all__ = ["histogram_distance", "match_histogram", "matching_curve"]
+__all__ = ["match_histogram"]
 
 
 def match_histogram(
@@ -48,30 +43,3 @@ def match_histogram(
     match.counts.add_source(source, source_valid)
     match.counts.add_reference(reference, reference_valid)
     return match.curves().apply(source)
-
-
-def histogram_distance(
-    first: NDArray[Any],
-    second: NDArray[Any],
-    *,
-    first_valid: NDArray[np.bool_] | None = None,
-    second_valid: NDArray[np.bool_] | None = None,
-) -> float:
-    """Mean over channels of the first Wasserstein distance between the value distributions.
-
-    Args:
-        first: `(c, h, w)`, unit values (or uint8, uint16), taken to 256 levels.
-        second: `(c, h2, w2)`, likewise.
-        first_valid: `(h, w)`; default: all.
-        second_valid: `(h2, w2)`; default: all.
-
-    Returns:
-        0 for equal histograms, 1 for all black against all white.
-
-    Raises:
-        NoValidPixelsError: Either image has no valid pixel.
-    """
-    counts = LevelCounts(len(first))
-    counts.add_source(first, first_valid)
-    counts.add_reference(second, second_valid)
-    return histogram_gap(counts.source, counts.reference)

@@ -89,12 +89,6 @@ class PseudoInvariant:
         self.sample.add(np.stack([plane.ravel()[chosen] for plane in planes]))
         return self
 
-    def __add__(self, other: PseudoInvariant) -> PseudoInvariant:
-        total = PseudoInvariant(self.counts.channels, self.sample.size)
-        total.counts = self.counts + other.counts
-        total.sample = self.sample + other.sample
-        return total
-
     def fit(self) -> LinearFit:
         """Gains and offsets of everything that was added.
 

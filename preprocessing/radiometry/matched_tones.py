@@ -12,14 +12,12 @@ from preprocessing.errors import NoValidPixelsError
 from preprocessing.radiometry.invariant import PseudoInvariant
 from preprocessing.radiometry.matching import (
     HistogramMatch,
-    LevelCounts,
     ToneCurves,
-    ToneMatch,
     histogram_gap,
     levels_for,
 )
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Raster
@@ -80,8 +78,7 @@ def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
     """
     if method not in RADIOMETRY:
         raise ValueError(f"expected a radiometry of {', '.join(RADIOMETRY)}, got {method!r}")
-    match: ToneMatch | None = None
-    counts = LevelCounts()
+    match: HistogramMatch | PseudoInvariant | None = None
     pixels = 0
     for window in _sample(first.grid):
         past, future = first.read(window), second.read(window)
@@ -89,21 +86,15 @@ def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
         if not both.any():
             continue
         pixels += int(both.sum())
-        if match is None:
-            match = _match(method, past, future)
-        if match is not None:
-            match.add(future.data, past.data, both)
-            counts = match.counts
-        else:
-            counts.add_source(future.data, both)
-            counts.add_reference(past.data, both)
-    if pixels == 0:
+        match = match or _match(method, past, future)
+        match.add(future.data, past.data, both)
+    if match is None:
         raise NoValidPixelsError(
             f"expected common ground, no pixel of {first.name} and {second.name} is valid in both; "
             "check nodata, masks and clouds"
         )
-    curves = None if match is None else match.curves()
-    shares = counts.histograms(curves or ToneCurves.identity())
+    curves = None if method == "none" else match.curves()
+    shares = match.counts.histograms(curves or ToneCurves.identity())
     before = histogram_gap(shares["reference"], shares["source"])
     after = histogram_gap(shares["reference"], shares["matched"])
     if curves is None or (method == "histogram" and after >= before):
@@ -119,19 +110,20 @@ def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
     )
 
 
-def _match(method: str, past: Raster, future: Raster) -> ToneMatch | None:
+def _match(method: str, past: Raster, future: Raster) -> HistogramMatch | PseudoInvariant:
+    """What counts the levels of both images."""
     if method == "invariant":
         return PseudoInvariant()
+    levels = SHOWN_LEVELS
     if method == "histogram":
         levels = max(levels_for(raster.encoding.dtype) for raster in (past, future))
-        return HistogramMatch(levels=levels)
-    return None
+    return HistogramMatch(levels=levels)
 
 
 def _sample(grid: Grid) -> list[Window]:
     """The whole region, or blocks spread over it."""
-    if max(grid.height, grid.width) <= _WHOLE_PX:
-        return [Window(0, 0, grid.height, grid.width)]
+    if max(grid.shape) <= _WHOLE_PX:
+        return [whole(grid)]
     windows = blocks(grid, size=_BLOCK_PX)
     if len(windows) <= _MOST_BLOCKS:
         return windows

@@ -1,13 +1,12 @@
 """Tone curves for whole regions: counted block by block, applied block by block.
 
-A method is an accumulator: `add` every block of a pair, `+` accumulators of different parts, take
-`curves` once, apply them to every block. Matching each tile on its own would paint seams and hide
-change.
+A method is an accumulator: `add` every block of a pair, take `curves` once, apply them to every
+block. Matching each tile on its own would paint seams and hide change.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +19,6 @@ __all__ = [
     "HistogramMatch",
     "LevelCounts",
     "ToneCurves",
-    "ToneMatch",
     "histogram_gap",
     "levels_for",
     "matching_curve",
@@ -28,38 +26,6 @@ __all__ = [
 
 # calcHist returns float32, which counts exactly up to here.
 _MOST_PIXELS = 1 << 24
-
-
-class ToneMatch(Protocol):
-    """A way to give one image the colours of another, region by region.
-
-    `add` takes blocks `(c, h, w)` of both images on one grid and the pixels `(h, w)` that count;
-    float32 unit values, or uint8 or uint16 over their full range.
-
-    Attributes:
-        counts: The levels of all that was added.
-    """
-
-    counts: LevelCounts
-
-    def add(
-        self,
-        source: NDArray[Any],
-        reference: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
-    ) -> Self:
-        """Count a block; returns itself."""
-        ...
-
-    def __add__(self, other: Self) -> Self: ...
-
-    def curves(self) -> ToneCurves:
-        """Curves that give the source the reference's colours."""
-        ...
-
-    def histograms(self) -> dict[str, NDArray[np.float64]]:
-        """Shares `(c, 256)` of pixels per level: `source`, `reference` and `matched`."""
-        ...
 
 
 class LevelCounts:
@@ -93,16 +59,6 @@ class LevelCounts:
     def add_reference(self, data: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> None:
         """Count the pixels of `(c, h, w)` that `valid` `(h, w)` allows."""
         _count_into(self.reference, data, valid)
-
-    def __add__(self, other: LevelCounts) -> LevelCounts:
-        if self.source.shape != other.source.shape:
-            raise ValueError(
-                f"expected counts of shape {self.source.shape}, got {other.source.shape}"
-            )
-        total = LevelCounts(self.channels, self.levels)
-        total.source = self.source + other.source
-        total.reference = self.reference + other.reference
-        return total
 
     def histograms(self, curves: ToneCurves) -> dict[str, NDArray[np.float64]]:
         """Shares `(c, 256)` of the levels in `source`, `reference` and `matched`.
@@ -144,11 +100,6 @@ class HistogramMatch:
         self.counts.add_source(source, valid)
         self.counts.add_reference(reference, valid)
         return self
-
-    def __add__(self, other: HistogramMatch) -> HistogramMatch:
-        total = HistogramMatch(self.counts.channels, self.counts.levels)
-        total.counts = self.counts + other.counts
-        return total
 
     def curves(self) -> ToneCurves:
         """The matching curves of everything that was added.

@@ -52,31 +52,19 @@ class PixelSample:
             held += len(chosen)
             if held > 4 * self.size or start + _STRIP_PIXELS >= planes.shape[1]:
                 index = np.concatenate(found)
-                self._take(np.concatenate(hashes), planes[:, index].T, np.ones(held, np.int64))
+                self._take(np.concatenate(hashes), planes[:, index].T)
                 found, hashes, held = [], [], 0
-
-    def __add__(self, other: PixelSample) -> PixelSample:
-        if self.size != other.size or self.values.shape[1] != other.values.shape[1]:
-            raise ValueError("expected samples of one size and number of channels")
-        total = PixelSample(self.values.shape[1], self.size)
-        total.depth = max(self.depth, other.depth)
-        for sample in (self, other):
-            chosen = total._deep_enough(sample._hashes)
-            total._take(sample._hashes[chosen], sample.values[chosen], sample.counts[chosen])
-        return total
 
     def _deep_enough(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         if self.depth == 0:
             return np.ones(hashes.shape, bool)
         return np.asarray(hashes < np.uint64(1 << (64 - self.depth)))
 
-    def _take(
-        self, hashes: NDArray[np.uint64], values: NDArray[Any], counts: NDArray[np.int64]
-    ) -> None:
+    def _take(self, hashes: NDArray[np.uint64], values: NDArray[Any]) -> None:
         """Merge pairs that are deep enough, then deepen until few enough are held."""
+        counts = np.concatenate([self.counts, np.ones(len(hashes), np.int64)])
         hashes = np.concatenate([self._hashes, hashes])
         known, first, place = np.unique(hashes, return_index=True, return_inverse=True)
-        counts = np.concatenate([self.counts, counts])
         # Sums below 2 ** 53 are exact in the float64 that bincount uses.
         summed = np.bincount(place, weights=counts, minlength=len(known)).astype(np.int64)
         values = np.concatenate([self.values, values])[first]

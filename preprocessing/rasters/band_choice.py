@@ -36,12 +36,6 @@ def choose_bands(
     The first that applies: `bands`; band descriptions as the sensor names them; colour
     interpretation; the descriptions red, green, blue; the sensor's usual order; the first three.
 
-    Args:
-        dataset: Open rasterio dataset.
-        bands: What the caller asks for.
-        profile: The sensor's profile, if it is known.
-        name: What to call the file in messages.
-
     Raises:
         BandError: Fewer than three bands, an index that does not exist, or a sensor whose bands
             cannot be told apart in this file.

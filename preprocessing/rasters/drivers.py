@@ -33,10 +33,6 @@ def drivers_of(path: Path, known: Collection[str]) -> list[str] | None:
     name pixels elsewhere are not opened, but for mosaics that call themselves `.vrt` and stay on
     this machine, see `check_mosaic`.
 
-    Args:
-        path: The file.
-        known: Names of all drivers.
-
     Raises:
         OutsideError: A mosaic leads elsewhere.
     """

@@ -18,7 +18,8 @@ from rasterio.errors import CRSError, RasterioError
 
 from preprocessing.rasters.window import Window
 
-__all__ = ["PROJECTION_ERRORS", "Bounds", "Grid", "Window"]
+__all__ = ["PROJECTION_ERRORS", "Bounds", "Grid", "Window", "inside", "middle_longitude"]
+__all__ += ["pixel_positions", "whole"]
 
 PROJECTION_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises where one coordinate system cannot be expressed in another."""
@@ -58,6 +59,11 @@ class Grid:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"a grid needs at least one pixel, got {self.height} x {self.width}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, as arrays have them."""
+        return (self.height, self.width)
 
     @property
     def bounds(self) -> Bounds:
@@ -122,15 +128,65 @@ class Grid:
             self.crs,
         )
 
-    def same_as(self, other: Grid, *, tolerance_px: float = 1e-3) -> bool:
-        """Whether shape and CRS are equal and transforms agree within `tolerance_px`."""
-        if (self.height, self.width) != (other.height, other.width) or self.crs != other.crs:
-            return False
-        for col, row in ((0, 0), (self.width, self.height)):
-            there = ~self.transform @ (other.transform @ (col, row))
-            if abs(there[0] - col) > tolerance_px or abs(there[1] - row) > tolerance_px:
-                return False
-        return True
+
+def whole(grid: Grid) -> Window:
+    """The window of all pixels."""
+    return Window(0, 0, grid.height, grid.width)
+
+
+def inside(window: Window, grid: Grid) -> Window | None:
+    """The part of a window that lies on the grid, or None."""
+    top, left = max(window.row, 0), max(window.col, 0)
+    bottom = min(window.row + window.height, grid.height)
+    right = min(window.col + window.width, grid.width)
+    if bottom <= top or right <= left:
+        return None
+    return Window(top, left, bottom - top, right - left)
+
+
+def pixel_positions(
+    grid: Grid, rows: NDArray[np.float64], cols: NDArray[np.float64], other: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows and columns of `other` at which points of `grid` lie; not finite where undefined.
+
+    Longitudes are taken on the turn nearest to the middle of `other`, so that images on both
+    sides of the antimeridian meet.
+
+    Args:
+        grid: Grid of the points.
+        rows: Rows, counted from the upper edge of the first; any shape.
+        cols: Columns, likewise.
+        other: Grid to express them in.
+    """
+    xs, ys = _map(grid.transform, cols, rows)
+    if other.crs != grid.crs:
+        shape = xs.shape
+        try:
+            there = warp.transform(grid.crs, other.crs, xs.ravel().tolist(), ys.ravel().tolist())
+        except PROJECTION_ERRORS:  # No point can be expressed there.
+            nowhere = np.full(shape, np.inf)
+            return nowhere, nowhere
+        xs, ys = (np.asarray(values).reshape(shape) for values in there[:2])
+    if other.crs is not None and other.crs.is_geographic:
+        xs = xs - 360 * np.round((xs - middle_longitude(other)) / 360)
+    there_cols, there_rows = _map(~other.transform, xs, ys)
+    return there_rows, there_cols
+
+
+def middle_longitude(grid: Grid) -> float:
+    """Longitude of the middle of a grid in degrees."""
+    bounds = grid.bounds
+    return (bounds.west + bounds.east) / 2
+
+
+def _map(
+    affine: Affine, cols: NDArray[np.float64], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Apply an affine transform to many points."""
+    return (
+        affine.a * cols + affine.b * rows + affine.c,
+        affine.d * cols + affine.e * rows + affine.f,
+    )
 
 
 @functools.lru_cache(maxsize=256)

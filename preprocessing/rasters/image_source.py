@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, inside, whole
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.raster import Raster
 
@@ -30,11 +30,9 @@ __all__ = [
     "Reading",
     "Readings",
     "SameGridImage",
-    "average_blocks",
     "hold",
-    "inside",
     "is_large",
-    "whole",
+    "read_grown",
 ]
 
 _HELD_PX = 8 * 2**20
@@ -113,12 +111,10 @@ class HeldImage:
         part = inside(window, self.grid)
         if part == window:
             return self.raster.crop(window)
-        data = np.zeros((len(self.raster.data), window.height, window.width), np.float32)
-        valid = np.zeros((window.height, window.width), bool)
+        data = np.zeros((len(self.raster.data), *window.shape), np.float32)
+        valid = np.zeros(window.shape, bool)
         if part is not None:
-            rows, cols = Window(
-                part.row - window.row, part.col - window.col, part.height, part.width
-            ).slices
+            rows, cols = part.within(window).slices
             data[:, rows, cols] = self.raster.data[(slice(None), *part.slices)]
             valid[rows, cols] = self.raster.valid[part.slices]
         return replace(self.raster, data=data, valid=valid, grid=self.grid.crop(window))
@@ -214,28 +210,52 @@ class MaskedImage(SameGridImage):
 
     def read(self, window: Window, /) -> Raster:
         """Read, and take the pixels that are not clear as unseen."""
-        halo = self.halo_px
-        grown = Window(
-            window.row - halo, window.col - halo, window.height + 2 * halo, window.width + 2 * halo
+        return read_grown(
+            self.source,
+            window,
+            self.halo_px,
+            lambda raster: replace(raster, valid=raster.valid & self.clear(raster)),
         )
-        outer = inside(grown, self.grid)
-        if outer is None:
-            return self.source.read(window)
-        raster = self.source.read(outer)
-        masked = HeldImage(replace(raster, valid=raster.valid & self.clear(raster)))
-        part = Window(window.row - outer.row, window.col - outer.col, window.height, window.width)
-        return replace(masked.read(part), grid=self.grid.crop(window))
+
+
+def read_grown(
+    source: ImageSource, window: Window, margin: int, change: Callable[[Raster], Raster]
+) -> Raster:
+    """Read a window of an image that is changed by what looks at pixels around.
+
+    Args:
+        source: The image.
+        window: What to read.
+        margin: Pixels around it that `change` needs.
+        change: Gives another raster on the same grid.
+    """
+    outer = inside(window.grown(margin), source.grid)
+    if outer is None:
+        return source.read(window)
+    changed = HeldImage(change(source.read(outer)))
+    return replace(changed.read(window.within(outer)), grid=source.grid.crop(window))
 
 
 @dataclass(frozen=True)
 class AveragedImage(DerivedImage):
-    """An image of which blocks of `size` x `size` pixels are averaged; see `average_blocks`."""
+    """An image of which blocks of `size` x `size` pixels are averaged.
+
+    A block is valid if all of its pixels are.
+
+    Raises:
+        NoValidPixelsError: The image is smaller than a block.
+    """
 
     source: ImageSource
     size: int
 
     def __post_init__(self) -> None:
-        _check_block(self.source.grid, self.size, self.source.name)
+        size, (height, width) = self.size, self.source.grid.shape
+        if min(height, width) < size:
+            raise NoValidPixelsError(
+                f"expected at least {size} x {size} pixels to average, {self.source.name} has "
+                f"{height} x {width}; average fewer or use larger images"
+            )
 
     @property
     def grid(self) -> Grid:
@@ -247,38 +267,15 @@ class AveragedImage(DerivedImage):
 
     def read(self, window: Window, /) -> Raster:
         """Read the blocks' pixels and average them."""
-        n = self.size
-        return average_blocks(
-            self.source.read(
-                Window(window.row * n, window.col * n, window.height * n, window.width * n)
-            ),
-            n,
+        n, (height, width) = self.size, window.shape
+        raster = self.source.read(Window(window.row * n, window.col * n, height * n, width * n))
+        blocks = raster.data.reshape(len(raster.data), height, n, width, n)
+        return replace(
+            raster,
+            data=blocks.mean(axis=(2, 4), dtype=np.float32),
+            valid=np.asarray(raster.valid.reshape(height, n, width, n).all(axis=(1, 3))),
+            grid=raster.grid.scaled(1 / n),
         )
-
-
-def average_blocks(raster: Raster, size: int) -> Raster:
-    """Average blocks of `size` x `size` pixels; rows and columns left over are cut off.
-
-    Args:
-        raster: Raster of shape `(c, h, w)`.
-        size: Side of a block.
-
-    Returns:
-        `(c, h // size, w // size)`; a pixel is valid if all it is made of are.
-
-    Raises:
-        NoValidPixelsError: The raster is smaller than a block.
-    """
-    _check_block(raster.grid, size, raster.name)
-    height, width = raster.valid.shape[0] // size, raster.valid.shape[1] // size
-    cut = raster.crop(Window(0, 0, height * size, width * size))
-    blocks = cut.data.reshape(len(cut.data), height, size, width, size)
-    return replace(
-        cut,
-        data=blocks.mean(axis=(2, 4), dtype=np.float32),
-        valid=np.asarray(cut.valid.reshape(height, size, width, size).all(axis=(1, 3))),
-        grid=cut.grid.scaled(1 / size),
-    )
 
 
 def hold(source: ImageSource) -> ImageSource:
@@ -291,26 +288,3 @@ def hold(source: ImageSource) -> ImageSource:
 def is_large(grid: Grid) -> bool:
     """Whether an image has too many pixels to be kept in memory."""
     return grid.height * grid.width > _HELD_PX
-
-
-def whole(grid: Grid) -> Window:
-    """The window of all pixels."""
-    return Window(0, 0, grid.height, grid.width)
-
-
-def inside(window: Window, grid: Grid) -> Window | None:
-    """The part of a window that lies on the grid, or None."""
-    top, left = max(window.row, 0), max(window.col, 0)
-    bottom = min(window.row + window.height, grid.height)
-    right = min(window.col + window.width, grid.width)
-    if bottom <= top or right <= left:
-        return None
-    return Window(top, left, bottom - top, right - left)
-
-
-def _check_block(grid: Grid, size: int, name: str) -> None:
-    if grid.height < size or grid.width < size:
-        raise NoValidPixelsError(
-            f"expected at least {size} x {size} pixels to average, {name} has "
-            f"{grid.height} x {grid.width}; average fewer or use larger images"
-        )

@@ -29,7 +29,7 @@ from preprocessing.rasters.dates import (
     date_from_stac,
     date_from_tags,
 )
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, inside, whole
 from preprocessing.rasters.missing_ground import BlackCollar, UnwrittenBlocks
 from preprocessing.rasters.opening import READ_ERRORS, is_local, opened, shown_name, understood
 from preprocessing.rasters.orientation import UPRIGHT, orientation_of, stored_window, turned
@@ -146,8 +146,8 @@ class RasterSource:
 
     def part(self, window: Window) -> RasterSource:
         """A window of it, which lies inside, as a raster of its own."""
-        whole = self.window or Window(0, 0, self.grid.height, self.grid.width)
-        there = Window(whole.row + window.row, whole.col + window.col, window.height, window.width)
+        all_ = self.window or whole(self.grid)
+        there = Window(all_.row + window.row, all_.col + window.col, window.height, window.width)
         size = self.size or (self.grid.height, self.grid.width)
         return replace(self, grid=self.grid.crop(window), window=there, size=size)
 
@@ -176,7 +176,7 @@ class RasterSource:
             yield partial(self._read, dataset)
 
     def _read(self, dataset: Any, window: Window | None = None) -> Raster:
-        window = window or Window(0, 0, self.grid.height, self.grid.width)
+        window = window or whole(self.grid)
         stored, valid = self._stored(dataset, window)
         if stored.dtype.kind == "f":
             stored = np.where(valid, stored, stored.dtype.type(self.encoding.low))
@@ -192,13 +192,10 @@ class RasterSource:
     def _stored(self, dataset: Any, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         stored = np.zeros((len(self.bands), window.height, window.width), dtype=self.encoding.dtype)
         valid = np.zeros((window.height, window.width), dtype=bool)
-        top, left = max(window.row, 0), max(window.col, 0)
-        bottom = min(window.row + window.height, self.grid.height)
-        right = min(window.col + window.width, self.grid.width)
-        if bottom > top and right > left:
-            part = self._in_file(Window(top, left, bottom - top, right - left))
-            rows = slice(top - window.row, bottom - window.row)
-            cols = slice(left - window.col, right - window.col)
+        here = inside(window, self.grid)
+        if here is not None:
+            part = self._in_file(here)
+            rows, cols = here.within(window).slices
             try:
                 seen = dataset.read(self.bands, window=part)
                 there = read_valid(dataset, self.bands, seen, part, self.encoding)

@@ -41,12 +41,7 @@ class UnwrittenBlocks:
 
     @classmethod
     def of(cls, dataset: Any, name: str) -> UnwrittenBlocks | None:
-        """Those of an open file; None where there are none, or a mask or nodata tells of them.
-
-        Args:
-            dataset: The open rasterio dataset.
-            name: What it was opened by; of addresses it is not asked.
-        """
+        """Those of an open file; None where there are none, or a mask or nodata tells of them."""
         if dataset.driver != "GTiff" or not is_local(name) or _told(dataset):
             return None
         height, width = dataset.block_shapes[0]
@@ -92,11 +87,6 @@ class BlackCollar:
     @classmethod
     def of(cls, dataset: Any, bands: Sequence[int], encoding: Encoding) -> BlackCollar | None:
         """That of an open file: black from a corner on, and what is like it at the border.
-
-        Args:
-            dataset: The open rasterio dataset.
-            bands: One-based indexes.
-            encoding: Of these bands.
 
         Returns:
             None where no corner is black, all is black, 0 is not the darkest value, pixels are

@@ -107,9 +107,6 @@ def opened(name: str) -> Iterator[Any]:
 def understood(name: str) -> Iterator[None]:
     """Around what asks an open raster for its metadata, which may be damaged.
 
-    Args:
-        name: What to call it.
-
     Raises:
         UnreadableRasterError: It is.
     """

@@ -32,12 +32,7 @@ _MIRRORED = (2, 4, 5, 7)
 
 
 def orientation_of(dataset: Any, name: str) -> int:
-    """The orientation 1 to 8 of EXIF and TIFF, 1 if the pixels lie as they are shown.
-
-    Args:
-        dataset: The open rasterio dataset.
-        name: What it was opened by.
-    """
+    """The orientation 1 to 8 of EXIF and TIFF, 1 if the pixels lie as they are shown."""
     if dataset.crs is not None or not dataset.transform.is_identity or dataset.gcps[0]:
         return UPRIGHT
     stated: Any = dataset.tags().get("EXIF_Orientation")  # GDAL reads it from JPEG alone

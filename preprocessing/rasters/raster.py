@@ -90,7 +90,7 @@ class Raster:
     name: str = "raster"
 
     def __post_init__(self) -> None:
-        shape = (self.grid.height, self.grid.width)
+        shape = self.grid.shape
         if self.data.ndim != 3 or self.data.shape[1:] != shape or self.valid.shape != shape:
             raise ValueError(
                 f"{self.name}: expected data (c, {shape[0]}, {shape[1]}) and valid {shape}, "

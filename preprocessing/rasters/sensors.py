@@ -33,8 +33,6 @@ class SensorProfile:
         dtypes: Stored types this holds for.
         order: For files whose bands have no names: number of bands and the one-based indexes of
             red, green and blue.
-        scale: Physical value per stored step.
-        offset: Physical value of a stored 0.
         physical: Physical values of black and white, for files that state their own scale.
     """
 
@@ -46,8 +44,6 @@ class SensorProfile:
     description: str
     dtypes: tuple[str, ...]
     order: tuple[tuple[int, tuple[int, int, int]], ...] = ()
-    scale: float = 1.0
-    offset: float = 0.0
     physical: tuple[float, float] | None = None
 
     def value_range(
@@ -131,9 +127,7 @@ def _reflectance(
     """A profile of surface reflectance from `_BLACK` to `_WHITE`."""
     low, high = (round((value - offset) / scale, 6) for value in (_BLACK, _WHITE))
     physical = (_BLACK, _WHITE)
-    return SensorProfile(
-        name, low, high, nodata, bands, description, dtypes, order, scale, offset, physical
-    )
+    return SensorProfile(name, low, high, nodata, bands, description, dtypes, order, physical)
 
 
 _RGB: _Names = (("red", "r"), ("green", "g"), ("blue", "b"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from preprocessing.rasters.grid import Grid
-from preprocessing.rasters.image_source import HeldImage, ImageSource, whole
+from preprocessing.rasters.grid import Grid, whole
+from preprocessing.rasters.image_source import HeldImage, ImageSource
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.common_grid import common_grid, no_overlap
 from preprocessing.registration.shift import NOT_MOVED, Shift
@@ -12,9 +12,7 @@ from preprocessing.registration.warped import WarpedImage
 __all__ = ["align", "lay_over"]
 
 
-def align(
-    earlier: Raster, later: Raster, *, shift: Shift = NOT_MOVED, cubic: bool = True
-) -> tuple[Raster, Raster]:
+def align(earlier: Raster, later: Raster, *, shift: Shift = NOT_MOVED) -> tuple[Raster, Raster]:
     """Lay the later raster on the earlier one's grid and cut both to the common ground.
 
     CRS, resolution, rotation and extent may all differ; see `WarpedImage` for the resampling.
@@ -25,7 +23,6 @@ def align(
             taken to lie on one grid.
         shift: Correction of `later` in pixels of the earlier grid, from `estimate_shift`; done in
             the same resampling.
-        cubic: Cubic convolution; False for bilinear, which does not overshoot.
 
     Returns:
         Both rasters on the same grid; either may hold invalid pixels.
@@ -36,9 +33,7 @@ def align(
     """
     images = HeldImage(earlier), HeldImage(later)
     grid = common_grid(*images)
-    first, second = (
-        image.read(whole(grid)) for image in lay_over(*images, grid, shift=shift, cubic=cubic)
-    )
+    first, second = (image.read(whole(grid)) for image in lay_over(*images, grid, shift=shift))
     if not (first.valid & second.valid).any():
         raise no_overlap(*images)
     return first, second
@@ -50,7 +45,6 @@ def lay_over(
     grid: Grid,
     *,
     shift: Shift = NOT_MOVED,
-    cubic: bool = True,
 ) -> tuple[WarpedImage, WarpedImage]:
     """Both images on a grid from `common_grid`, still to be read window by window.
 
@@ -59,10 +53,9 @@ def lay_over(
         later: Image of the same place.
         grid: Where to lay them.
         shift: Correction of `later` in pixels of `grid`.
-        cubic: See `align`.
     """
     placed = earlier.grid if later.grid.crs is None else None
     return (
-        WarpedImage(earlier, grid, cubic=cubic),
-        WarpedImage(later, grid, shift=shift, cubic=cubic, placed=placed),
+        WarpedImage(earlier, grid),
+        WarpedImage(later, grid, shift=shift, placed=placed),
     )

@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
-from rasterio.warp import transform
 
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.rasters.grid import PROJECTION_ERRORS, Grid, Window
-from preprocessing.rasters.image_source import ImageSource, whole
+from preprocessing.rasters.grid import Grid, Window, middle_longitude, pixel_positions, whole
+from preprocessing.rasters.image_source import ImageSource
 
-__all__ = ["common_grid", "lattice_offset", "near_longitudes", "no_overlap", "pixel_positions"]
+__all__ = ["common_grid", "lattice_offset", "near_longitudes", "no_overlap"]
 
 _EDGE_POINTS = 21
 _TOLERANCE_PX = 1e-3
@@ -57,40 +55,11 @@ def common_grid(
     return base if bare else base.crop(_common_window(base, earlier, later))
 
 
-def pixel_positions(
-    grid: Grid, rows: NDArray[np.float64], cols: NDArray[np.float64], other: Grid
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and columns of `other` at which points of `grid` lie; not finite where undefined.
-
-    Longitudes are taken on the turn nearest to the middle of `other`, so that images on both
-    sides of the antimeridian meet.
-
-    Args:
-        grid: Grid of the points.
-        rows: Rows, counted from the upper edge of the first; any shape.
-        cols: Columns, likewise.
-        other: Grid to express them in.
-    """
-    xs, ys = _map(grid.transform, cols, rows)
-    if other.crs != grid.crs:
-        shape = xs.shape
-        try:
-            there = transform(grid.crs, other.crs, xs.ravel().tolist(), ys.ravel().tolist())
-        except PROJECTION_ERRORS:  # No point can be expressed there.
-            nowhere = np.full(shape, np.inf)
-            return nowhere, nowhere
-        xs, ys = (np.asarray(values).reshape(shape) for values in there[:2])
-    if other.crs is not None and other.crs.is_geographic:
-        xs = xs - 360 * np.round((xs - _middle(other)) / 360)
-    there_cols, there_rows = _map(~other.transform, xs, ys)
-    return there_rows, there_cols
-
-
 def near_longitudes(grid: Grid, other: Grid) -> Grid:
     """`grid` moved by whole turns of longitude to lie near `other`, if both are in degrees."""
     if grid.crs is None or grid.crs != other.crs or not grid.crs.is_geographic:
         return grid
-    turns = round((_middle(other) - _middle(grid)) / 360)
+    turns = round((middle_longitude(other) - middle_longitude(grid)) / 360)
     if turns == 0:
         return grid
     return replace(grid, transform=Affine.translation(360 * turns, 0) @ grid.transform)
@@ -130,7 +99,7 @@ def _check_ungeoreferenced(earlier: ImageSource, later: ImageSource) -> None:
             f"expected both rasters to have a coordinate system, {bare.name} has none "
             f"({other.name} has); assign one, e.g. with gdal_edit -a_srs"
         )
-    sizes = [(image.grid.height, image.grid.width) for image in (earlier, later)]
+    sizes = [image.grid.shape for image in (earlier, later)]
     if sizes[0] != sizes[1]:
         raise GridMismatchError(
             f"expected images without georeference to have one size, got {earlier.name} "
@@ -156,19 +125,3 @@ def _common_window(grid: Grid, earlier: ImageSource, later: ImageSource) -> Wind
     if bottom <= top or right <= left:
         raise no_overlap(earlier, later)
     return Window(top, left, bottom - top, right - left)
-
-
-def _middle(grid: Grid) -> float:
-    """Longitude of the middle of a grid in degrees."""
-    bounds = grid.bounds
-    return (bounds.west + bounds.east) / 2
-
-
-def _map(
-    affine: Affine, cols: NDArray[np.float64], rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Apply an affine transform to many points."""
-    return (
-        affine.a * cols + affine.b * rows + affine.c,
-        affine.d * cols + affine.e * rows + affine.f,
-    )

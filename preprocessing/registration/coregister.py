@@ -42,9 +42,6 @@ _NOTHING = Shift(0.0, 0.0, 0.0)
 def estimate_shift(
     reference: Raster | ImageSource,
     moving: Raster | ImageSource,
-    *,
-    max_shift_px: float = 12.0,
-    upsample: int = 20,
 ) -> Shift:
     """Estimate the translation that lays `moving` over `reference`; see `ShiftEstimator`.
 
@@ -52,8 +49,6 @@ def estimate_shift(
         reference: Raster of shape `(c, h, w)`, or an image to be read by windows; fixes the grid.
         moving: The same for the other date, of the same height and width. Invalid pixels of
             either are ignored.
-        max_shift_px: Longest shift along an axis that is looked for.
-        upsample: Samples per pixel of the refined correlation.
 
     Returns:
         The shift. Images without texture (open water, snow) give `Shift(0, 0, 0)`: nothing to
@@ -63,8 +58,7 @@ def estimate_shift(
         GridMismatchError: The sizes differ.
         RegistrationError: Both images have texture, but no shift lays one over the other.
     """
-    estimator = ShiftEstimator(reference, max_shift_px=max_shift_px, upsample=upsample)
-    return estimator.estimate(moving)
+    return ShiftEstimator(reference).estimate(moving)
 
 
 class ShiftEstimator:
@@ -80,20 +74,12 @@ class ShiftEstimator:
     Args:
         reference: As for `estimate_shift`.
         max_shift_px: Longest shift along an axis that is looked for.
-        upsample: Samples per pixel of the refined correlation.
     """
 
-    def __init__(
-        self,
-        reference: Raster | ImageSource,
-        *,
-        max_shift_px: float = 12.0,
-        upsample: int = 20,
-    ) -> None:
+    def __init__(self, reference: Raster | ImageSource, *, max_shift_px: float = 12.0) -> None:
         self._first = HeldImage(reference) if isinstance(reference, Raster) else reference
         self._max_shift_px = max_shift_px
-        self._upsample = upsample
-        height, width = self._first.grid.height, self._first.grid.width
+        height, width = self._first.grid.shape
         self._size = min(_BLOCK_PX, height, width)
         self._reach = min(math.ceil(max_shift_px), min(height, width) // 2 - 1)
         self._windows = _in_turn(plan_tiles(height, width, size=self._size, stride=self._size))
@@ -107,11 +93,11 @@ class ShiftEstimator:
         """
         first = self._first
         second = HeldImage(moving) if isinstance(moving, Raster) else moving
-        shape = (first.grid.height, first.grid.width)
-        if shape != (second.grid.height, second.grid.width):
+        shape = first.grid.shape
+        if shape != second.grid.shape:
             raise GridMismatchError(
                 f"expected {second.name} on the grid of {first.name} {shape}, "
-                f"got {(second.grid.height, second.grid.width)}; align the two first"
+                f"got {second.grid.shape}; align the two first"
             )
         found = self._one_pass(second, NOT_MOVED)
         if found.score < REFUSED_SCORE and found != _NOTHING:
@@ -140,7 +126,7 @@ class ShiftEstimator:
                 self._seen[window] = here  # At most 12 a pass, mostly the same ones.
             if correlation.blocks == _MOST_BLOCKS:
                 break
-        return correlation.best(self._upsample)
+        return correlation.best()
 
 
 @dataclass(frozen=True)

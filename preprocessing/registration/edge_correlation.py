@@ -28,6 +28,8 @@ _TAPER = 0.1
 _LEAST_TEXTURE = 0.002
 _LEAST_VALID = 0.05
 _LEAST_OVERLAP = 0.2
+_UPSAMPLE = 20
+"""Samples per pixel of the refined correlation."""
 _DIGITS = 4
 """Of shifts in pixels."""
 
@@ -109,14 +111,11 @@ class EdgeCorrelation:
         self.blocks += 1
         return True
 
-    def best(self, upsample: int = 20) -> Shift:
+    def best(self) -> Shift:
         """The shift of the highest peak; `Shift(0, 0, 0)` if nothing was added.
 
         The peak is refined with a locally upsampled DFT (Guizar-Sicairos et al. 2008) and a
         parabola.
-
-        Args:
-            upsample: Samples per pixel of the refined correlation.
         """
         if not self._match.any():
             return Shift(0.0, 0.0, 0.0)
@@ -128,7 +127,7 @@ class EdgeCorrelation:
         search = surface[near, near] * _trust(reach)
         row, col = (int(i) for i in np.unravel_index(int(search.argmax()), search.shape))
         score = _score(surface, row + centre - reach, col + centre - reach)
-        dy, dx = _refine(self._match, self._overlap, row - reach, col - reach, upsample)
+        dy, dx = _refine(self._match, self._overlap, row - reach, col - reach)
         # The last digits of sums hang on where in memory the values lay.
         return Shift(round(dy, _DIGITS), round(dx, _DIGITS), score)
 
@@ -219,7 +218,6 @@ def _refine(
     overlap: NDArray[np.complex128],
     dy: float,
     dx: float,
-    upsample: int,
 ) -> tuple[float, float]:
     """Peak near `(dy, dx)` of the correlation of two fields over that of their weights.
 
@@ -227,7 +225,7 @@ def _refine(
     through the highest sample and its neighbours.
     """
     frequencies = np.fft.fftfreq(match.shape[0])
-    steps = np.arange(-upsample, upsample + 1) / upsample
+    steps = np.arange(-_UPSAMPLE, _UPSAMPLE + 1) / _UPSAMPLE
     for _ in range(2):
         kernel_y = np.exp(2j * np.pi * np.outer(dy + steps, frequencies))
         kernel_x = np.exp(2j * np.pi * np.outer(frequencies, dx + steps))
@@ -238,9 +236,9 @@ def _refine(
         if 0 < i < len(steps) - 1 and 0 < j < len(steps) - 1:
             break
     if 0 < i < len(steps) - 1:
-        dy += _vertex(*local[i - 1 : i + 2, j]) / upsample
+        dy += _vertex(*local[i - 1 : i + 2, j]) / _UPSAMPLE
     if 0 < j < len(steps) - 1:
-        dx += _vertex(*local[i, j - 1 : j + 2]) / upsample
+        dx += _vertex(*local[i, j - 1 : j + 2]) / _UPSAMPLE
     return dy, dx
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import ImageSource, hold, inside
+from preprocessing.rasters.grid import Grid, Window, inside
+from preprocessing.rasters.image_source import ImageSource, hold
 from preprocessing.registration.edge_correlation import EdgeCorrelation
 from preprocessing.registration.shift_field import ShiftField
 from preprocessing.registration.warped import WarpedImage
@@ -25,6 +25,7 @@ __all__ = ["Refinement", "refine_shifts"]
 _BLOCK_PX = 128
 _STEP_PX = 64
 _OVERHANG_PX = 48
+_ROUNDS = 2
 _MOST_SIDE = 24  # Blocks along an axis: at most 576, whatever the region.
 _REACH_PX = 5
 _LEAST_SCORE = 4.5
@@ -72,7 +73,7 @@ class _Measured:
         return _Measured(self.points[index], self.shifts[index], self.scores[index])
 
 
-def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) -> Refinement | None:
+def refine_shifts(first: ImageSource, later: WarpedImage) -> Refinement | None:
     """Estimate the smooth field of shifts that lays `later` over `first`.
 
     Blocks of 128 px are correlated as in `estimate_shift`. A shift that differs from those around
@@ -83,7 +84,6 @@ def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) ->
     Args:
         first: The earlier image.
         later: The later image on the same grid, with its common shift removed.
-        rounds: Rounds of measuring and adding to the field.
 
     Returns:
         The field, or none if the local shifts at places between the blocks do not shrink by a
@@ -94,7 +94,7 @@ def refine_shifts(first: ImageSource, later: WarpedImage, *, rounds: int = 2) ->
         return None
     field: ShiftField | None = None
     used = 0
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         found = _measure(first, later if field is None else replace(later, field=field))
         kept = None if found is None else _without_outliers(found)
         if kept is None or len(kept) < _LEAST_BLOCKS:
@@ -134,7 +134,7 @@ def _plan(grid: Grid, *, offset: bool) -> list[Window]:
     """Blocks whose middles form a net over the region, or one half a step aside."""
     planned = []
     marks = []
-    for length in (grid.height, grid.width):
+    for length in grid.shape:
         # Blocks that hang over the border bring the rim, where they tell it, half as far away.
         room = length - _BLOCK_PX + 2 * _OVERHANG_PX
         count = min(max(room // _STEP_PX + 1, 2), _MOST_SIDE)
@@ -161,7 +161,7 @@ def _without_outliers(found: _Measured) -> _Measured:
 
 def _smooth(found: _Measured, grid: Grid) -> ShiftField:
     """Thin-plate spline through the shifts, the less bound to one the lower its score."""
-    scale = float(max(grid.height, grid.width))
+    scale = float(max(grid.shape))
     spline = RBFInterpolator(
         found.points / scale,
         found.shifts,

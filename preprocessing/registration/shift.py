@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.rasters.grid import Window
-from preprocessing.rasters.image_source import HeldImage, ImageSource, SameGridImage, inside
+from preprocessing.rasters.image_source import ImageSource, SameGridImage, read_grown
 from preprocessing.rasters.raster import Raster
 
 __all__ = ["NOT_MOVED", "RELIABLE_SCORE", "Shift", "ShiftedImage", "apply_shift"]
@@ -62,20 +62,9 @@ class ShiftedImage(SameGridImage):
         if self.shift.length_px == 0:
             return self.source.read(window)
         margin = math.ceil(max(abs(self.shift.dy_px), abs(self.shift.dx_px))) + _REACH
-        outer = inside(
-            Window(
-                window.row - margin,
-                window.col - margin,
-                window.height + 2 * margin,
-                window.width + 2 * margin,
-            ),
-            self.grid,
+        return read_grown(
+            self.source, window, margin, lambda raster: apply_shift(raster, self.shift)
         )
-        if outer is None:
-            return self.source.read(window)
-        moved = HeldImage(apply_shift(self.source.read(outer), self.shift))
-        part = Window(window.row - outer.row, window.col - outer.col, window.height, window.width)
-        return replace(moved.read(part), grid=self.grid.crop(window))
 
 
 def apply_shift(raster: Raster, shift: Shift) -> Raster:

@@ -15,10 +15,10 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from scipy.ndimage import map_coordinates
 
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import DerivedImage, ImageSource, inside
+from preprocessing.rasters.grid import Grid, Window, inside, pixel_positions
+from preprocessing.rasters.image_source import DerivedImage, ImageSource
 from preprocessing.rasters.raster import Raster
-from preprocessing.registration.common_grid import lattice_offset, near_longitudes, pixel_positions
+from preprocessing.registration.common_grid import lattice_offset, near_longitudes
 from preprocessing.registration.shift import NOT_MOVED, Shift, ShiftedImage
 from preprocessing.registration.shift_field import ShiftField
 
@@ -47,7 +47,6 @@ class WarpedImage(DerivedImage):
         grid: The grid to see it on.
         shift: Correction in pixels of `grid`, done in the same resampling.
         field: Further correction that depends on the place, done in the same resampling.
-        cubic: Cubic convolution; False for bilinear, which does not overshoot.
         placed: Where the image lies, if not on its own grid.
     """
 
@@ -55,7 +54,6 @@ class WarpedImage(DerivedImage):
     grid: Grid
     shift: Shift = NOT_MOVED
     field: ShiftField | None = None
-    cubic: bool = True
     placed: Grid | None = None
 
     def read(self, window: Window, /) -> Raster:
@@ -68,10 +66,7 @@ class WarpedImage(DerivedImage):
         box = self._source_box(window)
         if box is None:
             return self._nothing(window)
-        if (
-            box.height * box.width > _MOST_PX
-            and max(window.height, window.width) >= 2 * _LEAST_SIDE
-        ):
+        if box.height * box.width > _MOST_PX and max(window.shape) >= 2 * _LEAST_SIDE:
             return self._in_parts(window)
         part_raster = self.source.read(box)
         source = np.where(part_raster.valid, part_raster.data, np.float32(np.nan))
@@ -158,8 +153,8 @@ class WarpedImage(DerivedImage):
     def _nothing(self, window: Window) -> Raster:
         return replace(
             self.source.read(Window(-1, -1, 1, 1)),
-            data=np.zeros((3, window.height, window.width), np.float32),
-            valid=np.zeros((window.height, window.width), bool),
+            data=np.zeros((3, *window.shape), np.float32),
+            valid=np.zeros(window.shape, bool),
             grid=self.grid.crop(window),
         )
 
@@ -169,7 +164,7 @@ class WarpedImage(DerivedImage):
         """Pixels are moved by sampling a grid that is moved the other way."""
         moved = Affine.translation(-self.shift.dx_px, -self.shift.dy_px)
         target: NDArray[np.float32] = np.full(
-            (len(source), window.height, window.width), np.nan, dtype=np.float32
+            (len(source), *window.shape), np.nan, dtype=np.float32
         )
         down, right = self._scale
         reproject(
@@ -181,7 +176,7 @@ class WarpedImage(DerivedImage):
             dst_transform=self.grid.crop(window).transform @ moved,
             dst_crs=self.grid.crs or _ANY_CRS,
             dst_nodata=np.nan,
-            resampling=Resampling.cubic if self.cubic else Resampling.bilinear,
+            resampling=Resampling.cubic,
             init_dest_nodata=True,
             tolerance=_TOLERANCE_PX,
             XSCALE=1 / right,
@@ -209,7 +204,7 @@ class WarpedImage(DerivedImage):
                     plane,
                     cols.astype(np.float32),
                     rows.astype(np.float32),
-                    cv2.INTER_CUBIC if self.cubic else cv2.INTER_LINEAR,
+                    cv2.INTER_CUBIC,
                     borderMode=cv2.BORDER_CONSTANT,
                     borderValue=np.nan,
                 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,15 @@ from preprocessing.tiles.filters import Reason
 __all__ = ["Example", "PairReport", "PrepareReport", "json_value"]
 
 _LEFT_OUT = {"examples", "tiles", "histograms"}  # Too large for JSON that is read by eye.
+_MEASURED = {
+    "shift_px": "shift removed, px",
+    "residual_px": "shift left, px",
+    "score": "registration score",
+    "histogram_before": "histogram distance before",
+    "histogram_after": "histogram distance after",
+    "years": "years between",
+}
+"""What is measured of each pair of rasters, and its title."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +164,7 @@ class PrepareReport:
             "tiles": self.tiles,
             "counts": self.counts,
             "splits": self.splits,
-            "shift_px": _spread([pair.shift_px for pair in self.pairs]),
-            "residual_px": _spread([pair.residual_px for pair in self.pairs]),
-            "score": _spread([pair.score for pair in self.pairs]),
-            "histogram_before": _spread([pair.histogram_before for pair in self.pairs]),
-            "histogram_after": _spread([pair.histogram_after for pair in self.pairs]),
-            "years": _spread([pair.years for pair in self.pairs]),
+            **{name: self._spread(name) for name in _MEASURED},
             "seconds": round(self.seconds, 2),
             "config": self.config,
         }
@@ -185,17 +188,9 @@ class PrepareReport:
         lines.append("")
         lines += [f"  split {name:<20}{count:>8}" for name, count in self.splits.items()]
         lines.append("")
-        rows = [
-            ("shift removed, px", [pair.shift_px for pair in self.pairs]),
-            ("shift left, px", [pair.residual_px for pair in self.pairs]),
-            ("registration score", [pair.score for pair in self.pairs]),
-            ("histogram distance before", [pair.histogram_before for pair in self.pairs]),
-            ("histogram distance after", [pair.histogram_after for pair in self.pairs]),
-            ("years between", [pair.years for pair in self.pairs]),
-        ]
         lines.append(f"  {'':<26}{'median':>9}{'90 %':>9}{'most':>9}")
-        for title, values in rows:
-            spread = _spread(values)
+        for name, title in _MEASURED.items():
+            spread = self._spread(name)
             if spread is not None:
                 lines.append(
                     f"  {title:<26}{spread['median']:>9.4g}{spread['p90']:>9.4g}"
@@ -211,16 +206,15 @@ class PrepareReport:
             lines += [f"    {pair.source}: {pair.refused}" for pair in self.refused]
         return "\n".join(lines) + "\n"
 
-
-def _spread(values: Sequence[float]) -> dict[str, float] | None:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
-        return None
-    return {
-        "median": round(float(np.median(known)), 5),
-        "p90": round(float(np.percentile(known, 90)), 5),
-        "max": round(max(known), 5),
-    }
+    def _spread(self, name: str) -> dict[str, float] | None:
+        known = [value for pair in self.pairs if math.isfinite(value := getattr(pair, name))]
+        if not known:
+            return None
+        return {
+            "median": round(float(np.median(known)), 5),
+            "p90": round(float(np.percentile(known, 90)), 5),
+            "max": round(max(known), 5),
+        }
 
 
 def json_value(value: Any) -> Any:

@@ -29,15 +29,23 @@ class ExampleTiles:
 
     def offer(self, reason: Reason, pairs: Pairs, index: int) -> None:
         """Perhaps keep a copy of the tile at `index`."""
-        group = self._groups[reason]
+        place = self._place(reason)
+        if place < _EXAMPLES:
+            past, future = pairs.past[index].copy(), pairs.future[index].copy()
+            example = Example(reason, past, future, str(pairs.source[index]))
+            self._groups[reason][place : place + 1] = [example]
+
+    def offer_example(self, example: Example) -> None:
+        """Perhaps keep an example that was kept before, among those of other rasters."""
+        place = self._place(example.reason)
+        if place < _EXAMPLES:
+            self._groups[example.reason][place : place + 1] = [example]
+
+    def _place(self, reason: Reason) -> int:
+        """Where the next tile of this reason goes; nowhere from `_EXAMPLES` on."""
         self._seen[reason] += 1
-        place = len(group)
-        if place == _EXAMPLES:
-            place = int(self._rng.integers(0, self._seen[reason]))
-            if place >= _EXAMPLES:
-                return
-        past, future = pairs.past[index].copy(), pairs.future[index].copy()
-        group[place : place + 1] = [Example(reason, past, future, str(pairs.source[index]))]
+        count = len(self._groups[reason])
+        return count if count < _EXAMPLES else int(self._rng.integers(0, self._seen[reason]))
 
     def __iter__(self) -> Iterator[Example]:
         return (example for group in self._groups.values() for example in group)

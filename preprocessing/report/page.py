@@ -33,10 +33,6 @@ _OTHER = "#333333"
 def report_page(report: PrepareReport, sheet: Image.Image) -> str:
     """Draw the report; the page asks nothing of the network and runs no script.
 
-    Args:
-        report: What became of the rasters.
-        sheet: The contact sheet, RGB.
-
     Returns:
         An HTML document.
     """

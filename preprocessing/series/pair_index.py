@@ -118,13 +118,7 @@ class PairIndex:
             inside = np.flatnonzero(self.store[index] == which)
             parts.append(self.stores[which].read_some(self.number[index[inside]]))
             order.append(inside)
-        joined = Pairs(
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in Pairs.__dataclass_fields__
-            }
-        )
-        return joined.take(np.argsort(np.concatenate(order)))
+        return Pairs.joined(parts).take(np.argsort(np.concatenate(order)))
 
 
 def open_pairs(path: str | Path) -> PairStore | SeriesPairs:

@@ -26,9 +26,6 @@ class SeriesPairs:
     Both dates show at least nine tenths of the tile. The later one has the colours of the earlier
     one by the maps of `PlaceSeries.colour_maps`, which are found when a place is first read.
 
-    Args:
-        store: The store.
-
     Attributes:
         location: Folder or URL of the store.
         side_px: Side of the tiles in pixels.

@@ -92,11 +92,6 @@ def plan_place(
     The reference is the last date, the present; if that fits fewer than half of the others (it is
     clouded, or shows something else), the date that fits the most.
 
-    Args:
-        images: All dates of one place, in any order.
-        open_image: Opens one of them.
-        config: Settings.
-
     Raises:
         NoValidPixelsError: No date can be used.
         RequestError: The files cannot be understood as asked: see `RasterSource.open`.
@@ -182,7 +177,7 @@ def _registered(
 def _whole_cells(base: ImageSource, reference: ManifestImage, config: SeriesConfig) -> Grid:
     """The reference's grid at the wanted resolution; rows and columns over whole cells are cut."""
     grid = common_grid(base, base, gsd_m=config.gsd_m, stated_gsd_m=reference.gsd_m)
-    height, width = (size // CELL * CELL for size in (grid.height, grid.width))
+    height, width = (size // CELL * CELL for size in grid.shape)
     if min(height, width) < CELL:
         raise NoValidPixelsError(
             f"expected at least {CELL} x {CELL} pixels, {base.name} has {grid.height} x "

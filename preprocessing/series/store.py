@@ -186,11 +186,6 @@ class SeriesStore:
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Read tiles as they are stored.
 
-        Args:
-            name: Name of the place.
-            tiles: Which tiles.
-            dates: Which dates.
-
         Returns:
             Images `(t, d, 3, 128, 128)` and where they are valid, `(t, d, 128, 128)`.
 

@@ -31,10 +31,6 @@ def with_range(reading: Reading, images: Sequence[ManifestImage]) -> Reading:
     measured: percentiles 0.5 and 99.5 of red, green and blue together, of all dates together. A
     range a date would take its change for light; a range a band would change its hue.
 
-    Args:
-        reading: What the caller states.
-        images: All dates of one place.
-
     Returns:
         `reading`, with a range where one had to be measured.
 

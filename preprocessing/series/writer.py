@@ -99,9 +99,6 @@ class SeriesWriter(StoreOutput):
     def finish(self, config: Any) -> SeriesReport:
         """Write the report, and move it and the store to their final names.
 
-        Args:
-            config: Settings dataclass, noted in the report.
-
         Raises:
             NoValidPixelsError: No place was kept.
         """

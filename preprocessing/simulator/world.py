@@ -21,7 +21,8 @@ from preprocessing.simulator.appearance.textures import build_textures
 from preprocessing.simulator.config import WorldConfig, first_landscape
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.objects.land import build_setting, live
+from preprocessing.simulator.objects.land import live
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.processes.landscapes import Story
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.scenery.imaging import Camera
@@ -105,7 +106,7 @@ class _View:
 
 def _first(config: WorldConfig) -> tuple[Terrain, Iterator[_View]]:
     """One of the first two landscapes."""
-    setting = build_setting(config)
+    setting = Setting.of(config)
     textures = build_textures(setting)
 
     def views() -> Iterator[_View]:

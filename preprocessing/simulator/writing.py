@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from preprocessing.rasters.grid import whole
 from preprocessing.rasters.io import write_cog
-from preprocessing.rasters.window import Window
 from preprocessing.running.partial_files import partial_path
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
@@ -16,18 +16,7 @@ from preprocessing.simulator.world import World, simulate_world
 
 __all__ = ["write_world", "write_worlds"]
 
-_COLUMNS = (
-    "split",
-    "dataset",
-    "place",
-    "date",
-    "path",
-    "width",
-    "height",
-    "bands",
-    "gsd_m",
-    "licence",
-)
+_Row = dict[str, object]
 
 
 def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
@@ -41,20 +30,23 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
     Returns:
         The path of the manifest; its paths are relative to its folder.
     """
-    folder = Path(folder)
+    return _write_manifest(folder, _write_scenes(world, folder, split))
+
+
+def _write_scenes(world: World, folder: Path, split: str) -> list[_Row]:
+    """Write the rasters; returns the rows of the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     config = world.config
     legend = ",".join(f"{cover.value}={cover.name.lower()}" for cover in Cover)
-    rows: list[tuple[object, ...]] = []
+    rows: list[_Row] = []
     for raster, cover in zip(world.rasters, world.covers, strict=True):
         grid = raster.grid
-        whole = Window(0, 0, grid.height, grid.width)
         date = "" if raster.date is None else raster.date.isoformat()
         name = f"scene_{raster.year}.tif"
         write_cog(
             folder / name,
             grid,
-            [(whole, raster.encoding.encode(raster.data), raster.valid)],
+            [(whole(grid), raster.encoding.encode(raster.data), raster.valid)],
             count=3,
             dtype=raster.encoding.dtype,
             masked=raster.encoding.masked,
@@ -64,28 +56,27 @@ def write_world(world: World, folder: Path, *, split: str = "train") -> Path:
         write_cog(
             folder / f"cover_{raster.year}.tif",
             grid,
-            [(whole, cover[None], None)],
+            [(whole(grid), cover[None], None)],
             count=1,
             dtype="uint8",
             descriptions=("cover",),
             tags={"ACQUISITION_DATE": date, "LEGEND": legend},
         )
-        place = f"simulated_{config.seed}"
         rows.append(
-            (
-                split,
-                "simulated",
-                place,
-                date,
-                name,
-                grid.width,
-                grid.height,
-                3,
-                config.gsd_m,
-                "none",
-            )
+            {
+                "split": split,
+                "dataset": "simulated",
+                "place": f"simulated_{config.seed}",
+                "date": date,
+                "path": name,
+                "width": grid.width,
+                "height": grid.height,
+                "bands": 3,
+                "gsd_m": config.gsd_m,
+                "licence": "none",
+            }
         )
-    return _write_manifest(folder, rows)
+    return rows
 
 
 def write_worlds(
@@ -106,25 +97,23 @@ def write_worlds(
     Returns:
         The path of the manifest of all worlds.
     """
-    rows: list[tuple[object, ...]] = []
+    rows: list[_Row] = []
     for done, config in enumerate(configs, start=1):
-        place = Path(folder) / f"world_{config.seed}"
-        single = write_world(simulate_world(config), place, split=split)
-        with single.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                row["path"] = f"{place.name}/{row['path']}"
-                rows.append(tuple(row[column] for column in _COLUMNS))
+        place = folder / f"world_{config.seed}"
+        own = _write_scenes(simulate_world(config), place, split)
+        _write_manifest(place, own)
+        rows += [{**row, "path": f"{place.name}/{row['path']}"} for row in own]
         if progress is not None:
             progress(done, len(configs))
-    return _write_manifest(Path(folder), rows)
+    return _write_manifest(folder, rows)
 
 
-def _write_manifest(folder: Path, rows: Sequence[tuple[object, ...]]) -> Path:
+def _write_manifest(folder: Path, rows: Sequence[_Row]) -> Path:
     manifest = folder / "manifest.csv"
     part = partial_path(manifest)
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
         writer.writerows(rows)
     os.replace(part, manifest)
     return manifest

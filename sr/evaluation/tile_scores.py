@@ -14,13 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.quality.features import FeatureSpace
-from preprocessing.quality.spectra import ROUNDING_POWER, radial_log_power
 from sr.evaluation.correctness import correctness
 from sr.network.texture_features import TextureFeatures
 from sr.training.degradations import area_downsample
 from sr.upscale.fidelity import gradient_ratio
 
-__all__ = ["SCORES", "ScoreInfo", "TileScores", "score_tiles", "shown"]
+__all__ = ["SCORES", "ScoreInfo", "TileScores", "radial_log_power", "score_tiles", "shown"]
 
 Array = NDArray[np.float64]
 
@@ -28,6 +27,8 @@ _SCALE = 4
 _BORDER_PX = 4
 _LEVELS = 255.0
 _SSIM_PX = 11
+_ROUNDING_POWER = (1 / 255) ** 2 / 12
+"""Power of the rounding of a picture to bytes, range 0..1: white noise of that variance."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def score_tiles(
         pixels = _numbers(mask.sum(dim=(1, 2, 3)))
         for name in (f"psnr{suffix}_db", f"ssim{suffix}", f"perceptual{suffix}"):
             weights[name] = pixels if suffix else np.ones_like(pixels)
-    power, truth_power = (radial_log_power(x, floor=ROUNDING_POWER) for x in (estimate, truth))
+    power, truth_power = (radial_log_power(x, floor=_ROUNDING_POWER) for x in (estimate, truth))
     excess = power - truth_power
     again = area_downsample(estimate, _SCALE)
     missing = (again - low).abs().double()
@@ -197,3 +198,29 @@ def _angle_deg(x: Tensor, y: Tensor) -> Tensor:
 
 def _numbers(values: Tensor) -> Array:
     return np.asarray(values.double().cpu().numpy())
+
+
+def radial_log_power(field: Tensor, *, floor: float = 0.0) -> Tensor:
+    """Radially averaged power spectrum in decibels.
+
+    Mean removed, Hann window, mean over bands and over rings one cycle wide. White noise of
+    variance v has the power v in every ring, whatever the window.
+
+    Args:
+        field: `(..., c, n, n)`, n even.
+        floor: Power below which there is nothing to be compared; added to the power.
+
+    Returns:
+        `(..., n / 2)`: rings of 1 to n / 2 cycles a tile.
+    """
+    size = field.shape[-1]
+    window = torch.hann_window(size, periodic=False, dtype=torch.float64)
+    taper = window[:, None] * window
+    field = field.double()
+    field = (field - field.mean(dim=(-2, -1), keepdim=True)) * taper
+    power = torch.fft.fft2(field).abs().square().mean(dim=-3) / taper.square().sum()
+    cycles = torch.fft.fftfreq(size, 1 / size)
+    ring = (cycles[:, None].square() + cycles.square()).sqrt().round().long()
+    rings = functional.one_hot(ring.flatten(), int(ring.max()) + 1).double()
+    mean = (power.flatten(-2) @ rings / rings.sum(dim=0))[..., 1 : size // 2 + 1]
+    return 10 * torch.log10(mean + floor)

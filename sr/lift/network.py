@@ -11,10 +11,11 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.running.files import sha256, share_weights
+from preprocessing.running.files import sha256
 from preprocessing.running.partial_files import partial_path
 from preprocessing.running.pretrained import WEIGHTS, read_pretrained
 from sr.lift.block_means import copied_where_same, keep_block_means, upsample_consistently
+from sr.network.checkpoints import save_half
 from sr.network.rrdb import RRDB, initialise
 
 __all__ = ["SHIPPED_LIFT", "GuidedRRDBNet", "lift_sha256", "load_guided", "save_guided"]
@@ -146,14 +147,9 @@ def lift_sha256() -> str:
 
 
 def save_guided(network: GuidedRRDBNet, folder: Path) -> None:
-    """Save a float16 copy as diffusers does: config.json and safetensors."""
-    # Where it was read from is nobody's business: diffusers would write the path down.
-    known = {name: value for name, value in network.config.items() if not name.startswith("_")}
-    half = GuidedRRDBNet.from_config(known)
-    half.load_state_dict(network.state_dict())
+    """Save a float16 copy, which may take the place of an earlier one: a file at a time."""
     part = partial_path(folder / "model")
-    half.half().save_pretrained(part)
-    share_weights(part)
+    save_half(network, part)
     for file in part.iterdir():
         os.replace(file, folder / file.name)
     part.rmdir()

@@ -27,18 +27,17 @@ SUFFIX = ".npz"
 _QUALITY = 85
 
 
-def pack_tiles(path: Path, tiles: Tensor, held_out: Tensor, *, quality: int = _QUALITY) -> None:
+def pack_tiles(path: Path, tiles: Tensor, held_out: Tensor) -> None:
     """Write pairs to learn from and pairs to validate on.
 
     Args:
         path: File to write, in one move.
         tiles: `(n, 2, 3, side, side)` uint8: earlier and later date.
         held_out: `(m, 2, 3, side, side)` uint8.
-        quality: Of AVIF, 1..100.
     """
     pairs = [pair for part in (tiles, held_out) for pair in part.numpy()]
     with ThreadPoolExecutor() as pool:
-        packed = list(pool.map(lambda pair: _packed(pair, quality), pairs))
+        packed = list(pool.map(_packed, pairs))
     part = partial_path(path)
     try:
         with part.open("wb") as file:
@@ -78,11 +77,11 @@ def unpack_tiles(path: Path) -> tuple[Tensor, Tensor]:
         ) from err
 
 
-def _packed(pair: NDArray[np.uint8], quality: int) -> bytes:
+def _packed(pair: NDArray[np.uint8]) -> bytes:
     picture = np.concatenate(list(pair), axis=1).transpose(1, 2, 0)
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(
-        buffer, format="AVIF", quality=quality, subsampling="4:4:4", speed=8, max_threads=1
+        buffer, format="AVIF", quality=_QUALITY, subsampling="4:4:4", speed=8, max_threads=1
     )
     return buffer.getvalue()
 

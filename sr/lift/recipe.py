@@ -10,6 +10,7 @@ from preprocessing.errors import RequestError
 from preprocessing.running.config import load_recipe
 from sr.lift.network import GuidedRRDBNet
 from sr.lift.samples import Mixture
+from sr.training.adversarial import AdversarialRecipe
 
 __all__ = ["DEFAULT_GUIDED_RECIPE", "GuidedTrainingConfig", "read_guided_recipe"]
 
@@ -18,8 +19,11 @@ _RECIPES = Path(__file__).parent.parent / "recipes" / "lift"
 
 
 @dataclass(frozen=True)
-class GuidedTrainingConfig:
+class GuidedTrainingConfig(AdversarialRecipe):
     """Everything that decides the weights, besides the pairs.
+
+    The warm-up comes at the start of each phase; `gan_learning_rate` falls by a cosine to a tenth.
+    The perceptual loss is that of `sr.network.texture_features`.
 
     Attributes:
         num_blocks: See `GuidedRRDBNet`.
@@ -27,28 +31,15 @@ class GuidedTrainingConfig:
         growth_channels: See `GuidedRRDBNet`.
         head_features: See `GuidedRRDBNet`.
         crop_px: Side of an example at full resolution.
-        batch_size: Examples a step.
         steps: Steps of both phases; the schedule ends with them.
         minutes: If not 0, the schedule ends after so much training time instead. What is learnt
             then depends on the machine.
         gan_share: Share of the training that is the adversarial phase, 0 to leave it out.
-        learning_rate: Peak of the pixel phase; warm-up, then cosine to a hundredth.
-        gan_learning_rate: At the start of the adversarial phase, cosine to a tenth.
-        warmup_steps: Linear warm-up at the start of each phase.
-        clip_norm: Gradients are clipped to this norm.
-        ema_decay: Of the exponential moving average of the weights, which is what is kept.
-        pixel_weight: Weight of the L1 loss in the adversarial phase.
-        adversarial_weight: Weight of the relativistic average loss.
-        feature_weight: Weight of the perceptual loss (`sr.network.texture_features`).
         whole: See `Mixture`.
         elsewhere: See `Mixture`.
         drawn: See `Mixture`.
         noisy: See `Mixture`.
         cuda_graphs: On a GPU record each pass once and replay it.
-        seed: Of initialisation and examples.
-        checkpoint_every: Steps between checkpoints; a killed run loses at most so many.
-        validate_every: Steps between validations.
-        validation_tiles: Tiles of the validation split that are used, evenly spread.
     """
 
     num_blocks: int = 16
@@ -63,35 +54,25 @@ class GuidedTrainingConfig:
     learning_rate: float = 1e-3
     gan_learning_rate: float = 2e-4
     warmup_steps: int = 200
-    clip_norm: float = 1.0
     ema_decay: float = 0.999
-    pixel_weight: float = 1.0
-    adversarial_weight: float = 0.005
     feature_weight: float = 0.05
     whole: float = 0.5
     elsewhere: float = 0.35
     drawn: float = 0.5
     noisy: float = 0.25
     cuda_graphs: bool = True
-    seed: int = 0
     checkpoint_every: int = 500
     validate_every: int = 1000
     validation_tiles: int = 96
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = self.problems
         if not 16 <= self.crop_px <= 128 or self.crop_px % 8:
             problems.append("crop_px must be a multiple of 8, 16 to 128")
-        if min(self.batch_size, self.steps, self.num_blocks) < 1 or self.minutes < 0:
-            problems.append("batch_size, steps, num_blocks must be positive, minutes not negative")
-        if not 0 <= self.gan_share < 1 or not 0 <= self.ema_decay < 1:
-            problems.append("gan_share and ema_decay must lie in 0..1")
-        if min(self.learning_rate, self.gan_learning_rate, self.clip_norm) <= 0:
-            problems.append("learning rates and clip_norm must be positive")
-        if min(self.pixel_weight, self.adversarial_weight, self.feature_weight) < 0:
-            problems.append("weights of losses must not be negative")
-        if min(self.checkpoint_every, self.validate_every, self.validation_tiles) < 1:
-            problems.append("intervals and validation_tiles must be positive")
+        if min(self.steps, self.num_blocks) < 1 or self.minutes < 0:
+            problems.append("steps and num_blocks must be positive, minutes not negative")
+        if not 0 <= self.gan_share < 1:
+            problems.append("gan_share must lie in 0..1")
         if problems:
             raise RequestError("recipe of the lift: " + "; ".join(problems))
         self.mixture()
@@ -106,7 +87,7 @@ class GuidedTrainingConfig:
 
     def learning_rate_at(self, share: float, since: int) -> float:
         """Learning rate at a share of the training, `since` steps after its phase began."""
-        warm = min(1.0, (since + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        warm = self.warm(since)
         turn = 1 - self.gan_share
         if share < turn:
             cosine = 0.5 * (1 + math.cos(math.pi * share / turn))

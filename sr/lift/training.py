@@ -8,11 +8,10 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor
 
 from preprocessing.errors import DivergedError, RequestError
 from preprocessing.running.files import refuse_occupied
@@ -26,14 +25,13 @@ from sr.network.checkpoints import read_checkpoint, save_checkpoint
 from sr.network.discriminator import PatchDiscriminator
 from sr.network.pretrained import PSNR_FOLDER
 from sr.network.texture_features import load_texture_features
-from sr.training.losses import discriminator_loss, generator_loss
+from sr.training.adversarial import AdversarialRun
+from sr.training.losses import generator_loss
 
 __all__ = ["train_guided"]
 
 _logger = logging.getLogger(__name__)
-_BETAS = (0.9, 0.99)
 _FEW = 1e-3  # Least share of changed pixels that the loss is divided by.
-_M = TypeVar("_M", bound=nn.Module)
 
 
 def train_guided(
@@ -79,7 +77,9 @@ def train_guided(
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = _Run(config, _identity(tiles), device, None if init is None else load_guided(init))
     if resume:
-        run.restore(read_checkpoint(out), out)
+        state = read_checkpoint(out)
+        run.check(state, out)
+        run.restore(state)
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out, run.step)
     tiles, held_out = tiles.to(device), held_out.to(device)
@@ -114,7 +114,7 @@ def train_guided(
     return run.ema
 
 
-class _Run:
+class _Run(AdversarialRun[GuidedTrainingConfig, GuidedRRDBNet]):
     """The changing state of one training run."""
 
     def __init__(
@@ -124,54 +124,31 @@ class _Run:
         device: torch.device,
         init: GuidedRRDBNet | None,
     ) -> None:
-        self.config, self.identity, self.device = config, identity, device
-        self.step, self.began, self.seconds = 0, 0, 0.0
+        super().__init__(config, identity, device)
+        self.began = 0
         self.captured = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.network = self._place(config.build()).train()
+            network = config.build()
         if init is not None:
-            self.identity += _start(self.network, init)
-        self.ema: GuidedRRDBNet = self._place(config.build())
-        self.ema.requires_grad_(False).eval()
-        self.ema.load_state_dict(self.network.state_dict())
-        self.optimizer = self._adam(self.network)
-        self.judge = self._place(load_texture_features())
-        self.critic: PatchDiscriminator | None = None
+            self.identity += _start(network, init)
+        self.start(network, config.build())
+        self.judge = self.place(load_texture_features())
 
     @property
     def share(self) -> float:
         """How much of the training is over."""
         return self.config.share_done(self.step, self.seconds)
 
-    def _place(self, module: _M) -> _M:
-        module.to(self.device)
-        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-    def _adam(self, module: nn.Module) -> torch.optim.AdamW:
-        return torch.optim.AdamW(
-            module.parameters(), lr=0.0, betas=_BETAS, weight_decay=0.0, fused=True
-        )
-
     def begin_adversarial(self) -> None:
         """Go on from the averaged weights, with a critic."""
         _logger.info("step %d: adversarial phase", self.step)
-        self.network.load_state_dict(self.ema.state_dict())
-        self.optimizer = self._adam(self.network)
+        super().begin_adversarial()
         self.began = self.step
-        self._start_critic()
-
-    def _start_critic(self) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed + 1)
-            self.critic = self._place(PatchDiscriminator())
-        self.critic_optimizer = self._adam(self.critic)
 
     def advance(self, example: Example) -> dict[str, Tensor]:
         """Take one step and return its losses, which stay on the device."""
-        rate = self.config.learning_rate_at(self.share, self.step - self.began)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.set_rate(self.config.learning_rate_at(self.share, self.step - self.began))
         seen = (example.observed, example.present, example.future)
         if self.device.type == "cuda" and not self.captured:
             self._capture(seen)
@@ -181,13 +158,10 @@ class _Run:
         pixel = (fake - example.target).abs().mean() / changed.clamp_min(_FEW)
         losses = {"pixel": pixel.detach()}
         if self.critic is None:
-            self._descend(self.optimizer, self.network, pixel)
+            self.descend(self.optimizer, self.network, pixel)
         else:
-            losses |= self._adversarial_step(self.critic, pixel, fake, example.target, rate)
-        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average(list(self.ema.parameters()), list(self.network.parameters()), None)
-        self.step += 1
+            losses |= self._adversarial_step(self.critic, pixel, fake, example.target)
+        self.average()
         return losses
 
     def _capture(self, seen: tuple[Tensor, ...]) -> None:
@@ -203,11 +177,9 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
 
     def _adversarial_step(
-        self, critic: PatchDiscriminator, pixel: Tensor, fake: Tensor, target: Tensor, rate: float
+        self, critic: PatchDiscriminator, pixel: Tensor, fake: Tensor, target: Tensor
     ) -> dict[str, Tensor]:
         config = self.config
-        for group in self.critic_optimizer.param_groups:
-            group["lr"] = rate
         fake = fake.contiguous(memory_format=torch.channels_last)
         target = target.contiguous(memory_format=torch.channels_last)
         critic.requires_grad_(False)
@@ -218,58 +190,19 @@ class _Run:
             features = self.judge.distance(target, fake)
         adversarial = generator_loss(real, judged)
         total = config.pixel_weight * pixel + config.feature_weight * features
-        self._descend(self.optimizer, self.network, total + config.adversarial_weight * adversarial)
-        critic.requires_grad_(True)
-        with autocast(self.device):
-            real, _ = critic(target)
-            judged, _ = critic(fake.detach())
-        loss = discriminator_loss(real, judged)
-        self._descend(self.critic_optimizer, critic, loss)
+        self.descend(self.optimizer, self.network, total + config.adversarial_weight * adversarial)
+        loss = self.train_critic(critic, target, fake)
         terms = {"adversarial": adversarial, "perceptual": features, "critic": loss}
         return {name: value.detach() for name, value in terms.items()}
 
-    def _descend(self, optimizer: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(module.parameters(), self.config.clip_norm)
-        optimizer.step()
-
     def state(self) -> dict[str, Any]:
-        """Everything needed to continue; examples need no state, they depend on the step alone."""
-        return {
-            "config": dataclasses.asdict(self.config),
-            "identity": self.identity,
-            "step": self.step,
-            "began": self.began,
-            "seconds": self.seconds,
-            "network": self.network.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "critic": None if self.critic is None else self.critic.state_dict(),
-            "critic_optimizer": None if self.critic is None else self.critic_optimizer.state_dict(),
-        }
+        """Everything needed to continue."""
+        return {**super().state(), "began": self.began}
 
-    def restore(self, state: dict[str, Any], out: Path) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue where a checkpoint was written."""
-        if GuidedTrainingConfig(**state["config"]) != self.config:
-            raise RequestError(
-                f"the checkpoint in {out} was made with another recipe; resume with the same one "
-                "or choose another output"
-            )
-        if state["identity"] != self.identity:
-            raise RequestError(
-                f"the checkpoint in {out} was made from other pairs or another --init; resume with "
-                "the same or choose another output"
-            )
-        self.step, self.began, self.seconds = state["step"], state["began"], state["seconds"]
-        self.network.load_state_dict(state["network"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if state["critic"] is not None:
-            self._start_critic()
-            assert self.critic is not None
-            self.critic.load_state_dict(state["critic"])
-            self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        super().restore(state)
+        self.began = state["began"]
 
 
 def _identity(tiles: Tensor) -> str:

@@ -1,7 +1,8 @@
-"""Checkpoints of a training run, and export of a model folder."""
+"""Checkpoints of a training run, and networks saved in half precision."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 from collections.abc import Mapping
@@ -10,21 +11,11 @@ from typing import Any
 
 import torch
 
-from preprocessing.errors import ModelFolderError
+from preprocessing.errors import ModelFolderError, RequestError
 from preprocessing.running.files import share_weights
 from preprocessing.running.partial_files import partial_path
-from preprocessing.running.pretrained import read_pretrained
-from sr.network.interpolation import blend
-from sr.network.pretrained import PSNR_FOLDER
-from sr.network.rrdb import RRDBNet
-from sr.training.recipe import SRTrainingConfig
 
-__all__ = [
-    "CHECKPOINT",
-    "export",
-    "read_checkpoint",
-    "save_checkpoint",
-]
+__all__ = ["CHECKPOINT", "read_checkpoint", "same_recipe", "save_checkpoint", "save_half"]
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -57,50 +48,35 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     return state
 
 
-def export(run: str | Path, folder: str | Path, *, alpha: float | None = None) -> RRDBNet:
-    """Write the averaged weights of a run as a model folder; possible while it trains.
-
-    Once the adversarial phase runs, the folder holds a pair: the adversarial network, and in
-    `psnr/` the one it started from. `load_network` blends them.
+def same_recipe(state: Mapping[str, Any], config: Any, out: Path) -> None:
+    """Refuse to continue with another recipe.
 
     Args:
-        run: Output folder of `train_sr`.
-        folder: Where config and half-precision safetensors go.
-        alpha: Share of the adversarial network that the folder advises; the recipe's if None.
-
-    Returns:
-        The network, in float32; of a pair, the blend.
+        state: Of a checkpoint in `out`; `config` in it holds the fields of its recipe.
+        config: The recipe, a dataclass.
+        out: Where the checkpoint is.
 
     Raises:
-        ModelFolderError: The run has no checkpoint.
+        RequestError: The recipes differ.
     """
-    run, folder = Path(run), Path(folder)
-    state = read_checkpoint(run)
-    config = SRTrainingConfig(**state["config"])
-    adversarial = state["step"] > config.psnr_steps
-    share = config.alpha if alpha is None else alpha
-    network = config.build(state["num_blocks"], alpha=share if adversarial else None)
-    network.load_state_dict(state["ema"])
-    if not adversarial:
-        save_half(network, folder)
-        return network
-    psnr: RRDBNet = read_pretrained(
-        RRDBNet,
-        run / PSNR_FOLDER,
-        expected="the PSNR network of a training run",
-        advice="train it again",
-    )
-    if folder.resolve() != run.resolve():
-        save_half(psnr, folder / PSNR_FOLDER)
-    save_half(network, folder)
-    return blend(psnr, network, share)
+    made_with = type(config)(**state["config"])
+    changed = [
+        field.name
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != getattr(made_with, field.name)
+    ]
+    if changed:
+        raise RequestError(
+            f"the checkpoint in {out} was made with another recipe ({', '.join(changed)} differ); "
+            "resume with the same recipe or choose another output"
+        )
 
 
-def save_half(network: RRDBNet, folder: Path) -> None:
-    """Save a float16 copy of the network as diffusers does: config.json and safetensors."""
+def save_half(network: Any, folder: Path) -> None:
+    """Save a float16 copy of a network as diffusers does: config.json and safetensors."""
     # Where it was read from is nobody's business: diffusers would write the path down.
     known = {name: value for name, value in network.config.items() if not name.startswith("_")}
-    half = RRDBNet.from_config(known)
+    half = type(network).from_config(known)
     half.load_state_dict(network.state_dict())
     half.half().save_pretrained(folder)
     share_weights(folder)

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 __all__ = ["PatchDiscriminator"]
 
 _SLOPE = 0.2
+_WIDTHS = (32, 64, 128, 128)
 
 
 class PatchDiscriminator(nn.Module):
@@ -20,20 +21,16 @@ class PatchDiscriminator(nn.Module):
     The paper's VGG discriminator ends in dense layers for one crop size; this one is fully
     convolutional (Isola et al. 2017), so the crop size is free, and its spectral norm (Miyato et
     al. 2018) needs no batch statistics, which batches of eight could not give.
-
-    Args:
-        features: Channels of the first layer; doubled at each of the first two halvings.
     """
 
-    def __init__(self, features: int = 32) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        widths = [features, 2 * features, 4 * features, 4 * features]
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, padding=1)]
-        for narrow, wide in pairwise(widths):
+        layers: list[nn.Module] = [nn.Conv2d(3, _WIDTHS[0], 3, padding=1)]
+        for narrow, wide in pairwise(_WIDTHS):
             layers.append(spectral_norm(nn.Conv2d(narrow, wide, 4, stride=2, padding=1)))
             layers.append(spectral_norm(nn.Conv2d(wide, wide, 3, padding=1)))
         self.layers = nn.ModuleList(layers)
-        self.head = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        self.head = nn.Conv2d(_WIDTHS[-1], 1, 3, padding=1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits and features.

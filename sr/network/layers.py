@@ -47,8 +47,7 @@ def upscale_layers(
     upscaler: Upscaler,
     raw: RawRaster,
     *,
-    height: int,
-    width: int,
+    shape: tuple[int, int],
     progress: Progress | None,
 ) -> None:
     """Upscale all layers of an image; rows of tiles that `raw` has are not done again.
@@ -57,11 +56,10 @@ def upscale_layers(
         layers: Groups of bands.
         upscaler: The network.
         raw: Where results go.
-        height: Rows of the image.
-        width: Columns of the image.
+        shape: Rows and columns of the image.
         progress: Called with `("upscaling", tiles done, tiles in all)`.
     """
-    rows, cols = upscaler.plan(height, width)
+    rows, cols = upscaler.plan(*shape)
     each = len(rows) * len(cols)
     for index, layer in enumerate(layers):
         name = f"layer {index}"
@@ -72,8 +70,7 @@ def upscale_layers(
         blocks = upscaler.stream(
             layer.read,
             channels=layer.count,
-            height=height,
-            width=width,
+            shape=shape,
             method=layer.method,
             exact=layer.exact,
             bounded=layer.bounded,

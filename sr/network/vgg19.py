@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import ModelFolderError
+from preprocessing.quality.features import IMAGENET_MEAN, IMAGENET_STD, vgg_layers
 from sr.network.public_checkpoints import read_state_dict
 
 __all__ = ["DOWNLOAD", "VGG19Features", "load_vgg19"]
@@ -16,21 +17,7 @@ __all__ = ["DOWNLOAD", "VGG19Features", "load_vgg19"]
 DOWNLOAD = "download"
 _ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
-# Convolutions by width, "M" halves (Simonyan and Zisserman 2015, configuration E).
-_LAYERS: tuple[int | str, ...] = (
-    64,
-    64,
-    "M",
-    128,
-    128,
-    "M",
-    *[256] * 4,
-    "M",
-    *[512] * 4,
-    "M",
-    *[512] * 4,
-)
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_DEPTHS = (2, 2, 4, 4, 4)  # Simonyan and Zisserman 2015, configuration E.
 _PREFIX = "features."
 
 
@@ -45,17 +32,9 @@ class VGG19Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = 3
-        for width in _LAYERS:
-            if isinstance(width, str):
-                layers.append(nn.MaxPool2d(2))
-            else:
-                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-                channels = width
-        self.features = nn.Sequential(*layers[:-1])
-        for name, values in (("mean", _MEAN), ("std", _STD)):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+        self.features = vgg_layers(_DEPTHS)[:-1]
+        self.register_buffer("mean", IMAGENET_MEAN.clone(), persistent=False)
+        self.register_buffer("std", IMAGENET_STD.clone(), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map `(b, 3, h, w)`, 0..1, to features `(b, 512, h/16, w/16)`."""

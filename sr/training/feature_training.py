@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from preprocessing.errors import RequestError
-from preprocessing.running.files import refuse_occupied, share_weights
+from preprocessing.running.files import refuse_occupied
+from preprocessing.running.journal import Journal
 from preprocessing.running.precision import autocast
 from preprocessing.running.prefetch import prefetched, processes_for
-from sr.network.checkpoints import read_checkpoint, save_checkpoint
+from sr.network.checkpoints import read_checkpoint, same_recipe, save_checkpoint, save_half
 from sr.network.rrdb import bicubic_upsample
 from sr.network.texture_features import TextureFeatures
 from sr.training.degradations import area_downsample
@@ -27,7 +26,6 @@ from sr.training.samples import Images, draw_views, read_images, spread
 
 __all__ = ["FeatureTrainingConfig", "contrastive_loss", "train_features"]
 
-_LOG = "log.jsonl"
 _FACTOR = 4
 _TILE_PX = 128
 
@@ -134,8 +132,7 @@ def train_features(
     run = _Run(config)
     if resume:
         run.restore(read_checkpoint(out), out)
-    elif (out / _LOG).exists():
-        os.remove(out / _LOG)
+    journal = Journal(out, run.step)
 
     def draw(step: int) -> tuple[Tensor, Tensor]:
         return _views(images, config, np.random.default_rng((config.seed, step)))
@@ -146,17 +143,12 @@ def train_features(
         loss = run.advance(views, others)
         last = run.step == config.steps
         if run.step % config.validate_every == 0 or last:
-            record = {"step": run.step, "loss": loss, "accuracy": run.accuracy(held_out)}
-            with (out / _LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            journal.write({"step": run.step, "loss": loss, "accuracy": run.accuracy(held_out)})
         if run.step % config.checkpoint_every == 0 or last:
             save_checkpoint(out, run.state())
         if progress is not None:
             progress(run.step, config.steps)
-    half = TextureFeatures.from_config(run.network.config)
-    half.load_state_dict(run.network.state_dict())
-    half.half().save_pretrained(out)
-    share_weights(out)
+    save_half(run.network, out)
     run.network.eval().requires_grad_(False)
     return run.network
 
@@ -249,16 +241,10 @@ class _Run:
         }
 
     def restore(self, state: dict[str, Any], out: Path) -> None:
-        if FeatureTrainingConfig(**state["config"]) != self.config:
-            raise RequestError(
-                f"the checkpoint in {out} was made with another recipe; resume with the same "
-                "recipe or choose another output"
-            )
+        same_recipe(state, self.config, out)
         self.step = state["step"]
         for name in _PARTS:
             getattr(self, name).load_state_dict(state[name])
-        lines = (out / _LOG).read_text().splitlines(True) if (out / _LOG).is_file() else []
-        (out / _LOG).write_text("".join(x for x in lines if json.loads(x)["step"] <= self.step))
 
 
 _PARTS = ("network", "head", "optimizer", "schedule")

@@ -8,40 +8,28 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor
 
-from preprocessing.errors import DivergedError, ModelFolderError, RequestError
+from preprocessing.errors import ModelFolderError, RequestError
 from preprocessing.running.files import refuse_occupied
 from preprocessing.running.journal import LOG, Journal
-from preprocessing.running.precision import autocast
 from preprocessing.running.prefetch import prefetched, processes_for
-from sr.network.checkpoints import (
-    export,
-    read_checkpoint,
-    save_checkpoint,
-    save_half,
-)
-from sr.network.discriminator import PatchDiscriminator
+from preprocessing.running.pretrained import read_pretrained
+from sr.network.checkpoints import read_checkpoint, save_checkpoint, save_half
+from sr.network.interpolation import blend
 from sr.network.pretrained import PSNR_FOLDER, load_network
-from sr.network.rrdb import RRDBNet, grow
-from sr.network.texture_features import TextureFeatures, load_texture_features
-from sr.network.vgg19 import VGG19Features, load_vgg19
-from sr.training.losses import discriminator_loss, feature_matching_loss, generator_loss
+from sr.network.rrdb import RRDBNet
 from sr.training.recipe import SRTrainingConfig
+from sr.training.run import SRRun
 from sr.training.samples import Images, draw_batch, read_images, spread
 from sr.training.validation import validate
 
 __all__ = ["LOG", "train_sr"]
 
-_MOST_SKIPPED = 50
 _logger = logging.getLogger(__name__)
-_BETAS = (0.9, 0.99)
-_M = TypeVar("_M", bound=nn.Module)
 
 
 def train_sr(
@@ -91,7 +79,7 @@ def train_sr(
             config, depths=config.depths[-1:], depth_steps=config.depth_steps[-1:]
         )
     identity = _identity(images, parent)
-    run = _Run.load(out, config, identity) if resume else _Run(config, identity)
+    run = SRRun.load(out, config, identity) if resume else SRRun(config, identity)
     if parent is not None and not resume:
         run.begin(parent)
     out.mkdir(parents=True, exist_ok=True)
@@ -121,209 +109,7 @@ def train_sr(
             save_checkpoint(out, run.state())
         if progress is not None:
             progress(done, config.total_steps)
-    return export(out, out)
-
-
-class _Run:
-    """The changing state of one training run."""
-
-    def __init__(self, config: SRTrainingConfig, identity: str) -> None:
-        self.config, self.identity = config, identity
-        self.step, self.seconds, self.skipped = 0, 0.0, 0
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.judge: VGG19Features | TextureFeatures | None = None
-        if config.vgg_weights and config.gan_steps:
-            self.judge = self._place(load_vgg19(config.vgg_weights))
-        elif config.stand_in == "texture" and config.gan_steps:
-            self.judge = self._place(load_texture_features())
-        self._start(config.depths[0])
-        self.critic: PatchDiscriminator | None = None
-
-    def _start(self, num_blocks: int) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            self.network = self._place(self.config.build(num_blocks)).train()
-        self.ema = self._place(self.config.build(num_blocks)).requires_grad_(False).eval()
-        self.ema.load_state_dict(self.network.state_dict())
-        self.optimizer = self._adam(self.network)
-
-    def begin(self, parent: RRDBNet) -> None:
-        """Take over the weights of a network of as many blocks."""
-        for network in (self.network, self.ema):
-            network.load_state_dict(parent.state_dict())
-
-    def _place(self, module: _M) -> _M:
-        module.to(self.device)
-        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-    def _adam(self, module: nn.Module) -> torch.optim.AdamW:
-        return torch.optim.AdamW(
-            module.parameters(),
-            lr=self.config.learning_rate,
-            betas=_BETAS,
-            weight_decay=self.config.weight_decay,
-            fused=True,
-        )
-
-    def prepare(self, out: Path) -> None:
-        """Grow the network or enter the adversarial phase when the schedule says so."""
-        depth = self.config.depth_at(self.step)
-        if depth > len(self.network.body):
-            _logger.info("step %d: growing to %d blocks", self.step, depth)
-            self.network = self._place(self._grown(self.network, depth))
-            self.ema = self._place(self._grown(self.ema, depth)).requires_grad_(False)
-            self.optimizer = self._adam(self.network)
-        if self.step >= self.config.psnr_steps and self.critic is None:
-            _logger.info("step %d: adversarial phase", self.step)
-            save_half(self.ema, out / PSNR_FOLDER)
-            self.network.load_state_dict(self.ema.state_dict())
-            self.optimizer = self._adam(self.network)
-            self._start_critic()
-
-    def _grown(self, network: RRDBNet, depth: int) -> RRDBNet:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed + depth)
-            return grow(network, depth)
-
-    def _start_critic(self) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed + 1)
-            self.critic = self._place(PatchDiscriminator())
-        self.critic_optimizer = self._adam(self.critic)
-
-    def advance(self, high: Tensor) -> dict[str, float]:
-        """Take one step on crops `(b, 3, h, w)` and return its losses."""
-        config, step = self.config, self.step
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        low = config.degradation()(high, generator).to(
-            self.device, memory_format=torch.channels_last
-        )
-        high = high.to(self.device, memory_format=torch.channels_last)
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate_at(step)
-        if self.critic is None:
-            losses = self._pixel_step(low, high)
-        else:
-            losses = self._adversarial_step(self.critic, low, high)
-        self._average()
-        self.step += 1
-        return losses
-
-    def _pixel_step(self, low: Tensor, high: Tensor) -> dict[str, float]:
-        with autocast(self.device):
-            fake = self.network(low)
-        pixel = functional.l1_loss(fake.float(), high)
-        self._descend(self.optimizer, self.network, pixel)
-        return {"pixel": float(pixel.detach())}
-
-    def _adversarial_step(
-        self, critic: PatchDiscriminator, low: Tensor, high: Tensor
-    ) -> dict[str, float]:
-        config = self.config
-        for group in self.critic_optimizer.param_groups:
-            group["lr"] = self.optimizer.param_groups[0]["lr"]
-        with autocast(self.device):
-            fake = self.network(low)
-            critic.requires_grad_(False)
-            judged, fake_features = critic(fake)
-            with torch.no_grad():
-                real, real_features = critic(high)
-        pixel = functional.l1_loss(fake.float(), high)
-        adversarial = generator_loss(real, judged)
-        if self.judge is None:
-            features = feature_matching_loss(real_features, fake_features)
-        else:
-            with autocast(self.device):
-                features = self.judge.distance(high, fake.float())
-        total = (
-            config.pixel_weight * pixel
-            + config.adversarial_weight * adversarial
-            + config.feature_weight * features
-        )
-        self._descend(self.optimizer, self.network, total)
-        critic.requires_grad_(True)
-        with autocast(self.device):
-            real, _ = critic(high)
-            judged, _ = critic(fake.detach())
-        loss = discriminator_loss(real, judged)
-        self._descend(self.critic_optimizer, critic, loss)
-        terms = {
-            "pixel": pixel,
-            "adversarial": adversarial,
-            f"perceptual_{'vgg19' if config.vgg_weights else config.stand_in}": features,
-            "critic": loss,
-        }
-        return {name: float(value.detach()) for name, value in terms.items()}
-
-    def _descend(self, optimizer: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(module.parameters(), self.config.clip_norm)
-        if torch.isfinite(norm):
-            optimizer.step()
-            self.skipped = 0
-            return
-        self.skipped += 1
-        _logger.warning("step %d: gradient is not finite, update skipped", self.step)
-        if self.skipped == _MOST_SKIPPED:
-            raise DivergedError(
-                f"expected finite gradients, had none in {_MOST_SKIPPED} updates up to step "
-                f"{self.step}; lower the learning rate and start anew"
-            )
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        average(list(self.ema.parameters()), list(self.network.parameters()), None)
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to continue; batches need no state, they depend on the step alone."""
-        return {
-            "config": dataclasses.asdict(self.config),
-            "identity": self.identity,
-            "step": self.step,
-            "seconds": self.seconds,
-            "num_blocks": len(self.network.body),
-            "network": self.network.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "critic": None if self.critic is None else self.critic.state_dict(),
-            "critic_optimizer": None if self.critic is None else self.critic_optimizer.state_dict(),
-        }
-
-    @classmethod
-    def load(cls, out: Path, config: SRTrainingConfig, identity: str) -> _Run:
-        """The run as its checkpoint left it."""
-        state = read_checkpoint(out)
-        made_with = SRTrainingConfig(**state["config"])
-        if made_with != config:
-            changed = [
-                field.name
-                for field in dataclasses.fields(config)
-                if getattr(config, field.name) != getattr(made_with, field.name)
-            ]
-            raise RequestError(
-                f"the checkpoint in {out} was made with another recipe ({', '.join(changed)} "
-                "differ); resume with the same recipe or choose another output"
-            )
-        if state["identity"] != identity:
-            raise RequestError(
-                f"the checkpoint in {out} was made from other pairs or another --init; resume with "
-                "the same ones or choose another output"
-            )
-        run = cls(config, identity)
-        run.step, run.seconds = state["step"], state["seconds"]
-        run._start(state["num_blocks"])
-        run.network.load_state_dict(state["network"])
-        run.ema.load_state_dict(state["ema"])
-        run.optimizer.load_state_dict(state["optimizer"])
-        if state["critic"] is not None:
-            run._start_critic()
-            assert run.critic is not None
-            run.critic.load_state_dict(state["critic"])
-            run.critic_optimizer.load_state_dict(state["critic_optimizer"])
-        return run
+    return _export(out, config)
 
 
 def _parent(init: str | Path, config: SRTrainingConfig) -> RRDBNet:
@@ -343,6 +129,28 @@ def _parent(init: str | Path, config: SRTrainingConfig) -> RRDBNet:
     return network
 
 
+def _export(out: Path, config: SRTrainingConfig) -> RRDBNet:
+    """Write the averaged weights of the last checkpoint; after an adversarial phase as a pair.
+
+    Then the folder holds the adversarial network, and in `psnr/` the one it started from, which
+    `load_network` blends. Returns the network, of a pair the blend.
+    """
+    state = read_checkpoint(out)
+    share = config.alpha if config.gan_steps else None
+    network = config.build(state["num_blocks"], alpha=share)
+    network.load_state_dict(state["ema"])
+    save_half(network, out)
+    if share is None:
+        return network
+    psnr: RRDBNet = read_pretrained(
+        RRDBNet,
+        out / PSNR_FOLDER,
+        expected="the PSNR network of a training run",
+        advice="train it again",
+    )
+    return blend(psnr, network, share)
+
+
 def _identity(images: Images, parent: RRDBNet | None) -> str:
     """SHA-256 of what besides the recipe decides the weights: pairs and start."""
     digest = hashlib.sha256("\n".join(images.index.source.tolist()).encode())
@@ -352,7 +160,7 @@ def _identity(images: Images, parent: RRDBNet | None) -> str:
     return digest.hexdigest()
 
 
-def _report(run: _Run, losses: dict[str, float], held_out: Images) -> dict[str, Any]:
+def _report(run: SRRun, losses: dict[str, float], held_out: Images) -> dict[str, Any]:
     """Validate the averaged network on what the recipe makes of tiles; log the scores."""
     scores = validate(
         run.ema,

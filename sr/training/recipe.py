@@ -10,35 +10,29 @@ from typing import Literal
 from preprocessing.errors import RequestError
 from preprocessing.running.config import load_recipe
 from sr.network.rrdb import RRDBNet
+from sr.training.adversarial import AdversarialRecipe
 from sr.training.degradations import Degradation
 
-__all__ = ["DEFAULT_RECIPE", "SRTrainingConfig", "read_recipe", "shipped_recipes"]
+__all__ = ["DEFAULT_RECIPE", "SRTrainingConfig", "read_recipe"]
 
 DEFAULT_RECIPE = "rrdb16"
 _RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 @dataclass(frozen=True)
-class SRTrainingConfig:
+class SRTrainingConfig(AdversarialRecipe):
     """Everything that decides the weights, besides the pairs.
+
+    The warm-up comes at the start and after each growth; `gan_learning_rate` is constant. The
+    perceptual loss is the distance of VGG19 features, or without `vgg_weights` of those of its
+    stand-in. The paper weights it 1 with VGG19, and the pixels 0.01.
 
     Attributes:
         depths: Blocks of the network in each stage of the PSNR phase, rising; the last is final.
         depth_steps: Optimiser steps of each stage. Shallow steps are cheap and learn the most.
         crop_px: Side of the training crops in low-resolution pixels (a quarter of the high one).
-        batch_size: Crops a step.
-        learning_rate: Peak of the PSNR phase; warm-up, then cosine to a hundredth.
-        warmup_steps: Linear warm-up, at the start and after each growth.
         weight_decay: AdamW's.
-        clip_norm: Gradients are clipped to this norm.
-        ema_decay: Of the exponential moving average of the weights, which is what is kept.
         gan_steps: Steps of the adversarial phase after the PSNR phase; 0 leaves it out.
-        gan_learning_rate: Of generator and discriminator, constant, with warm-up.
-        pixel_weight: Weight of the L1 loss in the adversarial phase.
-        adversarial_weight: Weight of the relativistic average loss.
-        feature_weight: Weight of the perceptual loss: the distance of VGG19 features, or without
-            `vgg_weights` of those of its stand-in. The paper has 1 with VGG19, and 0.01 for the
-            pixels.
         stand_in: Whose features stand in for VGG19: `texture`, trained on aerial images
             (`sr.network.texture_features`), or `critic`, the discriminator's own.
         vgg_weights: File with torchvision's weights of VGG19, or `download`, see `load_vgg19`;
@@ -51,26 +45,13 @@ class SRTrainingConfig:
         antialias_share: See `Degradation`.
         jpeg_share: See `Degradation`.
         jpeg_quality: See `Degradation`.
-        seed: Of initialisation, crops and degradations.
-        checkpoint_every: Steps between checkpoints; a killed run loses at most so many.
-        validate_every: Steps between validations.
-        validation_tiles: Tiles of the validation split that are used, evenly spread.
     """
 
     depths: tuple[int, ...] = (4, 8, 16)
     depth_steps: tuple[int, ...] = (3000, 1500, 2000)
     crop_px: int = 24
-    batch_size: int = 8
-    learning_rate: float = 5e-4
-    warmup_steps: int = 100
     weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    ema_decay: float = 0.998
     gan_steps: int = 500
-    gan_learning_rate: float = 1e-4
-    pixel_weight: float = 1.0
-    adversarial_weight: float = 0.005
-    feature_weight: float = 0.02
     stand_in: Literal["texture", "critic"] = "texture"
     vgg_weights: str = ""
     alpha: float = 0.5
@@ -80,13 +61,9 @@ class SRTrainingConfig:
     antialias_share: float = 0.0
     jpeg_share: float = 0.0
     jpeg_quality: tuple[int, int] = (5, 95)
-    seed: int = 0
-    checkpoint_every: int = 200
-    validate_every: int = 500
-    validation_tiles: int = 48
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = self.problems
         if not self.depths or len(self.depths) != len(self.depth_steps):
             problems.append("depths and depth_steps need the same, non-zero length")
         if list(self.depths) != sorted(set(self.depths)) or min(self.depths, default=1) < 1:
@@ -95,13 +72,6 @@ class SRTrainingConfig:
             problems.append("steps must be positive")
         if not 4 <= self.crop_px <= 32 or self.crop_px % 2:
             problems.append("crop_px must be even, 4 to 32")
-        if self.batch_size < 1 or self.learning_rate <= 0 or not 0 <= self.ema_decay < 1:
-            problems.append("batch_size, learning_rate, ema_decay are out of range")
-        if min(self.checkpoint_every, self.validate_every, self.validation_tiles) < 1:
-            problems.append("intervals and validation_tiles must be positive")
-        weights = (self.pixel_weight, self.adversarial_weight, self.feature_weight)
-        if min(weights) < 0 or self.gan_learning_rate <= 0:
-            problems.append("weights of losses must not be negative, gan_learning_rate positive")
         if not 0 <= self.alpha <= 1:
             problems.append("alpha must lie in 0..1")
         if problems:
@@ -133,7 +103,7 @@ class SRTrainingConfig:
         for steps in self.depth_steps:
             starts.append(starts[-1] + steps)
         since = step - max(start for start in starts if start <= step)
-        warm = min(1.0, (since + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        warm = self.warm(since)
         if step >= self.psnr_steps:
             return self.gan_learning_rate * warm
         share = step / self.psnr_steps
@@ -154,11 +124,6 @@ class SRTrainingConfig:
         depth = num_blocks or self.depths[-1]
         network: RRDBNet = RRDBNet(num_blocks=depth, global_skip=self.global_skip, alpha=alpha)
         return network
-
-
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that ship."""
-    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
 
 
 def read_recipe(name: str | Path = DEFAULT_RECIPE) -> SRTrainingConfig:

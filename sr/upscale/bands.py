@@ -18,7 +18,7 @@ from preprocessing.rasters.window import Window
 from sr.lift.block_means import keep_means
 from sr.network.inference import upscale_batch
 from sr.network.rrdb import RRDBNet, bicubic_upsample
-from sr.upscale.tile_plan import Stretch, plan_axis
+from sr.upscale.tile_plan import SCALE, Stretch, plan_axis
 from sr.upscale.tiled import Block, Reader, stream_tiles
 
 __all__ = ["Method", "UpscaleOptions", "Upscaler", "band_groups"]
@@ -27,7 +27,6 @@ Method = Literal["network", "bicubic"]
 
 _PAD = 16
 _PAD_WITHOUT_SKIP = 32
-_SCALE = 4
 
 
 @dataclass(frozen=True)
@@ -129,8 +128,7 @@ class Upscaler:
         read: Reader,
         *,
         channels: int,
-        height: int,
-        width: int,
+        shape: tuple[int, int],
         method: Method = "network",
         exact: bool = False,
         bounded: bool = False,
@@ -141,35 +139,25 @@ class Upscaler:
         Args:
             read: Values nominally 0..1.
             channels: As many as the network has, or one.
-            height: Rows.
-            width: Columns.
+            shape: Rows and columns of the image.
             method: The network, or cubic interpolation in its place.
             exact: Compute in float32, for values of more than 8 bits.
             bounded: Keep results within the values of the 3 x 3 pixels around.
             start_row: First row of tiles to yield.
         """
-        rows, cols = self.plan(height, width)
+        rows, cols = self.plan(*shape)
         half = not (exact or self.options.fp32)
 
         def free(low: Tensor) -> Tensor:
             if method == "bicubic":
-                return bicubic_upsample(low, _SCALE)
+                return bicubic_upsample(low, SCALE)
             high = self._network(low, half)
             return keep_means(high, low) if self.options.consistent else high
 
         def enlarge(low: Tensor) -> Tensor:
             return _within_neighbours(free(low), low) if bounded else free(low)
 
-        return stream_tiles(
-            enlarge,
-            read,
-            rows,
-            cols,
-            channels=channels,
-            height=height,
-            width=width,
-            start_row=start_row,
-        )
+        return stream_tiles(enlarge, read, rows, cols, channels=channels, start_row=start_row)
 
     def array(
         self, image: NDArray[np.float32], *, method: Method = "network", exact: bool = False
@@ -186,12 +174,7 @@ class Upscaler:
                 return pixels[(slice(None), *window.slices)]
 
             for block in self.stream(
-                read,
-                channels=len(group),
-                height=height,
-                width=width,
-                method=method,
-                exact=exact,
+                read, channels=len(group), shape=(height, width), method=method, exact=exact
             ):
                 result[(slice(group[0], group[-1] + 1), *block.window.slices)] = block.pixels
         return result
@@ -218,8 +201,7 @@ def _within_neighbours(high: Tensor, low: Tensor) -> Tensor:
     most = functional.max_pool2d(low, 3, stride=1, padding=1)
     least = -functional.max_pool2d(-low, 3, stride=1, padding=1)
     lowest, highest = (
-        functional.interpolate(bound, scale_factor=_SCALE, mode="nearest")
-        for bound in (least, most)
+        functional.interpolate(bound, scale_factor=SCALE, mode="nearest") for bound in (least, most)
     )
     return torch.minimum(torch.maximum(high, lowest), highest)
 

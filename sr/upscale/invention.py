@@ -16,7 +16,7 @@ from torch import Tensor
 from preprocessing.rasters.window import Window
 from sr.network.rrdb import bicubic_upsample
 from sr.upscale.resampling import axis_weights
-from sr.upscale.tile_plan import Stretch
+from sr.upscale.tile_plan import SCALE, Stretch
 from sr.upscale.tiled import Reader, upscale_tile
 
 __all__ = ["MAPS", "whole_maps", "window_maps"]
@@ -24,7 +24,6 @@ __all__ = ["MAPS", "whole_maps", "window_maps"]
 MAPS = ("consistency", "added detail")
 """What the two bands are called."""
 
-_SCALE = 4
 _HALO_PX = 8  # bicubic looks 2 px far; beyond the rim of nodata as far again for what fills it
 
 
@@ -38,16 +37,13 @@ def whole_maps(result: NDArray[np.float32], low: NDArray[np.float32]) -> NDArray
     Returns:
         `(2, h, w)`.
     """
-    _, height, width = low.shape
-    _, out_height, out_width = result.shape
+    height, width = low.shape[1:]
     maps = window_maps(
         lambda window: low[(slice(None), *window.slices)],
         lambda window: result[(slice(None), *window.slices)],
         Window(0, 0, height, width),
-        height=height,
-        width=width,
-        out_height=out_height,
-        out_width=out_width,
+        shape=(height, width),
+        out_shape=result.shape[1:],
     )
     assert maps is not None  # the readers give pixels everywhere
     return maps
@@ -58,10 +54,8 @@ def window_maps(
     result: Reader,
     window: Window,
     *,
-    height: int,
-    width: int,
-    out_height: int,
-    out_width: int,
+    shape: tuple[int, int],
+    out_shape: tuple[int, int],
     edge_pad: int = _HALO_PX,
 ) -> NDArray[np.float32] | None:
     """Consistency and added detail of a window, the same as cut from those of the whole.
@@ -70,10 +64,8 @@ def window_maps(
         low: What was enlarged, in any unit.
         result: What it became, in the same unit.
         window: In pixels of the input.
-        height: Rows of the input.
-        width: Columns of the input.
-        out_height: Rows of the result, at least as many.
-        out_width: Columns of the result.
+        shape: Rows and columns of the input.
+        out_shape: Those of the result, at least as many.
         edge_pad: Pixels by which the input was mirrored at its edges.
 
     Returns:
@@ -83,31 +75,22 @@ def window_maps(
         result minus the bicubic enlargement of the input (Keys, a = -0.5, to four times, then to
         the scale of the result as the network's output is).
     """
-    row = _stretch(window.row, window.height, height, out_height, edge_pad)
-    col = _stretch(window.col, window.width, width, out_width, edge_pad)
+    row = _stretch(window.row, window.height, shape[0], out_shape[0], edge_pad)
+    col = _stretch(window.col, window.width, shape[1], out_shape[1], edge_pad)
     there = low(window)
-    smooth = upscale_tile(
-        _bicubic,
-        low,
-        row,
-        col,
-        height=height,
-        width=width,
-        out_height=out_height,
-        out_width=out_width,
-    )
+    smooth = upscale_tile(_bicubic, low, row, col)
     high = result(Window(row.begin, col.begin, row.end - row.begin, col.end - col.begin))
     if there is None or smooth is None or high is None:
         return None
-    down = _means(window.row, window.height, out_height / height, row)
-    right = _means(window.col, window.width, out_width / width, col)
+    down = _means(window.row, window.height, row)
+    right = _means(window.col, window.width, col)
     consistency = np.abs(down @ high @ right.T - there).mean(axis=0)
     added = down @ np.square(high - smooth).mean(axis=0) @ right.T
     return np.stack([consistency, np.sqrt(added)])
 
 
 def _bicubic(low: Tensor) -> Tensor:
-    return bicubic_upsample(low, _SCALE)
+    return bicubic_upsample(low, SCALE)
 
 
 def _stretch(start: int, count: int, length: int, out_length: int, edge_pad: int) -> Stretch:
@@ -115,6 +98,8 @@ def _stretch(start: int, count: int, length: int, out_length: int, edge_pad: int
     begin = start * out_length // length
     end = -(-(start + count) * out_length // length)
     return Stretch(
+        length,
+        out_length,
         first=max(start - _HALO_PX, -edge_pad),
         last=min(start + count + _HALO_PX, length + edge_pad),
         begin=begin,
@@ -124,6 +109,7 @@ def _stretch(start: int, count: int, length: int, out_length: int, edge_pad: int
     )
 
 
-def _means(start: int, count: int, step: float, over: Stretch) -> NDArray[np.float32]:
+def _means(start: int, count: int, over: Stretch) -> NDArray[np.float32]:
     """Weights of the result's pixels for area means over pixels of the input."""
+    step = over.out_length / over.length
     return axis_weights(start, start + count, step=step, first=over.begin, last=over.end)

@@ -49,8 +49,8 @@ def write_maps(
         edge_pad: Pixels by which the input was mirrored at its edges.
         progress: Called with `("mapping", windows done, windows in all)`.
     """
-    _, out_height, out_width = raw.shape
-    each = count * out_height * out_width / (grid.height * grid.width)
+    shape, out_shape = grid.shape, raw.shape[1:]
+    each = count * math.prod(out_shape) / math.prod(shape)
     side = min(max(math.isqrt(int(_MOST_VALUES / each)), _LEAST_PX), _MOST_PX)
     plan = blocks(grid, size=side)
 
@@ -63,14 +63,12 @@ def write_maps(
                 read,
                 result,
                 window,
-                height=grid.height,
-                width=grid.width,
-                out_height=out_height,
-                out_width=out_width,
+                shape=shape,
+                out_shape=out_shape,
                 edge_pad=edge_pad,
             )
             if found is None:
-                found = np.zeros((len(MAPS), window.height, window.width), np.float32)
+                found = np.zeros((len(MAPS), *window.shape), np.float32)
             found *= encoding.high - encoding.low
             found[:, ~valid(window)] = np.nan
             yield window, found, None

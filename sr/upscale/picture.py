@@ -85,14 +85,9 @@ class PictureJob:
         colours = picture.colours
         bands = len(colours) + (picture.alpha is not None)
         dtype = colours.dtype.name
-        raw = RawRaster(folder, count=bands, height=grid.height, width=grid.width, dtype=dtype)
+        raw = RawRaster(folder, (bands, *grid.shape), dtype)
         upscale_layers(
-            self._layers(),
-            self.upscaler,
-            raw,
-            height=self.height,
-            width=self.width,
-            progress=progress,
+            self._layers(), self.upscaler, raw, shape=colours.shape[1:], progress=progress
         )
         if self.maps is None:
             return self._write(raw, progress)

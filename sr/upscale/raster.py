@@ -86,19 +86,13 @@ class RasterJob:
         with ExitStack() as stack:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
             read = stack.enter_context(source.reading())
-            raw = RawRaster(
-                folder,
-                count=len(source.bands),
-                height=grid.height,
-                width=grid.width,
-                dtype=source.encoding.dtype,
-            )
+            shape = (len(source.bands), *grid.shape)
+            raw = RawRaster(folder, shape, source.encoding.dtype)
             upscale_layers(
                 self._layers(read),
                 self.upscaler,
                 raw,
-                height=source.grid.height,
-                width=source.grid.width,
+                shape=source.grid.shape,
                 progress=progress,
             )
             if self.maps is None:

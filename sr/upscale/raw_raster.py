@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -18,28 +19,21 @@ __all__ = ["RawRaster"]
 
 
 class RawRaster:
-    """Bands of one type in `folder/pixels.raw`, and in `done.json` how far the writer came.
+    """Bands `(count, h, w)` of one type in `folder/pixels.raw`; `done.json` says how far it is.
 
     The file is mapped for each access alone: pages of a lasting map would count as memory of the
     process.
-
-    Args:
-        folder: Existing folder.
-        count: Bands.
-        height: Rows.
-        width: Columns.
-        dtype: NumPy name of the type.
 
     Raises:
         NoSpaceError: The disk has no room for the file.
     """
 
-    def __init__(self, folder: Path, *, count: int, height: int, width: int, dtype: str) -> None:
-        self.shape = (count, height, width)
+    def __init__(self, folder: Path, shape: tuple[int, int, int], dtype: str) -> None:
+        self.shape = shape
         self.dtype = np.dtype(dtype)
         self._pixels = folder / "pixels.raw"
         self._done = folder / "done.json"
-        size = count * height * width * self.dtype.itemsize
+        size = math.prod(shape) * self.dtype.itemsize
         if not self._pixels.is_file() or self._pixels.stat().st_size != size:
             self._done.unlink(missing_ok=True)
             allocate(self._pixels, size)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stretch", "plan_axis"]
+from sr.upscale.resampling import axis_weights
+
+__all__ = ["SCALE", "Stretch", "plan_axis"]
+
+SCALE = 4
+"""Of the network."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,8 @@ class Stretch:
     """One tile along one axis.
 
     Attributes:
+        length: Pixels of the input along the axis.
+        out_length: Pixels of the result.
         first: First pixel of the input that the network sees; negative where it is mirrored.
         last: One beyond the last.
         begin: First pixel of the result that the tile contributes to.
@@ -25,12 +33,32 @@ class Stretch:
         weight: `(end - begin)` float32; the weights of all tiles add up to 1 at every pixel.
     """
 
+    length: int
+    out_length: int
     first: int
     last: int
     begin: int
     end: int
     done: int
     weight: NDArray[np.float32]
+
+    @property
+    def seen(self) -> NDArray[np.intp]:
+        """Pixels of the input that the network sees, mirrored at the middle of the outer ones."""
+        if self.length == 1:
+            return np.zeros(self.last - self.first, dtype=np.intp)
+        period = 2 * (self.length - 1)
+        phase = np.arange(self.first, self.last) % period
+        return np.minimum(phase, period - phase)
+
+    @cached_property
+    def resampling(self) -> NDArray[np.float32] | slice:
+        """How the network's pixels become the asked ones: a slice at four times, else weights."""
+        first = SCALE * self.first
+        if self.out_length == SCALE * self.length:
+            return slice(self.begin - first, self.end - first)
+        step = SCALE * self.length / self.out_length
+        return axis_weights(self.begin, self.end, step=step, first=first, last=SCALE * self.last)
 
 
 def plan_axis(length: int, out_length: int, *, tile: int, pad: int, edge_pad: int) -> list[Stretch]:
@@ -66,6 +94,8 @@ def plan_axis(length: int, out_length: int, *, tile: int, pad: int, edge_pad: in
             weight *= 1 - _rise(inside - high, half)
         stretches.append(
             Stretch(
+                length,
+                out_length,
                 max(low - pad, -edge_pad),
                 min(high + pad, length + edge_pad),
                 begin,

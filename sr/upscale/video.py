@@ -147,8 +147,7 @@ class VideoJob:
                         writer = SegmentWriter(
                             folder,
                             name,
-                            height=pixels.shape[0],
-                            width=pixels.shape[1],
+                            shape=pixels.shape[:2],
                             base=base,
                             rate=rate,
                             aspect=_aspect(stream, frame),

@@ -28,8 +28,7 @@ class SegmentWriter:
     Args:
         folder: Where to write.
         name: Number of the segment; names sort in the order of the film.
-        height: Rows, even.
-        width: Columns, even.
+        shape: Rows and columns, even.
         base: Time base of the film in seconds.
         rate: Frames a second.
         aspect: Width of a pixel over its height.
@@ -40,8 +39,7 @@ class SegmentWriter:
         folder: Path,
         name: str,
         *,
-        height: int,
-        width: int,
+        shape: tuple[int, int],
         base: Fraction,
         rate: Fraction,
         aspect: Fraction,
@@ -52,7 +50,7 @@ class SegmentWriter:
         self._times: list[int] = []
         self._container = av.open(str(self._part.absolute()), "w")
         self._stream = self._container.add_stream("libx264", rate=rate)
-        self._stream.height, self._stream.width = height, width
+        self._stream.height, self._stream.width = shape
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "16", "preset": "medium", "bf": "0"}
         context: Any = self._stream.codec_context

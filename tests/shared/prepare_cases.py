@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,14 @@ import rasterio
 from affine import Affine
 from made_scenes import made_world, view
 
-from preprocessing.preparation.run import PrepareConfig
+from preprocessing.pairs.arrays import Pairs
+from preprocessing.preparation.bounds import BoundsFit
+from preprocessing.preparation.config import PrepareConfig
+from preprocessing.preparation.raster_pair import plan_pair
+from preprocessing.rasters.image_source import HeldImage
 from preprocessing.rasters.raster import Raster
+from preprocessing.rasters.window import Window
+from preprocessing.report.counts import PairReport
 
 WORLD = made_world(11, size_px=300)
 CONFIG = PrepareConfig()
@@ -98,3 +105,46 @@ def places(folder: Path, names: dict[str, str], years: tuple[int, ...] = (2016, 
                 }
             )
     return write_manifest(folder, lines)
+
+
+def prepare_rasters(
+    earlier: Raster,
+    later: Raster,
+    config: PrepareConfig,
+    *,
+    source: str | None = None,
+    gsd_m: float = math.nan,
+) -> tuple[Pairs, PairReport]:
+    """The kept pairs of two rasters in memory, and what became of all."""
+    plan = plan_pair(HeldImage(earlier), HeldImage(later), config, source=source, gsd_m=gsd_m)
+    bounds = None
+    if config.fit_bounds:
+        fit = BoundsFit()
+        plan.measure(fit, most=len(plan.windows))
+        bounds = fit.bounds(base=config.filters)
+    kept = [_no_tiles(config.tile_px)]
+    report = plan.run(kept.append, bounds=bounds)
+    return Pairs.joined(kept), report
+
+
+def _no_tiles(side_px: int) -> Pairs:
+    """A batch of no pairs."""
+    tile = (side_px, side_px)
+    return Pairs(
+        past=np.zeros((0, 3, *tile), np.uint8),
+        future=np.zeros((0, 3, *tile), np.uint8),
+        valid=np.zeros((0, *tile), bool),
+        years=np.zeros(0, np.float32),
+        gsd_m=np.zeros(0, np.float32),
+        row=np.zeros(0, np.int32),
+        col=np.zeros(0, np.int32),
+        split=np.zeros(0, np.uint8),
+        source=np.zeros(0, "U1"),
+    )
+
+
+def gap_px(first: Window, second: Window) -> int:
+    """Pixels between two windows along the axis that parts them most; negative if they overlap."""
+    rows = max(first.row - second.row - second.height, second.row - first.row - first.height)
+    cols = max(first.col - second.col - second.width, second.col - first.col - first.width)
+    return max(rows, cols)

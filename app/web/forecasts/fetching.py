@@ -13,7 +13,9 @@ import streamlit as st
 from app.runs import Run, RunFolder
 from app.runs.folder import RESULT
 from app.runs.requests import check_request
-from app.web.forecasts.mapped import map_of_box
+from app.web.forecasts.images import images_of_run
+from app.web.forecasts.links import file_links
+from app.web.forecasts.mapped import map_of_box, map_of_images
 from app.web.forecasts.uploads import offered_polygons
 from app.web.map import show_map
 from app.web.service import service
@@ -31,7 +33,7 @@ from preprocessing.fetch import (
 )
 from preprocessing.rasters.grid import Bounds
 
-__all__ = ["ask_search", "fetch_command", "show_search"]
+__all__ = ["ask_search", "show_fetched", "show_search"]
 
 _PATIENCE_S, _TRIALS = 20.0, 1
 """Somebody waits for the search, and can repeat it."""
@@ -176,7 +178,25 @@ def _show_found(found: _Found) -> Run | None:
     return run
 
 
-def fetch_command(folder: RunFolder) -> str:
+def show_fetched(folder: RunFolder) -> None:
+    """The images on the map, the years that are missing, the credit, and links to the files."""
+    images, asked = images_of_run(folder), folder.read_fetch()
+    st.caption(text("fetched", first=images.years[0], last=images.years[-1]))
+    missing = [str(year) for year in asked.years if year not in images.years]
+    if missing:
+        st.warning(text("fetched_missing", years=", ".join(missing)))
+    found = map_of_images(images)
+    if found is not None:
+        show_map(found)
+    st.caption(asked.profile.attribution.format(year=images.years[-1]))
+    file_links(
+        folder, [("archive.zip", text("everything")), ("files/manifest.csv", text("listed"))]
+    )
+    st.markdown(f"**{text('command')}**")
+    st.code(_fetch_command(folder), language="bash", wrap_lines=True)
+
+
+def _fetch_command(folder: RunFolder) -> str:
     """The command that fetches the same images."""
     asked = folder.read_fetch()
     parts = ["landcast", "fetch", "--bbox=" + ",".join(f"{value:.6f}" for value in asked.bbox)]

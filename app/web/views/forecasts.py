@@ -6,8 +6,7 @@ import streamlit as st
 
 from app.forecasts.results import ForecastFolder
 from app.runs import Kind, Run, State
-from app.web.forecasts.fetched import show_fetched
-from app.web.forecasts.fetching import ask_search, show_search
+from app.web.forecasts.fetching import ask_search, show_fetched, show_search
 from app.web.forecasts.form import ask_forecast, choose_source
 from app.web.forecasts.images import Images, images_of_run
 from app.web.forecasts.listed import chosen_run, list_runs, open_run, title_of

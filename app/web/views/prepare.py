@@ -48,11 +48,11 @@ def main() -> None:
 
 
 def _report(paths: list[str], scratch: Path) -> None:
-    from app.workflows import prepare
-    from preprocessing.preparation.config import PrepareConfig
+    from app.workflows import prepare_pair
     from preprocessing.report.drawings import histograms_chart, tile_map
 
-    pair = prepare(paths, scratch / "store.zarr", PrepareConfig()).pairs[0]
+    earlier, later = paths
+    pair = prepare_pair(earlier, later, scratch / "store.zarr").pairs[0]
     kept = pair.counts.get("kept", 0)
     columns = st.columns(3)
     columns[0].metric(text("shift"), f"{number(pair.shift_px, 2)} px")

@@ -13,7 +13,8 @@ from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.borders import Borders, draw_borders
 from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.objects.forest import CLOSED_YEARS
-from preprocessing.simulator.objects.land import LandYear, Setting
+from preprocessing.simulator.objects.land import LandYear
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.seeds import hash_unit
 
 __all__ = ["render_ground"]
@@ -25,11 +26,6 @@ _SITE_YEARS = 1
 
 def render_ground(setting: Setting, textures: Textures, land: LandYear) -> Colour:
     """Colours of one year's land.
-
-    Args:
-        setting: The unchanging part of the world.
-        textures: Its static patterns.
-        land: The land of the year.
 
     Returns:
         `(h, w, 3)` red, green, blue of fine pixels, about 0..1.

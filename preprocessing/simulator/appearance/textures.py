@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.landform.fractal import fractal_noise
-from preprocessing.simulator.objects.land import Setting
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.seeds import generator, hash_unit
 
 __all__ = ["Textures", "build_textures"]

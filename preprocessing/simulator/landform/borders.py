@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.objects.land import Setting
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.seeds import hash_unit
 
 __all__ = ["Borders", "draw_borders"]

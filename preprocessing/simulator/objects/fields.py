@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from preprocessing.simulator.config import Region
-from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.objects.parcels import Parcels
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["CROPS", "Fields"]
 
@@ -29,9 +26,10 @@ class Fields:
         crop: `(n,)` int8, `0..CROPS-1`; valid for owners.
     """
 
-    def __init__(self, region: Region, terrain: Terrain, parcels: Parcels, seed: int) -> None:
-        rng = generator(seed, "fields")
-        self._seed = seed
+    def __init__(self, setting: Setting) -> None:
+        region, terrain, parcels = setting.region, setting.terrain, setting.parcels
+        self._setting = setting
+        rng = setting.rng("fields")
         self._rotation = region.rotation
         self._neighbours = parcels.neighbours
         number = np.arange(parcels.count)
@@ -46,7 +44,7 @@ class Fields:
 
     def step(self, year: int) -> None:
         """Let a year pass."""
-        rng = generator(self._seed, "fields", year)
+        rng = self._setting.rng("fields", year)
         count = len(self.crop)
         turned = rng.random(count) < _TURNOVER
         self.grass = self.grass ^ turned

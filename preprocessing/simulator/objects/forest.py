@@ -7,13 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.distance import distance_to
 from preprocessing.simulator.landform.fractal import fractal_noise
-from preprocessing.simulator.landform.frame import Frame
-from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.objects.parcels import Parcels
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["CLEARCUT_YEARS", "CLOSED_YEARS", "Forest", "initial_forest"]
 
@@ -32,32 +28,23 @@ class Forest:
         age: `(h, w)` int16 years since the ground was last cut; -1 where there is no forest.
     """
 
-    def __init__(
-        self,
-        frame: Frame,
-        region: Region,
-        terrain: Terrain,
-        parcels: Parcels,
-        blocked: NDArray[np.bool_],
-        seed: int,
-    ) -> None:
-        self._frame = frame
-        self._parcels = parcels
-        self._seed = seed
-        rng = generator(seed, "forest")
-        trees = initial_forest(frame, region, terrain, parcels, blocked, rng)
+    def __init__(self, setting: Setting, blocked: NDArray[np.bool_]) -> None:
+        self._setting, self._frame = setting, setting.frame
+        parcels = self._parcels = setting.parcels
+        rng = setting.rng("forest")
+        trees = initial_forest(setting, blocked, rng)
         stand_age = rng.integers(_RIPE_YEARS, 110, parcels.count)
         self.age = np.where(trees, stand_age[parcels.label], -1).astype(np.int16)
-        self._banks = _stream_trees(frame, terrain, rng) & ~blocked & ~trees
+        self._banks = _stream_trees(setting, rng) & ~blocked & ~trees
         self.age[self._banks] = 60
         for year in range(_HISTORY_YEARS):
             self._grow()
-            self._cut(generator(seed, "forest history", year))
+            self._cut(setting.rng("forest history", year))
 
     def step(self, year: int) -> None:
         """Let a year pass: every stand is a year older, a few blocks are cut."""
         self._grow()
-        self._cut(generator(self._seed, "forest", year))
+        self._cut(self._setting.rng("forest", year))
 
     def remove(self, where: NDArray[np.bool_]) -> None:
         """Take ground from the forest for good."""
@@ -110,17 +97,13 @@ class Forest:
 
 
 def initial_forest(
-    frame: Frame,
-    region: Region,
-    terrain: Terrain,
-    parcels: Parcels,
-    blocked: NDArray[np.bool_],
-    rng: np.random.Generator,
+    setting: Setting, blocked: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Trees before anybody cuts: steep, high and remote ground.
 
     Half of the edges follow parcels, half the ground.
     """
+    frame, terrain, parcels = setting.frame, setting.terrain, setting.parcels
     wish = fractal_noise(
         frame.shape, rng, slope=2.1, largest_px=frame.px(1800.0), smallest_px=frame.px(40.0)
     )
@@ -131,15 +114,15 @@ def initial_forest(
     crisp = rng.uniform(0.45, 1.0, parcels.count).astype(np.float32)
     label = parcels.label
     wish = (mean + own)[label] * crisp[label] + wish * (1.0 - crisp[label])
-    level = float(np.quantile(wish[::3, ::3], 1.0 - region.forest_share))
+    level = float(np.quantile(wish[::3, ::3], 1.0 - setting.region.forest_share))
     trees = (wish > level) & ~blocked
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     opened = cv2.morphologyEx(trees.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, kernel) > 0) & ~blocked
 
 
-def _stream_trees(frame: Frame, terrain: Terrain, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _stream_trees(setting: Setting, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Broken rows of trees along the streams."""
-    distance = distance_to(terrain.streams)
+    frame, distance = setting.frame, distance_to(setting.terrain.streams)
     gaps = fractal_noise(frame.shape, rng, slope=1.0, largest_px=frame.px(220.0), smallest_px=5.0)
     return np.asarray(distance * frame.fine_m < 8.0 + 7.0 * gaps)

@@ -8,34 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.config import Region, WorldConfig
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.distance import widened
-from preprocessing.simulator.landform.frame import Frame
-from preprocessing.simulator.landform.terrain import Terrain, build_terrain
 from preprocessing.simulator.objects.fields import Fields
 from preprocessing.simulator.objects.forest import CLEARCUT_YEARS, CLOSED_YEARS, Forest
-from preprocessing.simulator.objects.parcels import Parcels, build_parcels
 from preprocessing.simulator.objects.ponds import Ponds
 from preprocessing.simulator.objects.reservoir import Reservoir
 from preprocessing.simulator.objects.river import River
-from preprocessing.simulator.objects.roads import Roads, build_roads
+from preprocessing.simulator.objects.roads import build_roads
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.objects.towns import Towns
 
-__all__ = ["LandYear", "Setting", "build_setting", "live"]
+__all__ = ["LandYear", "live"]
 
 _BANK_M = 45.0
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What stays: the frame, the region and everything that no process changes."""
-
-    config: WorldConfig
-    frame: Frame
-    region: Region
-    terrain: Terrain
-    parcels: Parcels
 
 
 @dataclass(frozen=True)
@@ -69,33 +55,21 @@ class LandYear:
     main_road: NDArray[np.bool_]
 
 
-def build_setting(config: WorldConfig) -> Setting:
-    """The unchanging part of a world."""
-    frame = Frame.of(config)
-    region = Region.draw(config.seed, config.landscape)
-    terrain = build_terrain(frame, region, config.seed)
-    return Setting(config, frame, region, terrain, build_parcels(frame, region, config.seed))
-
-
 def live(setting: Setting) -> Iterator[LandYear]:
     """Let the processes run and yield the land of each year.
 
     Every process draws from its own stream for each year, so the first years do not depend on
     how many follow, nor on whether anything is rendered.
     """
-    config, frame, terrain = setting.config, setting.frame, setting.terrain
-    parcels, region, seed = setting.parcels, setting.region, setting.config.seed
-    river = River(frame, region, terrain, seed)
-    reservoir = Reservoir(frame, region, terrain, seed)
+    config, frame, parcels = setting.config, setting.frame, setting.parcels
+    river, reservoir = River(setting), Reservoir(setting)
     basin = widened(reservoir.basin | reservoir.dam, frame.px(30.0))
-    ponds = Ponds(frame, region, terrain, basin, seed)
-    roads = build_roads(frame, region, terrain, river.water | ponds.ground, basin, seed)
+    ponds = Ponds(setting, basin)
+    roads = build_roads(setting, river.water | ponds.ground, basin)
     wet = river.water | river.old_bed | ponds.ground
-    towns = Towns(
-        frame, region, terrain, parcels, roads, basin | widened(wet, frame.px(_BANK_M)), seed
-    )
-    forest = Forest(frame, region, terrain, parcels, wet | towns.built | roads.road, seed)
-    fields = Fields(region, terrain, parcels, seed)
+    towns = Towns(setting, roads, basin | widened(wet, frame.px(_BANK_M)))
+    forest = Forest(setting, wet | towns.built | roads.road)
+    fields = Fields(setting)
     for year in range(config.years):
         if year > 0:
             water = river.water | reservoir.water(year - 1)
@@ -111,9 +85,22 @@ def live(setting: Setting) -> Iterator[LandYear]:
         forest.remove(taken)
         still = reservoir.water(year)
         pond = ponds.water(year)
+        grass = fields.grass[fields.owner][parcels.label]
+        cover = np.where(grass, Cover.GRASS, Cover.CROPLAND).astype(np.uint8)
+        cover[river.old_bed | ponds.fringe(year)] = Cover.GRASS
+        age = forest.age
+        cover[age >= 0] = Cover.CLEARCUT
+        cover[age >= CLEARCUT_YEARS] = Cover.YOUNG_FOREST
+        cover[age >= CLOSED_YEARS] = Cover.FOREST
+        cover[river.sand] = Cover.BARE
+        cover[river.water | pond] = Cover.WATER
+        cover[towns.built] = Cover.BUILT_UP
+        cover[roads.road] = Cover.ROAD
+        cover[reservoir.bare(year)] = Cover.BARE
+        cover[still] = Cover.WATER
         yield LandYear(
             year,
-            _compose(parcels, river, reservoir, ponds, roads, towns, forest, fields, year),
+            cover,
             forest.age.copy(),
             towns.since.copy(),
             fields.owner[parcels.label],
@@ -124,30 +111,3 @@ def live(setting: Setting) -> Iterator[LandYear]:
             ponds.fringe(year),
             roads.main,
         )
-
-
-def _compose(
-    parcels: Parcels,
-    river: River,
-    reservoir: Reservoir,
-    ponds: Ponds,
-    roads: Roads,
-    towns: Towns,
-    forest: Forest,
-    fields: Fields,
-    year: int,
-) -> NDArray[np.uint8]:
-    grass = fields.grass[fields.owner][parcels.label]
-    cover = np.where(grass, Cover.GRASS, Cover.CROPLAND).astype(np.uint8)
-    cover[river.old_bed | ponds.fringe(year)] = Cover.GRASS
-    age = forest.age
-    cover[age >= 0] = Cover.CLEARCUT
-    cover[age >= CLEARCUT_YEARS] = Cover.YOUNG_FOREST
-    cover[age >= CLOSED_YEARS] = Cover.FOREST
-    cover[river.sand] = Cover.BARE
-    cover[river.water | ponds.water(year)] = Cover.WATER
-    cover[towns.built] = Cover.BUILT_UP
-    cover[roads.road] = Cover.ROAD
-    cover[reservoir.bare(year)] = Cover.BARE
-    cover[reservoir.water(year)] = Cover.WATER
-    return cover

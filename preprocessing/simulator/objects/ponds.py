@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.fractal import fractal_noise
-from preprocessing.simulator.landform.frame import Frame
-from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["Ponds"]
 
@@ -25,10 +22,9 @@ class Ponds:
         ground: `(h, w)` bool, all that a pond or its reeds can ever reach.
     """
 
-    def __init__(
-        self, frame: Frame, region: Region, terrain: Terrain, keep_out: NDArray[np.bool_], seed: int
-    ) -> None:
-        rng = generator(seed, "ponds")
+    def __init__(self, setting: Setting, keep_out: NDArray[np.bool_]) -> None:
+        frame, region, terrain = setting.frame, setting.region, setting.terrain
+        rng = setting.rng("ponds")
         depth = fractal_noise(
             frame.shape, rng, slope=2.7, largest_px=frame.px(800.0), smallest_px=frame.px(80.0)
         )
@@ -38,7 +34,7 @@ class Ponds:
         level = float(np.quantile(depth[::2, ::2], 1.0 - region.pond_share))
         self._depth = depth - np.float32(level)
         self._exists = region.pond_share > 0
-        self._seed = seed
+        self._setting = setting
         self.ground = np.asarray(self._depth > -3.5 * _SWING) & self._exists
 
     def water(self, year: int) -> NDArray[np.bool_]:
@@ -53,7 +49,7 @@ class Ponds:
     def _dry(self, year: int) -> float:
         """How far the level lies below its mean: a slow random walk that returns to it."""
         steps = [
-            float(np.clip(generator(self._seed, "pond level", each).normal(), -2.0, 2.0))
+            float(np.clip(self._setting.rng("pond level", each).normal(), -2.0, 2.0))
             for each in range(year + 1)
         ]
         state = 0.0

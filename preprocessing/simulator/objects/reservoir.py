@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.frame import Frame
 from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["Reservoir", "catchment_of", "embankment", "pool"]
 
@@ -26,10 +25,11 @@ class Reservoir:
         start: Index of the year in which the dam is built and the floor cleared.
     """
 
-    def __init__(self, frame: Frame, region: Region, terrain: Terrain, seed: int) -> None:
-        rng = generator(seed, "reservoir")
+    def __init__(self, setting: Setting) -> None:
+        frame, region, terrain = setting.frame, setting.region, setting.terrain
+        rng = setting.rng("reservoir")
         self.start = int(rng.integers(1, 5))
-        self._levels = generator(seed, "reservoir levels").uniform(-0.12, 0.0, size=400)
+        self._levels = setting.rng("reservoir levels").uniform(-0.12, 0.0, size=400)
         self._elevation = terrain.elevation_m
         self.basin = np.zeros(frame.shape, dtype=bool)
         self.dam = np.zeros(frame.shape, dtype=bool)

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.fractal import fractal_noise
-from preprocessing.simulator.landform.frame import Frame
-from preprocessing.simulator.landform.terrain import Terrain, distance_to_line
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.landform.terrain import distance_to_line
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["River"]
 
@@ -25,10 +23,7 @@ class River:
     """The main river, year after year.
 
     Args:
-        frame: Geometry.
-        region: Character of the land.
-        terrain: The ground.
-        seed: Seed of the world.
+        setting: Where.
         bank_m_per_year: How fast a bank may retreat.
 
     Attributes:
@@ -37,21 +32,13 @@ class River:
         old_bed: `(h, w)` bool, ground that was river within the last decades.
     """
 
-    def __init__(
-        self,
-        frame: Frame,
-        region: Region,
-        terrain: Terrain,
-        seed: int,
-        *,
-        bank_m_per_year: float = _BANK_M_PER_YEAR,
-    ) -> None:
-        self._frame = frame
+    def __init__(self, setting: Setting, *, bank_m_per_year: float = _BANK_M_PER_YEAR) -> None:
+        frame = self._frame = setting.frame
         self._most_px = frame.px(bank_m_per_year)
-        self._width_px = frame.px(region.river_width_m)
-        self._axis = _evenly(terrain.valley, self._width_px * 0.5)
+        self._width_px = frame.px(setting.region.river_width_m)
+        self._axis = _evenly(setting.terrain.valley, self._width_px * 0.5)
         self._tree = cKDTree(self._axis)
-        rng = generator(seed, "river")
+        rng = setting.rng("river")
         soil = fractal_noise(
             (frame.height // 8 + 1, frame.width // 8 + 1),
             rng,

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.frame import Frame
 from preprocessing.simulator.landform.paths import CostSurface
 from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.seeds import generator
+from preprocessing.simulator.objects.setting import Setting
 
 __all__ = ["Roads", "build_roads", "town_links", "town_sites"]
 
@@ -34,25 +33,16 @@ class Roads:
     towns: NDArray[np.float64]
 
 
-def build_roads(
-    frame: Frame,
-    region: Region,
-    terrain: Terrain,
-    wet: NDArray[np.bool_],
-    closed: NDArray[np.bool_],
-    seed: int,
-) -> Roads:
+def build_roads(setting: Setting, wet: NDArray[np.bool_], closed: NDArray[np.bool_]) -> Roads:
     """Place towns and lay roads.
 
     Args:
-        frame: Geometry.
-        region: Character of the land.
-        terrain: The ground.
+        setting: Where.
         wet: `(h, w)` water that roads may bridge at a price.
         closed: `(h, w)` ground to keep free: the floor of the reservoir, the river's belt.
-        seed: Seed of the world.
     """
-    rng = generator(seed, "roads")
+    frame, terrain = setting.frame, setting.terrain
+    rng = setting.rng("roads")
     slope = frame.to_cells(terrain.slope).astype(np.float64)
     wet_cells = frame.to_cells(wet).astype(np.float64)
     shut = frame.to_cells(closed) > 0.02

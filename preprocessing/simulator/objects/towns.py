@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from preprocessing.simulator.config import Region
 from preprocessing.simulator.landform.distance import distance_to
-from preprocessing.simulator.landform.frame import Frame
-from preprocessing.simulator.landform.terrain import Terrain
-from preprocessing.simulator.objects.parcels import Parcels
 from preprocessing.simulator.objects.roads import Roads
-from preprocessing.simulator.seeds import generator, hash_unit
+from preprocessing.simulator.objects.setting import Setting
+from preprocessing.simulator.seeds import hash_unit
 
 __all__ = ["STEEPEST", "Towns"]
 
@@ -30,19 +27,11 @@ class Towns:
             stood before the first year, 9999 for open ground.
     """
 
-    def __init__(
-        self,
-        frame: Frame,
-        region: Region,
-        terrain: Terrain,
-        parcels: Parcels,
-        roads: Roads,
-        blocked: NDArray[np.bool_],
-        seed: int,
-    ) -> None:
-        self._frame = frame
+    def __init__(self, setting: Setting, roads: Roads, blocked: NDArray[np.bool_]) -> None:
+        frame, terrain, parcels = setting.frame, setting.terrain, setting.parcels
+        self._setting, self._frame = setting, frame
         self._lot = parcels.lot
-        self._seed = seed
+        self._seed = setting.config.seed
         self._open = ~(roads.road | (terrain.slope > STEEPEST))
         count = int(parcels.lot.max()) + 1
         self._size = np.bincount(parcels.lot.ravel(), minlength=count)
@@ -58,8 +47,8 @@ class Towns:
         self._slope = terrain.slope[self._at]
         towns = len(roads.towns)
         rank = 1.0 / (1.0 + np.arange(towns)) ** 0.9
-        self._target = region.town_share * frame.height * frame.width * rank / rank.sum()
-        self._pace = generator(seed, "towns").uniform(0.5, 1.5, towns)
+        self._target = setting.region.town_share * frame.height * frame.width * rank / rank.sum()
+        self._pace = setting.rng("towns").uniform(0.5, 1.5, towns)
         self.since = np.full(frame.shape, _NEVER, dtype=np.int16)
         middle = np.hypot(*(np.stack([x, y]) - roads.towns[self._town].T)) * frame.fine_m
         self._build(np.flatnonzero(middle < 110.0), -99, blocked)
@@ -82,7 +71,7 @@ class Towns:
             blocked: `(h, w)` bool, ground that must not be built on: water and its banks, the
                 floor of the reservoir.
         """
-        rng = generator(self._seed, "towns", year)
+        rng = self._setting.rng("towns", year)
         pace = _GROWTH * self._pace * rng.uniform(0.5, 1.5, len(self._pace))
         self._grow(self._areas() * pace, year, blocked, reach_m=130.0)
 

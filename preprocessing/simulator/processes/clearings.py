@@ -14,7 +14,7 @@ from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.units import Units
 from preprocessing.simulator.seeds import hash_unit
 
-__all__ = ["Change", "Conversion"]
+__all__ = ["Change", "Conversion", "Harvest"]
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Conversion:
         """Let a year pass."""
         change = self._change
         if change.felled:
-            done = (ground.cover == Cover.CLEARCUT) & (ground.style == change.style)
+            done = ground.has(Cover.CLEARCUT, style=change.style)
             self._settle(ground, done & (ground.since < year), year)
         if change.abandoned > 0:
-            old = (ground.cover == change.cover) & (ground.style == change.style)
+            old = ground.has(change.cover, style=change.style)
             lot = hash_unit(self._units.label, self._whim + 5 * year + 7)
             ground.take(old & (lot < change.abandoned), Cover.CLEARCUT, year, Style.WILD)
         self._owed += self._whole * change.rate * self._pace.at(year)
@@ -102,8 +102,7 @@ class Conversion:
             return
         source = self._source(ground)
         room = units.mean(source)
-        mine = (ground.cover == change.cover) & (ground.style == change.style)
-        mine |= (ground.cover == Cover.CLEARCUT) & (ground.style == change.style)
+        mine = ground.has(change.cover, Cover.CLEARCUT, style=change.style)
         reach = self._site.px(change.reach_m, least=12.0)
         near = np.exp(-units.at(distance_to(mine)) / reach)
         road = np.exp(-units.at(distance_to(ground.has(Cover.ROAD))) / reach)
@@ -121,3 +120,28 @@ class Conversion:
     def _settle(self, ground: Ground, where: NDArray[np.bool_], year: int) -> None:
         change = self._change
         ground.take(where, change.cover, year, change.style, self._units.label)
+
+
+class Harvest:
+    """The rotation of a plantation; where it spreads is a `Conversion`.
+
+    Attributes:
+        years: From planting to harvest, at least.
+    """
+
+    def __init__(self, site: Site, ground: Ground, units: Units) -> None:
+        self._units, self._seed = units, site.config.seed
+        self.years = int(site.rng("harvest").integers(7, 16))
+        # What stands already is of all ages, block by block.
+        old = ground.cover == Cover.PLANTATION
+        age = (hash_unit(units.label, self._seed + 23) * self.years).astype(np.int16)
+        ground.since[old] = -age[old]
+
+    def step(self, ground: Ground, year: int) -> None:
+        """Let a year pass: a third of the ripe blocks are cut, and planted anew a year later."""
+        cut = ground.has(Cover.CLEARCUT, style=Style.GROVE)
+        planted = cut & (ground.since < year)
+        ground.take(planted, Cover.PLANTATION, year, Style.GROVE, self._units.label)
+        whim = hash_unit(self._units.label, self._seed + 24 + 13 * year) < 0.35
+        ripe = (ground.cover == Cover.PLANTATION) & (year - ground.since >= self.years)
+        ground.take(ripe & whim, Cover.CLEARCUT, year, Style.GROVE, self._units.label)

@@ -78,11 +78,12 @@ class Ground:
         self.style[where] = style
         self.unit[where] = 0 if unit is None else unit[where]
 
-    def has(self, *covers: Cover) -> NDArray[np.bool_]:
-        """`(h, w)` bool, ground with one of these covers."""
+    def has(self, *covers: Cover, style: Style | None = None) -> NDArray[np.bool_]:
+        """`(h, w)` bool, ground with one of these covers, and of this kind if one is named."""
         table = np.zeros(256, dtype=bool)
         table[list(covers)] = True
-        return np.asarray(table[self.cover])
+        found = table[self.cover]
+        return np.asarray(found if style is None else found & (self.style == style))
 
     @property
     def free(self) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -11,12 +12,11 @@ from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.objects.ponds import Ponds
-from preprocessing.simulator.processes.clearings import Change, Conversion
+from preprocessing.simulator.processes.clearings import Change, Conversion, Harvest
 from preprocessing.simulator.processes.ground import Ground, Style
 from preprocessing.simulator.processes.mines import Mines
 from preprocessing.simulator.processes.network import Network
 from preprocessing.simulator.processes.pivots import Pivots
-from preprocessing.simulator.processes.plantations import Harvest
 from preprocessing.simulator.processes.settlements import Settlements
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.solar import SolarParks
@@ -127,9 +127,7 @@ class Story:
             speed = quick * float(np.exp(self._rng.normal(0.0, 0.4)))
             self.processes.append(Meanders(site, ground, metres_a_year=speed))
         if site.region.pond_share > 0:
-            taken = ground.has(Cover.WATER)
-            pools = Ponds(site.landform, site.region, site.terrain, taken, site.config.seed)
-            self.processes.append(_Pools(pools, ground))
+            self.processes.append(_Pools(Ponds(site.setting, ground.has(Cover.WATER)), ground))
 
     def _works(self) -> None:
         """Roads and towns, then what people dig, clear, plant and build."""
@@ -210,7 +208,6 @@ class Story:
                 Style.FIELD,
                 False,
                 rate=self._between(0.005, 0.03),
-                spread=1.0,
                 reach_m=1500.0,
                 steepest=0.06,
             )
@@ -220,40 +217,20 @@ class Story:
         """Forest to pasture or fields: large blocks, or a fishbone of lots along tracks."""
         style = Cover.GRASS if self._chance(0.6) else Cover.CROPLAND
         rate, begun = self._between(0.006, 0.035), self._between(0.0, 0.35)
+        clearing = partial(
+            Change, "clearing", _TREES, style, Style.BLOCK, True, rate=rate, begun=begun
+        )
         if self._chance(0.5):
             length, width = self._between(600.0, 2500.0), self._between(300.0, 900.0)
             units = self._blocks("clearings", length, width, least=9.0)
-            change = Change(
-                "clearing",
-                _TREES,
-                style,
-                Style.BLOCK,
-                True,
-                rate=rate,
-                begun=begun,
-                spread=1.3,
-                roads=0.3,
-                reach_m=1500.0,
-                abandoned=self._between(0.0, 0.01),
-                rim=True,
-            )
+            given_up = self._between(0.0, 0.01)
+            change = clearing(spread=1.3, roads=0.3, reach_m=1500.0, abandoned=given_up, rim=True)
         else:
             units = self._blocks("clearings", self._between(300.0, 900.0), 250.0, least=5.0)
             if self._chance(0.6):
                 units = Units(self.site.parcels.label)
-            change = Change(
-                "clearing",
-                _TREES,
-                style,
-                Style.BLOCK,
-                True,
-                rate=rate,
-                begun=begun,
-                spread=0.7,
-                roads=1.6,
-                reach_m=700.0,
-                abandoned=self._between(0.0, 0.03),
-            )
+            given_up = self._between(0.0, 0.03)
+            change = clearing(spread=0.7, roads=1.6, reach_m=700.0, abandoned=given_up)
         self._convert(units, change)
 
     def _plant(self) -> None:
@@ -285,7 +262,6 @@ class Story:
             Style.WILD,
             False,
             rate=self._between(0.004, 0.02),
-            begun=0.0,
             spread=0.0,
             roads=0.2,
             reach_m=800.0,
@@ -302,6 +278,6 @@ class _Pools:
 
     def step(self, ground: Ground, year: int) -> None:
         wet = self._ponds.water(year) & ~ground.has(Cover.BUILT_UP, Cover.ROAD, Cover.MINE)
-        before = ground.has(Cover.WATER) & (ground.style == Style.POND) & (ground.unit == 0)
+        before = ground.has(Cover.WATER, style=Style.POND) & (ground.unit == 0)
         ground.take(before & ~wet, Cover.GRASS, year, Style.BAR)
         ground.take(wet & (ground.cover != Cover.WATER), Cover.WATER, year, Style.POND)

@@ -97,7 +97,7 @@ class Mines:
     def _dig(self, ground: Ground, number: int, year: int) -> None:
         mine, work = self._mines[number], self._work[number]
         free = ground.free | ground.has(Cover.MINE, Cover.ROAD)
-        free |= ground.has(Cover.WATER) & (ground.style == Style.POND)
+        free |= ground.has(Cover.WATER, style=Style.POND)
         unit = np.full(ground.cover.shape, number + 1, dtype=np.int32)
         if mine.moving:
             front = mine.size * (2.4 * work - 0.9)
@@ -117,11 +117,10 @@ class Mines:
                 < 0.62 * radius
             )
             dump &= ~pit
-        dug = ground.has(Cover.MINE)
         ground.take(
-            pit & free & ~(dug & (ground.style == Style.PIT)), Cover.MINE, year, Style.PIT, unit
+            pit & free & ~ground.has(Cover.MINE, style=Style.PIT), Cover.MINE, year, Style.PIT, unit
         )
-        fresh = dump & free & ~(dug & (ground.style == Style.DUMP))
+        fresh = dump & free & ~ground.has(Cover.MINE, style=Style.DUMP)
         if mine.moving and year >= 0:
             fresh &= ground.style == Style.PIT
         ground.take(fresh, Cover.MINE, year, Style.DUMP, unit)
@@ -130,6 +129,6 @@ class Mines:
             if mine.moving:
                 behind = mine.along - (mine.size * (2.4 * work - 1.35))
                 deep = worked & (np.hypot(behind, mine.across) < 0.13 * mine.size)
-            water = ground.has(Cover.WATER) & (ground.style == Style.POND) & (ground.unit == unit)
+            water = ground.has(Cover.WATER, style=Style.POND) & (ground.unit == unit)
             ground.take(water & ~deep, Cover.MINE, year, Style.PIT, unit)
             ground.take(deep & free & ~water, Cover.WATER, year, Style.POND, unit)

@@ -49,7 +49,7 @@ class Network:
 
     def step(self, ground: Ground, year: int) -> None:
         """Let a year pass: roads are begun as bare ground and paved a year later."""
-        site = ground.has(Cover.BARE) & (ground.style == Style.SITE) & (ground.unit == -1)
+        site = ground.has(Cover.BARE, style=Style.SITE) & (ground.unit == -1)
         ground.take(site & (ground.since < year), Cover.ROAD, year, Style.WILD)
         if year <= 0:
             return

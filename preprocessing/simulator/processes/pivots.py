@@ -48,14 +48,14 @@ class Pivots:
         """Let a year pass; a few wells fall dry."""
         seed = self._site.config.seed
         dry = hash_unit(self.units.label, seed + 41 + 7 * year) < 0.008
-        old = (ground.cover == Cover.CROPLAND) & (ground.style == Style.PIVOT)
+        old = ground.has(Cover.CROPLAND, style=Style.PIVOT)
         ground.take(old & dry & (year - ground.since > 5), Cover.GRASS, year, Style.WILD)
         self._owed += self._rate * self._site.area_px * self._pace.at(year)
         self._drill(ground, year)
 
     def _drill(self, ground: Ground, year: int) -> None:
         units = self.units
-        mine = (ground.cover == Cover.CROPLAND) & (ground.style == Style.PIVOT)
+        mine = ground.has(Cover.CROPLAND, style=Style.PIVOT)
         source = self._disc & ground.free & ~mine & ~ground.has(Cover.FOREST)
         room = units.mean(source)
         near = np.exp(-units.at(distance_to(mine)) / self._site.px(900.0, least=20.0))

@@ -12,6 +12,7 @@ from preprocessing.simulator.landform.fractal import fractal_noise
 from preprocessing.simulator.landform.frame import Frame
 from preprocessing.simulator.landform.terrain import Terrain, build_terrain
 from preprocessing.simulator.objects.parcels import Parcels, build_parcels
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.processes.character import draw_region, landform_scale
 from preprocessing.simulator.processes.pace import Pace
 from preprocessing.simulator.seeds import generator
@@ -51,6 +52,11 @@ class Site:
         terrain = build_terrain(landform, region, config.seed)
         parcels = build_parcels(fields, region, config.seed)
         return cls(config, frame, landform, fields, region, terrain, parcels)
+
+    @property
+    def setting(self) -> Setting:
+        """The same in lengths of `landform`, as the first landscapes have it."""
+        return Setting(self.config, self.landform, self.region, self.terrain, self.parcels)
 
     @property
     def shape(self) -> tuple[int, int]:

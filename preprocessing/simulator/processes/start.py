@@ -24,7 +24,7 @@ class Farmland:
 
     def __init__(self, site: Site) -> None:
         self._label = site.parcels.label
-        self.fields = Fields(site.region, site.terrain, site.parcels, site.config.seed)
+        self.fields = Fields(site.setting)
 
     def step(self, ground: Ground, year: int) -> None:
         """Let a year pass."""
@@ -50,14 +50,8 @@ def first_ground(site: Site) -> Ground:
     farmed = (mean > np.quantile(mean[parcel[::3, ::3]], 1.0 - share))[parcel]
     ground.take(farmed, Cover.CROPLAND, -60, Style.FIELD)
     if region.forest_share > 0:
-        trees = initial_forest(
-            site.landform,
-            region,
-            site.terrain,
-            site.parcels,
-            np.zeros(site.shape, dtype=bool),
-            site.rng("forest"),
-        )
+        nothing = np.zeros(site.shape, dtype=bool)
+        trees = initial_forest(site.setting, nothing, site.rng("forest"))
         ground.take(trees, Cover.FOREST, -60)
         age = (20 + 90 * hash_unit(parcel, config.seed + 7)).astype(np.int16)
         ground.since[trees] = -age[trees]

@@ -40,7 +40,7 @@ class Succession:
         age = year - ground.since - self._late
         sand = ground.has(Cover.BARE) & np.isin(ground.style, (Style.BAR, Style.SHORE))
         ground.take(sand & (age >= self._green), Cover.GRASS, year, Style.BAR)
-        bar = (ground.cover == Cover.GRASS) & (ground.style == Style.BAR)
+        bar = ground.has(Cover.GRASS, style=Style.BAR)
         bar &= age >= self._trees - self._green
         self._regrow(ground, bar, year, 0)
         clear = (ground.cover == Cover.CLEARCUT) & (year - ground.since >= _CLEARCUT_YEARS)
@@ -50,7 +50,7 @@ class Succession:
         ground.take(young, Cover.FOREST, year)
         # The age of a stand is counted from its felling.
         ground.since[young] = since[young]
-        dump = (ground.cover == Cover.MINE) & (ground.style == Style.DUMP)
+        dump = ground.has(Cover.MINE, style=Style.DUMP)
         dump &= year - ground.since >= self._dumps
         ground.take(dump, Cover.GRASS, year, Style.WILD)
 

@@ -12,6 +12,8 @@ from preprocessing.simulator.landform.fractal import fractal_noise
 
 __all__ = ["Units", "cells_of", "rectangles", "turned"]
 
+_JITTER = 0.45
+
 
 class Units:
     """A division of the map.
@@ -103,15 +105,13 @@ def rectangles(
     return np.asarray((strip + 40_000) * 100_000 + piece + 40_000)
 
 
-def cells_of(
-    shape: tuple[int, int], size_px: float, rng: np.random.Generator, *, jitter: float = 0.45
-) -> NDArray[np.int32]:
+def cells_of(shape: tuple[int, int], size_px: float, rng: np.random.Generator) -> NDArray[np.int32]:
     """Numbers `(h, w)` of the nearest of jittered grid points `size_px` apart."""
     pad = int(size_px)
     rows, cols = shape[0] + 2 * pad, shape[1] + 2 * pad
     y, x = np.mgrid[0.5 : rows / size_px, 0.5 : cols / size_px]
     points = np.stack([x, y], -1).reshape(-1, 2)
-    points = (points + rng.uniform(-jitter, jitter, points.shape)) * size_px
+    points = (points + rng.uniform(-_JITTER, _JITTER, points.shape)) * size_px
     col, row = np.clip(np.rint(points).astype(int), 0, (cols - 1, rows - 1)).T
     canvas = np.full((rows, cols), 255, dtype=np.uint8)
     canvas[row, col] = 0

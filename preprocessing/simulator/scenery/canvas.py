@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.simulator.appearance.textures import Textures, build_textures
-from preprocessing.simulator.objects.land import Setting
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.streets import Plan
@@ -39,9 +38,7 @@ class Canvas:
     def of(cls, site: Site, plans: dict[Style, Plan]) -> Canvas:
         """The canvas of a world."""
         looks = Looks.draw(site.config)
-        textures = build_textures(
-            Setting(site.config, site.landform, site.region, site.terrain, site.parcels)
-        )
+        textures = build_textures(site.setting)
         share = np.clip(0.5 + 0.4 * textures.patch + 0.08 * textures.mottle, 0.0, 1.0)
         first, second = looks.soils
         soil = first + share[..., None] * (second - first)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.landform.borders import draw_borders
-from preprocessing.simulator.objects.land import Setting
+from preprocessing.simulator.landform.distance import distance_to
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.processes.ground import Style
 from preprocessing.simulator.processes.landscapes import Moment
 from preprocessing.simulator.processes.site import Site
@@ -18,7 +19,6 @@ from preprocessing.simulator.scenery.climate import Weather
 from preprocessing.simulator.scenery.objects import paint_mine, paint_solar, paint_town
 from preprocessing.simulator.scenery.spectra import spectrum
 from preprocessing.simulator.scenery.vegetation import greenness
-from preprocessing.simulator.scenery.waters import paint_water
 
 __all__ = ["Painter"]
 
@@ -26,12 +26,7 @@ Image = NDArray[np.float32]
 
 
 class Painter:
-    """Paints the land of any year of one world.
-
-    Args:
-        site: Where.
-        plans: Town plans by style.
-    """
+    """Paints the land of any year of one world."""
 
     def __init__(self, site: Site, plans: dict[Style, Plan]) -> None:
         self._canvas = Canvas.of(site, plans)
@@ -70,7 +65,7 @@ class Painter:
         self._shade(image, weather, part.trees * part.green)
         wet = moment.cover == Cover.WATER
         if wet.any():
-            image[wet] = paint_water(canvas, weather, moment, wet)
+            image[wet] = _paint_water(canvas, weather, moment, wet)
         return np.asarray(image, dtype=np.float32)
 
     def _bare(self, image: Image, moment: Moment) -> None:
@@ -104,3 +99,24 @@ class Painter:
         move = np.array([[1.0, 0.0, -east * reach], [0.0, 1.0, -south * reach]])
         cast = cv2.warpAffine(trees, move, trees.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         image *= (1.0 - 0.45 * np.clip(cast - trees, 0.0, 1.0))[..., None]
+
+
+def _paint_water(
+    canvas: Canvas, weather: Weather, moment: Moment, mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Water `(n, 5)`: clear and deep, shoal near the shore, turbid or green by kind and day."""
+    tex, style = canvas.textures, moment.style[mask]
+    shore = distance_to(~mask)[mask]
+    metres = shore * np.float32(canvas.site.frame.fine_m)
+    river, sea = style == Style.RIVER, style == Style.SEA
+    silt = np.where(river, 0.35 + 0.6 * weather.silt, 0.25 * weather.silt)
+    silt = np.where(sea, 0.3 * weather.silt, silt)
+    silt = np.clip(silt + 0.05 * tex.patch[mask] + 0.03 * tex.mottle[mask], 0.0, 1.0)[:, None]
+    pond = (style == Style.POND)[:, None]
+    clear = np.where(pond, 0.5 * spectrum("algae") + 0.5 * spectrum("silty"), spectrum("clear"))
+    deep = clear + silt * (spectrum("silty") - clear)
+    reach = np.where(sea, 4.0 * canvas.site.px(20.0, least=2.0), 25.0)
+    reach = np.where(sea, reach * canvas.site.frame.fine_m / 8, reach)
+    near = np.exp(-metres / reach)[:, None] * np.where(sea, 0.4, 0.45)[:, None]
+    colour = deep + near * (spectrum("shoal") - deep)
+    return np.asarray(colour * (1.0 + 0.02 * tex.grain[mask])[:, None], dtype=np.float32)

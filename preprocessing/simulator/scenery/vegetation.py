@@ -41,14 +41,7 @@ class Parts:
 
 
 def greenness(canvas: Canvas, weather: Weather, moment: Moment, borders: Borders) -> Parts:
-    """The parts of each pixel in a year.
-
-    Args:
-        canvas: The unchanging look of the world.
-        weather: The day of the scene.
-        moment: The land.
-        borders: Hedges, tracks and baulks between fields.
-    """
+    """The parts of each pixel in a year."""
     site, tex, looks = canvas.site, canvas.textures, canvas.looks
     cover, style = moment.cover, moment.style
     age = (moment.year - moment.since).astype(np.float32)

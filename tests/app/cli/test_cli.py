@@ -16,6 +16,7 @@ from pictures import picture
 from app.cli.entry import run
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
+from app.scores.request import EvaluationRequest
 from preprocessing.errors import DateError
 from preprocessing.pairs.store import PairStore
 
@@ -30,8 +31,8 @@ def workflows(monkeypatch, tmp_path):
         progress("forecasting", 1, 2)
         return ForecastFolder.open(make_result(tmp_path / "made"))
 
-    def evaluate(model, stores, out, *, progress=None, **options):
-        calls.append(("evaluate", model, stores, out, options))
+    def evaluate(request, *, progress=None):
+        calls.append(("evaluate", request))
         report = tmp_path / "report.md"
         report.write_text("# Scores\n")
         return report
@@ -44,6 +45,7 @@ def workflows(monkeypatch, tmp_path):
         return train
 
     fake = SimpleNamespace(
+        EvaluationRequest=EvaluationRequest,
         ForecastRequest=ForecastRequest,
         default_workers=lambda: 1,
         forecast_region=forecast_region,
@@ -114,20 +116,20 @@ def test_evaluate_shows_the_report(workflows, capsys):
         "--seed 3 --perceptual-weights w.pth --alpha 0.5 --dates 1,8"
     )
     assert run(arguments.split()) == 0
-    options = {
-        "pairs": 9,
-        "members": 4,
-        "split": "test",
-        "against": ["x", "y"],
-        "seed": 3,
-        "perceptual_weights": Path("w.pth"),
-        "alpha": 0.5,
-        "rasters": False,
-        "masks": None,
-        "dates": (1, 8),
-        "overwrite": False,
-    }
-    assert workflows.calls == [("evaluate", "m", ["a.zarr"], Path("o"), options)]
+    wanted = EvaluationRequest(
+        "m",
+        ["a.zarr"],
+        Path("o"),
+        pairs=9,
+        members=4,
+        split="test",
+        against=["x", "y"],
+        seed=3,
+        perceptual_weights=Path("w.pth"),
+        alpha=0.5,
+        dates=(1, 8),
+    )
+    assert workflows.calls == [("evaluate", wanted)]
     assert capsys.readouterr().out.startswith("# Scores")
 
 

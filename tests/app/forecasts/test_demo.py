@@ -7,14 +7,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from prepare_cases import prepare_rasters
 from skimage.exposure import match_histograms
 
 import app.forecasts.demo
 from app.forecasts.demo import run_demo
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from preprocessing.errors import ModelFolderError, OutputExistsError
 from preprocessing.pairs.store import PairStore
-from preprocessing.preparation.raster_pair import PrepareConfig, prepare_rasters
+from preprocessing.preparation.raster_pair import PrepareConfig
 from preprocessing.rasters.io import read_raster
 from preprocessing.simulator import WorldConfig, simulate_world
 from sr.network.rrdb import RRDBNet
@@ -64,7 +66,9 @@ def store(tmp_path: Path) -> Path:
 def test_evaluate_scores_a_forecaster_beside_its_baselines(
     tmp_path: Path, tiny_model_folder: Path, store: Path
 ) -> None:
-    report = evaluate(str(tiny_model_folder), [store], tmp_path / "scores", members=4)
+    report = evaluate(
+        EvaluationRequest(str(tiny_model_folder), [store], tmp_path / "scores", members=4)
+    )
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())["scores"]["simulated"]
     pairs = PairStore(store).read("val")
     blocks = (pairs.future.astype(float) - pairs.past) / 255
@@ -85,7 +89,9 @@ def test_evaluate_scores_an_upscaler_beside_bicubic(tmp_path: Path, store: Path)
     torch.manual_seed(0)
     network: RRDBNet = RRDBNet(num_blocks=1, global_skip=True)
     network.save_pretrained(tmp_path / "upscaler")
-    report = evaluate(str(tmp_path / "upscaler"), [store], tmp_path / "scores").read_text()
+    report = evaluate(
+        EvaluationRequest(str(tmp_path / "upscaler"), [store], tmp_path / "scores")
+    ).read_text()
     assert "bicubic" in report
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
     bicubic = scores["sections"][0]["methods"]["bicubic"]["psnr_db"][0]
@@ -94,5 +100,5 @@ def test_evaluate_scores_an_upscaler_beside_bicubic(tmp_path: Path, store: Path)
 
 def test_evaluate_refuses_a_folder_without_a_model(tmp_path: Path, store: Path) -> None:
     with pytest.raises(ModelFolderError, match="missing"):
-        evaluate(str(tmp_path), [store], tmp_path / "scores")
+        evaluate(EvaluationRequest(str(tmp_path), [store], tmp_path / "scores"))
     assert not (tmp_path / "scores").exists()

@@ -143,7 +143,7 @@ def test_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(LandcastError, match="free disk"):
-        RawRaster(tmp_path, count=1, height=9, width=9, dtype="uint8")
+        RawRaster(tmp_path, (1, 9, 9), "uint8")
     assert not list(tmp_path.iterdir())
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from pictures import picture
 
+from app.scores.request import EvaluationRequest
 from app.scores.upscaling import evaluate_upscaler
 from app.upscaling.table import COMPARISONS, ScoredTiles, sections
 from preprocessing.errors import MissingFileError, PairStoreError
@@ -124,7 +125,10 @@ def test_the_report_says_which_share_of_a_pair_was_scored(
     network.save_pretrained(pair)
     for name, alpha, known in (("advised", None, 0.7), ("given", 0.2, 0.2)):
         report = evaluate_upscaler(
-            pair, [store], tmp_path / name, split="val", pairs=1, alpha=alpha
+            EvaluationRequest(
+                str(pair), [store], tmp_path / name, split="val", pairs=1, alpha=alpha
+            ),
+            pair,
         )
         assert f"with alpha {known}" in report.read_text()
         assert json.loads((tmp_path / name / "scores.json").read_text())["alpha"] == known
@@ -133,7 +137,9 @@ def test_the_report_says_which_share_of_a_pair_was_scored(
 def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Path) -> None:
     seen = []
     report = evaluate_upscaler(
-        model, [store], tmp_path, split="val", pairs=99, progress=lambda *x: seen.append(x)
+        EvaluationRequest(str(model), [store], tmp_path, split="val", pairs=99),
+        model,
+        progress=lambda *x: seen.append(x),
     )
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record["tiles"] == 8  # The place with a gap is passed over.
@@ -170,11 +176,19 @@ def test_files_hold_every_tile_and_score(store: Path, model: Path, tmp_path: Pat
 def test_pairs_bound_the_tiles_and_weights_must_exist(
     store: Path, model: Path, tmp_path: Path
 ) -> None:
-    evaluate_upscaler(model, [store], tmp_path, split="val", pairs=2)
+    evaluate_upscaler(EvaluationRequest(str(model), [store], tmp_path, split="val", pairs=2), model)
     assert json.loads((tmp_path / "scores.json").read_text())["tiles"] == 2
     with pytest.raises(MissingFileError, match="VGG16"):
         evaluate_upscaler(
-            model, [store], tmp_path, split="val", pairs=2, perceptual_weights=tmp_path / "none"
+            EvaluationRequest(
+                str(model),
+                [store],
+                tmp_path,
+                split="val",
+                pairs=2,
+                perceptual_weights=tmp_path / "none",
+            ),
+            model,
         )
 
 
@@ -187,4 +201,7 @@ def test_a_store_of_gaps_only_is_refused(model: Path, tmp_path: Path) -> None:
     labels = {"split": np.ones(1, np.uint8), "source": np.array(["set/place/2000/2001"])}
     made.append(Pairs(past=blank, future=blank, valid=valid, row=zero, col=zero, **one, **labels))
     with pytest.raises(PairStoreError, match="without gaps"):
-        evaluate_upscaler(model, [tmp_path / "gaps.zarr"], tmp_path, split="val", pairs=2)
+        evaluate_upscaler(
+            EvaluationRequest(str(model), [tmp_path / "gaps.zarr"], tmp_path, split="val", pairs=2),
+            model,
+        )

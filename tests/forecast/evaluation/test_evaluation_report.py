@@ -11,6 +11,7 @@ from html_reader import Page
 from pictures import picture
 
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from app.upscaling.tile_rasters import TILE_MAPS
 from forecast.evaluation.reports.charts import look
 from forecast.evaluation.reports.record import bounds, verdicts
@@ -54,11 +55,13 @@ def scores(
 ) -> tuple[Path, list[tuple[str, int, int]]]:
     out, ticks = tmp_path_factory.mktemp("scores"), []
     evaluate(
-        str(tiny_model_folder),
-        [store],
-        out,
-        members=3,
-        against=[str(tiny_model_folder)],
+        EvaluationRequest(
+            str(tiny_model_folder),
+            [store],
+            out,
+            members=3,
+            against=[str(tiny_model_folder)],
+        ),
         progress=lambda *tick: ticks.append(tick),
     )
     return out, ticks
@@ -127,12 +130,14 @@ def test_a_run_again_gives_the_same_files(
     scores: tuple[Path, list], store: Path, tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     same = [str(tiny_model_folder)]
-    evaluate(same[0], [store], tmp_path, members=3, against=same)
+    evaluate(EvaluationRequest(same[0], [store], tmp_path, members=3, against=same))
     for name in ("scores.json", "report.md", "report.html"):
         assert (tmp_path / name).read_text() == (scores[0] / name).read_text()
     with pytest.raises(OutputExistsError, match="--overwrite"):
-        evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1)
-    evaluate(same[0], [store], tmp_path, members=3, pairs=4, seed=1, overwrite=True)
+        evaluate(EvaluationRequest(same[0], [store], tmp_path, members=3, pairs=4, seed=1))
+    evaluate(
+        EvaluationRequest(same[0], [store], tmp_path, members=3, pairs=4, seed=1, overwrite=True)
+    )
     assert json.loads((tmp_path / "scores.json").read_text())["pairs"] == 4
 
 
@@ -141,18 +146,20 @@ def test_requests_that_make_no_sense_are_refused(
 ) -> None:
     model, out = str(tiny_model_folder), tmp_path / "scores"
     with pytest.raises(RequestError, match="--split"):
-        evaluate(model, [store], out, split="all")
+        evaluate(EvaluationRequest(model, [store], out, split="all"))
     with pytest.raises(RequestError, match="upscaler"):
-        evaluate("rrdb16", [store], out, against=[model])
+        evaluate(EvaluationRequest("rrdb16", [store], out, against=[model]))
     with pytest.raises(MissingFileError, match="VGG16"):
-        evaluate("rrdb16", [store], out, perceptual_weights=tmp_path / "vgg16.pth")
+        evaluate(
+            EvaluationRequest("rrdb16", [store], out, perceptual_weights=tmp_path / "vgg16.pth")
+        )
     with pytest.raises(RequestError, match="--alpha"):
-        evaluate(model, [store], out, alpha=0.5)
+        evaluate(EvaluationRequest(model, [store], out, alpha=0.5))
     with pytest.raises(ModelFolderError, match="nowhere"):
-        evaluate(model, [store], out, against=["nowhere"])
+        evaluate(EvaluationRequest(model, [store], out, against=["nowhere"]))
     (tmp_path / "file").touch()
     with pytest.raises(OutputExistsError, match="file"):
-        evaluate(model, [store], tmp_path / "file")
+        evaluate(EvaluationRequest(model, [store], tmp_path / "file"))
     assert not out.exists()
 
 
@@ -165,7 +172,11 @@ def test_alpha_of_an_upscaler(store: Path, tmp_path: Path) -> None:
     wrong.save_pretrained(pair)
     loss = []
     for alpha in (0.0, None, 1.0):
-        evaluate(str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha, overwrite=True)
+        evaluate(
+            EvaluationRequest(
+                str(pair), [store], tmp_path / "out", pairs=2, alpha=alpha, overwrite=True
+            )
+        )
         scores = json.loads((tmp_path / "out" / "scores.json").read_text())
         methods = scores["sections"][0]["methods"]
         loss.append(methods["bicubic"]["psnr_db"][0] - methods["network"]["psnr_db"][0])
@@ -178,8 +189,10 @@ def test_restored_tiles_are_kept_with_maps(store: Path, tmp_path: Path) -> None:
     network = RRDBNet(num_blocks=1, global_skip=True)
     network.save_pretrained(tmp_path / "model")
     with pytest.raises(RequestError, match="--rasters"):
-        evaluate("base", [store], tmp_path / "out", rasters=True)
-    evaluate(str(tmp_path / "model"), [store], tmp_path / "out", pairs=2, rasters=True)
+        evaluate(EvaluationRequest("base", [store], tmp_path / "out", rasters=True))
+    evaluate(
+        EvaluationRequest(str(tmp_path / "model"), [store], tmp_path / "out", pairs=2, rasters=True)
+    )
     found = sorted(path.name for path in (tmp_path / "out" / "tiles").iterdir())
     assert len(found) % 2 == 0
     assert found[0] == found[1].replace(".tif", ".maps.tif")

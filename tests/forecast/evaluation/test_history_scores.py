@@ -16,6 +16,7 @@ import app.scores.history
 import app.scores.pairs
 from app.cli.options import parse_dates
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from forecast.evaluation.methods.forecaster import ForecastYear
 from forecast.evaluation.methods.history import with_dates, within, without
 from forecast.evaluation.scores.sums import EvaluationSums, Group
@@ -82,7 +83,7 @@ def test_the_report_tells_scores_by_number_of_dates(
         monkeypatch.setattr(module, "place_forecaster", made)
     monkeypatch.setattr(app.scores.pairs.SeriesStore, "open", lambda path: store)
     out = tmp_path / "out"
-    evaluate(None, ["made.zarr"], out, members=2, dates=(1, 4))
+    evaluate(EvaluationRequest(None, ["made.zarr"], out, members=2, dates=(1, 4)))
     record = json.loads((out / "scores.json").read_text())
     found = record["by_dates"]["scores"]
     assert set(found) == {"places of training"}  # The other place has three dates at its start.
@@ -102,7 +103,7 @@ def test_the_report_tells_scores_by_number_of_dates(
     page = Page((out / "report.html").read_text())
     assert "What is history worth?" in page.text
     with pytest.raises(RequestError, match="--dates of 4 at most, got 8"):
-        evaluate(None, ["made.zarr"], tmp_path / "no", members=2, dates=(1, 8))
+        evaluate(EvaluationRequest(None, ["made.zarr"], tmp_path / "no", members=2, dates=(1, 8)))
 
 
 def test_numbers_of_dates_are_read() -> None:

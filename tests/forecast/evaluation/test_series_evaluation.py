@@ -14,6 +14,7 @@ from series_cases import MadeStore, made_series
 
 import app.scores.pairs
 from app.scores.pairs import evaluate
+from app.scores.request import EvaluationRequest
 from benchmarks import places
 from forecast.evaluation.cases.case import build_case
 from forecast.evaluation.cases.masks import mask_cases
@@ -117,9 +118,11 @@ def report(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     out = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.scores.pairs.SeriesStore, "open", lambda path: store)
-        evaluate(str(tiny_model_folder), ["made.zarr"], out, members=2)
+        evaluate(EvaluationRequest(str(tiny_model_folder), ["made.zarr"], out, members=2))
         with pytest.raises(RequestError, match="three dates"):
-            evaluate(str(tiny_model_folder), ["made.zarr"], out / "no", split="test")
+            evaluate(
+                EvaluationRequest(str(tiny_model_folder), ["made.zarr"], out / "no", split="test")
+            )
     return out
 
 
@@ -161,7 +164,9 @@ def test_some_options_are_for_series_only(
     option: dict[str, object], tmp_path: Path, tiny_model_folder: Path
 ) -> None:
     with pytest.raises(RequestError, match=f"--{next(iter(option))}"):
-        evaluate(str(tiny_model_folder), ["pairs.zarr"], tmp_path / "out", **option)
+        evaluate(
+            EvaluationRequest(str(tiny_model_folder), ["pairs.zarr"], tmp_path / "out", **option)
+        )
 
 
 def test_plans_of_a_short_series_end_before_its_last_date() -> None:

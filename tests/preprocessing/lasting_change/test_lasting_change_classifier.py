@@ -8,17 +8,17 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 
-from preprocessing.lasting_change import ChangeClassifier, DatedCells, label_pair, label_start
-from preprocessing.lasting_change.examples import Example, KnownSeries, draw_example
-from preprocessing.lasting_change.features import FEATURES
-from preprocessing.lasting_change.learning import (
+from benchmarks.labelling.examples import Example, KnownSeries, draw_example
+from benchmarks.labelling.learning import (
     Fitting,
     calibrate_classifier,
     logits_of,
     train_classifier,
 )
-from preprocessing.lasting_change.scoring import average_precision, reliability
+from preprocessing.lasting_change import ChangeClassifier, DatedCells, label_pair, label_start
+from preprocessing.lasting_change.features import FEATURES
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.world import simulate_world
 
@@ -42,7 +42,7 @@ def test_classifier_ranks_better_than_the_rule_on_an_unseen_world() -> None:
     changed = np.concatenate([example.changed[example.known] for example in found])
     logits = np.concatenate([logits_of(network, example) for example in found])
     rule = np.concatenate([example.difference[example.known] for example in found])
-    assert average_precision(changed, logits) > average_precision(changed, rule) + 0.1
+    assert average_precision_score(changed, logits) > average_precision_score(changed, rule) + 0.1
     expected = network.calibrated(logits).mean()
     assert changed.mean() / 3 < expected < 3 * changed.mean()
 
@@ -94,7 +94,7 @@ def test_training_finds_what_tells() -> None:
     test = [made_example(k) for k in range(100, 110)]
     logits = np.concatenate([logits_of(network, example) for example in test])
     changed = np.concatenate([example.changed[example.known] for example in test])
-    assert average_precision(changed, logits) > 0.6  # 0.19 by chance
+    assert average_precision_score(changed, logits) > 0.6  # 0.19 by chance
 
 
 def test_calibration_recovers_temperature_and_offset() -> None:
@@ -105,16 +105,3 @@ def test_calibration_recovers_temperature_and_offset() -> None:
     calibrate_classifier(network, ((truth - 0.5) * 2).astype(np.float32), changed)
     assert network.config.temperature == pytest.approx(2, rel=0.05)
     assert network.config.offset == pytest.approx(0.5, abs=0.06)
-
-
-def test_average_precision_by_hand() -> None:
-    changed = np.array([True, False, True, False])
-    assert average_precision(changed, np.array([4.0, 3, 2, 1])) == pytest.approx((1 + 2 / 3) / 2)
-    assert average_precision(changed, np.ones(4)) == pytest.approx(0.5)
-    assert np.isnan(average_precision(np.zeros(3, bool), np.ones(3)))
-
-
-def test_reliability_by_hand() -> None:
-    rows = reliability(np.array([True, False, True]), np.array([0.1, 0.3, 0.9]), edges=(0.5,))
-    assert rows[0] == pytest.approx((0.2, 0.5, 2))
-    assert rows[1] == pytest.approx((0.9, 1.0, 1))

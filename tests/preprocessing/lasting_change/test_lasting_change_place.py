@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.labelling.examples import KnownSeries, draw_example
 from preprocessing.lasting_change.alike import beside_like_series
 from preprocessing.lasting_change.dated_cells import DatedCells
-from preprocessing.lasting_change.examples import KnownSeries, draw_example
 from preprocessing.lasting_change.features import FEATURES, series_features
 from preprocessing.lasting_change.transitions import kinds_of_looks, transitions
 

@@ -7,6 +7,7 @@ import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prepare_cases import gap_px
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
@@ -17,9 +18,8 @@ from preprocessing.preparation.held_ground import (
     HeldIndex,
     degrees,
 )
-from preprocessing.preparation.splits import gap_px, held_corner
-from preprocessing.rasters.grid import Grid, Window
-from preprocessing.rasters.image_source import whole
+from preprocessing.preparation.splits import held_corner
+from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.tiles.tiling import plan_tiles
 
 UTM = CRS.from_epsg(32613)

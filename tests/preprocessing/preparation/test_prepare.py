@@ -10,7 +10,7 @@ import pytest
 from affine import Affine
 from made_scenes import made_world
 from PIL import Image
-from prepare_cases import CONFIG, dated, write
+from prepare_cases import CONFIG, dated, prepare_rasters, write
 
 from preprocessing.errors import (
     DateError,
@@ -23,7 +23,6 @@ from preprocessing.pairs.store import SPLITS, PairStore
 from preprocessing.preparation.run import (
     PrepareConfig,
     prepare_pair,
-    prepare_rasters,
 )
 from preprocessing.rasters.raster import Raster
 from preprocessing.tiles.filters import Reason

@@ -17,10 +17,11 @@ from preprocessing.pairs.store import SPLITS, PairStore
 from preprocessing.preparation.manifest import plan_pairs, read_manifest
 from preprocessing.preparation.run import (
     PrepareConfig,
-    average_blocks,
     prepare_manifest,
 )
 from preprocessing.rasters.dates import years_between
+from preprocessing.rasters.grid import whole
+from preprocessing.rasters.image_source import AveragedImage, HeldImage
 
 
 def test_manifest_keeps_its_splits(tmp_path: Path) -> None:
@@ -119,7 +120,8 @@ def test_averaged_images_without_georeference(tmp_path: Path) -> None:
 def test_averaging() -> None:
     raster = dated(2016, size=131)
     raster.valid[4, 4] = False
-    small = average_blocks(raster, 2)
+    averaged = AveragedImage(HeldImage(raster), 2)
+    small = averaged.read(whole(averaged.grid))
     assert small.data.shape == (3, 65, 65)
     np.testing.assert_allclose(
         small.data[:, 3, 5], raster.data[:, 6:8, 10:12].mean(axis=(1, 2)), atol=1e-6

@@ -11,13 +11,12 @@ import rasterio
 import torch
 from affine import Affine
 from made_scenes import UTM, made_world
-from prepare_cases import APART_PX, dated, places, write, write_manifest
+from prepare_cases import APART_PX, dated, places, prepare_rasters, write, write_manifest
 
 from app.cli.entry import run
 from preprocessing.errors import DateError, MissingFileError, NoValidPixelsError, RequestError
 from preprocessing.pairs.store import SPLITS, PairStore
 from preprocessing.preparation.image_folder import read_folder
-from preprocessing.preparation.raster_pair import prepare_rasters
 from preprocessing.preparation.run import PrepareConfig, prepare_manifest, prepare_pair
 from preprocessing.rasters.raster import Raster
 from preprocessing.tiles.filters import Reason

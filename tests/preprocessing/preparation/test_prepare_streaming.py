@@ -11,11 +11,11 @@ import pytest
 import torch
 from affine import Affine
 from made_scenes import made_world
-from prepare_cases import dated, write
+from prepare_cases import dated, prepare_rasters, write
 
 from preprocessing.errors import NoOverlapError, NoValidPixelsError, UnreadableRasterError
 from preprocessing.pairs.store import Pairs, PairStore
-from preprocessing.preparation.raster_pair import plan_pair, prepare_rasters
+from preprocessing.preparation.raster_pair import plan_pair
 from preprocessing.preparation.run import PrepareConfig, prepare_pair
 from preprocessing.preparation.tile_pass import spread_windows
 from preprocessing.rasters.grid import Grid, Window

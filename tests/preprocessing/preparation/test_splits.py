@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prepare_cases import gap_px
 
-from preprocessing.preparation.splits import gap_px, split_blocks, split_places
+from preprocessing.preparation.splits import split_blocks, split_places
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.tiling import plan_tiles
 

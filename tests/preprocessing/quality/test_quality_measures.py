@@ -16,7 +16,7 @@ from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import MissingFileError, ModelFolderError
 from preprocessing.quality.features import gabor_features, load_vgg16
-from preprocessing.quality.spectra import radial_log_power
+from sr.evaluation.tile_scores import radial_log_power
 
 
 def noise(*shape: int, seed: int = 0, scale: float = 0.1) -> Tensor:

@@ -11,17 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.warp import transform
+from written_rasters import same_grid
 
 from preprocessing.errors import GridMismatchError, NoOverlapError
-from preprocessing.rasters.grid import Grid, Window
+from preprocessing.rasters.grid import Grid, Window, inside, whole
 from preprocessing.rasters.image_source import (
     AveragedImage,
     HeldImage,
     ImageSource,
     MaskedImage,
-    average_blocks,
-    inside,
-    whole,
 )
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.alignment import align, lay_over
@@ -260,7 +258,7 @@ def test_coarser_pixels_are_means_of_the_ground_they_cover(factor: float) -> Non
     assert inner[1].std() == pytest.approx(0.82 * 0.1 / factor, rel=0.08)
     assert inner[1].mean() == pytest.approx(noise.mean(), abs=0.002)
     if factor == int(factor):
-        means = average_blocks(image.raster, int(factor)).data[2]
+        means = AveragedImage(image, int(factor)).read(whole(coarse)).data[2]
         np.testing.assert_allclose(seen.data[2], means, atol=0.01)
 
 
@@ -303,8 +301,8 @@ def test_masked_image_hides_and_knows_its_surroundings() -> None:
 
 def test_averaged_windows_are_those_of_the_averaged_raster() -> None:
     raster = waves(in_metres())
-    image, small = AveragedImage(HeldImage(raster), 4), average_blocks(raster, 4)
-    assert image.grid == small.grid
+    image = AveragedImage(HeldImage(raster), 4)
+    small = image.read(whole(image.grid))
     part, cut = image.read(Window(3, 5, 20, 10)), small.crop(Window(3, 5, 20, 10))
     np.testing.assert_allclose(part.data, cut.data, atol=1e-6)
-    assert part.grid.same_as(cut.grid)
+    assert same_grid(part.grid, cut.grid)

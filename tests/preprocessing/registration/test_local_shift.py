@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from made_scenes import FINE, made_world, view
 
-from preprocessing.rasters.image_source import HeldImage, whole
+from preprocessing.rasters.grid import whole
+from preprocessing.rasters.image_source import HeldImage
 from preprocessing.rasters.raster import Raster
 from preprocessing.rasters.window import Window
 from preprocessing.registration.local_shift import _Measured, _without_outliers, refine_shifts

@@ -16,13 +16,12 @@ from app.cli.entry import run
 from preprocessing.errors import RequestError
 from preprocessing.simulator import Cover, WorldConfig, draw_config, simulate_world
 from preprocessing.simulator.config import Climate, Growth, Landscape
-from preprocessing.simulator.processes.clearings import Change, Conversion
+from preprocessing.simulator.processes.clearings import Change, Conversion, Harvest
 from preprocessing.simulator.processes.ground import Ground, Style
 from preprocessing.simulator.processes.landscapes import Moment, Story
 from preprocessing.simulator.processes.mines import Mines
 from preprocessing.simulator.processes.pace import Pace
 from preprocessing.simulator.processes.pivots import Pivots
-from preprocessing.simulator.processes.plantations import Harvest
 from preprocessing.simulator.processes.site import Site
 from preprocessing.simulator.processes.solar import SolarParks
 from preprocessing.simulator.processes.streets import coverage

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
+from written_rasters import same_grid
 
 from preprocessing.errors import RequestError
 from preprocessing.rasters.io import read_raster
@@ -21,7 +22,8 @@ from preprocessing.simulator import (
 )
 from preprocessing.simulator.appearance.sensor import Acquisition, observe
 from preprocessing.simulator.appearance.textures import build_textures
-from preprocessing.simulator.objects.land import build_setting, live
+from preprocessing.simulator.objects.land import live
+from preprocessing.simulator.objects.setting import Setting
 from preprocessing.simulator.objects.towns import STEEPEST
 
 SMALL = WorldConfig(height=128, width=160, years=2, seed=5)
@@ -44,7 +46,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def lands():
-    setting = build_setting(LONG)
+    setting = Setting.of(LONG)
     return setting, list(live(setting))
 
 
@@ -316,7 +318,7 @@ def test_written_world_comes_back(small, tmp_path):
     for row, raster, cover in zip(rows, small.rasters, small.covers, strict=True):
         back = read_raster(manifest.parent / row["path"])
         np.testing.assert_array_equal(back.data, raster.data)
-        assert back.grid.same_as(raster.grid)
+        assert same_grid(back.grid, raster.grid)
         assert back.date == raster.date
         assert row["date"] == raster.date.isoformat()
         assert (row["width"], row["height"], row["bands"]) == ("160", "128", "3")

@@ -162,7 +162,7 @@ def test_feature_matching_is_a_relative_distance() -> None:
 
 def test_discriminator_learns_to_tell_noise_from_flat() -> None:
     torch.manual_seed(0)
-    critic = PatchDiscriminator(features=8)
+    critic = PatchDiscriminator()
     optimizer = torch.optim.Adam(critic.parameters(), lr=2e-3)
     real, fake = _image(4, 3, 32, 32), torch.full((4, 3, 32, 32), 0.5)
     logits, features = critic(real)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import sr.training.loop
+import sr.training.run
 from preprocessing.errors import (
     DivergedError,
     MissingFileError,
@@ -22,14 +22,13 @@ from preprocessing.errors import (
     RequestError,
 )
 from preprocessing.pairs.store import Pairs, PairStore
-from sr.network.checkpoints import export
 from sr.network.pretrained import load_network
 from sr.network.rrdb import RRDBNet
 from sr.network.texture_features import load_texture_features
 from sr.network.vgg19 import VGG19Features
 from sr.training.degradations import Degradation, area_downsample, gaussian_blur, jpeg
 from sr.training.loop import LOG, train_sr
-from sr.training.recipe import SRTrainingConfig, read_recipe, shipped_recipes
+from sr.training.recipe import SRTrainingConfig, read_recipe
 from sr.training.samples import draw_batch, read_images
 from sr.training.validation import validate
 
@@ -182,7 +181,6 @@ def test_batches_depend_on_seed_and_step_alone(store: Path) -> None:
 
 def test_recipes_that_ship_are_read_by_name() -> None:
     names = ["rrdb1", "rrdb16", "rrdb23", "rrdb4"]
-    assert shipped_recipes() == [*names, "rrdb4-jpeg"]
     assert read_recipe("rrdb4-jpeg").jpeg_share > 0
     recipes = [read_recipe(name) for name in names]
     assert [recipe.depths[-1] for recipe in recipes] == [1, 16, 23, 4]
@@ -259,20 +257,15 @@ def test_training_resumes_bit_by_bit_after_a_kill(store: Path, tmp_path: Path) -
         assert torch.allclose(halfway[key], value, rtol=1e-3, atol=1e-5)
         assert torch.equal(faithful[key], apart[key])
     assert any(not torch.equal(halfway[key], apart[key]) for key in apart)
-    export(broken, tmp_path / "sharper", alpha=0.9)
-    assert RRDBNet.load_config(tmp_path / "sharper")["alpha"] == 0.9
-    configs = [path.read_text() for path in (tmp_path / "sharper").rglob("config.json")]
+    configs = [path.read_text() for path in broken.rglob("config.json")]
     assert len(configs) == 2
     assert not any(str(tmp_path) in config for config in configs)
-    sharper = load_network(tmp_path / "sharper", device=cpu).state_dict()
-    given = load_network(broken, alpha=0.9, device=cpu).state_dict()
-    assert all(torch.equal(sharper[key], given[key]) for key in given)
 
 
 def test_training_refuses_to_overwrite_or_mix_recipes(store: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(2,), gan_steps=0)
     with pytest.raises(ModelFolderError, match="checkpoint"):
-        export(tmp_path, tmp_path / "model")
+        train_sr([store], tmp_path, config, resume=True)
     train_sr([store], tmp_path, config, resume=False)
     with pytest.raises(OutputExistsError):
         train_sr([store], tmp_path, config, resume=False)
@@ -310,7 +303,7 @@ def test_training_starts_from_a_model(store: Path, tmp_path: Path) -> None:
 def test_training_that_diverges_says_so(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sr.training.loop, "_MOST_SKIPPED", 3)
+    monkeypatch.setattr(sr.training.run, "_MOST_SKIPPED", 3)
     config = dataclasses.replace(_TINY, learning_rate=1e30, warmup_steps=0, clip_norm=1e30)
     with pytest.raises(DivergedError, match="lower the learning rate"):
         train_sr([store], tmp_path, config, resume=False)
@@ -357,7 +350,7 @@ def test_training_uses_the_features_where_they_are_at_hand(
         torch.manual_seed(0)
         return VGG19Features().requires_grad_(False)
 
-    monkeypatch.setattr(sr.training.loop, "load_vgg19", untrained)
+    monkeypatch.setattr(sr.training.run, "load_vgg19", untrained)
     config = dataclasses.replace(_TINY, depths=(1,), depth_steps=(1,), gan_steps=1)
     for name, vgg in (("without", ""), ("with", "vgg19.pth")):
         recipe = dataclasses.replace(config, vgg_weights=vgg)

@@ -89,10 +89,8 @@ def test_maps_of_a_window_are_those_of_the_whole(
         lambda inside: low[(slice(None), *inside.slices)],
         lambda inside: result[(slice(None), *inside.slices)],
         window,
-        height=20,
-        width=24,
-        out_height=shape[1],
-        out_width=shape[2],
+        shape=(20, 24),
+        out_shape=shape[1:],
     )
     assert part is not None
     whole = whole_maps(result, low)[(slice(None), *window.slices)]

@@ -87,8 +87,7 @@ def test_continuing_a_row_later_gives_the_same() -> None:
             for b in upscaler.stream(
                 lambda window: image[(slice(None), *window.slices)],
                 channels=3,
-                height=90,
-                width=50,
+                shape=(90, 50),
                 exact=True,
                 start_row=start,
             )

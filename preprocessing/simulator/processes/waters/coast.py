@@ -74,7 +74,7 @@ class Coast:
     def _reclaim(self, ground: Ground, year: int) -> None:
         """A quay at the shore, or an island: a bar, a ring or a fan before it."""
         rng = self._site.rng("reclaim", year)
-        sea = ground.has(Cover.WATER) & (ground.style == Style.SEA)
+        sea = ground.has(Cover.WATER, style=Style.SEA)
         size = min(
             self._site.px(float(rng.uniform(300.0, 1200.0)), least=14.0), 0.12 * sea.shape[0]
         )

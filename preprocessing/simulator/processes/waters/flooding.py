@@ -21,6 +21,6 @@ def flood(ground: Ground, wet: NDArray[np.bool_], year: int, *, water: Style, le
         water: Kind of the water; other waters are left alone.
         left: Kind of the bare ground that it leaves.
     """
-    before = (ground.cover == Cover.WATER) & (ground.style == water)
+    before = ground.has(Cover.WATER, style=water)
     ground.take(before & ~wet, Cover.BARE, year, left)
     ground.take(wet & (ground.cover != Cover.WATER), Cover.WATER, year, water)

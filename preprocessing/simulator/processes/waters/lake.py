@@ -96,7 +96,7 @@ class Lake:
         if year == max(self.opened - 1, 0) and self.opened >= 0:
             ground.take(self._dam, Cover.BARE, year, Style.SITE)
         wet = self.water(year)
-        river = (ground.cover == Cover.WATER) & (ground.style == Style.RIVER)
+        river = ground.has(Cover.WATER, style=Style.RIVER)
         ground.take(wet & river, Cover.WATER, year, Style.LAKE)
         flood(ground, wet, year, water=Style.LAKE, left=Style.SHORE)
 

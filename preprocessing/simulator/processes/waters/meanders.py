@@ -24,13 +24,7 @@ class Meanders:
             ground: The land.
             metres_a_year: How fast a bend moves, at 10 m per pixel.
         """
-        self._river = River(
-            site.landform,
-            site.region,
-            site.terrain,
-            site.config.seed,
-            bank_m_per_year=metres_a_year,
-        )
+        self._river = River(site.setting, bank_m_per_year=metres_a_year)
         self.step(ground, 0)
         river = self._river
         ground.take(river.sand & ground.free, Cover.BARE, -1, Style.BAR)

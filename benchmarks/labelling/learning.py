@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import optimize
 from torch.nn import functional
 
+from benchmarks.labelling.examples import Example
 from preprocessing.lasting_change.classifier import ChangeClassifier
-from preprocessing.lasting_change.examples import Example
 
 __all__ = ["Fitting", "calibrate_classifier", "logits_of", "train_classifier"]
 

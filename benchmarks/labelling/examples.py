@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.labelling.looks import Palette, another_look
 from preprocessing.lasting_change.classifier import LEAST_DATES
 from preprocessing.lasting_change.dated_cells import DatedCells
 from preprocessing.lasting_change.features import series_features
 from preprocessing.lasting_change.labelling import MOST_DATES
-from preprocessing.lasting_change.looks import Palette, another_look
 from preprocessing.lasting_change.rule import smallest_difference
 from preprocessing.lasting_change.truth import LASTS_YEARS, cover_changed_lastingly
 
