@@ -133,7 +133,7 @@ def _write_tiles(path: Path, reports: Iterable[PairReport]) -> None:
         gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as packed,
         io.TextIOWrapper(packed, encoding="utf-8", newline="") as text,
     ):
-        table = csv.writer(text)
+        table = csv.writer(text, lineterminator="\n")
         table.writerow(("source", "row", "col", "reason"))
         for report in reports:
             table.writerows((report.source, *tile) for tile in report.tiles)

@@ -112,7 +112,7 @@ def _write_manifest(folder: Path, rows: Sequence[_Row]) -> Path:
     manifest = folder / "manifest.csv"
     part = partial_path(manifest)
     with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     os.replace(part, manifest)
