@@ -23,9 +23,9 @@ from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import gather
-from forecast.training.ground import Ground, GroundPlace
 from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case, score_place
+from forecast.training.place_tensors import Ground, GroundPlace
 from forecast.training.portable import load_places
 from forecast.training.run import cases_of
 from preprocessing.running.files import write_text

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from skimage.exposure import match_histograms
 
 from preprocessing.preparation.run import PrepareConfig, prepare_pair
-from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.radiometry.histogram_matching import match_histogram
 from preprocessing.tiles.filters import FilterConfig, Reason, judge
 from preprocessing.tiles.tiling import plan_tiles
 

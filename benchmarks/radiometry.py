@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.radiometry.colour_map import ColourMap
 from preprocessing.radiometry.colour_transport import ColourTransport
-from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.radiometry.histogram_matching import match_histogram
 from preprocessing.radiometry.invariant import PseudoInvariant
 from preprocessing.simulator import WorldConfig, simulate_world
 from preprocessing.simulator.covers import Cover

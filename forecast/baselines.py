@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.horizons import horizon_class
-from forecast.training.ground import GroundPlace
+from forecast.training.place_tensors import GroundPlace
 from preprocessing.errors import ModelFolderError
 from preprocessing.tiles.cells import cell_means, cells_valid
 

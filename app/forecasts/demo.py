@@ -24,7 +24,7 @@ from forecast.evaluation.scores.statistic import Array
 from forecast.evaluation.scoring import score_case, scores_of
 from forecast.pretrained import model_folder
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.radiometry.histogram import match_histogram
+from preprocessing.radiometry.histogram_matching import match_histogram
 from preprocessing.rasters.io import read_raster
 from preprocessing.rasters.raster import Raster
 from preprocessing.registration.alignment import align

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from app.forecasts.results import ZONES
 from app.runs.errors import QueueFullError
-from app.runs.films import FILM, check_film
 from app.runs.folder import RunFolder
 from app.runs.process import WorkerProcess
 from app.runs.settings import ServerSettings
+from app.runs.video_checks import FILM, check_film
 from preprocessing.rasters.opening import check_upload
 
 __all__ = ["ShortJobs"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
-from app.runs.films import FILM
+from app.runs.video_checks import FILM
 from app.web.texts import text
 
 __all__ = ["before_after"]

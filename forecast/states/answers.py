@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.network.conditions import Tone
-from forecast.network.correlated_noise import HALO, shaped
+from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise

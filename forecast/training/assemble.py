@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.training.ground import UNKNOWN, GroundPlace
+from forecast.training.place_tensors import UNKNOWN, GroundPlace
 from preprocessing.errors import SeriesStoreError
 from preprocessing.lasting_change import DatedCells, label_start, pairs_of_dates
 from preprocessing.lasting_change.truth import LASTS_YEARS, cover_changed_lastingly

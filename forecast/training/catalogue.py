@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.network.patches import FACTOR, TILE_PX
-from forecast.training.ground import UNKNOWN, Ground, GroundPlace
+from forecast.training.place_tensors import UNKNOWN, Ground, GroundPlace
 
 __all__ = ["Catalogue"]
 

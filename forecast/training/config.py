@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forecast.training.catalogue import Catalogue
 from forecast.training.draws import Drawing
-from forecast.training.ground import Ground, GroundPlace
+from forecast.training.place_tensors import Ground, GroundPlace
 from preprocessing.running.config import load_recipe
 
 __all__ = ["ForecastTraining", "read_recipe"]

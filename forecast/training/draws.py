@@ -9,7 +9,7 @@ from torch import Tensor
 
 from forecast.network.conditions import Earlier, Tone
 from forecast.network.patches import FACTOR, TILE_PX
-from forecast.training.ground import UNKNOWN, Ground
+from forecast.training.place_tensors import UNKNOWN, Ground
 
 __all__ = ["Drawing", "Item", "gather"]
 

@@ -10,7 +10,7 @@ import torch
 
 from forecast.network.patches import TILE_PX
 from forecast.states.familiarity import Familiarity
-from forecast.training.ground import GroundPlace
+from forecast.training.place_tensors import GroundPlace
 from preprocessing.errors import NoValidPixelsError
 
 __all__ = ["familiarity_of"]

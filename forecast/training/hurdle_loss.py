@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from forecast.crps import multiscale_crps
-from forecast.network.correlated_noise import HALO, shaped
+from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.unet import NOISE_CHANNELS, ChangeUNet
 from forecast.training.draws import Item
 

@@ -17,14 +17,14 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from forecast.network.unet import ChangeUNet
-from forecast.training.calibrate import calibrate
 from forecast.training.catalogue import Catalogue
 from forecast.training.checkpoint import export_weights, resume, save_checkpoint
 from forecast.training.config import ForecastTraining
 from forecast.training.draws import Item, gather
-from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
+from forecast.training.place_tensors import Ground
+from forecast.training.probability_calibration import calibrate
 from preprocessing.errors import DivergedError
 from preprocessing.running.precision import autocast
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast.hindcast.observations import ObservationModel, Outcome, outcome
 from forecast.hindcast.past import Past
-from forecast.training.ground import GroundPlace
+from forecast.training.place_tensors import GroundPlace
 from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["observation_prior"]

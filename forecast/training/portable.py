@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.training.ground import GroundPlace
+from forecast.training.place_tensors import GroundPlace
 from preprocessing.errors import MissingFileError, PairStoreError
 from preprocessing.running.partial_files import partial_path
 

@@ -17,10 +17,10 @@ from forecast.baselines import DressedPersistence
 from forecast.pretrained import load_model
 from forecast.training.config import ForecastTraining
 from forecast.training.familiar import familiarity_of
-from forecast.training.ground import Ground, GroundPlace
 from forecast.training.loop import known_mean, train_network
 from forecast.training.observation_prior import observation_prior
 from forecast.training.place_scores import Case
+from forecast.training.place_tensors import Ground, GroundPlace
 from forecast.training.portable import load_places
 from preprocessing.running.partial_files import partial_path
 

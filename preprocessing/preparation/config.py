@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from preprocessing.pairs.store import SPLITS, TILE_PX
-from preprocessing.radiometry.matched_tones import RADIOMETRY, Radiometry
+from preprocessing.radiometry.normalization import RADIOMETRY, Radiometry
 from preprocessing.tiles.filters import FilterConfig
 
 __all__ = ["PrepareConfig"]

@@ -23,7 +23,7 @@ from preprocessing.preparation.held_ground import GroundSplit, degrees
 from preprocessing.preparation.splits import split_blocks
 from preprocessing.preparation.tile_pass import TileBatch, cut_tiles, spread_windows
 from preprocessing.preparation.unseen_ground import why_nothing
-from preprocessing.radiometry.matched_tones import Tones, fit_tones
+from preprocessing.radiometry.normalization import Tones, fit_tones
 from preprocessing.rasters.dates import years_between
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.image_source import ImageSource, hold

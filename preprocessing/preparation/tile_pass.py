@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.radiometry.matched_tones import Tones
+from preprocessing.radiometry.normalization import Tones
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.window import Window

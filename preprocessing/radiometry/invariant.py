@@ -11,7 +11,7 @@ from scipy.linalg import eigh
 from scipy.stats import chi2
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.matching import LevelCounts
+from preprocessing.radiometry.histogram_matching import LevelCounts
 from preprocessing.radiometry.pixel_sample import PixelSample
 from preprocessing.radiometry.tone_curves import FINE_LEVELS, ToneCurves, quantised
 

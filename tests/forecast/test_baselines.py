@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.baselines import DressedPersistence
-from forecast.training.ground import GroundPlace
+from forecast.training.place_tensors import GroundPlace
 from preprocessing.errors import ModelFolderError
 
 

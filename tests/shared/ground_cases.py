@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.training.ground import UNKNOWN, GroundPlace
+from forecast.training.place_tensors import UNKNOWN, GroundPlace
 
 
 def made_place(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.runs.films import FILM
 from app.runs.requests import image_name
+from app.runs.video_checks import FILM
 from app.web.before_after import before_after
 from app.web.service import service
 from app.web.texts import text

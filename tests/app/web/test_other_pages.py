@@ -12,7 +12,7 @@ from run_cases import place
 from streamlit.testing.v1 import AppTest
 
 from app.runs import ServerSettings
-from app.runs.films import check_film
+from app.runs.video_checks import check_film
 from app.web.service import Service
 from app.web.views import __file__ as views_file
 from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError

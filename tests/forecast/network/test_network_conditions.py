@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions, smooth
-from forecast.network.correlated_noise import HALO, shaped
+from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.unet import ChangeUNet
 
 

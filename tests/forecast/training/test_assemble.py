@@ -12,7 +12,7 @@ from series_cases import made_series
 import forecast.training.assemble as assemble
 from app.training.forecast import train_forecast
 from forecast.training.assemble import assemble_places, labels_of, world_place
-from forecast.training.ground import UNKNOWN, GroundPlace
+from forecast.training.place_tensors import UNKNOWN, GroundPlace
 from forecast.training.portable import load_places
 from preprocessing.errors import OutputExistsError, PairStoreError, RequestError
 from preprocessing.pairs.store import PairStore

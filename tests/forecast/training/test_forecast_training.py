@@ -14,16 +14,16 @@ from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
-from forecast.training.calibrate import CellRows, calibrate, fitted
 from forecast.training.catalogue import Catalogue
 from forecast.training.config import ForecastTraining, read_recipe
 from forecast.training.draws import Drawing, Item, gather
 from forecast.training.familiar import familiarity_of
-from forecast.training.ground import Ground
 from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss, noise_of
 from forecast.training.loop import train_network
 from forecast.training.place_scores import Case, score_place
+from forecast.training.place_tensors import Ground
 from forecast.training.portable import load_places, save_places
+from forecast.training.probability_calibration import CellRows, calibrate, fitted
 from forecast.training.run import run_training
 from preprocessing.errors import DivergedError, MissingFileError, PairStoreError, RequestError
 from preprocessing.tiles.cells import cell_means

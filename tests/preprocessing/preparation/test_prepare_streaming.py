@@ -40,8 +40,8 @@ def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("preprocessing.rasters.image_source._HELD_PX", 0)
     monkeypatch.setattr("preprocessing.preparation.tile_pass._BLOCK_PX", 128)
     monkeypatch.setattr("preprocessing.preparation.tile_pass._BATCH", 1)
-    monkeypatch.setattr("preprocessing.radiometry.matched_tones._WHOLE_PX", 1)
-    monkeypatch.setattr("preprocessing.radiometry.matched_tones._BLOCK_PX", 80)
+    monkeypatch.setattr("preprocessing.radiometry.normalization._WHOLE_PX", 1)
+    monkeypatch.setattr("preprocessing.radiometry.normalization._BLOCK_PX", 80)
     monkeypatch.setattr("preprocessing.registration.coregister._BLOCK_PX", 150)
 
 
@@ -123,7 +123,7 @@ def test_a_bounded_sample_tells_the_shift_and_the_colours(
     del streamed
     full = [Watched(raster) for raster in scenes()]
     first = plan_pair(full[0], full[1], PrepareConfig())
-    monkeypatch.setattr("preprocessing.radiometry.matched_tones._MOST_BLOCKS", 4)
+    monkeypatch.setattr("preprocessing.radiometry.normalization._MOST_BLOCKS", 4)
     monkeypatch.setattr("preprocessing.registration.coregister._MOST_BLOCKS", 2)
     few = [Watched(raster) for raster in scenes()]
     second = plan_pair(few[0], few[1], PrepareConfig())

@@ -9,7 +9,7 @@ import pytest
 from prepare_cases import dated
 
 from preprocessing.preparation.tile_pass import TileBatch, cut_tiles
-from preprocessing.radiometry.matched_tones import Tones, fit_tones
+from preprocessing.radiometry.normalization import Tones, fit_tones
 from preprocessing.rasters.image_source import HeldImage
 from preprocessing.rasters.raster import Raster
 from preprocessing.tiles.tiling import plan_tiles

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from skimage.exposure import match_histograms
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.histogram import match_histogram
-from preprocessing.radiometry.matching import LevelCounts, histogram_gap
+from preprocessing.radiometry.histogram_matching import LevelCounts, histogram_gap, match_histogram
 
 
 def image(seed: int, *, size: int = 96, low: float = 0.0, high: float = 1.0) -> np.ndarray:

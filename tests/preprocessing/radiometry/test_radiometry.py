@@ -11,15 +11,15 @@ from made_scenes import made_world, view
 from skimage.exposure import match_histograms
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.histogram import match_histogram
-from preprocessing.radiometry.invariant import PseudoInvariant, orthogonal_line
-from preprocessing.radiometry.matching import (
+from preprocessing.radiometry.histogram_matching import (
     HistogramMatch,
     LevelCounts,
     ToneCurves,
     histogram_gap,
     levels_for,
+    match_histogram,
 )
+from preprocessing.radiometry.invariant import PseudoInvariant, orthogonal_line
 from preprocessing.radiometry.pixel_sample import PixelSample
 from preprocessing.radiometry.tone_curves import quantised
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.invariant import PseudoInvariant
-from preprocessing.radiometry.matching import (
+from preprocessing.radiometry.histogram_matching import (
     HistogramMatch,
     ToneCurves,
     histogram_gap,
     levels_for,
 )
+from preprocessing.radiometry.invariant import PseudoInvariant
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.rasters.image_source import ImageSource
