@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from app.comparison import ComparisonRequest
-from app.comparison import compare as compare_methods
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place
 from app.forecasts.outputs import Progress
 from app.forecasts.plan import plan_forecast
@@ -16,16 +15,18 @@ from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
 from app.forecasts.zones import write_zones
-from app.scores.pairs import evaluate
-from app.training.forecast import train_forecast
-from app.training.lift import pack_pairs, train_lift
-from app.upscaling.run import UpscaleRequest, upscale
 from preprocessing.fetch import FetchReport, FetchRequest, fetch_years
 from preprocessing.running.executor import default_workers
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:
+    from app.comparison import ComparisonRequest
+    from app.comparison import compare as compare_methods
+    from app.scores.pairs import evaluate
+    from app.training.forecast import train_forecast
+    from app.training.lift import pack_pairs, train_lift
+    from app.upscaling.run import UpscaleRequest, upscale
     from preprocessing.preparation.run import PrepareConfig
     from preprocessing.rasters.image_source import Reading
     from preprocessing.report.counts import PrepareReport
@@ -59,6 +60,23 @@ __all__ = [
 ]
 
 _READING = ("bands", "value_range", "sensor")
+_WHERE = {
+    "ComparisonRequest": "app.comparison:ComparisonRequest",
+    "UpscaleRequest": "app.upscaling.run:UpscaleRequest",
+    "compare_methods": "app.comparison:compare",
+    "evaluate": "app.scores.pairs:evaluate",
+    "pack_pairs": "app.training.lift:pack_pairs",
+    "train_forecast": "app.training.forecast:train_forecast",
+    "train_lift": "app.training.lift:train_lift",
+    "upscale": "app.upscaling.run:upscale",
+}
+"""What is loaded when it is asked for: a forecast, which needs none of it, begins sooner."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return resolve_name(_WHERE[name])
 
 
 def fetch_imagery(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
