@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.films.animation import animate_folder
+from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.assumptions import assumptions
 from app.forecasts.cube import write_cube
@@ -49,7 +50,7 @@ from forecast.states.taught import teach
 from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
-from preprocessing.running.executor import DaskCluster, Executor, LocalPool
+from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads
 from preprocessing.running.files import write_text
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
@@ -167,8 +168,9 @@ def _forecast(
     record = _record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
-    for suffix in ("mp4", "gif"):
-        animate_folder(result, result.folder / f"forecast.{suffix}")
+    frames = frames_of(result, threads=request.workers)
+    films = [result.folder / f"forecast.{suffix}" for suffix in ("mp4", "gif")]
+    list(in_threads(partial(animate, frames), films, request.workers))
     write_stac(result)
     remove_scratch(request.out)
     return result
@@ -250,7 +252,15 @@ def _taught(
 
     with one_thread():
         observations = ObservationModel.load(folder)
-        return teach(ground, scratch, network, observations, picture, seed=request.seed)
+        return teach(
+            ground,
+            scratch,
+            network,
+            observations,
+            picture,
+            seed=request.seed,
+            threads=request.workers,
+        )
 
 
 def _executor(request: ForecastRequest) -> Executor | None:

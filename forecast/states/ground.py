@@ -162,7 +162,7 @@ def prepare_ground(
     encoding = images.start.encoding
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
-    image, valid = read_start(images.start, folder, tick)
+    image, valid = read_start(images.start, folder, tick, threads=threads)
     cells, seen = start_cells(image, valid, zeros=disk_zeros(folder))
     earlier, left_out = read_earlier_cells(
         images.start, images.earlier, cells, seen, folder, threads=threads
