@@ -60,6 +60,8 @@ def summarize_region(
 ) -> tuple[NDArray[np.float64], float]:
     """Summarize stored values block by block; the mean keeps those that no member changes.
 
+    Blocks without a valid pixel are left as they are.
+
     Args:
         members: `(3, height, width)` stored values of each.
         start: `(3, height, width)` stored values of the start.
@@ -75,6 +77,8 @@ def summarize_region(
 
     def block(window: Window) -> tuple[NDArray[np.float64], float]:
         at, seen = (slice(None), *window.slices), valid[window.slices]
+        if not seen.any():
+            return np.zeros(len(members)), 0.0
         values, before = np.stack([member[at] for member in members]), start[at]
         found = summarize(encoding.decode(values), seen)
         same = (values == before).all(axis=0)

@@ -62,8 +62,11 @@ class LayerWriter:
         def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
             for window in blocks(self.grid):
                 seen = self.valid[window.slices]
-                values = stored(window)
-                values[:, ~seen] = empty
+                if seen.any():
+                    values = stored(window)
+                    values[:, ~seen] = empty
+                else:
+                    values = np.full((3, *seen.shape), empty, encoding.dtype)
                 yield window, values, seen
 
         write_cog(
@@ -84,8 +87,12 @@ class LayerWriter:
 
         def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
             for window in blocks(self.grid):
-                block = values(window)
-                block[:, ~self.valid[window.slices]] = np.nan
+                seen = self.valid[window.slices]
+                if seen.any():
+                    block = values(window)
+                    block[:, ~seen] = np.nan
+                else:
+                    block = np.full((1, *seen.shape), np.nan, np.float32)
                 yield window, block, None
 
         write_cog(

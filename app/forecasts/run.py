@@ -7,9 +7,8 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 
 from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
-from app.forecasts.assumptions import assumptions
 from app.forecasts.cube import write_cube
 from app.forecasts.members import one_thread
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
+from app.forecasts.record import run_record
 from app.forecasts.request import (
     SCRATCH,
     ForecastRequest,
@@ -41,10 +40,9 @@ from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
 from forecast.start import BLOCK
 from forecast.states.answers import RegionNetwork
-from forecast.states.area import ChangedArea, log_odds_spread
 from forecast.states.earlier import earlier_picture
 from forecast.states.familiarity import Familiarity
-from forecast.states.ground import Ground, prepare_ground
+from forecast.states.ground import Ground, prepare_ground, write_asked
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
 from preprocessing.errors import NoValidPixelsError, RequestError
@@ -165,7 +163,7 @@ def _forecast(
             remove_scratch(request.out)
         raise
     areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
-    record = _record(identity, request, images, ground, areas, time.monotonic() - began)
+    record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
     frames = frames_of(result, threads=request.workers)
@@ -212,6 +210,7 @@ def forecast_members(
                 f"expected an area of interest with pixels of {images.start.name} that were "
                 "observed, it is smaller than one, beside the image or nodata; choose another"
             )
+        write_asked(ground, valid)
     if request.calibrate:
         ground = _taught(ground, request, images, scratch, folder)
     run.roll(folder, _executor(request), progress)
@@ -268,41 +267,3 @@ def _executor(request: ForecastRequest) -> Executor | None:
         return DaskCluster(request.dask)
     workers = min(request.workers, request.members)
     return LocalPool(workers) if workers > 1 else None
-
-
-def _record(
-    identity: dict[str, Any],
-    request: ForecastRequest,
-    images: DatedImages,
-    ground: Ground,
-    areas: dict[int, ChangedArea],
-    seconds: float,
-) -> dict[str, Any]:
-    grid = images.start.grid
-    rows = grid.row_gsd_m()
-    area = None if rows is None else grid.width * float((rows**2).sum()) / 1e6
-    packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
-    arguments = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in asdict(request).items()
-    }
-    arguments["images"] = [str(path) for path in request.images]
-    return {
-        **identity,
-        "resumed": request.resume,
-        "years": list(areas),
-        "changed_area": {
-            "unit": "pixels" if grid.gsd_m is None else "hectares",
-            "log_odds_spread": log_odds_spread(taught=ground.quantity is not None),
-            **{str(year): found.rounded() for year, found in areas.items()},
-        },
-        "outside_experience": ground.outside,
-        "hindcast": None if ground.skill is None else ground.skill.rounded(),
-        "assumed": assumptions(request, images),
-        "history_left_out": list(ground.left_out),
-        "arguments": arguments,
-        "versions": {name: version(name) for name in packages},
-        "seconds": round(seconds, 1),
-        "km2": area,
-        "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
-    }

@@ -15,7 +15,8 @@ from forecast.network.correlated_noise import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
-from forecast.states.windows import cut, in_pixels, strips
+from forecast.states.observation import REACH
+from forecast.states.windows import cut, grown, in_pixels, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
@@ -128,10 +129,27 @@ class RegionNetwork:
         return self._blended(view, years, noise, lambda answer: answer.look, 3, tiles=asked)
 
     def seen(
-        self, view: View, years: float, noise: Noise, tick: Tick | None = None
+        self,
+        view: View,
+        years: float,
+        noise: Noise,
+        tick: Tick | None = None,
+        *,
+        where: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
-        """Difference `(3, h, w)` of an observation to the state of the land."""
-        return self._blended(view, years, noise, lambda answer: answer.seen, 3, tick=tick)
+        """Difference `(3, h, w)` of an observation to the state of the land.
+
+        Args:
+            view: Of the region.
+            years: Horizon.
+            noise: Of the member.
+            tick: Called after each pass.
+            where: `(h, w)` cells whose pixels are asked for, all where None; far from them the
+                difference may be anything.
+        """
+        return self._blended(
+            view, years, noise, lambda answer: answer.seen, 3, tick=tick, near=where
+        )
 
     @torch.inference_mode()
     def _by_rules(self, view: View, years: float, window: Window) -> NDArray[np.float32]:
@@ -152,6 +170,7 @@ class RegionNetwork:
         *,
         tick: Tick | None = None,
         tiles: list[Window] | None = None,
+        near: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         every = self._tiles if tiles is None else tiles
         model, device = self._model, self._model.device
@@ -163,6 +182,11 @@ class RegionNetwork:
         for first in range(0, len(every), self._batch_size):
             batch = every[first : first + self._batch_size]
             size = len(batch)
+            # Whole batches alone are left out: a tile may depend on others by its last bits.
+            if near is not None and not any(near[self._around(t).slices].any() for t in batch):
+                if tick is not None:
+                    tick()
+                continue
             tone = Tone(
                 view.tone.mean.expand(size, -1).to(device),
                 view.tone.contrast.expand(size).to(device),
@@ -183,7 +207,11 @@ class RegionNetwork:
                 blend.add(tile, values, self._weight)
             if tick is not None:
                 tick()
-        return blend.image(partly=tiles is not None)
+        return blend.image(partly=tiles is not None or near is not None)
+
+    def _around(self, tile: Window) -> Window:
+        """Cells whose pixels depend on a tile of `seen`."""
+        return grown(tile, REACH, self._height, self._width)
 
     def _field(self, noise: Noise) -> NDArray[np.float32]:
         """The noise `(3, h, w)` that tiles are given."""

@@ -41,11 +41,12 @@ __all__ = [
     "Ground",
     "prepare_ground",
     "start_cells",
+    "write_asked",
     "write_ground",
 ]
 
 _BLOCK = 256
-_DONE = "ground.json"
+_DONE, _ASKED = "ground.json", "asked.npy"
 TAUGHT, EVENTS, SKILL = "taught", "events", "hindcast"
 
 
@@ -73,6 +74,7 @@ class Ground:
             does not say what it has seen.
         left_out: A sentence for each earlier image that could not be used.
         kinds: `(h * w, 4)` from `kinds_of`.
+        asked: `(h, w)` cells that the forecast tells of; None where all are.
         folder: Where it lies.
     """
 
@@ -92,6 +94,7 @@ class Ground:
     outside: float | None
     left_out: tuple[str, ...]
     kinds: NDArray[np.float32]
+    asked: NDArray[np.bool_] | None
     folder: Path
 
     @property
@@ -131,6 +134,7 @@ class Ground:
             outside=stored["outside"],
             left_out=tuple(stored["left_out"]),
             kinds=plane("kinds"),
+            asked=np.load(folder / _ASKED, mmap_mode="r") if (folder / _ASKED).exists() else None,
             folder=folder,
         )
 
@@ -172,6 +176,18 @@ def prepare_ground(
         folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out, threads=threads
     )
     return Ground.open(folder, encoding), valid
+
+
+def write_asked(ground: Ground, valid: NDArray[np.bool_]) -> None:
+    """Keep which cells a forecast tells of: those with a pixel `(height, width)` that is valid."""
+    asked = ground.zeros(ground.seen.shape, np.bool_)
+    for window in cut(*ground.seen.shape, _BLOCK):
+        part = valid[in_pixels(window).slices]
+        down, across = ((0, -size % FACTOR) for size in part.shape)
+        height, width = (-(-size // FACTOR) for size in part.shape)
+        cells = np.pad(part, (down, across)).reshape(height, FACTOR, width, FACTOR)
+        asked[window.slices][:height, :width] = cells.any(axis=(1, 3))
+    np.save(ground.folder / _ASKED, asked)
 
 
 def _skill(path: Path) -> HindcastSkill | None:
