@@ -151,6 +151,8 @@ class RegionRun:
         distance, widest, probabilities = np.zeros(request.members), 0.0, []
         files = [self._present(stored, writer)]
         done, total = 0, 1 + request.years * (4 + len(self._members) * len(self._saved))
+        if progress is not None:
+            progress("writing", 0, total)
         for year in self.years:
             probabilities.append(self._probability(year, weights.shape, zeros))
             mean = zeros((3, grid.height, grid.width), self._encoding.dtype)

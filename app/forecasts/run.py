@@ -46,10 +46,12 @@ from forecast.states.ground import Ground, prepare_ground, write_asked
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
 from preprocessing.errors import NoValidPixelsError, RequestError
+from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
 from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads
 from preprocessing.running.files import write_text
+from preprocessing.running.object_store import sent_folder
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
@@ -67,9 +69,22 @@ def forecast_region(
         request: What is asked for.
         progress: Called with `(stage, done, total)`.
 
+    Returns:
+        The results, where they were made: in a folder of this machine also where `request.out` is
+        an object store, to which they were sent.
+
     Raises:
         RequestError: The request is wrong; nothing was written.
     """
+    address = location_of(request.out)
+    if is_remote(address):
+        if request.dask is not None:
+            raise RequestError(
+                f"expected a folder for --out that the workers of --dask see, got {address}; send "
+                "the results there when they are made"
+            )
+        with sent_folder(address, last="run.json", overwrite=request.overwrite) as folder:
+            return forecast_region(replace(request, out=folder), progress=progress)
     images, area = asked_images(request)
     if request.zones is not None:
         # Refused before anything is computed.

@@ -181,12 +181,13 @@ def prepare_ground(
 def write_asked(ground: Ground, valid: NDArray[np.bool_]) -> None:
     """Keep which cells a forecast tells of: those with a pixel `(height, width)` that is valid."""
     asked = ground.zeros(ground.seen.shape, np.bool_)
-    for window in cut(*ground.seen.shape, _BLOCK):
+    height, width = ground.seen.shape
+    for window in cut(height, width, _BLOCK):
         part = valid[in_pixels(window).slices]
         down, across = ((0, -size % FACTOR) for size in part.shape)
-        height, width = (-(-size // FACTOR) for size in part.shape)
-        cells = np.pad(part, (down, across)).reshape(height, FACTOR, width, FACTOR)
-        asked[window.slices][:height, :width] = cells.any(axis=(1, 3))
+        whole = np.pad(part, (down, across))
+        cells = whole.reshape(len(whole) // FACTOR, FACTOR, -1, FACTOR).any(axis=(1, 3))
+        asked[window.slices][: cells.shape[0], : cells.shape[1]] = cells
     np.save(ground.folder / _ASKED, asked)
 
 
