@@ -276,6 +276,7 @@ def _remove_earlier(out: Path) -> None:
         "forecast.mp4",
         "forecast.gif",
         "collection.json",
+        "model.json",
         "run.json",
     ]
     for name in names:

@@ -184,7 +184,7 @@ def _forecast(
     frames = frames_of(result, threads=request.workers)
     films = [result.folder / f"forecast.{suffix}" for suffix in ("mp4", "gif")]
     list(in_threads(partial(animate, frames), films, request.workers))
-    write_stac(result)
+    write_stac(result, model=model_folder(request.model))
     remove_scratch(request.out)
     return result
 

@@ -50,7 +50,7 @@ def test_writes_what_the_contract_lists(
     expected = {f"{kind}_{year}.tif" for kind in kinds for year in (2021, 2022)}
     expected |= {f"members/{m:02}_{year}.tif" for m in (0, 1) for year in (2021, 2022)}
     expected |= {"present_2020.tif", "forecast.mp4", "forecast.gif", "collection.json", "run.json"}
-    expected |= {"forecast_2021.json", "forecast_2022.json"}
+    expected |= {"forecast_2021.json", "forecast_2022.json", "model.json"}
     layers = ("spread", "change_probability")
     expected |= {f"{kind}_{year}.qml" for kind in layers for year in (2021, 2022)}
     assert names == expected
