@@ -28,6 +28,7 @@ __all__ = ["Noise", "RegionNetwork", "View"]
 _SIDE = TILE_PX // FACTOR
 _STRIDE = _SIDE // 2
 _BLOCK = 256
+_AT_ONCE, _AT_ONCE_ON_GPU = 16, 256
 Tick = Callable[[], None]
 
 
@@ -72,7 +73,7 @@ class RegionNetwork:
         height: Cells of the (padded) region, at least 32.
         width: Likewise.
         gsd_m: Metres per pixel; None where not known.
-        batch_size: Tiles a pass.
+        batch_size: Tiles a pass; by default what suits the device of the model.
         zeros: Makes planes, on the disk where they are large.
     """
 
@@ -83,7 +84,7 @@ class RegionNetwork:
         height: int,
         width: int,
         gsd_m: float | None = None,
-        batch_size: int = 16,
+        batch_size: int | None = None,
         zeros: Zeros = np.zeros,
     ) -> None:
         self._model = model
@@ -91,7 +92,9 @@ class RegionNetwork:
         self.gsd_m = gsd_m
         self._tiles = plan_tiles(height, width, size=_SIDE, stride=_STRIDE)
         self._weight = tile_weight(_SIDE, _SIDE - _STRIDE)
-        self._batch_size = batch_size
+        self._batch_size = batch_size or (
+            _AT_ONCE_ON_GPU if model.device.type == "cuda" else _AT_ONCE
+        )
         self._zeros = zeros
 
     @property
