@@ -78,10 +78,10 @@ def write_stac(folder: str | Path | ForecastFolder, *, model: Path | None = None
     if model is not None:
         described = _model_item(result, model, reference, bbox, geometry)
         described.set_self_href(f"{_ROOT}{MODEL_ITEM}")
-        name = {"mlm:name": described.properties["mlm:name"]}
+        named = {"mlm:name": described.properties["mlm:name"]}
         for item in items:
             item.add_link(
-                pystac.Link("derived_from", f"./{MODEL_ITEM}", _GEOJSON, extra_fields=name)
+                pystac.Link("derived_from", f"./{MODEL_ITEM}", _GEOJSON, extra_fields=named)
             )
         items.append(described)
     for made in (*items, collection):
