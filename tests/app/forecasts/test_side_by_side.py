@@ -14,6 +14,7 @@ import pytest
 import app.films.animation
 import app.forecasts.layers
 import forecast.start
+import forecast.states.ground
 import forecast.states.seen_again
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
@@ -60,6 +61,9 @@ def test_reading_learning_and_writing_are_shared_by_threads(
     again, layers = forecast.states.seen_again, app.forecasts.layers
     monkeypatch.setattr(RasterSource, "read_stored", meeting()(RasterSource.read_stored))
     monkeypatch.setattr(again, "_earlier_spread", meeting()(again._earlier_spread))
+    both, ground = meeting(), forecast.states.ground
+    for look in ("read_earlier_cells", "region_trust"):
+        monkeypatch.setattr(ground, look, both(getattr(ground, look)))
     # Four rasters of the start and the first year, then five of the last year and the states.
     monkeypatch.setattr(layers, "write_cog", meeting(8)(layers.write_cog))
     film = meeting()
