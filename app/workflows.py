@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from app.comparison import ComparisonRequest
-from app.comparison import compare as compare_methods
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place
 from app.forecasts.outputs import Progress
 from app.forecasts.plan import plan_forecast
@@ -15,18 +15,22 @@ from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
 from app.forecasts.run import forecast_region
 from app.forecasts.zones import write_zones
-from app.scores.pairs import evaluate
-from app.scores.request import EvaluationRequest
-from app.training.forecast import train_forecast
-from app.training.lift import pack_pairs, train_lift
-from app.upscaling.run import UpscaleRequest, upscale
 from preprocessing.fetch import FetchReport, FetchRequest
 from preprocessing.fetch import fetch_years as fetch_imagery
-from preprocessing.preparation.run import prepare_manifest, prepare_pair
 from preprocessing.running.executor import default_workers
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
-from preprocessing.series.preparation import prepare_series
+
+if TYPE_CHECKING:
+    from app.comparison import ComparisonRequest
+    from app.comparison import compare as compare_methods
+    from app.scores.pairs import evaluate
+    from app.scores.request import EvaluationRequest
+    from app.training.forecast import train_forecast
+    from app.training.lift import pack_pairs, train_lift
+    from app.upscaling.run import UpscaleRequest, upscale
+    from preprocessing.preparation.run import prepare_manifest, prepare_pair
+    from preprocessing.series.preparation import prepare_series
 
 __all__ = [
     "ComparisonRequest",
@@ -55,6 +59,28 @@ __all__ = [
     "train_sr",
     "upscale",
 ]
+
+_WHERE = {
+    "ComparisonRequest": "app.comparison:ComparisonRequest",
+    "EvaluationRequest": "app.scores.request:EvaluationRequest",
+    "UpscaleRequest": "app.upscaling.run:UpscaleRequest",
+    "compare_methods": "app.comparison:compare",
+    "evaluate": "app.scores.pairs:evaluate",
+    "pack_pairs": "app.training.lift:pack_pairs",
+    "prepare_manifest": "preprocessing.preparation.run:prepare_manifest",
+    "prepare_pair": "preprocessing.preparation.run:prepare_pair",
+    "prepare_series": "preprocessing.series.preparation:prepare_series",
+    "train_forecast": "app.training.forecast:train_forecast",
+    "train_lift": "app.training.lift:train_lift",
+    "upscale": "app.upscaling.run:upscale",
+}
+"""What is loaded when it is asked for: a forecast, which needs none of it, begins sooner."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return resolve_name(_WHERE[name])
 
 
 def forecast_zones(folder: Path, polygons: Path, out: Path | None = None) -> tuple[Path, Path]:

@@ -5,8 +5,9 @@
 Makes dated images of fields that change, forecasts them in processes of their own, and prints the
 peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
 are the system's to keep or to drop), CPU seconds and square kilometres an hour. Then the largest
-size once more, one member, with one worker and with two: their seconds side by side, and whether
-the rasters are equal byte by byte.
+size once more, one member, with one worker and with two: their seconds side by side, with and
+without the seconds that loading Python's modules takes, and whether the rasters are equal byte by
+byte.
 """
 
 from __future__ import annotations
@@ -110,16 +111,19 @@ def main() -> None:
 
 
 def compare_workers(paths: list[Path], folder: Path) -> None:
-    took = []
+    load = "from app.workflows import forecast_region"
+    loading, took = watched([sys.executable, "-c", load])[2], []
     for workers in (1, 2):
         out = folder / f"workers-{workers}"
         options = ["--years", 1, "--members", 1, "--workers", workers]
         took.append(forecast(paths, out, *options)[2])
     first, second = sorted((folder / "workers-1").glob("*.tif")), folder / "workers-2"
     equal = all(path.read_bytes() == (second / path.name).read_bytes() for path in first)
+    apart = (took[0] - loading) / (took[1] - loading)
     print(
         f"One member with two workers: {took[0] / took[1]:.2f} times as fast as with one "
-        f"({took[0]:.0f} and {took[1]:.0f} s); rasters {'equal' if equal else 'DIFFERENT'}."
+        f"({took[0]:.0f} and {took[1]:.0f} s), {apart:.2f} times without the {loading:.1f} s that "
+        f"loading modules takes; rasters {'equal' if equal else 'DIFFERENT'}."
     )
 
 

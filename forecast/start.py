@@ -12,7 +12,9 @@ from forecast.network.patches import padded_shape
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.masks.filling import fill_invalid
 from preprocessing.rasters.io import RasterSource, blocks
+from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.executor import in_threads
 
 __all__ = ["BLOCK", "mirror_edges", "padded_start", "read_start", "stored_path"]
 
@@ -26,7 +28,11 @@ def stored_path(folder: Path) -> Path:
 
 
 def read_start(
-    source: RasterSource, folder: Path, tick: Callable[[], None] | None = None
+    source: RasterSource,
+    folder: Path,
+    tick: Callable[[], None] | None = None,
+    *,
+    threads: int = 1,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Read a raster into memory maps in `folder`.
 
@@ -34,6 +40,7 @@ def read_start(
         source: The region.
         folder: Existing folder for the maps.
         tick: Called after each block.
+        threads: Blocks that are read side by side.
 
     Returns:
         The image `(3, h, w)` in 0..1, mirrored at the lower and right edge to a padded shape,
@@ -47,19 +54,25 @@ def read_start(
     image = mapped_array(folder / "start.npy", np.float32, shape)
     valid = mapped_array(folder / "valid.npy", np.bool_, (height, width))
     stored = mapped_array(stored_path(folder), source.encoding.dtype, (3, height, width))
-    empty, total, count = [], np.zeros(3), 0
-    for window in blocks(source.grid, size=BLOCK):
+
+    def read(window: Window) -> tuple[NDArray[np.float64], int]:
+        """Sum over the pixels of a block that were seen, and how many."""
         values, seen = source.read_stored(window)
-        if tick is not None:
-            tick()
         rows, cols = window.slices
         stored[:, rows, cols], valid[rows, cols] = values, seen
-        if seen.any():
-            data = source.encoding.decode(values)
-            image[:, rows, cols] = fill_invalid(np.where(seen, data, 0), seen)
-            total += data[:, seen].sum(axis=1, dtype=np.float64)
-            count += int(seen.sum())
-        else:
+        if not seen.any():
+            return np.zeros(3), 0
+        data = source.encoding.decode(values)
+        image[:, rows, cols] = fill_invalid(np.where(seen, data, 0), seen)
+        return data[:, seen].sum(axis=1, dtype=np.float64), int(seen.sum())
+
+    windows = blocks(source.grid, size=BLOCK)
+    empty, total, count = [], np.zeros(3), 0
+    for window, (of_block, some) in zip(windows, in_threads(read, windows, threads), strict=True):
+        if tick is not None:
+            tick()
+        total, count = total + of_block, count + some
+        if not some:
             empty.append(window)
     if count == 0:
         raise NoValidPixelsError(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Summary", "summarize"]
+from forecast.states.windows import cut
+from preprocessing.rasters.cog import BLOCK_PX
+from preprocessing.rasters.raster import Encoding
+from preprocessing.rasters.window import Window
+from preprocessing.running.executor import in_threads
+
+__all__ = ["Summary", "summarize", "summarize_region"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +47,46 @@ def summarize(members: NDArray[np.float32], valid: NDArray[np.bool_]) -> Summary
         spread = np.sqrt(members.var(axis=0, ddof=1).mean(axis=0))
     distance = ((members - mean) ** 2)[:, :, valid].sum(axis=(1, 2), dtype=np.float64)
     return Summary(mean, spread, distance)
+
+
+def summarize_region(
+    members: Sequence[NDArray[Any]],
+    start: NDArray[Any],
+    valid: NDArray[np.bool_],
+    encoding: Encoding,
+    mean: NDArray[Any],
+    spread: NDArray[np.float32],
+    threads: int,
+) -> tuple[NDArray[np.float64], float]:
+    """Summarize stored values block by block; the mean keeps those that no member changes.
+
+    Blocks without a valid pixel are left as they are.
+
+    Args:
+        members: `(3, height, width)` stored values of each.
+        start: `(3, height, width)` stored values of the start.
+        valid: `(height, width)`.
+        encoding: How values are stored.
+        mean: `(3, height, width)` that is filled, stored values.
+        spread: `(1, height, width)` that is filled, in the units of stored values.
+        threads: Blocks that are worked on side by side.
+
+    Returns:
+        `(m,)` square distance of each member to the mean, and the widest spread of valid pixels.
+    """
+
+    def block(window: Window) -> tuple[NDArray[np.float64], float]:
+        at, seen = (slice(None), *window.slices), valid[window.slices]
+        if not seen.any():
+            return np.zeros(len(members)), 0.0
+        values, before = np.stack([member[at] for member in members]), start[at]
+        found = summarize(encoding.decode(values), seen)
+        same = (values == before).all(axis=0)
+        mean[at] = np.where(same, before, encoding.encode(found.mean))
+        spread[at] = found.spread[None] * (encoding.high - encoding.low)
+        return found.distance, float(spread[at][0, seen].max(initial=0))
+
+    distance, widest = np.zeros(len(members)), 0.0
+    for apart, most in in_threads(block, cut(valid.shape[0], valid.shape[1], BLOCK_PX), threads):
+        distance, widest = distance + apart, max(widest, most)
+    return distance, widest

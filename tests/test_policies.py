@@ -52,6 +52,17 @@ def test_training_needs_no_gdal(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_a_forecast_loads_nothing_of_other_commands() -> None:
+    others = ("app.comparison", "app.scores", "app.training", "app.upscaling", "kornia")
+    code = f"""import sys
+from app.workflows import forecast_region
+loaded = [name for name in {others} if name in sys.modules]
+from app.workflows import compare_methods, upscale
+sys.exit(f"{{loaded}}" if loaded or "app.comparison" not in sys.modules else 0)"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True)
+    assert run.returncode == 0, run.stderr
+
+
 def test_folders_and_modules_stay_short() -> None:
     folders = Counter(path.parent for path in MODULES if path.name != "__init__.py")
     assert max(folders.values()) <= 20, folders.most_common(1)

@@ -114,7 +114,9 @@ def forecast(
             "the last date is the start, the others are its history.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the results, or s3:// address.")
+    ],
     year: Year = None,
     years: Years = 5,
     members: Members = 8,
@@ -175,6 +177,7 @@ def forecast(
     if resume and overwrite:
         raise typer.BadParameter("expected --resume or --overwrite, got both")
     from app.workflows import ForecastRequest, default_workers, forecast_region
+    from preprocessing.pairs.location import is_remote, location_of
     from preprocessing.running.counted import counted
 
     if workers is None:
@@ -227,6 +230,8 @@ def forecast(
         if line:
             say(line)
     say(str(result.folder))
+    if is_remote(location_of(out)):
+        say(location_of(out))
 
 
 @app.command(name="zones")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -45,6 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     if not debug:
         # GDAL warns of odd tags at each opening; what makes a file useless is an error of ours.
         logging.getLogger("rasterio").setLevel(logging.ERROR)
+    # Here too: what threads do to the filters of warnings is seen by others.
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="landcast", standalone_mode=False)

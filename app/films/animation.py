@@ -5,34 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
-from PIL import Image
 
 from app.films.caption import captioned
+from app.films.formats import write_gif, write_mp4, write_webp
 from app.forecasts.results import ForecastFolder, display_image
 from preprocessing.errors import DateError, GridMismatchError, RequestError
 from preprocessing.rasters.io import RasterSource
+from preprocessing.running.executor import in_threads
 from preprocessing.running.ownership import owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 
-__all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder"]
+__all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder", "frames_of"]
 
-FORMATS = (".mp4", ".gif", ".webp")
+_WRITERS = {".mp4": write_mp4, ".gif": write_gif, ".webp": write_webp}
+FORMATS = tuple(_WRITERS)
+MAX_SIZE = 1080
 _MIN_SIZE = 480
-_SETTLED = 600  # pixels of the sample that may still change their colour when k-means stops
-_RATES = (10, 20, 25, 40, 50, 100)
 _LAST_HOLD = 2.0
 _APART = 0.02
 """Of the shorter side: as far corners of images of one place may lie apart."""
-_BAYER = np.array([[0, 2], [3, 1]], dtype=np.float32)
 
 
 class AnimationFormatError(RequestError):
@@ -59,7 +55,7 @@ def animate(
     out: str | Path,
     *,
     seconds_per_year: float = 1.0,
-    max_size: int = 1080,
+    max_size: int = MAX_SIZE,
 ) -> Path:
     """Write an animation, one picture a year in the order given, the last held longer.
 
@@ -84,17 +80,15 @@ def animate(
         raise ValueError(f"expected more than 0 seconds a year, got {seconds_per_year}")
     pictures = _render(list(frames), max_size)
     seconds = [seconds_per_year] * (len(pictures) - 1) + [seconds_per_year * _LAST_HOLD]
-    temporary = partial_path(out)
-    try:
-        if out.suffix.lower() == ".mp4":
-            _write_mp4(pictures, seconds, temporary)
-        elif out.suffix.lower() == ".gif":
-            _write_gif(pictures, seconds, temporary)
-        else:
-            _write_webp(pictures, seconds, temporary)
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write = _WRITERS[out.suffix.lower()]
+    with owned_file(out):
+        remove_partials_of(out)
+        temporary = partial_path(out)
+        try:
+            write(pictures, seconds, temporary)
+            os.replace(temporary, out)
+        finally:
+            temporary.unlink(missing_ok=True)
     return out
 
 
@@ -104,7 +98,7 @@ def animate_folder(
     *,
     past: Sequence[str | Path] = (),
     seconds_per_year: float = 1.0,
-    max_size: int = 1080,
+    max_size: int = MAX_SIZE,
 ) -> Path:
     """Animate a finished forecast: the past images if given, the start image, each year after.
 
@@ -123,17 +117,42 @@ def animate_folder(
     check_format(out)
     if not out.parent.is_dir():
         raise RequestError(f"expected an existing folder for {out.name}, found no {out.parent}")
+    frames = frames_of(folder, past=past, max_size=max_size)
+    return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+
+
+def frames_of(
+    folder: str | Path | ForecastFolder,
+    *,
+    past: Sequence[str | Path] = (),
+    max_size: int = MAX_SIZE,
+    threads: int = 1,
+) -> list[Frame]:
+    """The pictures of a film of a finished forecast, see `animate_folder`.
+
+    Args:
+        folder: The result of a forecast.
+        past: Earlier images of the same ground.
+        max_size: Longer side of the pictures.
+        threads: Years that are read side by side.
+
+    Raises:
+        RequestError: See `animate_folder`.
+    """
     result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
-    start = display_image(result.present, result.value_range, max_size)
+
+    def shown(path: Path) -> NDArray[np.uint8]:
+        return display_image(path, result.value_range, max_size)
+
+    paths = [result.present, *(result.path("forecast", year) for year in result.years)]
+    start, *later = in_threads(shown, paths, threads)
     frames = [_past_frame(path, result, start.shape[:2], max_size) for path in past]
     frames.sort(key=lambda frame: frame.year)
     frames.append(Frame(start, result.start_year, forecast=False))
-    for year in result.years:
-        picture = display_image(result.path("forecast", year), result.value_range, max_size)
-        frames.append(Frame(picture, year, forecast=True))
-    with owned_file(out):
-        remove_partials_of(out)
-        return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+    return frames + [
+        Frame(picture, year, forecast=True)
+        for year, picture in zip(result.years, later, strict=True)
+    ]
 
 
 def check_format(out: Path) -> None:
@@ -213,88 +232,3 @@ def _render(frames: list[Frame], max_size: int) -> list[NDArray[np.uint8]]:
         )
         for index, frame in enumerate(frames)
     ]
-
-
-def _write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
-    """H.264, 4:2:0, BT.709 stated and used: players that guess show the right colours too."""
-    height, width = pictures[0].shape[:2]
-    even = ((0, height % 2), (0, width % 2), (0, 0))
-    with av.open(str(path.absolute()), "w", options={"movflags": "+faststart"}) as container:
-        rate = _frame_rate(seconds)
-        stream = container.add_stream("libx264", rate=rate)
-        stream.width, stream.height = width + width % 2, height + height % 2
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "17", "preset": "medium", "tune": "stillimage"}
-        context: Any = stream.codec_context
-        context.colorspace, context.color_range = 1, 1
-        context.color_primaries, context.color_trc = 1, 1
-        clock = 0
-        for picture, hold in zip(pictures, seconds, strict=True):
-            rgb = av.VideoFrame.from_ndarray(np.pad(picture, even, mode="edge"), format="rgb24")
-            frame = rgb.reformat(
-                format="yuv420p",
-                src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.MPEG,
-                dst_colorspace=Colorspace.ITU709,
-            )
-            for _ in range(max(1, round(hold * rate))):
-                frame.pts, frame.time_base = clock, Fraction(1, rate)
-                container.mux(stream.encode(frame))
-                clock += 1
-        container.mux(stream.encode())
-
-
-def _frame_rate(seconds: list[float]) -> int:
-    """The fewest frames a second that last as long as the pictures are to stay."""
-
-    def missed(rate: int) -> float:
-        return max(abs(max(1, round(hold * rate)) / rate - hold) for hold in seconds)
-
-    return next((rate for rate in _RATES if missed(rate) < 1e-3), _RATES[-1])
-
-
-def _write_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
-    """One palette for all years and ordered dithering: ground that stays, stays still."""
-    step = max(1, round((sum(p.shape[0] * p.shape[1] for p in pictures) / 60_000) ** 0.5))
-    sample = Image.fromarray(np.concatenate([p[::step, ::step] for p in pictures], axis=0))
-    palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=_SETTLED)
-    height, width = pictures[0].shape[:2]
-    pattern = _bayer(8)[np.arange(height)[:, None] % 8, np.arange(width)[None, :] % 8]
-    offset = (pattern[..., None] - 0.5) * 12.0
-    indexed = [
-        Image.fromarray(np.clip(np.rint(p + offset), 0, 255).astype(np.uint8)).quantize(
-            palette=palette, dither=Image.Dither.NONE
-        )
-        for p in pictures
-    ]
-    indexed[0].save(
-        path,
-        format="GIF",
-        save_all=True,
-        append_images=indexed[1:],
-        duration=[round(s * 1000) for s in seconds],
-        loop=0,
-        optimize=False,
-    )
-
-
-def _write_webp(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path) -> None:
-    images = [Image.fromarray(picture) for picture in pictures]
-    images[0].save(
-        path,
-        format="WEBP",
-        save_all=True,
-        append_images=images[1:],
-        duration=[round(s * 1000) for s in seconds],
-        loop=0,
-        quality=88,
-        method=4,
-    )
-
-
-def _bayer(size: int) -> NDArray[np.float32]:
-    """Ordered dithering thresholds of Bayer (1973), `(size, size)`, 0..1."""
-    pattern = _BAYER
-    while pattern.shape[0] < size:
-        pattern = np.block([[4 * pattern + k for k in row] for row in _BAYER])
-    return np.asarray((pattern + 0.5) / pattern.size, dtype=np.float32)

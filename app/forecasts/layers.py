@@ -13,13 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from forecast.states.observation import observed
 from preprocessing.rasters.band_metadata import BandMetadata
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 from preprocessing.rasters.raster import Encoding
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["LayerWriter"]
+__all__ = ["LayerWriter", "observed_part", "part_of"]
+
+Part = Callable[[Window], NDArray[Any]]
+"""Stored values `(c, h, w)` of a window."""
 
 _COLOURS = ("red", "green", "blue")
 
@@ -43,7 +47,7 @@ class LayerWriter:
     def image(
         self,
         path: Path,
-        stored: Callable[[Window], NDArray[Any]],
+        stored: Part,
         note: str,
         *,
         date: dt.date | None = None,
@@ -58,8 +62,11 @@ class LayerWriter:
         def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
             for window in blocks(self.grid):
                 seen = self.valid[window.slices]
-                values = stored(window)
-                values[:, ~seen] = empty
+                if seen.any():
+                    values = stored(window)
+                    values[:, ~seen] = empty
+                else:
+                    values = np.full((3, *seen.shape), empty, encoding.dtype)
                 yield window, values, seen
 
         write_cog(
@@ -75,15 +82,17 @@ class LayerWriter:
             tags=tags,
         )
 
-    def layer(
-        self, path: Path, values: Callable[[Window], NDArray[Any]], name: str, note: str
-    ) -> None:
+    def layer(self, path: Path, values: Part, name: str, note: str) -> None:
         """Write one band of float32, NaN where nothing was observed."""
 
         def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
             for window in blocks(self.grid):
-                block = values(window)
-                block[:, ~self.valid[window.slices]] = np.nan
+                seen = self.valid[window.slices]
+                if seen.any():
+                    block = values(window)
+                    block[:, ~seen] = np.nan
+                else:
+                    block = np.full((1, *seen.shape), np.nan, np.float32)
                 yield window, block, None
 
         write_cog(
@@ -114,3 +123,30 @@ class LayerWriter:
             return inner.numpy().copy()
 
         self.layer(path, part, name, note)
+
+
+def part_of(values: NDArray[Any]) -> Part:
+    """Windows of an array `(c, height, width)`, as a writer asks for them."""
+    return lambda window: np.array(values[(slice(None), *window.slices)])
+
+
+def observed_part(state: NDArray[Any], seen: NDArray[np.float32], encoding: Encoding) -> Part:
+    """Windows of stored values with what an observation differs by laid over them.
+
+    Args:
+        state: `(3, height, width)` stored values.
+        seen: `(3, h, w)` difference on the grid of cells.
+        encoding: How values are stored.
+    """
+
+    def part(window: Window) -> NDArray[Any]:
+        cells = Window(
+            window.row // CELL,
+            window.col // CELL,
+            -(-window.height // CELL),
+            -(-window.width // CELL),
+        )
+        values = encoding.decode(np.asarray(state[(slice(None), *window.slices)]))
+        return encoding.encode(observed(np.nan_to_num(values), seen, cells))
+
+    return part

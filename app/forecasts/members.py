@@ -99,6 +99,7 @@ class MemberRunner:
             MemberPaths(task.scratch, task.member),
             observations=task.observations,
             threads=task.threads,
+            asked=self._ground.asked if task.years <= self._network.longest_years else None,
             tick=tick,
         )
 

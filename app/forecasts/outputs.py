@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasts.layers import LayerWriter
+from app.forecasts.layers import LayerWriter, observed_part, part_of
 from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
@@ -22,21 +23,19 @@ from forecast.states.changes import Changes
 from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
 from forecast.states.member import MemberPaths
-from forecast.states.observation import observed
 from forecast.states.painting import bands_of
 from forecast.states.windows import strips
-from forecast.summary import summarize
+from forecast.summary import summarize_region
 from preprocessing.errors import RequestError
-from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Encoding
-from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros, disk_zeros
-from preprocessing.running.executor import DaskCluster, Executor
+from preprocessing.running.executor import DaskCluster, Executor, in_threads
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
+Write = Callable[[], None]
 _PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
 _BANDS = 4
@@ -145,94 +144,104 @@ class RegionRun:
         Returns:
             By year, how much ground is expected to have changed.
         """
-        out, stages = self.request.out, 2 * self.request.years + 1
-        _remove_earlier(out)
-        writer = LayerWriter(
-            self.images.start.grid, self._encoding, valid, self.images.start.metadata
-        )
-        writer.image(
-            out / f"present_{self.images.start_year}.tif",
-            lambda window: np.array(stored[(slice(None), *window.slices)]),
-            f"observed {self.images.start_year}",
-            date=self.images.start.date,
-        )
-        distance, widest = np.zeros(self.request.members), 0.0
-        row_gsd_m, zeros = self.images.start.grid.row_gsd_m(), disk_zeros(self.scratch)
-        weights = cell_weights(valid, row_gsd_m, zeros=zeros)
-        probabilities = []
-        for done, year in enumerate(self.years):
-            if progress is not None:
-                progress("writing", done + 1, stages)
-            probabilities.append(self._write_changes(year, weights.shape, writer, zeros))
-            apart, spread = self._write_summary(year, stored, writer, zeros)
-            distance, widest = distance + apart, max(widest, spread)
-        for year in self.years:
-            write_spread_style(out / f"spread_{year}.tif", widest or 1.0)
-        representative = int(np.argmin(distance))
-        for done, year in enumerate(self.years, start=self.request.years):
-            if progress is not None:
-                progress("writing", done + 1, stages)
-            state = self._states(year)[representative]
-            writer.image(out / f"forecast_{year}.tif", _part_of(state), self._note(year))
-            self._write_members(year, writer)
+        request, grid, zeros = self.request, self.images.start.grid, disk_zeros(self.scratch)
+        _remove_earlier(request.out)
+        writer = LayerWriter(grid, self._encoding, valid, self.images.start.metadata)
+        weights = cell_weights(valid, grid.row_gsd_m(), zeros=zeros)
+        distance, widest, probabilities = np.zeros(request.members), 0.0, []
+        files = [self._present(stored, writer)]
+        done, total = 0, 1 + request.years * (4 + len(self._members) * len(self._saved))
         if progress is not None:
-            progress("writing", stages, stages)
+            progress("writing", 0, total)
+        for year in self.years:
+            probabilities.append(self._probability(year, weights.shape, zeros))
+            mean = zeros((3, grid.height, grid.width), self._encoding.dtype)
+            spread = zeros((1, grid.height, grid.width), np.float32)
+            apart, most = summarize_region(
+                self._states(year), stored, valid, self._encoding, mean, spread, request.workers
+            )
+            distance, widest = distance + apart, max(widest, most)
+            files += self._of_year(year, mean, spread, probabilities[-1], writer)
+            if year == self.years[-1]:
+                files += self._states_of(int(np.argmin(distance)), writer)
+            for _ in in_threads(lambda write: write(), files, request.workers):
+                done += 1
+                if progress is not None:
+                    progress("writing", done, total)
+            files = []
+        for year in self.years:
+            write_spread_style(request.out / f"spread_{year}.tif", widest or 1.0)
         taught = Ground.open(self.scratch, self._encoding).quantity is not None
         areas = changed_areas(probabilities, weights, log_odds_spread(taught=taught))
         return dict(zip(self.years, areas, strict=True))
 
-    def _write_changes(
-        self, year: int, shape: tuple[int, ...], writer: LayerWriter, zeros: Zeros
-    ) -> NDArray[np.float32]:
-        """Write the mean of the members' accumulated probabilities, and return it."""
+    def _present(self, stored: NDArray[Any], writer: LayerWriter) -> Write:
+        path = self.request.out / f"present_{self.images.start_year}.tif"
+        note = f"observed {self.images.start_year}"
+        date = self.images.start.date
+        return partial(writer.image, path, part_of(stored), note, date=date)
+
+    def _probability(self, year: int, shape: tuple[int, ...], zeros: Zeros) -> NDArray[np.float32]:
+        """The mean of the members' accumulated probabilities."""
         probability = zeros(shape, np.float32)
         for path in self._members:
             chance = Changes.load(path.changes(year)).probability(zeros=zeros)
             for rows in strips(shape):
                 probability[rows] += chance[rows, : shape[1]] / len(self._members)
-        raster = self.request.out / f"change_probability_{year}.tif"
-        writer.cells(raster, probability, "change probability", self._note(year))
-        write_probability_style(raster)
         return probability
 
-    def _write_summary(
-        self, year: int, stored: NDArray[Any], writer: LayerWriter, zeros: Zeros
-    ) -> tuple[NDArray[np.float64], float]:
-        """Write mean and spread; returns how far each member is from the mean, and the widest."""
-        encoding, grid, out = self._encoding, self.images.start.grid, self.request.out
-        members = self._states(year)
-        mean = zeros((3, grid.height, grid.width), encoding.dtype)
-        spread = zeros((1, grid.height, grid.width), np.float32)
-        distance, widest = np.zeros(len(members)), 0.0
-        for window in blocks(grid):
-            at = (slice(None), *window.slices)
-            values, start = np.stack([member[at] for member in members]), stored[at]
-            valid = writer.valid[window.slices]
-            block = summarize(encoding.decode(values), valid)
-            # Ground that no member changes keeps its stored values.
-            same = (values == start).all(axis=0)
-            mean[at] = np.where(same, start, encoding.encode(block.mean))
-            spread[at] = block.spread[None] * (encoding.high - encoding.low)
-            widest = max(widest, float(spread[at][0, valid].max(initial=0)))
-            distance += block.distance
-        writer.image(out / f"mean_{year}.tif", _part_of(mean), self._note(year))
-        writer.layer(out / f"spread_{year}.tif", _part_of(spread), "spread", self._note(year))
-        return distance, widest
+    def _of_year(
+        self,
+        year: int,
+        mean: NDArray[Any],
+        spread: NDArray[np.float32],
+        probability: NDArray[np.float32],
+        writer: LayerWriter,
+    ) -> list[Write]:
+        """What writes the layers of a year, the longest first."""
+        out, note = self.request.out, self._note(year)
+        chances = out / f"change_probability_{year}.tif"
 
-    def _write_members(self, year: int, writer: LayerWriter) -> None:
-        """Write each member's state and observation, if they are asked for."""
-        for member, state in zip(self._members, self._states(year), strict=True):
-            name = f"{member.member:02}_{year}.tif"
-            if self.request.save_members:
-                folder = self.request.out / "members"
-                folder.mkdir(exist_ok=True)
-                writer.image(folder / name, _part_of(state), self._note(year))
-            if self.request.save_observations:
-                folder = self.request.out / "observations"
-                folder.mkdir(exist_ok=True)
-                note = f"{self._note(year)}, as a sensor may see it"
-                seen = np.load(member.seen(year), mmap_mode="r")
-                writer.image(folder / name, _observed(state, seen, self._encoding), note)
+        def write_chances() -> None:
+            writer.cells(chances, probability, "change probability", note)
+            write_probability_style(chances)
+
+        return [
+            write_chances,
+            partial(writer.image, out / f"mean_{year}.tif", part_of(mean), note),
+            partial(writer.layer, out / f"spread_{year}.tif", part_of(spread), "spread", note),
+        ]
+
+    def _states_of(self, representative: int, writer: LayerWriter) -> list[Write]:
+        """What writes the states of all years; those of each member if they are asked for."""
+        found: list[Write] = []
+        for kind in self._saved:
+            (self.request.out / kind).mkdir(exist_ok=True)
+        for year in self.years:
+            states, note, out = self._states(year), self._note(year), self.request.out
+            path, state = out / f"forecast_{year}.tif", states[representative]
+            found.append(partial(writer.image, path, part_of(state), note))
+            for member, state in zip(self._members, states, strict=True):
+                path = out / "members" / f"{member.member:02}_{year}.tif"
+                if self.request.save_members:
+                    found.append(partial(writer.image, path, part_of(state), note))
+                path = out / "observations" / path.name
+                if self.request.save_observations:
+                    seen = np.load(member.seen(year), mmap_mode="r")
+                    part = observed_part(state, seen, self._encoding)
+                    found.append(
+                        partial(writer.image, path, part, f"{note}, as a sensor may see it")
+                    )
+        return found
+
+    @property
+    def _saved(self) -> list[str]:
+        """Folders of what is kept of each member."""
+        asked = {
+            "members": self.request.save_members,
+            "observations": self.request.save_observations,
+        }
+        return [name for name, wanted in asked.items() if wanted]
 
     @property
     def _encoding(self) -> Encoding:
@@ -247,26 +256,6 @@ class RegionRun:
 
     def _note(self, year: int) -> str:
         return f"forecast {year} from {self.images.start_year}"
-
-
-def _part_of(values: NDArray[Any]) -> Callable[[Window], NDArray[Any]]:
-    return lambda window: np.array(values[(slice(None), *window.slices)])
-
-
-def _observed(
-    state: NDArray[Any], seen: NDArray[np.float32], encoding: Encoding
-) -> Callable[[Window], NDArray[Any]]:
-    def part(window: Window) -> NDArray[Any]:
-        cells = Window(
-            window.row // CELL,
-            window.col // CELL,
-            -(-window.height // CELL),
-            -(-window.width // CELL),
-        )
-        values = encoding.decode(np.asarray(state[(slice(None), *window.slices)]))
-        return encoding.encode(observed(np.nan_to_num(values), seen, cells))
-
-    return part
 
 
 def _remove_earlier(out: Path) -> None:
@@ -287,6 +276,7 @@ def _remove_earlier(out: Path) -> None:
         "forecast.mp4",
         "forecast.gif",
         "collection.json",
+        "model.json",
         "run.json",
     ]
     for name in names:

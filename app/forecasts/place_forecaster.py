@@ -79,7 +79,7 @@ def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) ->
     known = np.pad(past.cells_valid()[:-1], [(0, 0), *add])
     ago = (past.years[-1] - past.years[:-1]).astype(np.float32)
     earlier, _ = EarlierCells.in_colours_of(cells, seen, dates, known, ago)
-    write_ground(folder, cells, seen, earlier, _gsd_m(past), familiarity)
+    write_ground(folder, cells, seen, lambda: (earlier, ()), _gsd_m(past), familiarity)
     return Ground.open(folder, Encoding())
 
 

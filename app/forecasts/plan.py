@@ -26,6 +26,8 @@ __all__ = ["ForecastPlan", "plan_forecast"]
 _SAMPLE_PX = 512
 """Side of the part that is forecast to see how long it takes."""
 _SIDE = TILE_PX // FACTOR
+_FILES = 3
+"""Of a year that are as good as written side by side."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         result_bytes=round(larger * written * request.years),
         workers=workers,
         memory_bytes=min(workers, request.members) * process_bytes(grid),
-        seconds=(prepared + forecast * each) / workers + finished * request.years,
+        seconds=(prepared + forecast * each) / workers
+        + finished * request.years / min(workers, _FILES),
         sample=(sample.height, sample.width),
     )
 

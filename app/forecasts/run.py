@@ -7,8 +7,8 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from importlib.metadata import version
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.films.animation import animate_folder
+from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
-from app.forecasts.assumptions import assumptions
 from app.forecasts.cube import write_cube
 from app.forecasts.members import one_thread
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
+from app.forecasts.record import run_record
 from app.forecasts.request import (
     SCRATCH,
     ForecastRequest,
@@ -40,17 +40,18 @@ from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
 from forecast.start import BLOCK
 from forecast.states.answers import RegionNetwork
-from forecast.states.area import ChangedArea, log_odds_spread
 from forecast.states.earlier import earlier_picture
 from forecast.states.familiarity import Familiarity
-from forecast.states.ground import Ground, prepare_ground
+from forecast.states.ground import Ground, prepare_ground, write_asked
 from forecast.states.images import DatedImages, image_paths, open_images
 from forecast.states.taught import teach
 from preprocessing.errors import NoValidPixelsError, RequestError
+from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
-from preprocessing.running.executor import DaskCluster, Executor, LocalPool
+from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads
 from preprocessing.running.files import write_text
+from preprocessing.running.object_store import sent_folder
 from preprocessing.running.ownership import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
@@ -68,9 +69,22 @@ def forecast_region(
         request: What is asked for.
         progress: Called with `(stage, done, total)`.
 
+    Returns:
+        The results, where they were made: in a folder of this machine also where `request.out` is
+        an object store, to which they were sent.
+
     Raises:
         RequestError: The request is wrong; nothing was written.
     """
+    address = location_of(request.out)
+    if is_remote(address):
+        if request.dask is not None:
+            raise RequestError(
+                f"expected a folder for --out that the workers of --dask see, got {address}; send "
+                "the results there when they are made"
+            )
+        with sent_folder(address, last="run.json", overwrite=request.overwrite) as folder:
+            return forecast_region(replace(request, out=folder), progress=progress)
     images, area = asked_images(request)
     if request.zones is not None:
         # Refused before anything is computed.
@@ -164,12 +178,13 @@ def _forecast(
             remove_scratch(request.out)
         raise
     areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
-    record = _record(identity, request, images, ground, areas, time.monotonic() - began)
+    record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
-    for suffix in ("mp4", "gif"):
-        animate_folder(result, result.folder / f"forecast.{suffix}")
-    write_stac(result)
+    frames = frames_of(result, threads=request.workers)
+    films = [result.folder / f"forecast.{suffix}" for suffix in ("mp4", "gif")]
+    list(in_threads(partial(animate, frames), films, request.workers))
+    write_stac(result, model=model_folder(request.model))
     remove_scratch(request.out)
     return result
 
@@ -210,6 +225,7 @@ def forecast_members(
                 f"expected an area of interest with pixels of {images.start.name} that were "
                 "observed, it is smaller than one, beside the image or nodata; choose another"
             )
+        write_asked(ground, valid)
     if request.calibrate:
         ground = _taught(ground, request, images, scratch, folder)
     run.roll(folder, _executor(request), progress)
@@ -250,7 +266,15 @@ def _taught(
 
     with one_thread():
         observations = ObservationModel.load(folder)
-        return teach(ground, scratch, network, observations, picture, seed=request.seed)
+        return teach(
+            ground,
+            scratch,
+            network,
+            observations,
+            picture,
+            seed=request.seed,
+            threads=request.workers,
+        )
 
 
 def _executor(request: ForecastRequest) -> Executor | None:
@@ -258,41 +282,3 @@ def _executor(request: ForecastRequest) -> Executor | None:
         return DaskCluster(request.dask)
     workers = min(request.workers, request.members)
     return LocalPool(workers) if workers > 1 else None
-
-
-def _record(
-    identity: dict[str, Any],
-    request: ForecastRequest,
-    images: DatedImages,
-    ground: Ground,
-    areas: dict[int, ChangedArea],
-    seconds: float,
-) -> dict[str, Any]:
-    grid = images.start.grid
-    rows = grid.row_gsd_m()
-    area = None if rows is None else grid.width * float((rows**2).sum()) / 1e6
-    packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
-    arguments = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in asdict(request).items()
-    }
-    arguments["images"] = [str(path) for path in request.images]
-    return {
-        **identity,
-        "resumed": request.resume,
-        "years": list(areas),
-        "changed_area": {
-            "unit": "pixels" if grid.gsd_m is None else "hectares",
-            "log_odds_spread": log_odds_spread(taught=ground.quantity is not None),
-            **{str(year): found.rounded() for year, found in areas.items()},
-        },
-        "outside_experience": ground.outside,
-        "hindcast": None if ground.skill is None else ground.skill.rounded(),
-        "assumed": assumptions(request, images),
-        "history_left_out": list(ground.left_out),
-        "arguments": arguments,
-        "versions": {name: version(name) for name in packages},
-        "seconds": round(seconds, 1),
-        "km2": area,
-        "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
-    }

@@ -18,10 +18,13 @@ from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource
 from preprocessing.running.files import write_text
 
-__all__ = ["FORECAST_EXTENSION", "PROJECTION_EXTENSION", "write_stac"]
+__all__ = ["FORECAST_EXTENSION", "MODEL_ITEM", "PROJECTION_EXTENSION", "write_stac"]
 
 FORECAST_EXTENSION = "https://stac-extensions.github.io/forecast/v0.2.0/schema.json"
 PROJECTION_EXTENSION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+
+MODEL_ITEM = "model.json"
+_GEOJSON = pystac.MediaType.GEOJSON
 
 # Stands for the folder, whose own name may hold what an address cannot.
 _ROOT = "/forecast/"
@@ -41,8 +44,10 @@ _ASSETS = {
 _FILMS = (("forecast.mp4", "video", "video/mp4"), ("forecast.gif", "animation", "image/gif"))
 
 
-def write_stac(folder: str | Path | ForecastFolder) -> Path:
+def write_stac(folder: str | Path | ForecastFolder, *, model: Path | None = None) -> Path:
     """Write `collection.json` and `forecast_{year}.json` into a result folder.
+
+    With the folder of the model, `model.json` describes it, and the items are derived from it.
 
     Links and asset paths are relative, so the folder can be moved or published as it is. An image
     without CRS gives items without geometry and a collection that claims the whole world, as
@@ -50,6 +55,7 @@ def write_stac(folder: str | Path | ForecastFolder) -> Path:
 
     Args:
         folder: The result of a forecast.
+        model: Folder of the model that made it.
 
     Returns:
         Path of `collection.json`.
@@ -68,11 +74,46 @@ def write_stac(folder: str | Path | ForecastFolder) -> Path:
         collection.add_item(item)
         item.set_self_href(f"{_ROOT}forecast_{year}.json")
     collection.set_self_href(f"{_ROOT}collection.json")
-    for made in (*collection.get_items(), collection):
+    items = list(collection.get_items())
+    if model is not None:
+        described = _model_item(result, model, reference, bbox, geometry)
+        described.set_self_href(f"{_ROOT}{MODEL_ITEM}")
+        named = {"mlm:name": described.properties["mlm:name"]}
+        for item in items:
+            item.add_link(
+                pystac.Link("derived_from", f"./{MODEL_ITEM}", _GEOJSON, extra_fields=named)
+            )
+        items.append(described)
+    for made in (*items, collection):
         name = str(made.get_self_href()).removeprefix(_ROOT)
         text = json.dumps(made.to_dict(include_self_link=False), indent=2)
         write_text(result.folder / name, text)
     return result.folder / "collection.json"
+
+
+def _model_item(
+    result: ForecastFolder,
+    model: Path,
+    reference: dt.date,
+    bbox: list[float] | None,
+    geometry: dict[str, Any] | None,
+) -> pystac.Item:
+    """The model as it was used here: on this ground, from the start to the last year."""
+    # It brings torch, which those who only read results do without.
+    from forecast.described import MLM_EXTENSION, mlm_properties, mlm_weights
+
+    item = pystac.Item(
+        id=f"{_identifier(result)}-model",
+        geometry=geometry,
+        bbox=bbox,
+        datetime=None,
+        start_datetime=_moment(reference, result.start_year),
+        end_datetime=_moment(reference, result.years[-1]),
+        properties={"title": f"Model {result.model} of landcast", **mlm_properties(model)},
+        stac_extensions=[MLM_EXTENSION],
+    )
+    item.add_asset("weights", pystac.Asset.from_dict(mlm_weights(model)))
+    return item
 
 
 def _collection(

@@ -22,10 +22,19 @@ from forecast.network.conditions import (
 from forecast.network.patches import FACTOR, to_low, to_patches
 from preprocessing.running.limits import MOST_LAYERS, MOST_WIDTH, check_counts
 
-__all__ = ["NOISE_CHANNELS", "Answer", "ChangeUNet", "occurrence_columns"]
+__all__ = [
+    "ANSWERS",
+    "NOISE_CHANNELS",
+    "PATCH_CHANNELS",
+    "Answer",
+    "ChangeUNet",
+    "occurrence_columns",
+]
 
 NOISE_CHANNELS = 3
 PATCH_CHANNELS = 3 * FACTOR**2
+ANSWERS = {"change": 1, "drawn": 1, "look": 3, "seen": 3}
+"""Channels of an `Answer`."""
 _OUTPUTS = 7
 _LEAST_TEXTURE, _ROUGH = 0.01, 0.4
 

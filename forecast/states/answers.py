@@ -15,7 +15,8 @@ from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
 from forecast.noise import ground_noise, regional_noise
-from forecast.states.windows import cut, in_pixels, strips
+from forecast.states.observation import REACH
+from forecast.states.windows import cut, grown, in_pixels, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
@@ -27,6 +28,7 @@ __all__ = ["Noise", "RegionNetwork", "View"]
 _SIDE = TILE_PX // FACTOR
 _STRIDE = _SIDE // 2
 _BLOCK = 256
+_AT_ONCE, _AT_ONCE_ON_GPU = 16, 256
 Tick = Callable[[], None]
 
 
@@ -71,7 +73,7 @@ class RegionNetwork:
         height: Cells of the (padded) region, at least 32.
         width: Likewise.
         gsd_m: Metres per pixel; None where not known.
-        batch_size: Tiles a pass.
+        batch_size: Tiles a pass; by default what suits the device of the model.
         zeros: Makes planes, on the disk where they are large.
     """
 
@@ -82,7 +84,7 @@ class RegionNetwork:
         height: int,
         width: int,
         gsd_m: float | None = None,
-        batch_size: int = 16,
+        batch_size: int | None = None,
         zeros: Zeros = np.zeros,
     ) -> None:
         self._model = model
@@ -90,7 +92,9 @@ class RegionNetwork:
         self.gsd_m = gsd_m
         self._tiles = plan_tiles(height, width, size=_SIDE, stride=_STRIDE)
         self._weight = tile_weight(_SIDE, _SIDE - _STRIDE)
-        self._batch_size = batch_size
+        self._batch_size = batch_size or (
+            _AT_ONCE_ON_GPU if model.device.type == "cuda" else _AT_ONCE
+        )
         self._zeros = zeros
 
     @property
@@ -128,10 +132,27 @@ class RegionNetwork:
         return self._blended(view, years, noise, lambda answer: answer.look, 3, tiles=asked)
 
     def seen(
-        self, view: View, years: float, noise: Noise, tick: Tick | None = None
+        self,
+        view: View,
+        years: float,
+        noise: Noise,
+        tick: Tick | None = None,
+        *,
+        where: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
-        """Difference `(3, h, w)` of an observation to the state of the land."""
-        return self._blended(view, years, noise, lambda answer: answer.seen, 3, tick=tick)
+        """Difference `(3, h, w)` of an observation to the state of the land.
+
+        Args:
+            view: Of the region.
+            years: Horizon.
+            noise: Of the member.
+            tick: Called after each pass.
+            where: `(h, w)` cells whose pixels are asked for, all where None; far from them the
+                difference may be anything.
+        """
+        return self._blended(
+            view, years, noise, lambda answer: answer.seen, 3, tick=tick, near=where
+        )
 
     @torch.inference_mode()
     def _by_rules(self, view: View, years: float, window: Window) -> NDArray[np.float32]:
@@ -152,6 +173,7 @@ class RegionNetwork:
         *,
         tick: Tick | None = None,
         tiles: list[Window] | None = None,
+        near: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         every = self._tiles if tiles is None else tiles
         model, device = self._model, self._model.device
@@ -163,6 +185,11 @@ class RegionNetwork:
         for first in range(0, len(every), self._batch_size):
             batch = every[first : first + self._batch_size]
             size = len(batch)
+            # Whole batches alone are left out: a tile may depend on others by its last bits.
+            if near is not None and not any(near[self._around(t).slices].any() for t in batch):
+                if tick is not None:
+                    tick()
+                continue
             tone = Tone(
                 view.tone.mean.expand(size, -1).to(device),
                 view.tone.contrast.expand(size).to(device),
@@ -183,7 +210,11 @@ class RegionNetwork:
                 blend.add(tile, values, self._weight)
             if tick is not None:
                 tick()
-        return blend.image(partly=tiles is not None)
+        return blend.image(partly=tiles is not None or near is not None)
+
+    def _around(self, tile: Window) -> Window:
+        """Cells whose pixels depend on a tile of `seen`."""
+        return grown(tile, REACH, self._height, self._width)
 
     def _field(self, noise: Noise) -> NDArray[np.float32]:
         """The noise `(3, h, w)` that tiles are given."""

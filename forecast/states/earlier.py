@@ -27,7 +27,7 @@ from preprocessing.running.disk_space import Zeros, disk_zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL, cell_means, cells_valid
 
-__all__ = ["EarlierCells", "earlier_picture", "read_earlier_cells"]
+__all__ = ["EarlierCells", "check_common_ground", "earlier_picture", "read_earlier_cells"]
 
 _log = logging.getLogger(__name__)
 _MOST_CELLS = 400_000
@@ -157,6 +157,7 @@ def read_earlier_cells(
         GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
         NoOverlapError: An image shows other ground.
     """
+    check_common_ground(region, earlier)
     zeros = disk_zeros(folder)
     cells = zeros((len(earlier), *start.shape), np.float16)
     known = zeros((len(earlier), *seen.shape), np.bool_)
@@ -198,9 +199,19 @@ def read_earlier_cells(
     return dates, tuple(left_out)
 
 
+def check_common_ground(region: RasterSource, earlier: Sequence[EarlierSource]) -> None:
+    """Refuse images that show other ground than the region, before anything is read.
+
+    Raises:
+        GridMismatchError: See `read_earlier_cells`.
+        NoOverlapError: Likewise.
+    """
+    for image in earlier:
+        common_grid(FileImage.of(region), FileImage.of(image.source))
+
+
 def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:
     present, image = FileImage.of(region), FileImage.of(earlier)
-    common_grid(present, image)  # Refuses images that share no ground.
     first, moving = lay_over(present, image, region.grid)
     return register(first, moving).image
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from forecast.network.patches import FACTOR
 from forecast.start import read_start, stored_path
 from forecast.states.analogues import Analogues
 from forecast.states.answers import View
-from forecast.states.earlier import EarlierCells, read_earlier_cells
+from forecast.states.earlier import EarlierCells, check_common_ground, read_earlier_cells
 from forecast.states.familiarity import Familiarity
 from forecast.states.images import DatedImages
 from forecast.states.objects import corridors_of, region_objects
@@ -31,6 +31,7 @@ from forecast.states.trust import region_trust
 from forecast.states.windows import cut, in_pixels
 from preprocessing.rasters.raster import Encoding
 from preprocessing.running.disk_space import Zeros, disk_zeros, mapped_array
+from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
 from preprocessing.tiles.cells import cell_means, cells_valid
 
@@ -41,11 +42,12 @@ __all__ = [
     "Ground",
     "prepare_ground",
     "start_cells",
+    "write_asked",
     "write_ground",
 ]
 
 _BLOCK = 256
-_DONE = "ground.json"
+_DONE, _ASKED = "ground.json", "asked.npy"
 TAUGHT, EVENTS, SKILL = "taught", "events", "hindcast"
 
 
@@ -74,6 +76,7 @@ class Ground:
             does not say what it has seen.
         left_out: A sentence for each earlier image that could not be used.
         kinds: `(h * w, 4)` from `kinds_of`.
+        asked: `(h, w)` cells that the forecast tells of; None where all are.
         folder: Where it lies.
     """
 
@@ -94,6 +97,7 @@ class Ground:
     outside: float | None
     left_out: tuple[str, ...]
     kinds: NDArray[np.float32]
+    asked: NDArray[np.bool_] | None
     folder: Path
 
     @property
@@ -142,6 +146,7 @@ class Ground:
             outside=stored["outside"],
             left_out=tuple(stored["left_out"]),
             kinds=plane("kinds"),
+            asked=np.load(folder / _ASKED, mmap_mode="r") if (folder / _ASKED).exists() else None,
             folder=folder,
         )
 
@@ -173,16 +178,28 @@ def prepare_ground(
     encoding = images.start.encoding
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
-    image, valid = read_start(images.start, folder, tick)
+    start = images.start
+    check_common_ground(start, images.earlier)
+    image, valid = read_start(start, folder, tick, threads=threads)
     cells, seen = start_cells(image, valid, zeros=disk_zeros(folder))
-    earlier, left_out = read_earlier_cells(
-        images.start, images.earlier, cells, seen, folder, threads=threads
+    look_back = partial(
+        read_earlier_cells, start, images.earlier, cells, seen, folder, threads=threads
     )
-    gsd_m = images.start.grid.gsd_m
-    write_ground(
-        folder, cells, seen, earlier, gsd_m, familiarity, left_out=left_out, threads=threads
-    )
+    write_ground(folder, cells, seen, look_back, start.grid.gsd_m, familiarity, threads=threads)
     return Ground.open(folder, encoding), valid
+
+
+def write_asked(ground: Ground, valid: NDArray[np.bool_]) -> None:
+    """Keep which cells a forecast tells of: those with a pixel `(height, width)` that is valid."""
+    asked = ground.zeros(ground.seen.shape, np.bool_)
+    height, width = ground.seen.shape
+    for window in cut(height, width, _BLOCK):
+        part = valid[in_pixels(window).slices]
+        down, across = ((0, -size % FACTOR) for size in part.shape)
+        whole = np.pad(part, (down, across))
+        cells = whole.reshape(len(whole) // FACTOR, FACTOR, -1, FACTOR).any(axis=(1, 3))
+        asked[window.slices][: cells.shape[0], : cells.shape[1]] = cells
+    np.save(ground.folder / _ASKED, asked)
 
 
 def _skill(path: Path) -> HindcastSkill | None:
@@ -194,11 +211,10 @@ def write_ground(
     folder: Path,
     cells: NDArray[np.float32],
     seen: NDArray[np.bool_],
-    earlier: EarlierCells,
+    look_back: Callable[[], tuple[EarlierCells, Sequence[str]]],
     gsd_m: float | None,
     familiarity: Familiarity | None,
     *,
-    left_out: Sequence[str] = (),
     threads: int = 1,
 ) -> None:
     """Find out what a region shows, and write it beside its start.
@@ -207,27 +223,34 @@ def write_ground(
         folder: With the start (`start.npy`, `stored.npy`), as `read_start` leaves it.
         cells: From `start_cells`.
         seen: Likewise.
-        earlier: Earlier dates.
+        look_back: Gives earlier dates, and why others are left out.
         gsd_m: Metres per pixel; None where not known.
         familiarity: Of the model.
-        left_out: See `Ground`.
         threads: See `prepare_ground`.
     """
     image = np.load(folder / "start.npy", mmap_mode="r")
     zeros = disk_zeros(folder)
     tone = region_tone(cells, seen, zeros=zeros)
+
+    def look_around() -> tuple[NDArray[np.float32], float | None, NDArray[np.int64]]:
+        trust, outside = region_trust(familiarity, image, gsd_m, threads=threads, zeros=zeros)
+        return trust, outside, region_objects(image, tone, threads=threads, zeros=zeros)
+
+    # Neither needs the other; while one finds out something of the whole, the other goes on.
+    both: Sequence[Callable[[], Any]] = [look_back, look_around]
+    (earlier, left_out), (trust, outside, objects) = in_threads(
+        lambda look: look(), both, min(threads, len(both))
+    )
     channels = mapped_array(
         folder / "conditions.npy",
         np.float16,
         (CONDITIONS, *cells.shape[1:]),
     )
     region_conditions(cells, earlier, tone, channels)
-    trust, outside = region_trust(familiarity, image, gsd_m, threads=threads, zeros=zeros)
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
     np.save(folder / "seen.npy", seen)
     np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
-    objects = region_objects(image, tone, threads=threads, zeros=zeros)
     np.save(folder / "objects.npy", objects)
     np.save(folder / "corridors.npy", corridors_of(objects, zeros=zeros))
     np.save(folder / "trust.npy", trust)

@@ -21,7 +21,7 @@ from forecast.states.events import changing_at_edges, event_levels, keep_corrido
 from forecast.states.ground import Ground
 from forecast.states.painting import bands_of, paint
 from forecast.states.region_conditions import region_conditions
-from forecast.states.windows import cut, strips
+from forecast.states.windows import cut, in_pixels, strips
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 from preprocessing.tiles.cells import CELL
@@ -78,6 +78,8 @@ class MemberRun:
         paths: Where the member lies.
         observations: Whether observations are asked for.
         threads: Blocks that are painted side by side.
+        asked: `(h, w)` cells whose pixels are asked for, all where None; those of blocks without
+            any may be anything. For one leg: a further one starts from all pixels.
         tick: Called after each batch of work.
     """
 
@@ -89,6 +91,7 @@ class MemberRun:
     paths: MemberPaths
     observations: bool = False
     threads: int = 1
+    asked: NDArray[np.bool_] | None = None
     tick: Tick | None = None
 
     def years(self, count: int) -> None:
@@ -163,7 +166,7 @@ class MemberRun:
 
         Bands share nothing: each has files of its own, so that machines can work side by side.
         """
-        ground, height = self.ground, self.ground.stored.shape[1]
+        ground, height, asked = self.ground, self.ground.stored.shape[1], self.asked
         rows = bands_of(ground.objects.shape[0], bands)[band]
         pixels = slice(CELL * rows.start, min(CELL * rows.stop, height))
         earlier, before = ground.stored[:, pixels], np.broadcast_to(False, ground.seen.shape)
@@ -177,9 +180,10 @@ class MemberRun:
             if not path.exists():
                 part = partial_path(path)
                 state = mapped_array(part, earlier.dtype, earlier.shape)
-                for window in cut(earlier.shape[1], earlier.shape[2], _BLOCK):
-                    at = (slice(None), *window.slices)
-                    state[at] = earlier[at]
+                for window in cut(rows.stop - rows.start, ground.seen.shape[1], _BLOCK // CELL):
+                    if asked is None or asked[rows][window.slices].any():
+                        at = (slice(None), *in_pixels(window).slices)
+                        state[at] = earlier[at]
                 paint(
                     state,
                     ground.encoding,
@@ -190,6 +194,7 @@ class MemberRun:
                     before=before,
                     changed=changes.changed,
                     lift=self.lift,
+                    asked=asked,
                     band=rows,
                     threads=self.threads,
                     tick=self.tick,
@@ -240,7 +245,7 @@ class MemberRun:
         year = self.start_year + horizon
         if ground.seen_again is None:
             noise = Noise(self.seed, member, year)
-            drawn = self.network.seen(view, horizon - begun, noise, self.tick)
+            drawn = self.network.seen(view, horizon - begun, noise, self.tick, where=self.asked)
             for rows in strips(ground.trust.shape):
                 # Unsure ground is seen less surely.
                 drawn[:, rows] = (2 - ground.trust[rows]) * drawn[:, rows]
@@ -262,11 +267,8 @@ class MemberRun:
         if begun == 0:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
-        image = mapped_array(
-            partial_path(self._leg_path("image")),
-            np.float32,
-            ground.view.image.shape,
-        )
+        part = partial_path(self._leg_path("image"))
+        image = mapped_array(part, np.float32, ground.view.image.shape)
         stored = np.load(self.paths.state(year), mmap_mode="r")
         height, width = stored.shape[1:]
         for window in cut(image.shape[1], image.shape[2], _BLOCK):

@@ -53,6 +53,7 @@ def paint(
     before: NDArray[np.bool_],
     changed: NDArray[np.bool_],
     lift: Lift,
+    asked: NDArray[np.bool_] | None = None,
     band: slice | None = None,
     block: int = _BLOCK,
     threads: int = 1,
@@ -76,6 +77,8 @@ def paint(
         before: `(h, w)` cells that had changed the year before.
         changed: `(h, w)` cells that have changed; all of `before` among them.
         lift: From cells to pixels.
+        asked: `(h, w)` cells whose pixels are asked for, all where None; blocks without any are
+            not painted.
         band: Rows of cells to paint, from `bands_of`; all where None.
         block: Cells along what is lifted at once.
         threads: Blocks that are painted side by side.
@@ -86,6 +89,8 @@ def paint(
     inside = Window(top, 0, bottom - top, width)
 
     def paint_block(inner: Window) -> None:
+        if asked is not None and not asked[inner.slices].any():
+            return
         around = grown(inner, _CONTEXT, height, width)
         fresh = changed[around.slices] & ~before[around.slices]
         if fresh.any():

@@ -18,7 +18,9 @@ from forecast.noise import regional_noise
 from forecast.states.earlier import EarlierCells
 from forecast.states.events import object_noise
 from forecast.states.windows import cut, strips
+from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros, mapped_array
+from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
 
@@ -147,7 +149,9 @@ class SeenAgain:
         return found
 
 
-def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longest: int) -> None:
+def write_seen_again(
+    model: ObservationModel, past: Past, folder: Path, *, longest: int, threads: int = 1
+) -> None:
     """Find out how a region will be seen, and write it beside its start.
 
     Args:
@@ -155,6 +159,7 @@ def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longe
         past: Up to its start.
         folder: To write into.
         longest: Horizon in whole years.
+        threads: Blocks that are worked on side by side.
     """
     years = [float(year) for year in range(1, longest + 1)]
     sizes = regional_sizes(past, years)
@@ -166,10 +171,13 @@ def write_seen_again(model: ObservationModel, past: Past, folder: Path, *, longe
         mapped_array(part, np.float16, (*shape, *past.shape))
         for part, shape in zip(parts, shapes, strict=True)
     ]
-    for window in cut(*past.shape, BLOCK):
+
+    def write(window: Window) -> None:
         at = (..., *window.slices)
         mean[at], scale[at] = model.of_block(past, window, years, sizes)
         usual[at], swing[at] = _earlier_spread(past.block(window.slices))
+
+    list(in_threads(write, cut(*past.shape, BLOCK), threads))
     write_text(folder / _ALIKE, json.dumps(_alike(past)))
     for values, part, path in zip(planes, parts, paths, strict=True):
         values.flush()  # type: ignore[no-untyped-call]

@@ -25,7 +25,9 @@ from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
 from forecast.states.region_conditions import region_conditions, region_tone
 from forecast.states.seen_again import write_seen_again
 from forecast.states.windows import cut, strips
+from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
 
@@ -43,6 +45,7 @@ def teach(
     picture: Picture,
     *,
     seed: int,
+    threads: int = 1,
 ) -> Ground:
     """Forecast the region's past; keep what it teaches about its future where that helps.
 
@@ -53,6 +56,7 @@ def teach(
         observations: Of the model; None where it has none.
         picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
         seed: Of the run.
+        threads: Blocks that are worked on side by side.
 
     Returns:
         The ground with what was found.
@@ -63,7 +67,7 @@ def teach(
     past = _past(ground, folder)
     if observations is not None and len(past) > 1:
         here = observations.taught_by(past, seed=seed)
-        write_seen_again(here, past, folder, longest=network.longest_years)
+        write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
         view = _view_of(ground, date, picture(date), folder)
@@ -87,8 +91,11 @@ def teach(
         horizons = [float(year) for year in range(1, network.longest_years + 1)]
         part = partial_path(folder / f"{TAUGHT}.npy")
         planes = mapped_array(part, np.float16, (len(horizons), *ground.objects.shape))
-        for window in cut(*past.shape, BLOCK):
+
+        def write(window: Window) -> None:
             planes[(slice(None), *window.slices)] = local.of_block(window, horizons)
+
+        list(in_threads(write, cut(*past.shape, BLOCK), threads))
         planes.flush()
         part.replace(folder / f"{TAUGHT}.npy")
     write_text(written, json.dumps(None if skill is None else asdict(skill)))

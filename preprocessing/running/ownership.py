@@ -15,7 +15,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
 
-__all__ = ["check_place", "contents", "owned_file", "owned_folder"]
+__all__ = ["check_place", "contents", "described", "owned_file", "owned_folder", "owner"]
 
 _LOCK = ".landcast.lock"
 
@@ -110,8 +110,7 @@ def _locked(file: Path, result: Path) -> Iterator[None]:
         raise _not_writable(result, err) from err
     try:
         if not isinstance(lock, SoftFileLock):
-            owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-            file.write_text(json.dumps(owner), encoding="utf-8")
+            file.write_text(owner(), encoding="utf-8")
         yield
     finally:
         # Removed while it is held: whoever has it open finds a file without a name and tries again.
@@ -129,11 +128,24 @@ def _check_writable(file: Path, result: Path) -> None:
             raise _not_writable(result, err) from err
 
 
+def owner() -> str:
+    """What a lock says of this process."""
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
+
+
 def _owner(file: Path) -> str:
     try:
-        owner: Any = json.loads(file.read_text(encoding="utf-8"))
-        pid, host, since = int(owner["pid"]), str(owner["host"]), float(owner["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return described(file.read_text(encoding="utf-8"))
+    except OSError:
+        return "another process"
+
+
+def described(text: str) -> str:
+    """Which process wrote a lock, for messages."""
+    try:
+        stated: Any = json.loads(text)
+        pid, host, since = int(stated["pid"]), str(stated["host"]), float(stated["since"])
+    except (ValueError, KeyError, TypeError):
         return "another process"
     minutes = max(0.0, time.time() - since) / 60
     age = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

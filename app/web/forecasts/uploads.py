@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.forecasts.assumptions import assumptions
+from app.forecasts.record import assumptions
 from app.forecasts.request import ForecastRequest
 from app.runs.requests import image_name
 from app.web.forecasts.images import Dated, Images

@@ -8,7 +8,13 @@ import pytest
 from fake_results import GRID, make_result, scene, write
 from PIL import Image, ImageSequence
 
-from app.films.animation import AnimationFormatError, Frame, animate, animate_folder
+from app.films.animation import (
+    _WRITERS,
+    AnimationFormatError,
+    Frame,
+    animate,
+    animate_folder,
+)
 from preprocessing.errors import DateError, GridMismatchError, RequestError
 
 AMBER = np.array([255, 176, 46])
@@ -137,7 +143,7 @@ def test_a_failing_encoder_leaves_nothing_behind(folder, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("av.video.stream.VideoStream.encode", fail, raising=False)
-    monkeypatch.setattr("app.films.animation._write_gif", fail)
+    monkeypatch.setitem(_WRITERS, ".gif", fail)
     with pytest.raises(OSError, match="disk full"):
         animate_folder(folder, tmp_path / "film.gif")
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +20,9 @@ from app.cli.commands import app as commands
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from app.workflows import forecast_zones
+from forecast.network.unet import Answer, ChangeUNet
+from forecast.states import painting
+from forecast.states.answers import RegionNetwork
 from preprocessing.errors import NoValidPixelsError, RequestError
 
 Make = Callable[..., Path]
@@ -192,3 +196,41 @@ def test_zones_without_ground_are_counted(
     run.write_text(json.dumps(told))
     forecast_zones(result.folder, zones)
     assert (result.folder / "zones.csv").read_text() == before
+
+
+def test_only_blocks_that_touch_the_area_are_computed(
+    request_of: Request,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two corners of a window whose middle nothing is told of."""
+    aoi = polygons(tmp_path / "aoi.gpkg", (0, 0, 60), (110, 580, 60))
+    asked = {"aoi": aoi, "save_observations": True, "members": 1, "seed": 3}
+    monkeypatch.setitem(painting.paint.__kwdefaults__, "block", 16)
+    monkeypatch.setitem(RegionNetwork.__init__.__kwdefaults__, "batch_size", 2)
+    rows: list[int] = []
+    passes: list[int] = []
+    paint, answer = painting._paint_box, ChangeUNet.forward
+
+    def painted(*given: Any) -> None:
+        rows.append(given[4].row)
+        paint(*given)
+
+    def answered(self: ChangeUNet, *given: Any) -> Answer:
+        passes.append(len(given[0]))
+        return answer(self, *given)
+
+    monkeypatch.setattr(painting, "_paint_box", painted)
+    monkeypatch.setattr(ChangeUNet, "forward", answered)
+    part = forecast_region(request_of(out="part", **asked))
+    # Of 160 rows of cells; the area has the first 15 and the last 15.
+    assert {row // 16 for row in rows} == {0, 9}
+    few, some = len(rows), len(passes)
+    monkeypatch.setattr("app.forecasts.run.write_asked", lambda *_: None)
+    whole = forecast_region(request_of(out="whole", **asked))
+    assert len(rows) > 3 * few
+    assert len(passes) > 2 * some
+    found = sorted(path.relative_to(part.folder) for path in part.folder.rglob("*.tif"))
+    assert len(found) == 1 + 2 * 5
+    for name in found:
+        assert (part.folder / name).read_bytes() == (whole.folder / name).read_bytes()

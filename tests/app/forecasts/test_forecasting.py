@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from rio_cogeo import cog_validate
 
@@ -49,7 +50,7 @@ def test_writes_what_the_contract_lists(
     expected = {f"{kind}_{year}.tif" for kind in kinds for year in (2021, 2022)}
     expected |= {f"members/{m:02}_{year}.tif" for m in (0, 1) for year in (2021, 2022)}
     expected |= {"present_2020.tif", "forecast.mp4", "forecast.gif", "collection.json", "run.json"}
-    expected |= {"forecast_2021.json", "forecast_2022.json"}
+    expected |= {"forecast_2021.json", "forecast_2022.json", "model.json"}
     layers = ("spread", "change_probability")
     expected |= {f"{kind}_{year}.qml" for kind in layers for year in (2021, 2022)}
     assert names == expected
@@ -290,3 +291,27 @@ def test_wrong_input_is_refused_and_leaves_nothing(
         assert not request.out.exists()
     with pytest.raises(RequestError, match="--steps 1"):
         request_of(make_raster("b_2020.tif"), steps=4)
+
+
+def test_results_are_sent_to_an_object_store(
+    make_raster: Make,
+    request_of: Callable[..., ForecastRequest],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    region = make_raster("region_2020.tif")
+    here = forecast_region(request_of(region, years=1)).folder
+    asked = replace(request_of(region, years=1), out=Path("memory://bucket-of-a-test/run"))
+    result = forecast_region(asked)
+    store = MemoryFileSystem()
+    sent = {Path(path).name: store.cat_file(path) for path in store.find("/bucket-of-a-test/run")}
+    sent.pop(".landcast.sent")
+    assert sent.keys() == {path.name for path in here.iterdir()}
+    assert sent["forecast_2021.tif"] == (here / "forecast_2021.tif").read_bytes()
+    assert result.folder.is_relative_to(tmp_path / "cache")
+    assert forecast_region(asked).run == result.run
+    with pytest.raises(OutputExistsError, match="holds files"):
+        forecast_region(replace(asked, seed=9))
+    with pytest.raises(RequestError, match="that the workers of --dask see, got memory://"):
+        forecast_region(replace(asked, dask="tcp://nowhere:1", workers=1))

@@ -1,5 +1,6 @@
 """STAC: valid against the schemas, forecast fields right, links relative, assets there."""
 
+import base64
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pystac
 import pytest
+import torch
 from affine import Affine
 from fake_results import PLAIN_GRID, make_result
 from jsonschema import Draft7Validator
@@ -15,7 +17,10 @@ from pystac.validation.local_validator import get_local_schema_cache
 from rasterio.crs import CRS
 from referencing import Registry, Resource
 
-from app.forecasts.stac import FORECAST_EXTENSION, write_stac
+from app.forecasts.stac import FORECAST_EXTENSION, MODEL_ITEM, write_stac
+from forecast.described import MLM_EXTENSION
+from forecast.network.conditions import Tone
+from forecast.pretrained import load_model, model_folder, weights_sha256
 from preprocessing.rasters.grid import Grid
 
 _URIS = "https://schemas.stacspec.org/v1.1.0/{0}-spec/json-schema/{0}.json"
@@ -123,3 +128,41 @@ def test_a_crs_without_code_is_spelled_out(tmp_path):
 
 def test_nothing_unfinished_is_left(folder):
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_the_model_is_described_as_it_is(tmp_path):
+    made = make_result(tmp_path / "result")
+    model = model_folder("base")
+    write_stac(made, model=model)
+    described = json.loads((made / MODEL_ITEM).read_text())
+    check(described, "item")
+    properties = described["properties"]
+    assert MLM_EXTENSION in described["stac_extensions"]
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", properties["mlm:name"])
+    assert properties["license"] == "apache-2.0"
+    network = load_model("base")
+    assert properties["mlm:total_parameters"] == sum(p.numel() for p in network.parameters())
+    assert properties["mlm:hyperparameters"]["horizon_years"] == [1, 12]
+    given = {
+        entry["name"]: torch.ones([2, *entry["input"]["shape"][1:]])
+        for entry in properties["mlm:input"]
+    }
+    tone = Tone(given.pop("tone mean"), given.pop("tone contrast"))
+    answer = vars(network(**given, tone=tone))
+    assert answer.keys() == {entry["name"] for entry in properties["mlm:output"]}
+    for entry in properties["mlm:output"]:
+        result = entry["result"]
+        assert [2, *result["shape"][1:]] == list(answer[entry["name"]].shape)
+        assert len(result["dim_order"]) == len(result["shape"])
+    assert set(properties["mlm:tasks"]) == {t for e in properties["mlm:output"] for t in e["tasks"]}
+    weights = described["assets"]["weights"]
+    assert "mlm:model" in weights["roles"]
+    bands = {band for entry in properties["mlm:input"] for band in entry["bands"]}
+    assert bands == {band["name"] for band in weights["bands"]} == {"red", "green", "blue"}
+    named = base64.urlsafe_b64decode(weights["href"].removeprefix("ni:///sha-256;") + "=")
+    assert named.hex() == weights_sha256("base")
+    item = json.loads((made / "forecast_2022.json").read_text())
+    check(item, "item")
+    (link,) = (link for link in item["links"] if link["rel"] == "derived_from")
+    assert (made / link["href"]).resolve() == (made / MODEL_ITEM).resolve()
+    assert link["mlm:name"] == properties["mlm:name"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from scipy import ndimage
 from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
 from forecast.network.conditions import TEXTURE_CHANNEL
+from forecast.network.unet import ChangeUNet
 from forecast.states.answers import Noise, RegionNetwork
 from forecast.states.changes import Changes
 from forecast.states.copies import NO_SOURCE
@@ -372,3 +375,10 @@ def test_observations_have_the_means_of_state_and_difference() -> None:
     np.testing.assert_allclose(part, whole[:, 32:64, 40:70], atol=1e-3)
     constant = upsampled(torch.full((1, 1, 6, 6), 0.2))
     torch.testing.assert_close(constant, torch.full_like(constant, 0.2))
+
+
+@pytest.mark.parametrize(("device", "passes"), [("cpu", 9), ("cuda", 1)])
+def test_a_gpu_is_given_more_tiles_at_once(device: str, passes: int) -> None:
+    model = SimpleNamespace(device=torch.device(device))
+    network = RegionNetwork(cast(ChangeUNet, model), height=200, width=200)
+    assert network.ticks == passes

@@ -1,14 +1,21 @@
-"""What a forecast assumed of its start where neither the file nor the request says it."""
+"""What `run.json` says of a forecast, and what was assumed where nothing says it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
 from app.forecasts.request import ForecastRequest
+from forecast.states.area import ChangedArea, log_odds_spread
+from forecast.states.ground import Ground
 from forecast.states.images import DatedImages
 from preprocessing.rasters.band_choice import by_position
 from preprocessing.rasters.opening import opened
 from preprocessing.running.counted import counted
 
-__all__ = ["assumptions"]
+__all__ = ["assumptions", "run_record"]
 
 
 def assumptions(request: ForecastRequest, images: DatedImages) -> list[str]:
@@ -47,3 +54,51 @@ def assumptions(request: ForecastRequest, images: DatedImages) -> list[str]:
     elif start.grid.gsd_m is None:
         said.append("assumed: no size of the pixels, as the coordinate system does not say it")
     return said
+
+
+def run_record(
+    identity: dict[str, Any],
+    request: ForecastRequest,
+    images: DatedImages,
+    ground: Ground,
+    areas: dict[int, ChangedArea],
+    seconds: float,
+) -> dict[str, Any]:
+    """The content of `run.json`.
+
+    Args:
+        identity: From `identity_of`.
+        request: What was asked for.
+        images: Start and history.
+        ground: The region at its start, with what its past taught.
+        areas: By year, how much ground is expected to have changed.
+        seconds: That the run took.
+    """
+    grid = images.start.grid
+    rows = grid.row_gsd_m()
+    area = None if rows is None else grid.width * float((rows**2).sum()) / 1e6
+    packages = ("landcast", "torch", "diffusers", "numpy", "rasterio")
+    arguments = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in asdict(request).items()
+    }
+    arguments["images"] = [str(path) for path in request.images]
+    return {
+        **identity,
+        "resumed": request.resume,
+        "years": list(areas),
+        "changed_area": {
+            "unit": "pixels" if grid.gsd_m is None else "hectares",
+            "log_odds_spread": log_odds_spread(taught=ground.quantity is not None),
+            **{str(year): found.rounded() for year, found in areas.items()},
+        },
+        "outside_experience": ground.outside,
+        "hindcast": None if ground.skill is None else ground.skill.rounded(),
+        "assumed": assumptions(request, images),
+        "history_left_out": list(ground.left_out),
+        "arguments": arguments,
+        "versions": {name: version(name) for name in packages},
+        "seconds": round(seconds, 1),
+        "km2": area,
+        "km2_per_hour": None if area is None else round(area / seconds * 3600, 3),
+    }

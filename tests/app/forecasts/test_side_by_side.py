@@ -1,0 +1,88 @@
+"""What a second worker does for one member."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import app.films.animation
+import app.forecasts.layers
+import forecast.start
+import forecast.states.ground
+import forecast.states.seen_again
+from app.forecasts.request import ForecastRequest
+from app.forecasts.run import forecast_region
+from preprocessing.rasters.io import RasterSource
+
+Make = Callable[..., Path]
+
+pytestmark = pytest.mark.usefixtures("small_forecast_lift")
+
+
+def meeting(calls: int = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes functions whose first calls wait for another one, and fail if none comes."""
+    barrier, number, lock = threading.Barrier(2), itertools.count(), threading.Lock()
+
+    def made(function: Callable[..., Any]) -> Callable[..., Any]:
+        def waits(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                first = next(number) < calls
+            if first:
+                barrier.wait(timeout=20)
+            return function(*args, **kwargs)
+
+        return waits
+
+    return made
+
+
+@pytest.fixture
+def series(make_raster: Make) -> list[Path]:
+    """Three dates, the last with a hole that only a mask tells of."""
+    valid = np.ones((150, 170), bool)
+    valid[20:60, 30:90] = False
+    earlier = [make_raster(f"place_{year}.tif", scale=year / 2020) for year in (2016, 2018)]
+    return [*earlier, make_raster("place_2020.tif", valid=valid)]
+
+
+def test_reading_learning_and_writing_are_shared_by_threads(
+    series: list[Path],
+    request_of: Callable[..., ForecastRequest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forecast.start, "BLOCK", 64)
+    monkeypatch.setattr(forecast.states.seen_again, "BLOCK", 16)
+    again, layers = forecast.states.seen_again, app.forecasts.layers
+    monkeypatch.setattr(RasterSource, "read_stored", meeting()(RasterSource.read_stored))
+    monkeypatch.setattr(again, "_earlier_spread", meeting()(again._earlier_spread))
+    both, ground = meeting(), forecast.states.ground
+    for look in ("read_earlier_cells", "region_trust"):
+        monkeypatch.setattr(ground, look, both(getattr(ground, look)))
+    # Four rasters of the start and the first year, then five of the last year and the states.
+    monkeypatch.setattr(layers, "write_cog", meeting(8)(layers.write_cog))
+    film = meeting()
+    for ending in (".mp4", ".gif"):
+        writers = app.films.animation._WRITERS
+        monkeypatch.setitem(writers, ending, film(writers[ending]))
+    forecast_region(request_of(*series, members=1, workers=2))
+
+
+def test_they_change_no_byte_of_a_result(
+    series: list[Path], request_of: Callable[..., ForecastRequest]
+) -> None:
+    asked = {"members": 1, "save_members": True, "save_observations": True}
+    found = []
+    for workers in (1, 2):
+        folder = forecast_region(
+            request_of(*series, out=f"out-{workers}", workers=workers, **asked)
+        ).folder
+        written = [p for p in sorted(folder.rglob("*")) if p.suffix in (".tif", ".mp4", ".gif")]
+        found.append({p.relative_to(folder): p.read_bytes() for p in written})
+    assert len(found[0]) == 1 + 2 * 6 + 2
+    assert found[0] == found[1]
