@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from forecast.hindcast.features import block_features
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.rasters.window import Window
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 __all__ = ["LocalOccurrence"]
 
@@ -69,6 +72,9 @@ class LocalOccurrence:
         outcome = np.concatenate(events)
         if min(outcome.sum(), (~outcome).sum()) < _LEAST_CHANGED:
             return None
+        # It takes a second to load, and most forecasts have too few dates to use it.
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
         model = HistGradientBoostingClassifier(
             max_iter=150,
             learning_rate=0.06,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from preprocessing.errors import OutputExistsError, OutputInUseError, RequestErr
 __all__ = ["check_place", "contents", "described", "owned_file", "owned_folder", "owner"]
 
 _LOCK = ".landcast.lock"
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+"""How the first part of a path begins that was an address, `s3://bucket/run`."""
 
 
 @contextmanager
@@ -64,11 +67,16 @@ def contents(folder: Path) -> list[Path]:
 
 
 def check_place(path: Path) -> None:
-    """Refuse a name that no file can have, and a link that leads to itself or to nothing.
+    """Refuse a name that no file can have, an address, and a link to itself or to nothing.
 
     Raises:
         RequestError: It is one.
     """
+    if _ADDRESS.fullmatch(path.parts[0] if path.parts else "") and not Path(path.parts[0]).exists():
+        raise RequestError(
+            f"expected a place on this machine for the results, got the address {path}; choose a "
+            "folder or file (only 'landcast forecast' sends its results to an object store)"
+        )
     try:
         os.stat(path)
     except FileNotFoundError as err:

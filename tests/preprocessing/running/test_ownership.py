@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from preprocessing.running.ownership import contents, owned_file, owned_folder
 from preprocessing.running.partial_files import partial_path, remove_partials_in, remove_partials_of
 from preprocessing.series.writer import SeriesWriter
 from sr.upscale.bands import UpscaleOptions
+
+Make = Callable[..., Path]
 
 HOLDER = """
 import sys, time
@@ -110,6 +113,32 @@ def test_what_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None
         pass
     with pytest.raises(RequestError, match="found no"), owned_file(tmp_path / "no" / "file"):
         pass
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hindcast", "{0}", "{1}", "--out", "s3://bucket/run"],
+        ["upscale", "{0}", "--out", "s3://bucket/large.tif"],
+        ["prepare", "{0}", "{1}", "--out", "gs://bucket/pairs.zarr"],
+        ["simulate", "--out", "s3://bucket/world"],
+    ],
+)
+def test_addresses_are_no_folders_of_this_machine(
+    command: list[str],
+    make_raster: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images = [make_raster(f"place_{year}.tif", height=128, width=128) for year in (2015, 2020)]
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    assert run([part.format(*images) for part in command]) != 0
+    told = capsys.readouterr().err
+    assert command[-1].split("/")[0] in told
+    assert "machine" in told or "address" in told
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_folders_that_stay_empty_go_again(tmp_path: Path) -> None:
