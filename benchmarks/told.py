@@ -25,7 +25,7 @@ from forecast.hindcast.by_horizon import HorizonSkill, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts
 from forecast.hindcast.text import two_digits
-from forecast.states.images import DatedImages, image_paths, open_images
+from forecast.region.images import DatedImages, image_paths, open_images
 
 _LEAST_HORIZON = 3
 _ALIKE = 0.35

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.states.windows import cut
+from forecast.region.windows import cut
 from preprocessing.rasters.cog import BLOCK_PX
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window

@@ -11,7 +11,7 @@ from affine import Affine
 from hypothesis import settings
 from numpy.typing import NDArray
 from pictures import UTM, picture
-from states_cases import small_network
+from region_cases import small_network
 from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence

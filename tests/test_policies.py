@@ -40,7 +40,7 @@ def test_only_input_output_and_geometry_touch_rasterio() -> None:
     "module",
     [
         "forecast.training.loop",
-        "forecast.states.familiarity",
+        "forecast.region.familiarity",
         "app.training.forecast",
         "sr.training.loop",
         "sr.lift.guided_lift",

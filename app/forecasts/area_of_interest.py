@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.states.images import DatedImages
+from forecast.region.images import DatedImages
 from preprocessing.areas.polygons import box_polygon, covered, pixel_window, read_polygons
 from preprocessing.rasters.grid import Window
 from preprocessing.running.disk_space import Zeros

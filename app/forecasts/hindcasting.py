@@ -22,8 +22,8 @@ from forecast.hindcast.plan import LEAST_DATES, PlannedStart, plan_starts
 from forecast.hindcast.text import hindcast_table
 from forecast.hindcast.truth import read_truth
 from forecast.pretrained import DEFAULT_MODEL, weights_sha256
-from forecast.states.images import DatedImages, image_paths, open_images
-from forecast.states.member import MemberPaths
+from forecast.region.images import DatedImages, image_paths, open_images
+from forecast.region.member import MemberPaths
 from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError, RequestError
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.running.files import strict, write_text

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from forecast.states.observation import observed
+from forecast.region.observation import observed
 from preprocessing.rasters.band_metadata import BandMetadata
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 
 from forecast.pretrained import load_model
-from forecast.states.answers import RegionNetwork
-from forecast.states.ground import Ground
-from forecast.states.member import MemberPaths, MemberRun
-from forecast.states.painting import paint_ticks
+from forecast.region.ground import Ground
+from forecast.region.member import MemberPaths, MemberRun
+from forecast.region.painting import paint_ticks
+from forecast.region.tiled_inference import RegionNetwork
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding
 from preprocessing.running.executor import Executor

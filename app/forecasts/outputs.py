@@ -18,13 +18,13 @@ from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_sh
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
-from forecast.states.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
-from forecast.states.changes import Changes
-from forecast.states.ground import Ground
-from forecast.states.images import DatedImages
-from forecast.states.member import MemberPaths
-from forecast.states.painting import bands_of
-from forecast.states.windows import strips
+from forecast.region.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
+from forecast.region.changes import Changes
+from forecast.region.ground import Ground
+from forecast.region.images import DatedImages
+from forecast.region.member import MemberPaths
+from forecast.region.painting import bands_of
+from forecast.region.windows import strips
 from forecast.summary import summarize_region
 from preprocessing.errors import RequestError
 from preprocessing.rasters.raster import Encoding

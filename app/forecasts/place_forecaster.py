@@ -15,14 +15,14 @@ from forecast.hindcast.observations import ObservationModel
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
+from forecast.region.changes import Changes
+from forecast.region.earlier import EarlierCells
+from forecast.region.familiarity import Familiarity
+from forecast.region.ground import Ground, start_cells, write_ground
+from forecast.region.local_calibration import teach
+from forecast.region.member import MemberPaths, MemberRun
+from forecast.region.tiled_inference import RegionNetwork
 from forecast.start import padded_start, stored_path
-from forecast.states.answers import RegionNetwork
-from forecast.states.changes import Changes
-from forecast.states.earlier import EarlierCells
-from forecast.states.familiarity import Familiarity
-from forecast.states.ground import Ground, start_cells, write_ground
-from forecast.states.member import MemberPaths, MemberRun
-from forecast.states.taught import teach
 from preprocessing.rasters.raster import Encoding
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means

@@ -13,7 +13,7 @@ from app.forecasts.outputs import RegionRun
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import asked_images, forecast_images
 from forecast.network.patches import FACTOR, TILE_PX
-from forecast.states.images import DatedImages
+from forecast.region.images import DatedImages
 from preprocessing.errors import NoValidPixelsError
 from preprocessing.rasters.grid import Window
 from preprocessing.rasters.io import RasterSource

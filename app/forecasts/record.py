@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.request import ForecastRequest
-from forecast.states.area import ChangedArea, log_odds_spread
-from forecast.states.ground import Ground
-from forecast.states.images import DatedImages
+from forecast.region.area import ChangedArea, log_odds_spread
+from forecast.region.ground import Ground
+from forecast.region.images import DatedImages
 from preprocessing.rasters.band_choice import by_position
 from preprocessing.rasters.opening import opened
 from preprocessing.running.counted import counted

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.area_of_interest import AreaOfInterest
-from forecast.states.images import DatedImages
+from forecast.region.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import sha256, write_text
 from preprocessing.running.ownership import contents

@@ -38,13 +38,13 @@ from app.forecasts.stac import write_stac
 from app.forecasts.zones import read_zones, write_zones
 from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
+from forecast.region.earlier import earlier_picture
+from forecast.region.familiarity import Familiarity
+from forecast.region.ground import Ground, prepare_ground, write_asked
+from forecast.region.images import DatedImages, image_paths, open_images
+from forecast.region.local_calibration import teach
+from forecast.region.tiled_inference import RegionNetwork
 from forecast.start import BLOCK
-from forecast.states.answers import RegionNetwork
-from forecast.states.earlier import earlier_picture
-from forecast.states.familiarity import Familiarity
-from forecast.states.ground import Ground, prepare_ground, write_asked
-from forecast.states.images import DatedImages, image_paths, open_images
-from forecast.states.taught import teach
 from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.io import blocks

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.forecasts.results import ZONES, ForecastFolder
+from forecast.region.area import Zone, cell_weights, log_odds_spread, zone_areas
+from forecast.region.change_allocation import parcels_of
+from forecast.region.ground import start_cells
+from forecast.region.objects import region_objects
+from forecast.region.region_conditions import region_tone
 from forecast.start import BLOCK, read_start
-from forecast.states.area import Zone, cell_weights, log_odds_spread, zone_areas
-from forecast.states.events import parcels_of
-from forecast.states.ground import start_cells
-from forecast.states.objects import region_objects
-from forecast.states.region_conditions import region_tone
 from preprocessing.areas.polygons import covered, pixel_window, read_polygons
 from preprocessing.errors import RequestError
 from preprocessing.rasters.grid import Grid

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.request import ForecastRequest
 from app.runs.settings import ServerSettings
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.areas.polygons import read_polygons
 from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError
 from preprocessing.fetch import FetchRequest

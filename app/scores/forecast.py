@@ -36,7 +36,7 @@ from forecast.evaluation.scoring import (
     score_cases,
 )
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
-from forecast.states.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity
 from preprocessing.errors import RequestError
 from preprocessing.pairs.location import location_of
 from preprocessing.running.counted import counted

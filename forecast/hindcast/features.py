@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from forecast.hindcast.past import Past
 from forecast.network.conditions import Tone, conditions
-from forecast.states.windows import grown, within
+from forecast.region.windows import grown, within
 from preprocessing.rasters.window import Window
 
 __all__ = ["block_features", "cell_features"]

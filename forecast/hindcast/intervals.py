@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.hindcast.past import Past
-from forecast.states.windows import cut
+from forecast.region.windows import cut
 from preprocessing.rasters.window import Window
 
 __all__ = ["BLOCK", "past_intervals", "sampled_blocks"]

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from forecast.hindcast.past import Past
 from forecast.network.conditions import Tone
-from forecast.states.windows import grown, within
+from forecast.region.windows import grown, within
 from preprocessing.rasters.window import Window
 
 __all__ = ["LOCATIONS", "SCALES", "EarlierLooks"]

@@ -17,10 +17,10 @@ from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
-from forecast.states.changes import Changes
-from forecast.states.ground import Ground
-from forecast.states.member import MemberPaths
-from forecast.states.windows import in_pixels
+from forecast.region.changes import Changes
+from forecast.region.ground import Ground
+from forecast.region.member import MemberPaths
+from forecast.region.windows import in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import cell_means
 

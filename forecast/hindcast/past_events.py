@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.past import Past
-from forecast.states.windows import cut, grown, strips, within
+from forecast.region.windows import cut, grown, strips, within
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 

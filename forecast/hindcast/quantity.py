@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
-from forecast.states.windows import strips
+from forecast.region.windows import strips
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.files import write_text
 

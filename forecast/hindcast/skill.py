@@ -17,7 +17,7 @@ from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
-from forecast.states.windows import strips
+from forecast.region.windows import strips
 from preprocessing.running.disk_space import Zeros
 
 __all__ = ["LEAST_DATES", "HindcastSkill", "combined_probability", "held_out", "hindcast"]

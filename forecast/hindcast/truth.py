@@ -9,9 +9,9 @@ import numpy as np
 
 from forecast.hindcast.past import Past
 from forecast.network.patches import FACTOR
-from forecast.states.earlier import read_earlier_cells
-from forecast.states.ground import Ground
-from forecast.states.images import EarlierSource
+from forecast.region.earlier import read_earlier_cells
+from forecast.region.ground import Ground
+from forecast.region.images import EarlierSource
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.rasters.io import RasterSource
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from forecast.network.patches import TILE_PX
-from forecast.states.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity
 from forecast.training.place_tensors import GroundPlace
 from preprocessing.errors import NoValidPixelsError
 

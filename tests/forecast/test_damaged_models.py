@@ -14,7 +14,7 @@ import torch
 from forecast.baselines import DressedPersistence
 from forecast.hindcast.observations import ObservationModel
 from forecast.pretrained import load_model, model_folder
-from forecast.states.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity
 from forecast.training.checkpoint import resume
 from forecast.training.config import ForecastTraining
 from preprocessing.errors import ModelFolderError

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from pictures import picture
-from states_cases import small_network
+from region_cases import small_network
 
 import forecast.evaluation.methods.tile
 from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
-from forecast.states.answers import Noise, RegionNetwork, View
+from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from preprocessing.tiles.cells import cell_means
 
 IMAGE = picture(96, 120)

@@ -11,7 +11,7 @@ from forecast.baselines import DressedPersistence
 from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
-from forecast.states.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity
 from preprocessing.simulator import WorldConfig, simulate_world
 from preprocessing.tiles.cells import cell_means
 

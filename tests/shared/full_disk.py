@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 
-from states_cases import small_lift
+from region_cases import small_lift
 
 import app.forecasts.members
 from app.cli.entry import run

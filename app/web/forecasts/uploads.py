@@ -17,7 +17,7 @@ from app.web.forecasts.images import Dated, Images
 from app.web.forecasts.trust import plain_assumptions
 from app.web.service import service
 from app.web.texts import text
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.areas.uploaded import check_polygon_upload
 from preprocessing.errors import RequestError, ValueRangeError
 from preprocessing.rasters.io import RasterSource

@@ -13,7 +13,7 @@ from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
 from forecast.evaluation.methods.tile import forecast_tile
 from forecast.network.unet import ChangeUNet
-from forecast.states.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity
 from preprocessing.errors import ModelFolderError
 from preprocessing.rasters.dates import date_from_name, decimal_year
 from preprocessing.series import PlaceSeries

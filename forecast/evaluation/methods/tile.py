@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
 from forecast.network.unet import ChangeUNet
+from forecast.region.analogues import Analogues
+from forecast.region.change_allocation import event_levels, keep_corridors, parcels_of
+from forecast.region.changes import Changes
+from forecast.region.earlier import EarlierCells
+from forecast.region.familiarity import Familiarity
+from forecast.region.ground import start_cells
+from forecast.region.objects import corridors_of, region_objects
+from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.tiled_inference import Noise, RegionNetwork, View
+from forecast.region.trust import region_trust
 from forecast.start import padded_start
-from forecast.states.analogues import Analogues
-from forecast.states.answers import Noise, RegionNetwork, View
-from forecast.states.changes import Changes
-from forecast.states.earlier import EarlierCells
-from forecast.states.events import event_levels, keep_corridors, parcels_of
-from forecast.states.familiarity import Familiarity
-from forecast.states.ground import start_cells
-from forecast.states.objects import corridors_of, region_objects
-from forecast.states.region_conditions import region_conditions, region_tone
-from forecast.states.trust import region_trust
 
 __all__ = ["TileEnsemble", "forecast_tile"]
 

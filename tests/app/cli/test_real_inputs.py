@@ -27,7 +27,7 @@ from app.films.animation import Frame, animate, animate_folder
 from app.forecasts.assumptions import assumptions
 from app.forecasts.request import ForecastRequest
 from app.upscaling.run import UpscaleRequest, upscale
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.errors import (
     BandError,
     GridMismatchError,

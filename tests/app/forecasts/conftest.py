@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from states_cases import small_lift
+from region_cases import small_lift
 
 import app.forecasts.members
 from app.forecasts.request import ForecastRequest

@@ -21,8 +21,8 @@ from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from app.workflows import forecast_zones
 from forecast.network.unet import Answer, ChangeUNet
-from forecast.states import painting
-from forecast.states.answers import RegionNetwork
+from forecast.region import painting
+from forecast.region.tiled_inference import RegionNetwork
 from preprocessing.errors import NoValidPixelsError, RequestError
 
 Make = Callable[..., Path]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pictures import picture
-from states_cases import small_lift
+from region_cases import small_lift
 
 import app.forecasts.place_forecaster
 from app.forecasts.place_forecaster import place_forecaster

@@ -13,9 +13,9 @@ import pytest
 
 import app.films.animation
 import app.forecasts.layers
+import forecast.region.ground
+import forecast.region.seen_again
 import forecast.start
-import forecast.states.ground
-import forecast.states.seen_again
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from preprocessing.rasters.io import RasterSource
@@ -57,11 +57,11 @@ def test_reading_learning_and_writing_are_shared_by_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(forecast.start, "BLOCK", 64)
-    monkeypatch.setattr(forecast.states.seen_again, "BLOCK", 16)
-    again, layers = forecast.states.seen_again, app.forecasts.layers
+    monkeypatch.setattr(forecast.region.seen_again, "BLOCK", 16)
+    again, layers = forecast.region.seen_again, app.forecasts.layers
     monkeypatch.setattr(RasterSource, "read_stored", meeting()(RasterSource.read_stored))
     monkeypatch.setattr(again, "_earlier_spread", meeting()(again._earlier_spread))
-    both, ground = meeting(), forecast.states.ground
+    both, ground = meeting(), forecast.region.ground
     for look in ("read_earlier_cells", "region_trust"):
         monkeypatch.setattr(ground, look, both(getattr(ground, look)))
     # Four rasters of the start and the first year, then five of the last year and the states.

@@ -14,9 +14,9 @@ from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
 from forecast.hindcast.observations import ObservationModel, laplace_crps, regional_sizes
 from forecast.hindcast.past import Past
 from forecast.pretrained import model_folder
-from forecast.states.earlier import EarlierCells
-from forecast.states.seen_again import SeenAgain, write_seen_again
-from forecast.states.windows import cut
+from forecast.region.earlier import EarlierCells
+from forecast.region.seen_again import SeenAgain, write_seen_again
+from forecast.region.windows import cut
 from preprocessing.errors import ModelFolderError
 from preprocessing.rasters.window import Window
 
@@ -174,7 +174,7 @@ def test_blocks_of_any_size_are_written_alike(
     past = _swinging()
     found = []
     for size in (64, 24):
-        monkeypatch.setattr("forecast.states.seen_again.cut", lambda h, w, _, s=size: cut(h, w, s))
+        monkeypatch.setattr("forecast.region.seen_again.cut", lambda h, w, _, s=size: cut(h, w, s))
         folder = tmp_path / str(size)
         folder.mkdir()
         write_seen_again(general, past, folder, longest=2)

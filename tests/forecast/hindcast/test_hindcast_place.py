@@ -11,8 +11,8 @@ import pytest
 from affine import Affine
 from html_reader import Page
 from pictures import UTM
+from region_cases import small_lift
 from series_cases import made_series
-from states_cases import small_lift
 
 import app.forecasts.members
 from app.cli.entry import run
@@ -22,7 +22,7 @@ from forecast.hindcast.by_horizon import longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts
 from forecast.hindcast.text import hindcast_table, reach
-from forecast.states.images import image_paths, open_images
+from forecast.region.images import image_paths, open_images
 from preprocessing.errors import DateError, OutputExistsError, RequestError
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog

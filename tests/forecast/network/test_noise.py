@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.noise import ground_noise, regional_noise
+from forecast.random_fields import ground_noise, regional_noise
 from preprocessing.rasters.window import Window
 
 

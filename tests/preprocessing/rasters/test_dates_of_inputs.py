@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from written_rasters import noise, write
 
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.errors import (
     DateError,
     RequestError,

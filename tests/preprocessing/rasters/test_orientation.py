@@ -16,7 +16,7 @@ from written_rasters import noise
 from app.comparison.images import find_images
 from app.comparison.request import ComparisonRequest
 from app.upscaling.run import upscale
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.rasters.image_source import Reading
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.orientation import stored_window, turned

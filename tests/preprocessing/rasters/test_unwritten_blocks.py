@@ -17,7 +17,7 @@ from app.cli.entry import run
 from app.forecasts.assumptions import assumptions
 from app.forecasts.request import ForecastRequest
 from app.upscaling.run import upscale
-from forecast.states.images import open_images
+from forecast.region.images import open_images
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pool_cases import kill_worker, pooled, sleep_long
-from states_cases import small_lift
+from region_cases import small_lift
 
 import app.forecasts.members
 from app.forecasts.request import SCRATCH, ForecastRequest, remove_scratch

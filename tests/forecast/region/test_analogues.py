@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from forecast.hindcast.past_events import Events, surroundings_of
-from forecast.states.analogues import Analogues
-from forecast.states.copies import NO_SOURCE, filled_from, widened
+from forecast.region.analogues import Analogues
+from forecast.region.copies import NO_SOURCE, filled_from, widened
 
 _SHAPE = (24, 24)
 _DESERT, _TOWN, _WATER = 0.8, 0.4, 0.1

@@ -1,4 +1,4 @@
-"""A made region and a network whose answers are known, for tests of `forecast.states`."""
+"""A made region and a network whose answers are known, for tests of `forecast.region`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from forecast.network.unet import ChangeUNet
-from forecast.states.answers import Noise, RegionNetwork, View
-from forecast.states.ground import Ground, prepare_ground
-from forecast.states.images import open_images
-from forecast.states.member import MemberPaths, MemberRun
+from forecast.region.ground import Ground, prepare_ground
+from forecast.region.images import open_images
+from forecast.region.member import MemberPaths, MemberRun
+from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from sr.lift.network import GuidedRRDBNet
 
 

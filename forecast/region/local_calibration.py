@@ -19,12 +19,12 @@ from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import hindcast
 from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
-from forecast.states.answers import Noise, RegionNetwork, View
-from forecast.states.earlier import EarlierCells
-from forecast.states.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
-from forecast.states.region_conditions import region_conditions, region_tone
-from forecast.states.seen_again import write_seen_again
-from forecast.states.windows import cut, strips
+from forecast.region.earlier import EarlierCells
+from forecast.region.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
+from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.seen_again import write_seen_again
+from forecast.region.tiled_inference import Noise, RegionNetwork, View
+from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.executor import in_threads

@@ -10,14 +10,14 @@ import pystac
 import pytest
 import torch
 from pictures import picture
-from states_cases import ground_of
+from region_cases import ground_of
 
 from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
-from forecast.states.earlier import EarlierCells
-from forecast.states.familiarity import Familiarity, tile_features
-from forecast.states.images import image_paths, open_images
-from forecast.states.region_conditions import region_conditions
-from forecast.states.trust import region_trust
+from forecast.region.earlier import EarlierCells
+from forecast.region.familiarity import Familiarity, tile_features
+from forecast.region.images import image_paths, open_images
+from forecast.region.region_conditions import region_conditions
+from forecast.region.trust import region_trust
 from preprocessing.errors import DateError, MissingFileError, ModelFolderError
 
 Make = Callable[..., Path]

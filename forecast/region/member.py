@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 from forecast.hindcast.skill import combined_probability
 from forecast.lift import Lift
 from forecast.network.conditions import CONDITIONS, TEXTURE_CHANNEL
+from forecast.region.change_allocation import (
+    changing_at_edges,
+    event_levels,
+    keep_corridors,
+    parcels_of,
+)
+from forecast.region.changes import Changes
+from forecast.region.ground import Ground
+from forecast.region.painting import bands_of, paint
+from forecast.region.region_conditions import region_conditions
+from forecast.region.tiled_inference import Noise, RegionNetwork, View
+from forecast.region.windows import cut, in_pixels, strips
 from forecast.start import mirror_edges
-from forecast.states.answers import Noise, RegionNetwork, View
-from forecast.states.changes import Changes
-from forecast.states.events import changing_at_edges, event_levels, keep_corridors, parcels_of
-from forecast.states.ground import Ground
-from forecast.states.painting import bands_of, paint
-from forecast.states.region_conditions import region_conditions
-from forecast.states.windows import cut, in_pixels, strips
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 from preprocessing.tiles.cells import CELL

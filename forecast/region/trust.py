@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.network.patches import FACTOR, TILE_PX
-from forecast.states.familiarity import Familiarity
-from forecast.states.windows import in_pixels
+from forecast.region.familiarity import Familiarity
+from forecast.region.windows import in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads

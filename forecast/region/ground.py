@@ -18,17 +18,17 @@ from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
+from forecast.region.analogues import Analogues
+from forecast.region.earlier import EarlierCells, check_common_ground, read_earlier_cells
+from forecast.region.familiarity import Familiarity
+from forecast.region.images import DatedImages
+from forecast.region.objects import corridors_of, region_objects
+from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.seen_again import SeenAgain
+from forecast.region.tiled_inference import View
+from forecast.region.trust import region_trust
+from forecast.region.windows import cut, in_pixels
 from forecast.start import read_start, stored_path
-from forecast.states.analogues import Analogues
-from forecast.states.answers import View
-from forecast.states.earlier import EarlierCells, check_common_ground, read_earlier_cells
-from forecast.states.familiarity import Familiarity
-from forecast.states.images import DatedImages
-from forecast.states.objects import corridors_of, region_objects
-from forecast.states.region_conditions import region_conditions, region_tone
-from forecast.states.seen_again import SeenAgain
-from forecast.states.trust import region_trust
-from forecast.states.windows import cut, in_pixels
 from preprocessing.rasters.raster import Encoding
 from preprocessing.running.disk_space import Zeros, disk_zeros, mapped_array
 from preprocessing.running.executor import in_threads
@@ -64,7 +64,7 @@ class Ground:
         corridors: `(h, w)` from `corridors_of`.
         trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
-            teaches, see `forecast.states.taught`; None where it taught nothing.
+            teaches, see `forecast.region.local_calibration`; None where it taught nothing.
         events: What changed here before; None likewise.
         seen_again: How unchanged ground will be seen by what was seen before; None where that is
             left to the model.

@@ -14,10 +14,10 @@ from scipy.special import ndtr
 from forecast.hindcast.intervals import BLOCK, sampled_blocks
 from forecast.hindcast.observations import ObservationModel, regional_sizes
 from forecast.hindcast.past import Past
-from forecast.noise import regional_noise
-from forecast.states.earlier import EarlierCells
-from forecast.states.events import object_noise
-from forecast.states.windows import cut, strips
+from forecast.random_fields import regional_noise
+from forecast.region.change_allocation import object_noise
+from forecast.region.earlier import EarlierCells
+from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros, mapped_array
 from preprocessing.running.executor import in_threads

@@ -14,9 +14,9 @@ from scipy.ndimage import maximum_filter
 from forecast.lift import Lift
 from forecast.network.conditions import Tone
 from forecast.network.patches import to_low
-from forecast.states.copies import filled_from, widened
-from forecast.states.outlines import outlined, spread_out
-from forecast.states.windows import covering, cut, grown, in_pixels, within
+from forecast.region.copies import filled_from, widened
+from forecast.region.outlines import outlined, spread_out
+from forecast.region.windows import covering, cut, grown, in_pixels, within
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 from preprocessing.running.executor import in_threads

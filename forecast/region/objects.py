@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import felzenszwalb
 
 from forecast.network.conditions import Tone
-from forecast.states.windows import cut, grown, in_pixels, strips, within
+from forecast.region.windows import cut, grown, in_pixels, strips, within
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
-from forecast.states.events import allocated, event_levels
-from forecast.states.windows import strips
+from forecast.region.change_allocation import allocated, event_levels
+from forecast.region.windows import strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL

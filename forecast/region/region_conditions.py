@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.network.conditions import Earlier, Tone, conditions
-from forecast.states.earlier import EarlierCells
-from forecast.states.windows import cut, grown, strips, within
+from forecast.region.earlier import EarlierCells
+from forecast.region.windows import cut, grown, strips, within
 from preprocessing.running.disk_space import Zeros
 
 __all__ = ["region_conditions", "region_tone"]

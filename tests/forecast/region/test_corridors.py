@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from forecast.network.conditions import Tone
-from forecast.states.events import allocated, event_levels, keep_corridors, parcels_of
-from forecast.states.objects import corridors_of, region_objects
+from forecast.region.change_allocation import allocated, event_levels, keep_corridors, parcels_of
+from forecast.region.objects import corridors_of, region_objects
 from preprocessing.running.disk_space import disk_zeros
 
 _SHAPE = (150, 120)
@@ -51,7 +51,7 @@ def test_corridors_are_the_same_in_strips_on_the_disk(
     objects: NDArray[np.int64], strip: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = corridors_of(objects)
-    monkeypatch.setattr("forecast.states.windows._STRIP", strip)
+    monkeypatch.setattr("forecast.region.windows._STRIP", strip)
     np.testing.assert_array_equal(corridors_of(objects, zeros=disk_zeros(tmp_path)), whole)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.region.images import EarlierSource
+from forecast.region.windows import strips
 from forecast.start import BLOCK, mirror_edges
-from forecast.states.images import EarlierSource
-from forecast.states.windows import strips
 from preprocessing.errors import RegistrationError
 from preprocessing.radiometry.colour_chain import colour_chain
 from preprocessing.radiometry.colour_transport import ColourTransport

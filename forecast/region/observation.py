@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from forecast.network.patches import FACTOR, to_low
-from forecast.states.windows import grown, in_pixels, within
+from forecast.region.windows import grown, in_pixels, within
 from preprocessing.rasters.window import Window
 
 __all__ = ["REACH", "observed", "upsampled"]

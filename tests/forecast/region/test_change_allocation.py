@@ -7,8 +7,8 @@ import pytest
 from scipy.special import logit
 from scipy.stats import kstest
 
-from forecast.states.events import allocated, changing_at_edges, event_levels, parcels_of
-from forecast.states.objects import calm_inside
+from forecast.region.change_allocation import allocated, changing_at_edges, event_levels, parcels_of
+from forecast.region.objects import calm_inside
 
 
 def test_levels_of_events_are_uniform_at_each_cell() -> None:

@@ -8,23 +8,23 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from region_cases import BlockLift, ground_of, run_of, small_network, stated
 from scipy import ndimage
-from states_cases import BlockLift, ground_of, run_of, small_network, stated
 
 from forecast.network.conditions import TEXTURE_CHANNEL
 from forecast.network.unet import ChangeUNet
-from forecast.states.answers import Noise, RegionNetwork
-from forecast.states.changes import Changes
-from forecast.states.copies import NO_SOURCE
-from forecast.states.events import allocated, changing_at_edges, event_levels
-from forecast.states.ground import Ground
-from forecast.states.member import MemberPaths
-from forecast.states.objects import region_objects
-from forecast.states.observation import observed, upsampled
-from forecast.states.outlines import outlined, spread_out
-from forecast.states.painting import paint
-from forecast.states.region_conditions import region_tone
-from forecast.states.windows import covering
+from forecast.region.change_allocation import allocated, changing_at_edges, event_levels
+from forecast.region.changes import Changes
+from forecast.region.copies import NO_SOURCE
+from forecast.region.ground import Ground
+from forecast.region.member import MemberPaths
+from forecast.region.objects import region_objects
+from forecast.region.observation import observed, upsampled
+from forecast.region.outlines import outlined, spread_out
+from forecast.region.painting import paint
+from forecast.region.region_conditions import region_tone
+from forecast.region.tiled_inference import Noise, RegionNetwork
+from forecast.region.windows import covering
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import cell_means
 

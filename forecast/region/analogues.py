@@ -22,8 +22,8 @@ from forecast.hindcast.past_events import (
     kinds_of,
     surroundings_of,
 )
-from forecast.states.events import event_levels
-from forecast.states.windows import by_block, grown, strips
+from forecast.region.change_allocation import event_levels
+from forecast.region.windows import by_block, grown, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 

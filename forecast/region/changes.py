@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.states.analogues import Analogues
-from forecast.states.copies import NO_SOURCE
-from forecast.states.events import allocated
-from forecast.states.windows import strips
+from forecast.region.analogues import Analogues
+from forecast.region.change_allocation import allocated
+from forecast.region.copies import NO_SOURCE
+from forecast.region.windows import strips
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.partial_files import partial_path
 

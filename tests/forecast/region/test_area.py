@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.states.area import (
+from forecast.region.area import (
     Zone,
     cell_weights,
     changed_areas,

@@ -8,9 +8,9 @@ from scipy.ndimage import correlate1d
 from scipy.special import expit, logit, ndtr
 
 from forecast.hindcast.quantity import with_mean
-from forecast.noise import ground_noise
-from forecast.states.objects import calm_inside
-from forecast.states.windows import strips
+from forecast.random_fields import ground_noise
+from forecast.region.objects import calm_inside
+from forecast.region.windows import strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.tiles.cells import CELL

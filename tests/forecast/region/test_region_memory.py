@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from states_cases import ground_of, run_of, stated
+from region_cases import ground_of, run_of, stated
 
-from forecast.states.changes import Changes
-from forecast.states.events import allocated, event_levels, parcels_of
-from forecast.states.member import MemberPaths
-from forecast.states.objects import region_objects
+from forecast.region.change_allocation import allocated, event_levels, parcels_of
+from forecast.region.changes import Changes
+from forecast.region.member import MemberPaths
+from forecast.region.objects import region_objects
 from preprocessing.running.disk_space import disk_zeros
 from preprocessing.tiles.cells import CELL
 
 Make = Callable[..., Path]
-_STRIPS = "forecast.states.windows._STRIP"
+_STRIPS = "forecast.region.windows._STRIP"
 
 
 def _future(paths: list[Path], folder: Path) -> list[NDArray[np.generic]]:
@@ -101,7 +101,7 @@ def test_bands_that_are_painted_apart_make_the_same_states(
     ground = ground_of([make_raster("region_2020.tif")], tmp_path / "ground")
     network = stated(ground, lambda years: 0.1 * years)
     run_of(ground, tmp_path / "whole", network).years(5)
-    monkeypatch.setattr("forecast.states.painting._BLOCK", 8)
+    monkeypatch.setattr("forecast.region.painting._BLOCK", 8)
     run = run_of(ground, tmp_path / "bands", network)
     passes = 0
     while horizons := run.decide(5):

@@ -14,9 +14,9 @@ from forecast.network.conditions import Tone
 from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.network.unet import Answer, ChangeUNet
-from forecast.noise import ground_noise, regional_noise
-from forecast.states.observation import REACH
-from forecast.states.windows import cut, grown, in_pixels, strips
+from forecast.random_fields import ground_noise, regional_noise
+from forecast.region.observation import REACH
+from forecast.region.windows import cut, grown, in_pixels, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
