@@ -18,7 +18,7 @@ from app.forecasts.zones import write_zones
 from preprocessing.fetch import FetchReport, FetchRequest
 from preprocessing.fetch import fetch_years as fetch_imagery
 from preprocessing.running.executor import default_workers
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:

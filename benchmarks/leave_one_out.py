@@ -22,12 +22,12 @@ from forecast.evaluation.scores.roc import area_under_curve
 from forecast.network.conditions import CONDITIONS, RULES
 from forecast.network.unet import ChangeUNet
 from forecast.training.config import ForecastTraining, read_recipe
-from forecast.training.draws import gather
 from forecast.training.loop import known_mean, train_network
 from forecast.training.place_scores import Case, score_place
 from forecast.training.place_tensors import Ground, GroundPlace
 from forecast.training.portable import load_places
 from forecast.training.run import cases_of
+from forecast.training.training_samples import gather
 from preprocessing.running.files import write_text
 
 _SIZE, _, _TEXTURE = (channel for channel, _ in RULES)

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.radiometry.colour_transform import ColourMap
 from preprocessing.radiometry.colour_transport import ColourTransport
 from preprocessing.radiometry.histogram_matching import match_histogram
-from preprocessing.radiometry.invariant import PseudoInvariant
+from preprocessing.radiometry.pseudo_invariant import PseudoInvariant
 from preprocessing.simulator import WorldConfig, simulate_world
 from preprocessing.simulator.covers import Cover
 from preprocessing.tiles.cells import cell_means

@@ -84,7 +84,7 @@ def simulate(
     """Make a demo world: yearly scenes, true cover maps and a manifest for prepare."""
     from preprocessing.errors import RequestError
     from preprocessing.running.files import refuse_occupied
-    from preprocessing.running.ownership import owned_folder
+    from preprocessing.running.output_lock import owned_folder
     from preprocessing.running.partial_files import remove_partials_in
     from preprocessing.simulator import (
         WorldConfig,

@@ -32,7 +32,7 @@ from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.counted import counted
 from preprocessing.running.files import strict, write_text
-from preprocessing.running.ownership import check_place, owned_file
+from preprocessing.running.output_lock import check_place, owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 from sr.enhance import Lut3D, LutFit, write_cube
 

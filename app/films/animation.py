@@ -17,7 +17,7 @@ from app.forecasts.results import ForecastFolder, display_image
 from preprocessing.errors import DateError, GridMismatchError, RequestError
 from preprocessing.rasters.io import RasterSource
 from preprocessing.running.executor import in_threads
-from preprocessing.running.ownership import owned_file
+from preprocessing.running.output_lock import owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 
 __all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder", "frames_of"]

@@ -30,7 +30,7 @@ from preprocessing.rasters.raster import Raster
 from preprocessing.registration.alignment import align
 from preprocessing.registration.coregister import apply_shift, estimate_shift
 from preprocessing.running.files import write_text
-from preprocessing.running.ownership import contents, owned_folder
+from preprocessing.running.output_lock import contents, owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.series import PlaceSeries
 from preprocessing.simulator import WorldConfig, simulate_world, write_world

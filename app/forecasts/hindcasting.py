@@ -27,7 +27,7 @@ from forecast.region.member import MemberPaths
 from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError, RequestError
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.running.files import strict, write_text
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 
 __all__ = ["HindcastRequest", "HindcastResult", "hindcast_place", "outcomes_from"]
 

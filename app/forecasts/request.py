@@ -13,7 +13,7 @@ from app.forecasts.area_of_interest import AreaOfInterest
 from forecast.region.images import DatedImages
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import sha256, write_text
-from preprocessing.running.ownership import contents
+from preprocessing.running.output_lock import contents
 
 __all__ = [
     "SCRATCH",

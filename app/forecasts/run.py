@@ -52,7 +52,7 @@ from preprocessing.running.disk_space import check_space
 from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads
 from preprocessing.running.files import write_text
 from preprocessing.running.object_store import sent_folder
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
 __all__ = ["asked_images", "forecast_images", "forecast_members", "forecast_region"]

@@ -100,7 +100,7 @@ def _model_item(
 ) -> pystac.Item:
     """The model as it was used here: on this ground, from the start to the last year."""
     # It brings torch, which those who only read results do without.
-    from forecast.described import MLM_EXTENSION, mlm_properties, mlm_weights
+    from forecast.model_description import MLM_EXTENSION, mlm_properties, mlm_weights
 
     item = pystac.Item(
         id=f"{_identifier(result)}-model",

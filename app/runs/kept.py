@@ -15,7 +15,7 @@ from app.runs.errors import RunsInUseError
 from app.runs.folder import RunFolder
 from app.runs.run import Run
 from preprocessing.errors import OutputInUseError
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 
 __all__ = ["held_folder", "kept_runs"]
 

@@ -10,7 +10,7 @@ from app.scores.forecast import evaluate_pairs, evaluate_series
 from app.scores.request import EvaluationRequest
 from app.scores.upscaling import evaluate_upscaler, is_upscaler
 from preprocessing.errors import OutputExistsError, RequestError, SeriesStoreError
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.series import SeriesStore
 from sr.network.pretrained import shipped_models

@@ -14,7 +14,7 @@ from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
 from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.running.ownership import contents, owned_folder
+from preprocessing.running.output_lock import contents, owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.errors import OutputExistsError, RequestError
-from preprocessing.running.ownership import owned_file, owned_folder
+from preprocessing.running.output_lock import owned_file, owned_folder
 from preprocessing.running.partial_files import remove_partials_in, remove_partials_of
 from sr.lift.network import SHIPPED_LIFT
 from sr.lift.packed_tiles import SUFFIX, pack_tiles, unpack_tiles

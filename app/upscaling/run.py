@@ -11,9 +11,9 @@ from app.upscaling.networks import Upscalers
 from preprocessing.errors import LandcastError, MissingFileError, OutputExistsError, RequestError
 from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.picture import PICTURE_FORMATS, is_animated, is_picture
-from preprocessing.running.ownership import check_place, owned_file, owned_folder
+from preprocessing.running.output_lock import check_place, owned_file, owned_folder
 from preprocessing.running.resumable import check_free, unfinished
-from sr.network.layers import Progress
+from sr.network.band_inference import Progress
 from sr.upscale.bands import UpscaleOptions
 from sr.upscale.picture import PictureJob
 from sr.upscale.raster import RasterJob

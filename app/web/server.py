@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "create_pages", "streamlit_options"]
 
 PAGE = Path(__file__).with_name("page.py")
-_FOR_THE_MAP = ("mapped", "fetching", "form", "listed", "numbers", "plain", "progress", "taken")
+_FOR_THE_MAP = ("mapped", "fetching", "form", "listed", "numbers", "plain", "progress", "downloads")
 _FOR_COMPONENTS = ("BidiComponent", "serialization", "recordbatch", "_arrayReduce", "Html")
 _LATER_S = 5.0
 _FOR_GOOD = {"Cache-Control": "private, max-age=31536000, immutable"}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecast.training.catalogue import Catalogue
-from forecast.training.draws import Drawing
 from forecast.training.place_tensors import Ground, GroundPlace
+from forecast.training.training_samples import Drawing
 from preprocessing.running.config import load_recipe
 
 __all__ = ["ForecastTraining", "read_recipe"]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from forecast.crps import multiscale_crps
 from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.unet import NOISE_CHANNELS, ChangeUNet
-from forecast.training.draws import Item
+from forecast.training.training_samples import Item
 
 __all__ = ["HurdleLoss", "hurdle_loss", "noise_of"]
 

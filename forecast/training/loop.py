@@ -20,11 +20,11 @@ from forecast.network.unet import ChangeUNet
 from forecast.training.catalogue import Catalogue
 from forecast.training.checkpoint import export_weights, resume, save_checkpoint
 from forecast.training.config import ForecastTraining
-from forecast.training.draws import Item, gather
 from forecast.training.hurdle_loss import hurdle_loss
 from forecast.training.place_scores import Case, score_place
 from forecast.training.place_tensors import Ground
 from forecast.training.probability_calibration import calibrate
+from forecast.training.training_samples import Item, gather
 from preprocessing.errors import DivergedError
 from preprocessing.running.precision import autocast
 

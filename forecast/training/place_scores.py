@@ -14,9 +14,9 @@ from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.network.patches import FACTOR, TILE_PX
 from forecast.network.unet import ChangeUNet
-from forecast.training.draws import gather
 from forecast.training.hurdle_loss import noise_of
 from forecast.training.place_tensors import Ground
+from forecast.training.training_samples import gather
 from preprocessing.running.precision import autocast
 
 __all__ = ["Case", "PlaceScore", "score_place"]

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from forecast.network.unet import ChangeUNet, occurrence_columns
-from forecast.training.draws import Item
 from forecast.training.hurdle_loss import noise_of
+from forecast.training.training_samples import Item
 from preprocessing.running.precision import autocast
 
 __all__ = ["CellRows", "calibrate", "fitted"]

@@ -24,7 +24,7 @@ from preprocessing.fetch.year import IDENTITY_TAG, YearPlan, YearRun, fetch_wind
 from preprocessing.rasters.grid import Grid
 from preprocessing.running.counted import counted
 from preprocessing.running.files import write_text
-from preprocessing.running.ownership import owned_folder
+from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
 __all__ = ["FetchReport", "fetch_years", "search_years"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.radiometry.colour_transform import ColourMap
 from preprocessing.tiles.cells import cell_means, cells_valid
 
 __all__ = ["DatedCells", "DatedImages", "texture_of_cells"]

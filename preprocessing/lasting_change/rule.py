@@ -24,7 +24,7 @@ def smallest_difference(
 
     Args:
         before: `(b, 3, h, w)` cell means in grey levels, all in the colours of the last of them
-            (`preprocessing.radiometry.colour_map`).
+            (`preprocessing.radiometry.colour_transform`).
         after: `(a, 3, h, w)`, in the same colours.
         before_valid: `(b, h, w)` cells that each date shows. Default: all.
         after_valid: `(a, h, w)`.

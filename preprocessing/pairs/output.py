@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import replace_folder
-from preprocessing.running.ownership import owned_file
+from preprocessing.running.output_lock import owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 
 __all__ = ["StoreOutput", "report_folder"]

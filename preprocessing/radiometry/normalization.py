@@ -15,7 +15,7 @@ from preprocessing.radiometry.histogram_matching import (
     histogram_gap,
     levels_for,
 )
-from preprocessing.radiometry.invariant import PseudoInvariant
+from preprocessing.radiometry.pseudo_invariant import PseudoInvariant
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.rasters.image_source import ImageSource

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import OutputExistsError
-from preprocessing.running.ownership import contents
+from preprocessing.running.output_lock import contents
 from preprocessing.running.partial_files import partial_path
 
 __all__ = ["refuse_occupied", "replace_folder", "sha256", "share_weights", "strict", "write_text"]

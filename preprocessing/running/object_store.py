@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import LandcastError, OutputExistsError, OutputInUseError, RequestError
-from preprocessing.running.ownership import described, owned_file, owner
+from preprocessing.running.output_lock import described, owned_file, owner
 
 __all__ = ["sent_folder"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 from preprocessing.rasters.raster import Encoding
-from sr.network.layers import Progress
+from sr.network.band_inference import Progress
 from sr.upscale.invention import MAPS, window_maps
 from sr.upscale.raw_raster import RawRaster
 from sr.upscale.tiled import Reader

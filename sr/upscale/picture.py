@@ -18,7 +18,7 @@ from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.picture import Picture, check_picture_format, read_picture, write_picture
 from preprocessing.rasters.raster import Encoding
-from sr.network.layers import Layer, Progress, upscale_layers
+from sr.network.band_inference import Layer, Progress, upscale_layers
 from sr.upscale.bands import Method, Upscaler
 from sr.upscale.maps import write_maps
 from sr.upscale.raw_raster import RawRaster

@@ -21,7 +21,7 @@ from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import RasterSource, blocks, write_cog
 from preprocessing.rasters.opening import opened
 from preprocessing.rasters.raster import Raster
-from sr.network.layers import Layer, Progress, upscale_layers
+from sr.network.band_inference import Layer, Progress, upscale_layers
 from sr.upscale.bands import Upscaler
 from sr.upscale.maps import write_maps
 from sr.upscale.raw_raster import RawRaster

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from preprocessing.errors import LandcastError, MissingFileError, RequestError
 from preprocessing.rasters.raster import Encoding
-from sr.network.layers import Progress
+from sr.network.band_inference import Progress
 from sr.upscale.bands import Upscaler
 from sr.upscale.video_segment import SegmentWriter, read_times
 from sr.upscale.video_sound import Sound

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.forecasts.results import ForecastFolder
 from app.runs import Kind, Run, State
+from app.web.forecasts.downloads import show_downloads
 from app.web.forecasts.fetching import ask_search, show_fetched, show_search
 from app.web.forecasts.form import ask_forecast, choose_source
 from app.web.forecasts.images import Images, images_of_run
@@ -14,7 +15,6 @@ from app.web.forecasts.mapped import map_of_images, map_of_run
 from app.web.forecasts.numbers import show_numbers
 from app.web.forecasts.plain import show_plain
 from app.web.forecasts.progress import show_ended, watch
-from app.web.forecasts.taken import show_downloads
 from app.web.forecasts.trust import show_about, show_skill
 from app.web.forecasts.uploads import offered_images
 from app.web.map import show_map

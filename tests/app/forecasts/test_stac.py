@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 from referencing import Registry, Resource
 
 from app.forecasts.stac import FORECAST_EXTENSION, MODEL_ITEM, write_stac
-from forecast.described import MLM_EXTENSION
+from forecast.model_description import MLM_EXTENSION
 from forecast.network.conditions import Tone
 from forecast.pretrained import load_model, model_folder, weights_sha256
 from preprocessing.rasters.grid import Grid

@@ -19,8 +19,8 @@ from app.api import create_api
 from app.forecasts.results import ForecastFolder
 from app.runs import Run, State
 from app.web.demo import DEMO_RUN, add_demo
+from app.web.forecasts.downloads import _command
 from app.web.forecasts.images import images_of_run
-from app.web.forecasts.taken import _command
 from app.web.service import Service
 from app.web.views import __file__ as views_file
 from preprocessing.rasters.io import RasterSource

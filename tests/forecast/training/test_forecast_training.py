@@ -16,7 +16,6 @@ from forecast.pretrained import load_model
 from forecast.training import loop
 from forecast.training.catalogue import Catalogue
 from forecast.training.config import ForecastTraining, read_recipe
-from forecast.training.draws import Drawing, Item, gather
 from forecast.training.familiar import familiarity_of
 from forecast.training.hurdle_loss import HurdleLoss, hurdle_loss, noise_of
 from forecast.training.loop import train_network
@@ -25,6 +24,7 @@ from forecast.training.place_tensors import Ground
 from forecast.training.portable import load_places, save_places
 from forecast.training.probability_calibration import CellRows, calibrate, fitted
 from forecast.training.run import run_training
+from forecast.training.training_samples import Drawing, Item, gather
 from preprocessing.errors import DivergedError, MissingFileError, PairStoreError, RequestError
 from preprocessing.tiles.cells import cell_means
 

@@ -19,8 +19,8 @@ from preprocessing.radiometry.histogram_matching import (
     levels_for,
     match_histogram,
 )
-from preprocessing.radiometry.invariant import PseudoInvariant, orthogonal_line
 from preprocessing.radiometry.pixel_sample import PixelSample
+from preprocessing.radiometry.pseudo_invariant import PseudoInvariant, orthogonal_line
 from preprocessing.radiometry.tone_curves import quantised
 
 GAIN, OFFSET = np.array([1.25, 1.1, 0.85]), np.array([-0.06, 0.02, 0.05])

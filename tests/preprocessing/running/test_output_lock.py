@@ -19,7 +19,7 @@ from app.workflows import train_features, train_sr
 from preprocessing.errors import OutputExistsError, OutputInUseError, RequestError
 from preprocessing.preparation.store_writer import StoreWriter
 from preprocessing.running.files import refuse_occupied, write_text
-from preprocessing.running.ownership import contents, owned_file, owned_folder
+from preprocessing.running.output_lock import contents, owned_file, owned_folder
 from preprocessing.running.partial_files import partial_path, remove_partials_in, remove_partials_of
 from preprocessing.series.writer import SeriesWriter
 from sr.upscale.bands import UpscaleOptions
@@ -29,7 +29,7 @@ Make = Callable[..., Path]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from preprocessing.running.ownership import owned_file, owned_folder
+from preprocessing.running.output_lock import owned_file, owned_folder
 with (owned_folder if sys.argv[1] == "folder" else owned_file)(Path(sys.argv[2])):
     print("held", flush=True)
     time.sleep(60)

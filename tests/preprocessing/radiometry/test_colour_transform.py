@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from preprocessing.errors import NoValidPixelsError
-from preprocessing.radiometry.colour_map import ColourMap
+from preprocessing.radiometry.colour_transform import ColourMap
 from preprocessing.tiles.cells import cell_means, cells_valid
 
 
