@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -67,12 +66,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def add_problems(api: FastAPI, runs: Runs) -> None:
     """Have every failure answered with problem details; none shows where it came from."""
-    place = re.compile(rf"{re.escape(str(runs.root))}/[0-9a-f]+/(uploads/)?")
 
     async def refused(_: Request, error: Exception) -> Response:
         status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 400)
         headers = {"Retry-After": _RETRY_AFTER} if status == 429 else None
-        return problem(status, place.sub("", str(error)), headers)
+        return problem(status, runs.plain(error), headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []

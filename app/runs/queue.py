@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import threading
 from collections import Counter, deque
@@ -54,6 +55,10 @@ class Runs:
         self._stopping = False
         self._changed = threading.Condition()
         self._held = ExitStack()
+
+    def plain(self, error: Exception) -> str:
+        """What an error says, without where files lie on the server."""
+        return re.sub(rf"{re.escape(str(self.root))}/[0-9a-f]+/(uploads/)?", "", str(error))
 
     def __enter__(self) -> Self:
         """Take the folder and begin.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from app.runs import Runs, ServerSettings
@@ -24,10 +23,6 @@ class Service:
     settings: ServerSettings
     runs: Runs
     short_jobs: ShortJobs
-
-    def plain(self, error: Exception) -> str:
-        """What an error says, without where files lie on the server."""
-        return re.sub(rf"{re.escape(str(self.runs.root))}/[0-9a-f]+/(uploads/)?", "", str(error))
 
 
 _held: list[Service] = []

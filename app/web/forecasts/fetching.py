@@ -120,7 +120,7 @@ def ask_search() -> None:
         with st.spinner(text("searching")):
             st.session_state["found"] = _search(request)
     except (RequestError, FetchError) as err:
-        st.error(service().plain(err))
+        st.error(service().runs.plain(err))
 
 
 def _search(request: FetchRequest) -> _Found:
@@ -140,7 +140,7 @@ def show_search() -> Run | None:
     try:
         box = None if st.session_state.get("area") is not None else _chosen_box()
     except RequestError as err:
-        st.error(service().plain(err))
+        st.error(service().runs.plain(err))
         box = None
     show_map(map_of_box(box, found=found is not None))
     return asked
@@ -172,7 +172,7 @@ def _show_found(found: _Found) -> Run | None:
             years = tuple(plan.year for plan in found.plans)
             run = service().runs.submit(folder, replace(request, years=years))
     except RequestError as err:
-        st.error(service().plain(err))
+        st.error(service().runs.plain(err))
         return None
     del st.session_state["found"]
     return run

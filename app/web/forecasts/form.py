@@ -78,7 +78,7 @@ def ask_forecast(images: Images) -> Run | None:
             )
             return service().runs.submit(folder, request)
     except RequestError as err:
-        st.error(service().plain(err))
+        st.error(service().runs.plain(err))
         return None
 
 

@@ -61,7 +61,7 @@ def _ask_zones(folder: RunFolder) -> None:
         with service().short_jobs.folder(), st.spinner(text("working")):
             found = service().short_jobs.zones_now(folder, path)
     except LandcastError as err:
-        st.error(service().plain(err).replace(f"{path.parent}/", ""))
+        st.error(service().runs.plain(err).replace(f"{path.parent}/", ""))
     else:
         st.session_state["zones_of"] = {folder.path.name: found}
 

@@ -37,7 +37,7 @@ def watch(name: str) -> None:
 def show_ended(run: Run) -> None:
     """A run that failed or was cancelled."""
     if run.state is State.failed:
-        st.error(text(f"failed_{run.kind}", why=service().plain(Exception(run.message or ""))))
+        st.error(text(f"failed_{run.kind}", why=service().runs.plain(Exception(run.message or ""))))
     else:
         st.info(text(f"cancelled_{run.kind}"))
     left, right, _ = st.columns([1, 1, 3])
@@ -46,7 +46,7 @@ def show_ended(run: Run) -> None:
             service().runs.resume(run.id)
             st.rerun()
         except RequestError as err:
-            st.error(service().plain(err))
+            st.error(service().runs.plain(err))
     if right.button(text("delete"), key="delete", width="stretch"):
         service().runs.remove(run.id)
         st.query_params.clear()

@@ -159,7 +159,7 @@ def _notice(
 
 def _plain(error: Exception) -> str:
     """An error without where uploads lie."""
-    said = service().plain(error)
+    said = service().runs.plain(error)
     for folder in visit_folder().iterdir():
         said = said.replace(f"{folder}/", "")
     return said
