@@ -53,11 +53,17 @@ def write_images(folder: Path, size: int, dates: int) -> list[Path]:
     return paths
 
 
-def watched(command: list[str]) -> tuple[float, float, float]:
-    """Run a command; the peak of its memory in MiB, CPU seconds of all its processes, seconds."""
+def watched(command: list[str], cores: int | None = None) -> tuple[float, float, float]:
+    """Run a command; the peak of its memory in MiB, CPU seconds of all its processes, seconds.
+
+    Args:
+        command: Program and arguments.
+        cores: How many it may use; all where None.
+    """
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        process.cpu_affinity(process.cpu_affinity()[:cores])
         peak, seconds = 0, dict[int, float]()
         while process.poll() is None:
             held = 0
@@ -84,10 +90,12 @@ def anonymous(pid: int) -> int:
     return 0
 
 
-def forecast(paths: list[Path], out: Path, *options: object) -> tuple[float, float, float]:
+def forecast(
+    paths: list[Path], out: Path, *options: object, cores: int | None = None
+) -> tuple[float, float, float]:
     script = "from app.cli import main; main()"
     given = ["forecast", *paths, "--out", out, *options]
-    return watched([sys.executable, "-c", script, *map(str, given)])
+    return watched([sys.executable, "-c", script, *map(str, given)], cores)
 
 
 def main() -> None:
@@ -112,18 +120,19 @@ def main() -> None:
 
 def compare_workers(paths: list[Path], folder: Path) -> None:
     load = "from app.workflows import forecast_region"
-    loading, took = watched([sys.executable, "-c", load])[2], []
+    loading, took = [watched([sys.executable, "-c", load], cores)[2] for cores in (1, 2)], []
     for workers in (1, 2):
         out = folder / f"workers-{workers}"
         options = ["--years", 1, "--members", 1, "--workers", workers]
-        took.append(forecast(paths, out, *options)[2])
+        took.append(forecast(paths, out, *options, cores=workers)[2])
     first, second = sorted((folder / "workers-1").glob("*.tif")), folder / "workers-2"
     equal = all(path.read_bytes() == (second / path.name).read_bytes() for path in first)
-    apart = (took[0] - loading) / (took[1] - loading)
+    apart = (took[0] - loading[0]) / (took[1] - loading[1])
     print(
-        f"One member with two workers: {took[0] / took[1]:.2f} times as fast as with one "
-        f"({took[0]:.0f} and {took[1]:.0f} s), {apart:.2f} times without the {loading:.1f} s that "
-        f"loading modules takes; rasters {'equal' if equal else 'DIFFERENT'}."
+        f"One member with two workers on two cores: {took[0] / took[1]:.2f} times as fast as with "
+        f"one on one ({took[0]:.0f} and {took[1]:.0f} s), {apart:.2f} times without the "
+        f"{loading[0]:.1f} and {loading[1]:.1f} s that loading modules takes; rasters "
+        f"{'equal' if equal else 'DIFFERENT'}."
     )
 
 

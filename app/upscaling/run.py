@@ -12,7 +12,7 @@ from preprocessing.errors import LandcastError, MissingFileError, OutputExistsEr
 from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.running.output_lock import check_place, owned_file, owned_folder
-from preprocessing.running.resumable import check_free, unfinished
+from preprocessing.running.resumable import check_free, resumable_output
 from sr.network.band_inference import Progress
 from sr.upscale.bands import UpscaleOptions
 from sr.upscale.picture import PictureJob
@@ -127,7 +127,7 @@ def _file(
         check_free(maps_path(out), resume=request.resume, overwrite=request.overwrite)
         job = _job(request, source, out, maps, upscalers)
         identity = upscalers.identity(source, job.upscaler)
-        with unfinished(out, identity, resume=request.resume) as folder:
+        with resumable_output(out, identity, resume=request.resume) as folder:
             job.run(folder, progress)
         if maps is None:  # those of the result that was replaced
             maps_path(out).unlink(missing_ok=True)

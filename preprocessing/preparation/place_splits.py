@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.preparation.config import PrepareConfig
-from preprocessing.preparation.held_ground import GroundSplit, HeldGround, HeldIndex
 from preprocessing.preparation.manifest import ManifestImage
 from preprocessing.preparation.splits import held_corner, split_places
+from preprocessing.preparation.validation_blocks import (
+    GroundSplit,
+    ValidationBlock,
+    ValidationBlockIndex,
+)
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource
 
@@ -53,7 +57,7 @@ def place_splits(
     grids: dict[Place, list[Grid]] = {}
     for image in sorted(used, key=lambda image: image.date):
         grids.setdefault((image.dataset, image.place), []).append(open_file(image).grid)
-    held = HeldIndex(
+    held = ValidationBlockIndex(
         grid
         for place, members in grids.items()
         for grid in members
@@ -62,7 +66,7 @@ def place_splits(
     grounds: dict[Place, GroundSplit | None] = {}
     for place, split in splits.items():
         members = grids.get(place, [])
-        others: tuple[HeldGround, ...] = ()
+        others: tuple[ValidationBlock, ...] = ()
         if split in (None, "train"):
             others = tuple(dict.fromkeys(g for grid in set(members) for g in held.near(grid)))
         if split is not None:
@@ -79,7 +83,7 @@ def place_splits(
                 val_share=config.val_share,
                 seed=config.seed,
             )
-            grounds[place] = GroundSplit(own=HeldGround(members[0], corner), others=others)
+            grounds[place] = GroundSplit(own=ValidationBlock(members[0], corner), others=others)
     return grounds
 
 

@@ -19,11 +19,11 @@ from preprocessing.errors import DateError, NoValidPixelsError
 from preprocessing.pairs.store import SPLITS, Pairs
 from preprocessing.preparation.bounds import BoundsFit
 from preprocessing.preparation.config import PrepareConfig
-from preprocessing.preparation.held_ground import GroundSplit, degrees
 from preprocessing.preparation.splits import split_blocks
 from preprocessing.preparation.tile_pass import TileBatch, cut_tiles, spread_windows
 from preprocessing.preparation.unseen_ground import why_nothing
-from preprocessing.radiometry.normalization import Tones, fit_tones
+from preprocessing.preparation.validation_blocks import GroundSplit, degrees
+from preprocessing.radiometry.normalization import Normalization, fit_normalization
 from preprocessing.rasters.dates import years_between
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.image_source import ImageSource, hold
@@ -49,7 +49,7 @@ class PairPlan:
         first: The earlier image on the common grid.
         second: The later image on the common grid, moved, not yet recoloured.
         registration: How it was moved.
-        tones: How it is recoloured.
+        normalization: How it is recoloured.
         windows: Tiles.
         gsd_m: Metres per pixel, NaN where unknown.
         config: Settings.
@@ -61,7 +61,7 @@ class PairPlan:
     first: ImageSource
     second: ImageSource
     registration: Registration
-    tones: Tones
+    normalization: Normalization
     windows: list[Window]
     gsd_m: float
     config: PrepareConfig
@@ -117,7 +117,7 @@ class PairPlan:
             kept.update(SPLITS[i] for i in good.split)
             if len(good):
                 take(good)
-        registration, tones = self.registration, self.tones
+        registration, normalization = self.registration, self.normalization
         return PairReport(
             source=self.source,
             counts=dict(counts),
@@ -129,11 +129,11 @@ class PairPlan:
             dx_px=registration.shift.dx_px,
             score=registration.shift.score,
             residual_px=registration.residual_px,
-            histogram_before=tones.before,
-            histogram_after=tones.after,
+            histogram_before=normalization.before,
+            histogram_after=normalization.after,
             seconds=self.seconds + time.perf_counter() - start,
             examples=tuple(examples),
-            histograms=tones.histograms,
+            histograms=normalization.histograms,
             method=self._method(),
             bounds=degrees(self.grid),
             tiles=tuple(judged),
@@ -141,7 +141,7 @@ class PairPlan:
 
     def _cut(self, windows: Sequence[Window]) -> Iterator[TileBatch]:
         return cut_tiles(
-            self.first, self.second, self.tones, windows, difference=self.config.difference
+            self.first, self.second, self.normalization, windows, difference=self.config.difference
         )
 
     def _splits(self, ground: GroundSplit | None) -> list[str | None]:
@@ -170,10 +170,10 @@ class PairPlan:
         """Colours, and what a local refinement did."""
         refinement = self.registration.refinement
         if refinement is None:
-            return self.tones.method
+            return self.normalization.method
         done = "local shifts refined" if refinement.field is not None else "local shifts kept"
         return (
-            f"{self.tones.method}; {done}: median {refinement.before_px:.2f} px before, "
+            f"{self.normalization.method}; {done}: median {refinement.before_px:.2f} px before, "
             f"{refinement.after_px:.2f} px after"
         )
 
@@ -225,7 +225,7 @@ def plan_pair(
     else:
         registration = Registration(hold(moving), replace(NOT_MOVED, score=math.nan), math.nan)
     try:
-        tones = fit_tones(first, registration.image, config.radiometry)
+        normalization = fit_normalization(first, registration.image, config.radiometry)
     except NoValidPixelsError as err:
         raise why_nothing(earlier, later, first, moving) or err from err
     return PairPlan(
@@ -234,7 +234,7 @@ def plan_pair(
         first=first,
         second=registration.image,
         registration=registration,
-        tones=tones,
+        normalization=normalization,
         windows=plan_tiles(grid.height, grid.width, size=side, stride=config.stride),
         gsd_m=grid.gsd_m or config.gsd_m or gsd_m,
         config=config,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.pairs.store import TILE_PX
-from preprocessing.preparation.held_ground import GUARD_PX
+from preprocessing.preparation.validation_blocks import GUARD_PX
 from preprocessing.rasters.window import Window
 
 __all__ = ["held_corner", "split_blocks", "split_places"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.radiometry.normalization import Tones
+from preprocessing.radiometry.normalization import Normalization
 from preprocessing.radiometry.tone_curves import SHOWN_LEVELS, quantised
 from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.window import Window
@@ -45,7 +45,7 @@ class TileBatch:
 def cut_tiles(
     first: ImageSource,
     second: ImageSource,
-    tones: Tones,
+    normalization: Normalization,
     windows: Sequence[Window],
     *,
     difference: float,
@@ -57,7 +57,7 @@ def cut_tiles(
     Args:
         first: The earlier image.
         second: The later image on the same grid.
-        tones: Colours for the later image.
+        normalization: Colours for the later image.
         windows: Tiles of one size.
         difference: Difference of unit values that counts as changed.
     """
@@ -65,7 +65,7 @@ def cut_tiles(
         before, after = first.read(block), second.read(block)
         both = before.valid & after.valid
         past = np.stack([quantised(plane, SHOWN_LEVELS) for plane in before.data])
-        future = tones.apply(after)
+        future = normalization.apply(after)
         np.copyto(past, future, where=~before.valid)
         np.copyto(future, past, where=~after.valid)
         del before, after

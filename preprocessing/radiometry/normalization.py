@@ -22,7 +22,7 @@ from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.raster import Raster
 
-__all__ = ["RADIOMETRY", "Radiometry", "Tones", "fit_tones"]
+__all__ = ["RADIOMETRY", "Normalization", "Radiometry", "fit_normalization"]
 
 Radiometry = Literal["histogram", "invariant", "none"]
 RADIOMETRY: tuple[str, ...] = get_args(Radiometry)
@@ -36,7 +36,7 @@ _WHOLE_PX = 2048
 
 
 @dataclass(frozen=True)
-class Tones:
+class Normalization:
     """The curves for the later image and what they do.
 
     Attributes:
@@ -60,7 +60,7 @@ class Tones:
         return self.curves.apply(raster.data, dtype=np.uint8)
 
 
-def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
+def fit_normalization(first: ImageSource, second: ImageSource, method: str) -> Normalization:
     """Find the curves in one pass over at most 256 blocks of the region.
 
     Matched values are used only if they bring the histograms nearer, which they do not always do
@@ -101,7 +101,7 @@ def fit_tones(first: ImageSource, second: ImageSource, method: str) -> Tones:
         method, curves, after = "none", None, before
         shares["matched"] = shares["source"]
     names = {"past": "reference", "before": "source", "after": "matched"}
-    return Tones(
+    return Normalization(
         method,
         curves,
         before,

@@ -14,7 +14,7 @@ from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import remove_partials_in, remove_partials_of
 
-__all__ = ["check_free", "unfinished"]
+__all__ = ["check_free", "resumable_output"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def check_free(out: Path, *, resume: bool, overwrite: bool) -> bool:
 
 
 @contextmanager
-def unfinished(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterator[Path]:
+def resumable_output(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterator[Path]:
     """A folder for the parts of `out`; it goes when all is done, and stays after a failure.
 
     A wrong request leaves nothing: there would be nothing to continue. The caller owns `out`.

@@ -129,7 +129,7 @@ def test_a_bounded_sample_tells_the_shift_and_the_colours(
     second = plan_pair(few[0], few[1], PrepareConfig())
     assert few[0].total < 0.6 * full[0].total
     assert abs(second.registration.shift.dy_px - first.registration.shift.dy_px) < 0.1
-    assert second.tones.after < 0.3 * second.tones.before
+    assert second.normalization.after < 0.3 * second.normalization.before
 
 
 def test_files_are_streamed_into_the_store(tmp_path: Path, streamed: None) -> None:

@@ -9,16 +9,18 @@ import pytest
 from prepare_cases import dated
 
 from preprocessing.preparation.tile_pass import TileBatch, cut_tiles
-from preprocessing.radiometry.normalization import Tones, fit_tones
+from preprocessing.radiometry.normalization import Normalization, fit_normalization
 from preprocessing.rasters.image_source import HeldImage
 from preprocessing.rasters.raster import Raster
 from preprocessing.tiles.tiling import plan_tiles
 
 
-def cut(first: Raster, second: Raster, tones: Tones) -> TileBatch:
+def cut(first: Raster, second: Raster, normalization: Normalization) -> TileBatch:
     height, width = first.valid.shape
     windows = plan_tiles(height, width, size=128, stride=128)
-    batches = list(cut_tiles(HeldImage(first), HeldImage(second), tones, windows, difference=0.1))
+    batches = list(
+        cut_tiles(HeldImage(first), HeldImage(second), normalization, windows, difference=0.1)
+    )
     assert len(batches) == 1
     return batches[0]
 
@@ -26,10 +28,12 @@ def cut(first: Raster, second: Raster, tones: Tones) -> TileBatch:
 @pytest.mark.parametrize("method", ["histogram", "none"])
 def test_tiles_hold_the_colours_in_levels(method: str) -> None:
     first, second = dated(2016), dated(2018)
-    tones = fit_tones(HeldImage(first), HeldImage(second), method)
-    batch = cut(first, second, tones)
-    assert (tones.curves is not None) == (method == "histogram")
-    matched = second.data if tones.curves is None else tones.curves.apply(second.data)
+    normalization = fit_normalization(HeldImage(first), HeldImage(second), method)
+    batch = cut(first, second, normalization)
+    assert (normalization.curves is not None) == (method == "histogram")
+    matched = (
+        second.data if normalization.curves is None else normalization.curves.apply(second.data)
+    )
     for tiles, unit in ((batch.past, first.data), (batch.future, matched)):
         expected = np.rint(np.clip(unit[:, :128, :128], 0, 1) * 255)
         # Products just beside a half are rounded either way.
@@ -39,15 +43,15 @@ def test_tiles_hold_the_colours_in_levels(method: str) -> None:
 
 def test_nothing_changes_where_a_date_is_missing() -> None:
     first, second = dated(2016), dated(2018)
-    tones = fit_tones(HeldImage(first), HeldImage(second), "histogram")
-    whole = cut(first, second, tones)
+    normalization = fit_normalization(HeldImage(first), HeldImage(second), "histogram")
+    whole = cut(first, second, normalization)
     seen = [np.ones((256, 256), bool) for _ in range(2)]
     seen[0][:50], seen[1][:, :40] = False, False  # Some pixels are missing at both dates.
     gappy = [
         replace(raster, data=np.where(valid, raster.data, level).astype(np.float32), valid=valid)
         for raster, valid, level in zip((first, second), seen, (0.0, 1.0), strict=True)
     ]
-    batch = cut(gappy[0], gappy[1], tones)
+    batch = cut(gappy[0], gappy[1], normalization)
     np.testing.assert_array_equal(batch.valid[0], (seen[0] & seen[1])[:128, :128])
     missing = np.broadcast_to(~batch.valid[:, None], batch.past.shape)
     np.testing.assert_array_equal(batch.past[missing], batch.future[missing])

@@ -11,14 +11,14 @@ from prepare_cases import gap_px
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from preprocessing.preparation.held_ground import (
+from preprocessing.preparation.splits import held_corner
+from preprocessing.preparation.validation_blocks import (
     GUARD_PX,
     GroundSplit,
-    HeldGround,
-    HeldIndex,
+    ValidationBlock,
+    ValidationBlockIndex,
     degrees,
 )
-from preprocessing.preparation.splits import held_corner
 from preprocessing.rasters.grid import Grid, Window, whole
 from preprocessing.tiles.tiling import plan_tiles
 
@@ -31,7 +31,7 @@ SHIFTS = st.integers(-900, 900)
 @settings(max_examples=50)
 @given(row=SHIFTS, col=SHIFTS)
 def test_gaps_between_grids_of_one_lattice_are_those_of_windows(row: int, col: int) -> None:
-    held = HeldGround(GRID, BOX)
+    held = ValidationBlock(GRID, BOX)
     grid = GRID.crop(Window(row, col, 700, 600))
     windows = plan_tiles(700, 600, size=128, stride=128)
     on_held_grid = [replace(w, row=w.row + row, col=w.col + col) for w in windows]
@@ -60,8 +60,8 @@ def test_train_tiles_of_any_grid_keep_their_distance(
     move = Affine.translation(col, row) @ Affine.rotation(turn) @ Affine.scale(scale)
     grid = Grid(700, 650, GRID.transform @ move, UTM)
     windows = plan_tiles(700, 650, size=128, stride=128)
-    splits = GroundSplit(own=HeldGround(GRID, BOX)).apply(grid, windows)
-    # A net of points over the held ground, seen on the tiles' own grid.
+    splits = GroundSplit(own=ValidationBlock(GRID, BOX)).apply(grid, windows)
+    # A net of points over the validation block, seen on the tiles' own grid.
     rows, cols = np.meshgrid(
         np.linspace(BOX.row, BOX.row + BOX.height, 60),
         np.linspace(BOX.col, BOX.col + BOX.width, 60),
@@ -88,12 +88,12 @@ def test_places_next_to_each_other_are_guarded() -> None:
     west = Grid(256, 256, Affine(1, 0, 500_000, 0, -1, 5_000_000), UTM)
     east = west.crop(Window(0, 300, 256, 256))
     far = west.crop(Window(0, 5000, 256, 256))
-    near = HeldIndex([east, far, east, replace(east, crs=None)]).near(west)
-    assert near == (HeldGround(east, whole(east)),)
+    near = ValidationBlockIndex([east, far, east, replace(east, crs=None)]).near(west)
+    assert near == (ValidationBlock(east, whole(east)),)
     assert GroundSplit("train", others=near).apply(west, windows) == ["train", None] * 2
     assert GroundSplit("val", others=near).apply(west, windows) == ["val"] * 4
-    assert HeldIndex([east]).near(replace(west, crs=None)) == ()
-    assert HeldIndex([]).near(west) == ()
+    assert ValidationBlockIndex([east]).near(replace(west, crs=None)) == ()
+    assert ValidationBlockIndex([]).near(west) == ()
 
 
 def test_neighbours_in_another_coordinate_system_are_guarded() -> None:
@@ -102,7 +102,7 @@ def test_neighbours_in_another_coordinate_system_are_guarded() -> None:
     step = 1 / 111_320
     wide = step / np.cos(np.radians(lat[0]))
     east = Grid(256, 256, Affine(wide, 0, lon[0], 0, -step, lat[0]), CRS.from_epsg(4326))
-    near = HeldIndex([east]).near(west)
+    near = ValidationBlockIndex([east]).near(west)
     assert len(near) == 1
     windows = plan_tiles(256, 256, size=128, stride=128)
     assert GroundSplit("train", others=near).apply(west, windows) == ["train", None] * 2
@@ -112,9 +112,9 @@ def test_neighbours_across_the_antimeridian() -> None:
     crs = CRS.from_epsg(4326)
     east = Grid(256, 256, Affine(1e-4, 0, 179.97, 0, -1e-4, 10), crs)
     west = Grid(256, 256, Affine(1e-4, 0, -179.995, 0, -1e-4, 10), crs)
-    assert [ground.grid for ground in HeldIndex([west]).near(east)] == [west]
+    assert [ground.grid for ground in ValidationBlockIndex([west]).near(east)] == [west]
     assert (
-        GroundSplit("train", others=HeldIndex([west]).near(east)).apply(
+        GroundSplit("train", others=ValidationBlockIndex([west]).near(east)).apply(
             east, plan_tiles(256, 256, size=128, stride=128)
         )
         == ["train", None] * 2

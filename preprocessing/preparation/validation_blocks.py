@@ -20,7 +20,7 @@ from preprocessing.rasters.grid import (
     whole,
 )
 
-__all__ = ["GUARD_PX", "GroundSplit", "HeldGround", "HeldIndex", "degrees"]
+__all__ = ["GUARD_PX", "GroundSplit", "ValidationBlock", "ValidationBlockIndex", "degrees"]
 
 GUARD_PX = 128
 """Least distance between a training and a validation tile."""
@@ -30,8 +30,10 @@ _METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True)
-class HeldGround:
-    """A rectangle of pixels of some grid whose ground is held out.
+class ValidationBlock:
+    """A rectangle of pixels of some grid whose ground is held out for validation.
+
+    A block of spatial validation (Roberts et al. 2017).
 
     Attributes:
         grid: Any grid; tiles of other grids are mapped onto it.
@@ -42,25 +44,25 @@ class HeldGround:
     window: Window
 
     def gaps_px(self, grid: Grid, windows: Sequence[Window]) -> NDArray[np.float64]:
-        """Distance of tiles from the held ground, along the axis that parts them most.
+        """Distance of tiles from the validation block, along the axis that parts them most.
 
         Returns:
             `(n,)` pixels of the coarser of both grids; negative where they overlap, infinite where
-            a tile cannot be expressed on the held grid.
+            a tile cannot be expressed on the grid of the block.
         """
         rows, cols = self._corners(grid, windows)
         box = self.window
         gap_rows = np.maximum(rows.min(axis=1) - box.row - box.height, box.row - rows.max(axis=1))
         gap_cols = np.maximum(cols.min(axis=1) - box.col - box.width, box.col - cols.max(axis=1))
         gaps = np.maximum(gap_rows, gap_cols)
-        # Pixels of the held grid along the side of one of the tiles'.
+        # Pixels of the grid of the block along the side of one of the tiles'.
         sides = np.hypot(rows[:, 1] - rows[:, 0], cols[:, 1] - cols[:, 0])
         scale = np.maximum(sides / np.array([w.width for w in windows]), 1.0)
         known = np.isfinite(rows).all(axis=1) & np.isfinite(cols).all(axis=1)
         return np.where(known, gaps / scale, np.inf)
 
     def holds(self, grid: Grid, windows: Sequence[Window]) -> NDArray[np.bool_]:
-        """Which tiles lie wholly on the held ground (half a pixel of slack)."""
+        """Which tiles lie wholly on the block (half a pixel of slack)."""
         rows, cols = self._corners(grid, windows)
         box, slack = self.window, 0.5
         within = (rows >= box.row - slack) & (rows <= box.row + box.height + slack)
@@ -70,7 +72,7 @@ class HeldGround:
     def _corners(
         self, grid: Grid, windows: Sequence[Window]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Corners of the tiles on the held grid, `(n, 4)` rows and columns."""
+        """Corners of the tiles on the grid of the block, `(n, 4)` rows and columns."""
         tops = np.array([w.row for w in windows], float)
         lefts = np.array([w.col for w in windows], float)
         bottoms = tops + [w.height for w in windows]
@@ -94,11 +96,11 @@ class GroundSplit:
     """
 
     split: str | None = None
-    own: HeldGround | None = None
-    others: tuple[HeldGround, ...] = ()
+    own: ValidationBlock | None = None
+    others: tuple[ValidationBlock, ...] = ()
 
     def apply(self, grid: Grid, windows: Sequence[Window]) -> list[str | None]:
-        """Split of each tile; None for training tiles within 128 px of held ground."""
+        """Split of each tile; None for training tiles within 128 px of a validation block."""
         if self.split not in (None, "train") or not windows:
             return [self.split] * len(windows)
         near = np.zeros(len(windows), bool)
@@ -114,7 +116,7 @@ class GroundSplit:
         ]
 
 
-class HeldIndex:
+class ValidationBlockIndex:
     """Which of many held out grids lie within reach of a place.
 
     Args:
@@ -127,8 +129,8 @@ class HeldIndex:
         self._boxes = np.array([box for _, box in known if box is not None]).reshape(-1, 4)
         self._gsd_m = np.array([grid.gsd_m or 0.0 for grid in self._grids])
 
-    def near(self, grid: Grid) -> tuple[HeldGround, ...]:
-        """The held ground that tiles of a grid may be too close to; a few too many at most."""
+    def near(self, grid: Grid) -> tuple[ValidationBlock, ...]:
+        """Those that tiles of a grid may be too close to; a few too many at most."""
         ours = degrees(grid)
         if ours is None or not self._grids:
             return ()
@@ -142,7 +144,7 @@ class HeldIndex:
         middles -= 360 * np.round(middles / 360)
         apart_x = np.abs(middles) - (ours.east - ours.west + east - west) / 2
         close = np.flatnonzero((apart_y < down) & (apart_x < across))
-        return tuple(HeldGround(self._grids[i], whole(self._grids[i])) for i in close)
+        return tuple(ValidationBlock(self._grids[i], whole(self._grids[i])) for i in close)
 
 
 def degrees(grid: Grid) -> Bounds | None:
