@@ -24,7 +24,7 @@ from written_rasters import noise, write
 from app.cli.bars import progress_bars
 from app.cli.entry import run
 from app.films.animation import Frame, animate, animate_folder
-from app.forecasts.assumptions import assumptions
+from app.forecasts.record import assumptions
 from app.forecasts.request import ForecastRequest
 from app.upscaling.run import UpscaleRequest, upscale
 from forecast.region.images import open_images

@@ -14,7 +14,7 @@ from upscale_cases import request
 from written_rasters import noise, write
 
 from app.cli.entry import run
-from app.forecasts.assumptions import assumptions
+from app.forecasts.record import assumptions
 from app.forecasts.request import ForecastRequest
 from app.upscaling.run import upscale
 from forecast.region.images import open_images
