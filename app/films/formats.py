@@ -30,6 +30,7 @@ def write_mp4(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Pat
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "17", "preset": "medium", "tune": "stillimage"}
         context: Any = stream.codec_context
+        context.thread_count = 1  # More encode in another order: other bytes on other machines.
         context.colorspace, context.color_range = 1, 1
         context.color_primaries, context.color_trc = 1, 1
         clock = 0

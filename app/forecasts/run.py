@@ -189,6 +189,7 @@ def _forecast(
     return result
 
 
+@one_thread()
 def forecast_members(
     request: ForecastRequest,
     images: DatedImages,
@@ -264,17 +265,16 @@ def _taught(
         source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
         return earlier_picture(images.start, source, ground.cells.shape, ground.zeros)
 
-    with one_thread():
-        observations = ObservationModel.load(folder)
-        return teach(
-            ground,
-            scratch,
-            network,
-            observations,
-            picture,
-            seed=request.seed,
-            threads=request.workers,
-        )
+    observations = ObservationModel.load(folder)
+    return teach(
+        ground,
+        scratch,
+        network,
+        observations,
+        picture,
+        seed=request.seed,
+        threads=request.workers,
+    )
 
 
 def _executor(request: ForecastRequest) -> Executor | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import app.films.animation
 import app.forecasts.layers
@@ -86,3 +87,27 @@ def test_they_change_no_byte_of_a_result(
         found.append({p.relative_to(folder): p.read_bytes() for p in written})
     assert len(found[0]) == 1 + 2 * 6 + 2
     assert found[0] == found[1]
+
+
+def test_sums_do_not_depend_on_how_many_cores_there_are(
+    series: list[Path],
+    request_of: Callable[..., ForecastRequest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PyTorch adds up in another order on more threads: regions and their past take one."""
+    ground, seen = forecast.region.ground, []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return region_conditions(*args, **kwargs)
+
+    region_conditions = ground.region_conditions
+    monkeypatch.setattr(ground, "region_conditions", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        forecast_region(request_of(*series, members=1, workers=2))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1]
