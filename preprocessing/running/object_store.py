@@ -172,7 +172,10 @@ class _Place:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the packages of object stores raise; of those that are installed."""
+    """What the packages of object stores raise; of those that are installed.
+
+    Stores that can only be read, such as web servers, raise `NotImplementedError` when written to.
+    """
     found: list[type[Exception]] = [OSError, ValueError, NotImplementedError]
     with suppress(ImportError):
         from botocore.exceptions import BotoCoreError
