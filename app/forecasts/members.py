@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-
-import torch
 
 from forecast.pretrained import load_model
 from forecast.region.ground import Ground
@@ -17,11 +14,11 @@ from forecast.region.painting import paint_ticks
 from forecast.region.tiled_inference import RegionNetwork
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding
-from preprocessing.running.executor import Executor
+from preprocessing.running.executor import Executor, one_thread
 from sr.lift.guided_lift import GuidedLift
 from sr.lift.network import load_guided
 
-__all__ = ["MemberRunner", "MemberTask", "one_thread", "roll_member", "roll_shared"]
+__all__ = ["MemberRunner", "MemberTask", "roll_member", "roll_shared"]
 
 Tick = Callable[[], None]
 
@@ -165,14 +162,3 @@ def _runner(task: MemberTask) -> MemberRunner:
 @lru_cache(maxsize=1)
 def _runner_of(task: MemberTask, _read: int) -> MemberRunner:
     return MemberRunner(task)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Sums on several threads differ in their last bits, so members take one wherever they run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.cube import write_cube
-from app.forecasts.members import one_thread
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.record import run_record
@@ -49,7 +48,7 @@ from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
-from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads
+from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads, one_thread
 from preprocessing.running.files import write_text
 from preprocessing.running.object_store import sent_folder
 from preprocessing.running.output_lock import owned_folder

@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from preprocessing.errors import RequestError, WorkerLostError
 
-__all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers", "in_threads"]
+__all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers", "in_threads", "one_thread"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,8 +35,25 @@ def in_threads(
     if threads < 2:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(threads) as pool:
+    # In a new thread, what PyTorch does before its first loop of its own takes all cores; asking
+    # how many threads there are gives it the limit that `one_thread` sets.
+    with ThreadPoolExecutor(threads, initializer=torch.get_num_threads) as pool:
         yield from pool.map(function, items)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums on several threads differ in their last bits: PyTorch and NumPy take one each.
+
+    `in_threads` keeps to it too. So a result does not depend on how many cores there are.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Executor(Protocol):
