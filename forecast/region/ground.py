@@ -19,10 +19,11 @@ from forecast.hindcast.skill import HindcastSkill
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
 from forecast.region.analogues import Analogues
+from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells, check_common_ground, read_earlier_cells
 from forecast.region.familiarity import Familiarity
 from forecast.region.images import DatedImages
-from forecast.region.objects import corridors_of, region_objects
+from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
 from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
@@ -252,7 +253,7 @@ def write_ground(
     np.save(folder / "seen.npy", seen)
     np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
     np.save(folder / "objects.npy", objects)
-    np.save(folder / "corridors.npy", corridors_of(objects, zeros=zeros))
+    np.save(folder / "corridors.npy", corridors_of(cells, seen, threads=threads, zeros=zeros))
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),

@@ -14,10 +14,11 @@ from forecast.network.unet import ChangeUNet
 from forecast.region.analogues import Analogues
 from forecast.region.change_allocation import event_levels, keep_corridors, parcels_of
 from forecast.region.changes import Changes
+from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells
 from forecast.region.familiarity import Familiarity
 from forecast.region.ground import start_cells
-from forecast.region.objects import corridors_of, region_objects
+from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.trust import region_trust
@@ -76,7 +77,7 @@ def forecast_tile(
     view = View(start, condition, tone)
     trust, _ = region_trust(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
-    corridors = corridors_of(objects)
+    corridors = corridors_of(cells, seen)
     analogues = Analogues(cells, seen, float(tone.contrast[0]), objects, corridors)
     parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)

@@ -1,0 +1,137 @@
+"""Rivers, motorways and other long and narrow ground (corridors, Forman and Godron 1986)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label
+from skimage.filters import apply_hysteresis_threshold
+from skimage.morphology import skeletonize
+
+from forecast.region.windows import cut, grown, strips, within
+from preprocessing.rasters.window import Window
+from preprocessing.running.disk_space import Zeros
+from preprocessing.running.executor import in_threads
+
+__all__ = ["corridors_of"]
+
+_HALF_WIDTHS = (1.5, 2.5, 4.0, 6.5)
+"""Cells from the middle of a corridor to its edge that are looked for."""
+_DIRECTIONS = 12
+_SIDES, _ALONG = 2.0, 1.5
+"""Where colours are compared with that of a cell, in half widths: across and along."""
+_ALIKE = 0.3
+"""Least cosine between what both sides differ by: a step between two fields is no corridor."""
+_PART, _SURE = 0.4, 1.2
+"""Strength from which cells are part of a corridor, and that some of its cells have."""
+_LONG = 8.0
+"""Least length of a corridor over its width."""
+_LEAST_COLOUR = 0.03
+"""Standard deviation below which a direction of colours is noise, over that of the strongest."""
+_BLOCK, _OVERLAP = 512, 128
+"""Cells along a block, and beyond it on each side."""
+
+
+def corridors_of(
+    cells: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    *,
+    block: int = _BLOCK,
+    threads: int = 1,
+    zeros: Zeros = np.zeros,
+) -> NDArray[np.bool_]:
+    """Find ridges of colour that are long and narrow.
+
+    Colours are whitened: a river that is as bright as the fields beside it differs from them in
+    what colours of the region hardly differ by else. A ridge differs alike from both its sides,
+    and more than from what lies along it. Cells are joined with hysteresis (Canny 1986); those
+    are corridors whose middle line is eight times as long as they are wide.
+
+    Args:
+        cells: `(3, h, w)` means over cells of the start, 0..1.
+        seen: `(h, w)` cells that were seen whole.
+        block: Cells along a block that is looked at at once.
+        threads: Blocks that are looked at side by side.
+        zeros: Makes planes, on the disk where they are large.
+
+    Returns:
+        `(h, w)` cells of corridors of 3 to 13 cells width.
+    """
+    found = zeros(seen.shape, np.bool_)
+    mean, whitening = _whitening(cells, seen)
+    inner = cut(*seen.shape, block)
+
+    def look(core: Window) -> NDArray[np.bool_]:
+        around = grown(core, _OVERLAP, *seen.shape)
+        here = seen[around.slices]
+        apart = cells[(slice(None), *around.slices)].transpose(1, 2, 0) - mean
+        colours = np.where(here[..., None], apart @ whitening, 0).astype(np.float32)
+        ridges = [_ridges(colours, here, half) for half in _HALF_WIDTHS]
+        return np.asarray(np.any(ridges, axis=0)[within(core, around).slices])
+
+    for core, part in zip(inner, in_threads(look, inner, threads), strict=True):
+        found[core.slices] = part
+    return found
+
+
+def _whitening(
+    cells: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean `(3,)` of colours, and the matrix `(3, 3)` that gives them unit covariance."""
+    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
+    for rows in strips(seen.shape):
+        colours = cells[:, rows][:, seen[rows]].astype(np.float64)
+        count, total = count + colours.shape[1], total + colours.sum(axis=1)
+        products += colours @ colours.T
+    mean = total / max(count, 1)
+    variance, axes = np.linalg.eigh(products / max(count, 1) - np.outer(mean, mean))
+    least = max(float(variance[-1]), 1e-9) * _LEAST_COLOUR**2
+    whitening = axes / np.sqrt(np.maximum(variance, least))
+    return mean.astype(np.float32), whitening.astype(np.float32)
+
+
+def _ridges(
+    colours: NDArray[np.float32], seen: NDArray[np.bool_], half: float
+) -> NDArray[np.bool_]:
+    """Long ridges `(h, w)` of one half width, of whitened colours `(h, w, 3)`."""
+    strength = _strength(colours, seen, half)
+    cells = apply_hysteresis_threshold(strength, _PART, _SURE)
+    names, count = label(cells, np.ones((3, 3)))
+    length = np.bincount(names[skeletonize(cells)], minlength=count + 1)
+    long = length >= _LONG * 2 * half
+    long[0] = False
+    return np.asarray(long[names])
+
+
+def _strength(
+    colours: NDArray[np.float32], seen: NDArray[np.bool_], half: float
+) -> NDArray[np.float32]:
+    """What ground differs by from both sides, less what it differs by from what is along it."""
+    share = _smooth(seen.astype(np.float32), half)
+    middle = _smooth(colours, half) / np.maximum(share, 1e-3)[..., None]
+    strongest = np.zeros(seen.shape, np.float32)
+    for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
+        along = half * _ALONG * np.array([np.cos(angle), np.sin(angle)])
+        across = half * _SIDES * np.array([-np.sin(angle), np.cos(angle)])
+        left, right = (middle - _moved(middle, step) for step in (across, -across))
+        one, other = (left**2).sum(axis=-1), (right**2).sum(axis=-1)
+        alike = (left * right).sum(axis=-1) > _ALIKE * np.sqrt(one * other)
+        ends = [
+            ((middle - _moved(middle, step)) ** 2).sum(axis=-1) for step in (along, -along)
+        ]
+        strength = np.sqrt(np.minimum(one, other)) - np.sqrt(np.maximum(*ends))
+        known = np.minimum(_moved(share, across), _moved(share, -across)) > 0.5
+        np.maximum(strongest, np.where(alike & known, strength, 0), out=strongest)
+    return strongest
+
+
+def _smooth(image: NDArray[np.float32], half: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), half / 2, borderType=cv2.BORDER_REFLECT))
+
+
+def _moved(image: NDArray[np.float32], step: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What lies a step `(x, y)` away from each cell."""
+    shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]])
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.warpAffine(image, shift, size, borderMode=cv2.BORDER_REPLICATE))
