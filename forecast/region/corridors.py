@@ -60,10 +60,11 @@ def corridors_of(
     """
     found = zeros(seen.shape, np.bool_)
     mean, whitening = _whitening(cells, seen)
-    inner = cut(*seen.shape, block)
+    height, width = seen.shape
+    inner = cut(height, width, block)
 
     def look(core: Window) -> NDArray[np.bool_]:
-        around = grown(core, _OVERLAP, *seen.shape)
+        around = grown(core, _OVERLAP, height, width)
         here = seen[around.slices]
         apart = cells[(slice(None), *around.slices)].transpose(1, 2, 0) - mean
         colours = np.where(here[..., None], apart @ whitening, 0).astype(np.float32)
@@ -96,9 +97,10 @@ def _ridges(
 ) -> NDArray[np.bool_]:
     """Long ridges `(h, w)` of one half width, of whitened colours `(h, w, 3)`."""
     strength = _strength(colours, seen, half)
-    cells = apply_hysteresis_threshold(strength, _PART, _SURE)
+    cells = apply_hysteresis_threshold(strength, _PART, _SURE)  # type: ignore[no-untyped-call]
     names, count = label(cells, np.ones((3, 3)))
-    length = np.bincount(names[skeletonize(cells)], minlength=count + 1)
+    middle = skeletonize(cells)  # type: ignore[no-untyped-call]
+    length = np.bincount(names[middle], minlength=count + 1)
     long = length >= _LONG * 2 * half
     long[0] = False
     return np.asarray(long[names])
@@ -109,29 +111,35 @@ def _strength(
 ) -> NDArray[np.float32]:
     """What ground differs by from both sides, less what it differs by from what is along it."""
     share = _smooth(seen.astype(np.float32), half)
-    middle = _smooth(colours, half) / np.maximum(share, 1e-3)[..., None]
+    middle = _smooth(colours, half)
+    middle /= np.maximum(share, 1e-3)[..., None]
     strongest = np.zeros(seen.shape, np.float32)
     for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
         along = half * _ALONG * np.array([np.cos(angle), np.sin(angle)])
         across = half * _SIDES * np.array([-np.sin(angle), np.cos(angle)])
         left, right = (middle - _moved(middle, step) for step in (across, -across))
-        one, other = (left**2).sum(axis=-1), (right**2).sum(axis=-1)
-        alike = (left * right).sum(axis=-1) > _ALIKE * np.sqrt(one * other)
-        ends = [
-            ((middle - _moved(middle, step)) ** 2).sum(axis=-1) for step in (along, -along)
-        ]
-        strength = np.sqrt(np.minimum(one, other)) - np.sqrt(np.maximum(*ends))
+        one, other = _product(left, left), _product(right, right)
+        alike = _product(left, right) > _ALIKE * np.sqrt(one * other)
+        before, after = (middle - _moved(middle, step) for step in (along, -along))
+        ends = np.maximum(_product(before, before), _product(after, after))
+        strength = np.sqrt(np.minimum(one, other)) - np.sqrt(ends)
         known = np.minimum(_moved(share, across), _moved(share, -across)) > 0.5
         np.maximum(strongest, np.where(alike & known, strength, 0), out=strongest)
     return strongest
 
 
+def _product(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("hwc,hwc->hw", one, other), dtype=np.float32)
+
+
 def _smooth(image: NDArray[np.float32], half: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), half / 2, borderType=cv2.BORDER_REFLECT))
+    smooth = cv2.GaussianBlur(image, (0, 0), half / 2, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(smooth, dtype=np.float32)
 
 
 def _moved(image: NDArray[np.float32], step: NDArray[np.float64]) -> NDArray[np.float32]:
     """What lies a step `(x, y)` away from each cell."""
     shift = np.array([[1, 0, -step[0]], [0, 1, -step[1]]])
     size = (image.shape[1], image.shape[0])
-    return np.asarray(cv2.warpAffine(image, shift, size, borderMode=cv2.BORDER_REPLICATE))
+    moved = cv2.warpAffine(image, shift, size, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.float32)

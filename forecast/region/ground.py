@@ -21,13 +21,12 @@ from forecast.network.patches import FACTOR
 from forecast.region.analogues import Analogues
 from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells, check_common_ground, read_earlier_cells
-from forecast.region.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity, region_trust
 from forecast.region.images import DatedImages
 from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
 from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
-from forecast.region.trust import region_trust
 from forecast.region.windows import cut, in_pixels
 from forecast.start import read_start, stored_path
 from preprocessing.rasters.raster import Encoding

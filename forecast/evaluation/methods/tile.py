@@ -16,12 +16,11 @@ from forecast.region.change_allocation import event_levels, keep_corridors, parc
 from forecast.region.changes import Changes
 from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells
-from forecast.region.familiarity import Familiarity
+from forecast.region.familiarity import Familiarity, region_trust
 from forecast.region.ground import start_cells
 from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
-from forecast.region.trust import region_trust
 from forecast.start import padded_start
 
 __all__ = ["TileEnsemble", "forecast_tile"]

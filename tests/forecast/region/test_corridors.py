@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from forecast.network.conditions import Tone
 from forecast.region.change_allocation import allocated, event_levels, keep_corridors, parcels_of
-from forecast.region.objects import corridors_of, region_objects
+from forecast.region.corridors import corridors_of
 from preprocessing.running.disk_space import disk_zeros
 
-_SHAPE = (150, 120)
+_SHAPE = (300, 120)
+_FIELDS = np.array([[0.25, 0.35, 0.2], [0.55, 0.5, 0.35]])
+"""Green ones and pale ones."""
 
 
 def _river() -> NDArray[np.bool_]:
@@ -24,39 +24,64 @@ def _river() -> NDArray[np.bool_]:
     return np.asarray(np.abs(col - 60 - 25 * np.sin(row / 24)) <= 3)
 
 
-@pytest.fixture
-def objects() -> NDArray[np.int64]:
-    """Segmented from a picture of a river between fields, with a lake and a forest."""
+def _cells(water: tuple[float, float, float]) -> NDArray[np.float32]:
+    """A river between fields, with a lake and a forest."""
     row, col = np.indices(_SHAPE)
-    shade = 0.4 + 0.3 * ((row // 20 + col // 24) % 2)
-    shade[(row > 110) & (col > 75)] = 0.55
-    shade[(row - 25) ** 2 + (col - 20) ** 2 < 80] = 0.1
-    shade[_river()] = 0.1
-    image = np.repeat(np.repeat(shade, 4, axis=0), 4, axis=1).astype(np.float32)
-    picture = np.stack([image] * 3) + np.random.default_rng(0).normal(0, 0.01, (3, *image.shape))
-    cells = picture.reshape(3, _SHAPE[0], 4, _SHAPE[1], 4).mean(axis=(2, 4))
-    tone = Tone.of(torch.from_numpy(cells[None].astype(np.float32)))
-    return region_objects(picture.astype(np.float32), tone, block=64)
+    colours = _FIELDS[(row // 20 + col // 24) % 2]
+    colours[(row > 210) & (col > 85)] = (0.15, 0.25, 0.12)
+    colours[(row - 25) ** 2 + (col - 20) ** 2 < 80] = water
+    colours[_river()] = water
+    noise = np.random.default_rng(0).normal(0, 0.004, colours.shape)
+    return np.asarray(colours + noise, dtype=np.float32).transpose(2, 0, 1)
 
 
-def test_what_is_long_and_narrow_is_a_corridor(objects: NDArray[np.int64]) -> None:
-    found, river = corridors_of(objects), _river()
+@pytest.fixture(params=[(0.05, 0.08, 0.1), (0.36, 0.42, 0.4)], ids=["dark", "as-bright-as-fields"])
+def cells(request: pytest.FixtureRequest) -> NDArray[np.float32]:
+    return _cells(request.param)
+
+
+def test_what_is_long_and_narrow_is_a_corridor(cells: NDArray[np.float32]) -> None:
+    found, river = corridors_of(cells, np.ones(_SHAPE, bool)), _river()
     assert found[river].mean() > 0.9
     assert found[~river].mean() < 0.05
-    assert not corridors_of(np.zeros(_SHAPE, np.int64)).any()
+    assert label(found & river, np.ones((3, 3)))[1] == 1
 
 
-@pytest.mark.parametrize("strip", [130, 5000])
-def test_corridors_are_the_same_in_strips_on_the_disk(
-    objects: NDArray[np.int64], strip: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_not_is_none(cells: NDArray[np.float32]) -> None:
+    seen = np.ones(_SHAPE, bool)
+    assert not corridors_of(np.zeros_like(cells), seen).any()
+    assert not corridors_of(cells, np.zeros_like(seen)).any()
+    row, col = np.indices(_SHAPE)
+    fields = _FIELDS[(row // 20 + col // 24) % 2].transpose(2, 0, 1).astype(np.float32)
+    assert not corridors_of(fields, seen).any()
+    gaps = seen.copy()
+    gaps[::9] = gaps[1::9] = False  # As of a sensor whose scan lines are lost.
+    assert not corridors_of(np.where(gaps, fields, 0), gaps).any()
+
+
+def test_grey_and_false_colours_have_corridors_too() -> None:
+    seen, river = np.ones(_SHAPE, bool), _river()
+    cells = _cells((0.05, 0.08, 0.1))
+    grey = np.repeat(cells.mean(axis=0, keepdims=True), 3, axis=0)
+    for picture in (grey, cells[::-1], 1 - cells, 0.3 * cells):
+        assert corridors_of(picture, seen)[river].mean() > 0.8
+
+
+def test_blocks_and_strips_on_the_disk_find_the_same(
+    cells: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = corridors_of(objects)
-    monkeypatch.setattr("forecast.region.windows._STRIP", strip)
-    np.testing.assert_array_equal(corridors_of(objects, zeros=disk_zeros(tmp_path)), whole)
+    whole = corridors_of(cells, np.ones(_SHAPE, bool))
+    monkeypatch.setattr("forecast.region.windows._STRIP", 5000)
+    seen, zeros = np.ones(_SHAPE, bool), disk_zeros(tmp_path)
+    parts = corridors_of(cells, seen, block=64, threads=2, zeros=zeros)
+    np.testing.assert_array_equal(parts, whole)
 
 
-def test_a_river_that_is_likely_to_change_is_not_cut(objects: NDArray[np.int64]) -> None:
-    seen, corridors = np.ones(_SHAPE, bool), corridors_of(objects)
+def test_a_river_that_is_likely_to_change_is_not_cut(cells: NDArray[np.float32]) -> None:
+    seen = np.ones(_SHAPE, bool)
+    row, col = np.indices(_SHAPE)
+    objects = np.asarray(row // 20 * 20 * _SHAPE[1] + col // 24 * 24)
+    corridors = corridors_of(cells, seen)
     probability = np.where(corridors, 0.6, 0.05).astype(np.float32)
     parcels = parcels_of(objects, seen, 10.0)
     cut = 0

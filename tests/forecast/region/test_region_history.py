@@ -14,10 +14,9 @@ from region_cases import ground_of
 
 from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
 from forecast.region.earlier import EarlierCells
-from forecast.region.familiarity import Familiarity, tile_features
+from forecast.region.familiarity import Familiarity, region_trust, tile_features
 from forecast.region.images import image_paths, open_images
 from forecast.region.region_conditions import region_conditions
-from forecast.region.trust import region_trust
 from preprocessing.errors import DateError, MissingFileError, ModelFolderError
 
 Make = Callable[..., Path]
