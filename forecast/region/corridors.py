@@ -9,6 +9,7 @@ from scipy.ndimage import label
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import skeletonize
 
+from forecast.region.objects import long_objects
 from forecast.region.windows import cut, grown, strips, within
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
@@ -27,13 +28,14 @@ _PART, _SURE = 0.4, 1.2
 """Strength from which cells are part of a corridor, and that some of its cells have."""
 _LONG = 8.0
 """Least length of a corridor over its width."""
-_LEAST_COLOUR = 0.03
-"""Standard deviation below which a direction of colours is noise, over that of the strongest."""
+_LEAST_COLOUR = 0.1
+"""Standard deviation below which a principal component is noise, over that of the first."""
 _BLOCK, _OVERLAP = 512, 128
 """Cells along a block, and beyond it on each side."""
 
 
 def corridors_of(
+    objects: NDArray[np.int64],
     cells: NDArray[np.float32],
     seen: NDArray[np.bool_],
     *,
@@ -41,7 +43,10 @@ def corridors_of(
     threads: int = 1,
     zeros: Zeros = np.zeros,
 ) -> NDArray[np.bool_]:
-    """Find ridges of colour that are long and narrow.
+    """Find objects and ridges of colour that are long and narrow.
+
+    A river that touches ground of its colour is no object of its own, one with sand on one side is
+    no ridge.
 
     Colours are whitened: a river that is as bright as the fields beside it differs from them in
     what colours of the region hardly differ by else. A ridge differs alike from both its sides,
@@ -49,6 +54,7 @@ def corridors_of(
     are corridors whose middle line is eight times as long as they are wide.
 
     Args:
+        objects: `(h, w)` from `region_objects`.
         cells: `(3, h, w)` means over cells of the start, 0..1.
         seen: `(h, w)` cells that were seen whole.
         block: Cells along a block that is looked at at once.
@@ -56,9 +62,9 @@ def corridors_of(
         zeros: Makes planes, on the disk where they are large.
 
     Returns:
-        `(h, w)` cells of corridors of 3 to 13 cells width.
+        `(h, w)` cells of objects of up to 16 cells width, and of ridges of 3 to 13.
     """
-    found = zeros(seen.shape, np.bool_)
+    found = long_objects(objects, zeros=zeros)
     mean, whitening = _whitening(cells, seen)
     height, width = seen.shape
     inner = cut(height, width, block)
@@ -72,7 +78,7 @@ def corridors_of(
         return np.asarray(np.any(ridges, axis=0)[within(core, around).slices])
 
     for core, part in zip(inner, in_threads(look, inner, threads), strict=True):
-        found[core.slices] = part
+        found[core.slices] |= part
     return found
 
 

@@ -252,7 +252,9 @@ def write_ground(
     np.save(folder / "seen.npy", seen)
     np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
     np.save(folder / "objects.npy", objects)
-    np.save(folder / "corridors.npy", corridors_of(cells, seen, threads=threads, zeros=zeros))
+    np.save(
+        folder / "corridors.npy", corridors_of(objects, cells, seen, threads=threads, zeros=zeros)
+    )
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),

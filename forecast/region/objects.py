@@ -21,7 +21,7 @@ from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["calm_inside", "region_objects"]
+__all__ = ["calm_inside", "long_objects", "region_objects"]
 
 _SCALE, _SIGMA, _SMALLEST = 150, 0.6, 64
 """Constants of Felzenszwalb and Huttenlocher (2004), for grey levels of 255."""
@@ -36,6 +36,8 @@ _EDGE, _INSIDE = 2.0, 4.0
 """Cells from the edge of an object up to which a cell is not inside, and from which it is."""
 _REACH = 6
 """Rows around others that tell how far inside their cells lie."""
+_ELONGATION, _HALF_WIDTH = 6.0, 8.0
+"""Least length of a long object over its width, and most cells from its edge to its middle."""
 _CALM, _ROUGH = 0.2, 0.4
 """Texture in units of contrast up to which ground is calm, and from which it is not."""
 _BESIDE = generate_binary_structure(2, 1)
@@ -109,6 +111,32 @@ def calm_inside(
     inside = ((_from_edge(objects, rows, _REACH) - _EDGE) / (_INSIDE - _EDGE)).clip(0, 1)
     calm = ((_ROUGH - texture[rows].astype(np.float32)) / (_ROUGH - _CALM)).clip(0, 1)
     return np.asarray(inside * calm, dtype=np.float32)
+
+
+def long_objects(objects: NDArray[np.int64], *, zeros: Zeros = np.zeros) -> NDArray[np.bool_]:
+    """Objects six times as long as wide and at most 16 cells wide.
+
+    Their length is taken for their area over twice their largest distance from the edge.
+
+    Args:
+        objects: `(h, w)` from `region_objects`.
+        zeros: Makes planes, on the disk where they are large.
+
+    Returns:
+        `(h, w)` their cells.
+    """
+    area, widest = zeros((objects.size,), np.int32), zeros((objects.size,), np.float32)
+    for rows in strips(objects.shape):
+        labels = objects[rows].ravel()
+        np.add.at(area, labels, np.ones(len(labels), np.int32))
+        depth = _from_edge(objects, rows, int(_HALF_WIDTH) + 1).astype(np.float32)
+        np.maximum.at(widest, labels, depth.ravel() + 0.5)
+    found = zeros(objects.shape, np.bool_)
+    for rows in strips(objects.shape):
+        half = widest[objects[rows]]
+        long = area[objects[rows]] >= _ELONGATION * (2 * half) ** 2
+        found[rows] = long & (half <= _HALF_WIDTH)
+    return found
 
 
 def _from_edge(objects: NDArray[np.int64], rows: slice, reach: int) -> NDArray[np.float64]:

@@ -76,7 +76,7 @@ def forecast_tile(
     view = View(start, condition, tone)
     trust, _ = region_trust(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
-    corridors = corridors_of(cells, seen)
+    corridors = corridors_of(objects, cells, seen)
     analogues = Analogues(cells, seen, float(tone.contrast[0]), objects, corridors)
     parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
