@@ -28,6 +28,8 @@ _PART, _SURE = 0.4, 1.2
 """Strength from which cells are part of a corridor, and that some of its cells have."""
 _LONG = 8.0
 """Least length of a corridor over its width."""
+_UNEVEN = 0.7
+"""Most that ground along the middle of a corridor varies by, over its strength."""
 _LEAST_COLOUR = 0.1
 """Standard deviation below which a principal component is noise, over that of the first."""
 _BLOCK, _OVERLAP = 512, 128
@@ -51,7 +53,8 @@ def corridors_of(
     Colours are whitened: a river that is as bright as the fields beside it differs from them in
     what colours of the region hardly differ by else. A ridge differs alike from both its sides,
     and more than from what lies along it. Cells are joined with hysteresis (Canny 1986); those
-    are corridors whose middle line is eight times as long as they are wide.
+    are corridors whose middle line is eight times as long as they are wide and hardly varies:
+    ridges of mountains and rows of houses do.
 
     Args:
         objects: `(h, w)` from `region_objects`.
@@ -101,15 +104,21 @@ def _whitening(
 def _ridges(
     colours: NDArray[np.float32], seen: NDArray[np.bool_], half: float
 ) -> NDArray[np.bool_]:
-    """Long ridges `(h, w)` of one half width, of whitened colours `(h, w, 3)`."""
+    """Long and even ridges `(h, w)` of one half width, of whitened colours `(h, w, 3)`."""
     strength = _strength(colours, seen, half)
     cells = apply_hysteresis_threshold(strength, _PART, _SURE)  # type: ignore[no-untyped-call]
-    names, count = label(cells, np.ones((3, 3)))
     middle = skeletonize(cells)  # type: ignore[no-untyped-call]
-    length = np.bincount(names[middle], minlength=count + 1)
-    long = length >= _LONG * 2 * half
-    long[0] = False
-    return np.asarray(long[names])
+    names, count = label(cells, np.ones((3, 3)))
+    of = names[middle]
+    length = np.bincount(of, minlength=count + 1)
+    apart = colours[middle] - _smooth(colours, half)[middle]
+    uneven = np.bincount(of, (apart**2).sum(axis=-1), minlength=count + 1)
+    strong = np.bincount(of, strength[middle], minlength=count + 1)
+    # The root mean square of what cells differ by from those around, over the mean strength.
+    even = np.sqrt(uneven * length) <= _UNEVEN * strong
+    kept = even & (length >= _LONG * 2 * half)
+    kept[0] = False
+    return np.asarray(kept[names])
 
 
 def _strength(
