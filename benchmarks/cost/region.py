@@ -1,6 +1,6 @@
 """Forecasts of regions of several sizes: memory, time, and what a second worker gains (Linux).
 
-    python benchmarks/region.py [--sizes 512 1024 2048] [--dates 4] [--members 2] [--years 2]
+    python -m benchmarks.cost.region [--sizes 512 1024 2048] [--dates 4] [--members 2] [--years 2]
 
 Makes dated images of fields that change, forecasts them in processes of their own, and prints the
 peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
@@ -12,17 +12,12 @@ byte.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil

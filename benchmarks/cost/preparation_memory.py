@@ -1,6 +1,6 @@
 """Peak memory of preparing a large pair of rasters.
 
-    python benchmarks/preparation_memory.py --size 40000
+    python -m benchmarks.cost.preparation_memory --size 40000
 
 Makes two images of one place window by window, runs `landcast prepare` on them in a process of its
 own, and prints the peak of that process's resident memory, its seconds and the tiles it kept.
@@ -8,21 +8,16 @@ own, and prints the peak of that process's resident memory, its seconds and the 
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import functools
 import json
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np

@@ -1,6 +1,6 @@
 """Peak memory of upscaling a large GeoTIFF.
 
-    python benchmarks/upscale_memory.py --size 6000
+    python -m benchmarks.cost.upscale_memory --size 6000
 
 Makes a GeoTIFF window by window and a network of one block with random weights, runs
 `landcast upscale` on them in a process of its own, and prints the peak of that process's resident
@@ -10,19 +10,14 @@ maps at full resolution: `--features 64` has those of the shipped network.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import rasterio

@@ -1,6 +1,6 @@
 """Many clients at once on tiles and on /upscale of a real server (Linux).
 
-    python benchmarks/serving.py [--seconds 60] [--tile-clients 50] [--upscale-clients 10]
+    python -m benchmarks.cost.serving [--seconds 60] [--tile-clients 50] [--upscale-clients 10]
 
 Starts `landcast serve`, has one forecast made, and then asks from as many threads as clients for
 tiles of all its layers, zoom levels and years, and for small pictures to be upscaled. Prints
@@ -11,24 +11,19 @@ queue is full) is no error.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import io
 import random
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2 as httpx
 import morecantile
