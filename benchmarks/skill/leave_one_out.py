@@ -120,7 +120,8 @@ Made by `python -m benchmarks.skill.leave_one_out places.npz`: the recipe `small
 ({config.steps} steps of {config.batch_size}) is trained once for each place without it, and
 scored there. Means over two starts and two horizons (some three and seven years); truth are the
 labels of [lasting change](lasting-change.md) above one half. *Observations*: one less the
-ratio of their CRPS to that of nothing changes, dressed with the noise that is best for these very cells.
+ratio of their CRPS to that of nothing changes, dressed with the noise that is best for
+these very cells.
 
 {table}
 """
