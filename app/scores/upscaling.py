@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -160,22 +159,19 @@ def _example(
 
 
 def _record(section: Section) -> dict[str, Any]:
-    def triple(value: Any) -> list[float]:
-        return [float(f"{x:.6g}") for x in asdict(value).values()]
-
     return {
         "dataset": section.dataset,
         "tiles": section.tiles,
         "units": section.units,
         "methods": {
-            method: {name: triple(value) for name, value in found.items()}
+            method: {name: value.rounded for name, value in found.items()}
             for method, found in section.scores.items()
         },
         "comparisons": [
             {
                 "method": comparison.ours,
                 "against": comparison.against,
-                "difference": {n: triple(value) for n, value in comparison.difference.items()},
+                "difference": {n: value.rounded for n, value in comparison.difference.items()},
                 "verdict": {n: v for n in SCORES if (v := comparison.verdict(n))},
             }
             for comparison in section.comparisons
