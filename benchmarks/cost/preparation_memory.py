@@ -11,12 +11,8 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cv2
@@ -25,6 +21,8 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
+
+from benchmarks.cost.processes import run
 
 PATCH_PX = 512
 SHIFT = (3, -2)
@@ -129,16 +127,7 @@ def measure(folder: Path, size: int, layout: str, options: list[str]) -> None:
             if sidecar.exists():
                 sidecar.rename(f"{path}.aux.xml")
     store = paths[0].parent / "pairs.zarr"
-    landcast = Path(sys.executable).with_name("landcast")
-    command = [landcast, "prepare", *paths, "--out", store, "--overwrite", *options]
-    start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"landcast prepare ended with {done.returncode}:\n{done.stderr}")
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+    peak, seconds = run("prepare", *paths, "--out", store, "--overwrite", *options)
     counts = json.loads(store.with_name("pairs.report").joinpath("report.json").read_text())
     megabytes = sum(path.stat().st_size for path in paths) / 1e6
     verdict = "met" if peak <= LIMIT_MIB else "missed"

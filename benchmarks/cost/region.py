@@ -24,6 +24,7 @@ import psutil
 from affine import Affine
 from rasterio.crs import CRS
 
+from benchmarks.cost.processes import held_kib, landcast
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
@@ -64,7 +65,7 @@ def watched(command: list[str], cores: int | None = None) -> tuple[float, float,
             held = 0
             for one in [process, *process.children(recursive=True)]:
                 try:
-                    held += anonymous(one.pid)
+                    held += held_kib(one.pid)
                     times = one.cpu_times()
                     seconds[one.pid] = times.user + times.system
                 except (OSError, psutil.Error):
@@ -77,20 +78,10 @@ def watched(command: list[str], cores: int | None = None) -> tuple[float, float,
     return peak / 2**10, sum(seconds.values()), time.monotonic() - began
 
 
-def anonymous(pid: int) -> int:
-    """Kilobytes that a process holds beside files."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    return 0
-
-
 def forecast(
     paths: list[Path], out: Path, *options: object, cores: int | None = None
 ) -> tuple[float, float, float]:
-    script = "from app.cli import main; main()"
-    given = ["forecast", *paths, "--out", out, *options]
-    return watched([sys.executable, "-c", script, *map(str, given)], cores)
+    return watched(landcast("forecast", *paths, "--out", out, *options), cores)
 
 
 def main() -> None:

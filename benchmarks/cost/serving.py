@@ -16,7 +16,6 @@ import io
 import random
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -33,6 +32,7 @@ from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
 
+from benchmarks.cost.processes import held_kib, landcast
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
@@ -51,8 +51,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     """`landcast serve`, and its address."""
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
-    server = subprocess.Popen([*command, "--port", str(port), "--runs", str(folder / "runs")])
+    server = subprocess.Popen(landcast("serve", "--port", port, "--runs", folder / "runs"))
     address = f"http://localhost:{port}"
     while True:
         try:
@@ -111,12 +110,8 @@ def client(ask: Callable[[httpx.Client], int], answers: Answers, until: float) -
 
 def held_bytes(server: psutil.Process) -> int:
     """Memory of the server and its workers, without files."""
-    total = 0
-    for process in (server, *server.children(recursive=True)):
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon"):
-                total += 1024 * int(line.split()[1])
-    return total
+    processes = (server, *server.children(recursive=True))
+    return sum(1024 * held_kib(process.pid) for process in processes)
 
 
 def main() -> None:

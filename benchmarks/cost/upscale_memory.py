@@ -11,12 +11,8 @@ maps at full resolution: `--features 64` has those of the shipped network.
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +21,7 @@ import torch
 from affine import Affine
 from rasterio.windows import Window
 
+from benchmarks.cost.processes import run
 from sr.network.rrdb import RRDBNet
 
 LIMIT_MIB = 3 * 1024
@@ -85,18 +82,8 @@ def measure(folder: Path, size: int, features: int, options: list[str]) -> None:
     source, out, model = folder / "image.tif", folder / "large.tif", folder / "network"
     write_image(source, size)
     write_network(model, features)
-    script = "from app.cli import main; main()"
-    arguments = ["upscale", source, "--out", out, "--model", model, "--overwrite", *options]
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"landcast upscale ended with {done.returncode}:\n{done.stderr}")
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+    given = ("upscale", source, "--out", out, "--model", model, "--overwrite", *options)
+    peak, seconds = run(*given)
     with rasterio.open(out) as result:
         shape = f"{result.width} x {result.height}"
     verdict = "met" if peak <= LIMIT_MIB else "missed"
