@@ -9,7 +9,6 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place
-from app.forecasts.outputs import Progress
 from app.forecasts.plan import plan_forecast
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
@@ -20,6 +19,7 @@ from preprocessing.fetch import fetch_years as fetch_imagery
 from preprocessing.running.executor import default_workers
 from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
+from preprocessing.running.progress import Progress, untold
 
 if TYPE_CHECKING:
     from app.comparison import ComparisonRequest
@@ -104,7 +104,7 @@ def train_sr(
     *,
     init: str | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """Train the super-resolution network by a TOML recipe into a model folder.
 
@@ -116,10 +116,9 @@ def train_sr(
     from sr.training.recipe import DEFAULT_RECIPE, read_recipe
 
     recipe = read_recipe(config or DEFAULT_RECIPE)
-    tick = None if progress is None else partial(progress, "training")
     with owned_folder(out):
         remove_partials_in(out)
-        train(stores, out, recipe, resume=resume, init=init, progress=tick)
+        train(stores, out, recipe, resume=resume, init=init, progress=partial(progress, "training"))
     return out
 
 
@@ -129,7 +128,7 @@ def train_features(
     config: Path | None = None,
     *,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """Train the features of the perceptual loss into a model folder; `config` is a TOML file."""
     from preprocessing.running.config import load_config
@@ -137,8 +136,7 @@ def train_features(
     from sr.training.feature_training import train_features as train
 
     recipe = load_config(FeatureTrainingConfig, config) if config else FeatureTrainingConfig()
-    tick = None if progress is None else partial(progress, "training")
     with owned_folder(out):
         remove_partials_in(out)
-        train(stores, out, recipe, resume=resume, progress=tick)
+        train(stores, out, recipe, resume=resume, progress=partial(progress, "training"))
     return out

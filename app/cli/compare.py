@@ -12,6 +12,7 @@ from app.cli.options import (
     AllowOutside,
     Bands,
     Overwrite,
+    PerceptualWeights,
     Seed,
     Sensor,
     ValueRange,
@@ -73,14 +74,7 @@ def compare(
         Path | None,
         typer.Option("--save-degraded", metavar="DIR", help="Keep originals and degraded images."),
     ] = None,
-    perceptual_weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--perceptual-weights",
-            metavar="FILE",
-            help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
-        ),
-    ] = None,
+    perceptual_weights: PerceptualWeights = None,
     bands: Bands = None,
     value_range: ValueRange = None,
     sensor: Sensor = None,

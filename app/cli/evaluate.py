@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bars import progress_bars
-from app.cli.options import Overwrite, Seed, parse_dates
+from app.cli.options import Overwrite, PerceptualWeights, Seed, parse_dates
 from app.cli.printing import say
 
 __all__ = ["evaluate"]
@@ -46,14 +46,7 @@ def evaluate(
         ),
     ] = None,
     seed: Seed = 0,
-    perceptual_weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--perceptual-weights",
-            metavar="FILE",
-            help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
-        ),
-    ] = None,
+    perceptual_weights: PerceptualWeights = None,
     alpha: Annotated[
         float | None,
         typer.Option("--alpha", min=0, max=1, help="Of an upscaler: see `landcast upscale`."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -15,6 +16,7 @@ __all__ = [
     "Model",
     "NoCalibrate",
     "Overwrite",
+    "PerceptualWeights",
     "Resume",
     "Seed",
     "Sensor",
@@ -151,6 +153,14 @@ MaxMemory = Annotated[
         "--max-memory",
         metavar="SIZE",
         help="Memory that the workers may take together, such as 6GB; fewer work then.",
+    ),
+]
+PerceptualWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--perceptual-weights",
+        metavar="FILE",
+        help="Weights of VGG16 for the perceptual distance; a stand-in if not given.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same pixels.")]

@@ -14,6 +14,7 @@ from app.cli.options import AllowOutside, Overwrite, parse_averages
 from app.cli.printing import say
 from app.cli.readings import ListedBands, ListedRange, ListedSensor, parse_readings
 from app.cli.series import prepare_series, settings_of
+from preprocessing.running.counted import counted
 
 __all__ = ["prepare"]
 
@@ -138,7 +139,7 @@ def prepare(
     if not many and len(inputs) != 2:
         raise typer.BadParameter(
             "expected EARLIER and LATER, or one manifest.csv or folder, "
-            f"got {len(inputs)} {'file' if len(inputs) == 1 else 'files'}"
+            f"got {counted(len(inputs), 'file')}"
         )
     if many:
         _refuse(

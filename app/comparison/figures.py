@@ -63,11 +63,11 @@ def curves_figure(scores: Scores, summaries: Sequence[Summary]) -> Figure:
     colours = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(12, 4.4), layout="constrained")
-        shown = [metric for metric in METRICS if metric.name != "mse"]
+        shown = {name: info for name, info in METRICS.items() if name != "mse"}
         panels = figure.subplots(1, len(shown))
-        for axes, metric in zip(panels, shown, strict=True):
+        for axes, (key, info) in zip(panels, shown.items(), strict=True):
             for number, name in enumerate(names):
-                found = [by_key[name, level].scores[metric.name] for level in levels]
+                found = [by_key[name, level].scores[key] for level in levels]
                 # Side by side, so that intervals of like methods can be told apart.
                 x = np.arange(len(levels)) + 0.4 * (number / max(len(names) - 1, 1) - 0.5)
                 colour = colours[2 * number % 20 + 2 * number // 20 % 2]
@@ -79,8 +79,7 @@ def curves_figure(scores: Scores, summaries: Sequence[Summary]) -> Figure:
                 )
             axes.set_xticks(range(len(levels)), [level.removeprefix("JPEG ") for level in levels])
             axes.set_xlabel("JPEG quality")
-            better = "higher" if metric.higher_is_better else "lower"
-            axes.set_title(f"{metric.title} ({better} is better)", loc="left", fontsize=10)
+            axes.set_title(f"{info.title} ({info.better} is better)", loc="left", fontsize=10)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure

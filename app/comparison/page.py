@@ -10,7 +10,6 @@ from PIL import Image as Pictures
 
 from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
-from app.comparison.tables import interval
 from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
 from preprocessing.report.charts import picture
 from preprocessing.report.html_page import Cell, html_page
@@ -80,17 +79,18 @@ def _level(
     scores: Scores, summaries: Sequence[Summary]
 ) -> tuple[tuple[str, ...], list[tuple[str | Cell, ...]]]:
     methods = {method.name: method for method in scores.methods}
-    titles = ("method", "acts", *(m.title for m in METRICS), "mean rank", "s per megapixel")
+    columns = [info.title for info in METRICS.values()]
+    titles = ("method", "acts", *columns, "mean rank", "s per megapixel")
     rows: list[tuple[str | Cell, ...]] = []
     for summary in summaries:
         method = methods[summary.method]
         cells = [
             Cell(
-                f"{summary.scores[m.name].value:.{m.digits}f}",
-                interval(summary.scores[m.name], m.digits),
-                summary.verdict(m),
+                info.shown(summary.scores[name].value),
+                info.bounds(summary.scores[name]),
+                summary.verdict(name),
             )
-            for m in METRICS
+            for name, info in METRICS.items()
         ]
         ranks = " / ".join(f"{summary.ranks[name].value:.1f}" for name in RANKED)
         name = method.name + (" *" if method.retones else "")

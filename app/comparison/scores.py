@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from skimage.metrics import structural_similarity
 
 from app.comparison.images import Image
+from preprocessing.quality.scores import ScoreInfo
 
-__all__ = ["METRICS", "Metric", "score"]
+__all__ = ["METRICS", "score"]
 
 _BORDER_PX = 4
 _LEAST_MSE = 1e-10
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A column of the tables.
-
-    Attributes:
-        name: In files.
-        title: In tables.
-        higher_is_better: The direction.
-        digits: Decimals that are shown.
-    """
-
-    name: str
-    title: str
-    higher_is_better: bool
-    digits: int
-
-
-METRICS = (
-    Metric("ssim", "SSIM", True, 3),
-    Metric("psnr_db", "PSNR, dB", True, 2),
-    Metric("mse", "MSE", False, 5),
-    Metric("distance", "perceptual distance", False, 3),
-)
+METRICS = {
+    "ssim": ScoreInfo("SSIM", "higher"),
+    "psnr_db": ScoreInfo("PSNR, dB", "higher", digits=2),
+    "mse": ScoreInfo("MSE", digits=5),
+    "distance": ScoreInfo("perceptual distance"),
+}
+"""Columns of the tables, by their name in files."""
 
 
 def score(

@@ -27,13 +27,13 @@ from app.comparison.request import SCALE, ComparisonRequest, level_name
 from app.comparison.scores import score
 from app.comparison.summary import Scores, Summary, summarise
 from app.comparison.tables import as_csv, as_markdown, as_record
-from app.forecasts.outputs import Progress
 from forecast.evaluation.scores.perceptual import FeatureDistance
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.counted import counted
 from preprocessing.running.files import strict, write_text
 from preprocessing.running.output_lock import check_place, owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
+from preprocessing.running.progress import Progress, untold
 from sr.enhance import Lut3D, LutFit, write_cube
 
 __all__ = ["compare"]
@@ -52,7 +52,7 @@ class _Tables:
     reason: str
 
 
-def compare(request: ComparisonRequest, *, progress: Progress | None = None) -> Path:
+def compare(request: ComparisonRequest, *, progress: Progress = untold) -> Path:
     """Degrade images, restore them with every method, and report scores, times and crops.
 
     Writes `comparison.csv` (each image), `comparison.json` (means, intervals, ranks),
@@ -102,7 +102,7 @@ def _fit(
     images: Sequence[StudyImage],
     others: Sequence[StudyImage],
     request: ComparisonRequest,
-    progress: Progress | None,
+    progress: Progress,
 ) -> _Tables:
     """Tables from bicubic enlargements to originals, at all levels together.
 
@@ -116,10 +116,8 @@ def _fit(
             continue
         lows = [degrade(pixels, level, request, name=image.name) for level in request.levels]
         parts.append(reduce(add, (LutFit.of(bicubic(low), pixels) for low in lows)))
-        if progress is not None:
-            progress("fitting the lookup table", done + 1, len(every))
-    if progress is not None:
-        progress("fitting the lookup table", len(every), len(every))
+        progress("fitting the lookup table", done + 1, len(every))
+    progress("fitting the lookup table", len(every), len(every))
     total = reduce(add, parts)
     if others:
         lut = total.solve()
@@ -137,7 +135,7 @@ def _restore(
     request: ComparisonRequest,
     *,
     kept: Path | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[Scores, list[list[Example]]]:
     classical = classical_methods()
     chosen = set(np.linspace(0, len(images) - 1, min(_EXAMPLES, len(images))).round().astype(int))
@@ -169,8 +167,7 @@ def _restore(
         if kept is not None:
             eight_bit = image.eight_bit
             keep_degraded(kept, image.name, original, lows, request, eight_bit=eight_bit)
-        if progress is not None:
-            progress("restoring", number + 1, len(images))
+        progress("restoring", number + 1, len(images))
     shape = (len(images), len(request.levels), len(methods))
     scores = Scores(
         [image.name for image in images],

@@ -11,8 +11,9 @@ from scipy.stats import rankdata
 
 from app.comparison.methods import BASELINE, Method
 from app.comparison.request import Level, level_name
-from app.comparison.scores import METRICS, Metric
-from forecast.evaluation.scores.bootstrap import Estimate, draw_units, estimate
+from app.comparison.scores import METRICS
+from forecast.evaluation.scores.bootstrap import draw_units, estimate
+from preprocessing.quality.scores import Estimate
 
 __all__ = ["ALL", "RANKED", "Scores", "Summary", "summarise"]
 
@@ -63,12 +64,9 @@ class Summary:
     ranks: dict[str, Estimate]
     seconds_per_megapixel: float
 
-    def verdict(self, metric: Metric) -> str:
+    def verdict(self, metric: str) -> str:
         """`better` or `worse` than bicubic where the interval excludes zero, else nothing."""
-        if metric.name not in self.gains:
-            return ""
-        sign = self.gains[metric.name].sign * (1 if metric.higher_is_better else -1)
-        return {1: "better", -1: "worse", 0: ""}[sign]
+        return METRICS[metric].verdict(self.gains[metric]) if metric in self.gains else ""
 
 
 def summarise(scores: Scores, *, seed: int) -> list[Summary]:
@@ -99,8 +97,8 @@ def summarise(scores: Scores, *, seed: int) -> list[Summary]:
                 Summary(
                     method.name,
                     name,
-                    {k.name: mean(values[:, m, i]) for i, k in enumerate(METRICS)},
-                    {k.name: mean(gain[:, i]) for i, k in enumerate(METRICS) if m != base},
+                    {k: mean(values[:, m, i]) for i, k in enumerate(METRICS)},
+                    {k: mean(gain[:, i]) for i, k in enumerate(METRICS) if m != base},
                     {k: mean(ranks[k][:, index, m].mean(axis=1)) for k in RANKED},
                     float(np.median(pace[:, index, m])),
                 )
@@ -110,9 +108,9 @@ def summarise(scores: Scores, *, seed: int) -> list[Summary]:
 
 def _ranks(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """By metric `(images, levels, methods)`: the rank among the methods."""
-    signs = {metric.name: -1 if metric.higher_is_better else 1 for metric in METRICS}
+    signs = {name: -1 if info.better == "higher" else 1 for name, info in METRICS.items()}
     return {
-        metric.name: np.asarray(rankdata(signs[metric.name] * values[..., i], axis=2))
-        for i, metric in enumerate(METRICS)
-        if metric.name in RANKED
+        name: np.asarray(rankdata(signs[name] * values[..., i], axis=2))
+        for i, name in enumerate(METRICS)
+        if name in RANKED
     }

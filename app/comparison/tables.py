@@ -11,17 +11,15 @@ from typing import Any
 from app.comparison.request import level_name
 from app.comparison.scores import METRICS
 from app.comparison.summary import RANKED, Scores, Summary
-from forecast.evaluation.scores.bootstrap import Estimate
 
-__all__ = ["as_csv", "as_markdown", "as_record", "interval", "shown"]
+__all__ = ["as_csv", "as_markdown", "as_record"]
 
 
 def as_csv(scores: Scores) -> str:
     """One row for each image, level and method."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [metric.name for metric in METRICS]
-    writer.writerow(["image", "height", "width", "jpeg_quality", "method", *names, "seconds"])
+    writer.writerow(["image", "height", "width", "jpeg_quality", "method", *METRICS, "seconds"])
     writer.writerows(_rows(scores))
     return text.getvalue()
 
@@ -45,7 +43,7 @@ def as_record(scores: Scores, summaries: Sequence[Summary]) -> dict[str, Any]:
             {"name": m.name, "stage": m.stage, "retones": m.retones} for m in scores.methods
         ],
         "summaries": [
-            {**asdict(s), "verdicts": {m.name: s.verdict(m) for m in METRICS}} for s in summaries
+            {**asdict(s), "verdicts": {n: s.verdict(n) for n in METRICS}} for s in summaries
         ],
     }
 
@@ -53,29 +51,18 @@ def as_record(scores: Scores, summaries: Sequence[Summary]) -> dict[str, Any]:
 def as_markdown(scores: Scores, summaries: Sequence[Summary]) -> str:
     """The summaries of the first level (all levels together) as a table."""
     stages = {method.name: method.stage for method in scores.methods}
-    titles = ["method", "acts", *(m.title for m in METRICS), "mean ranks", "s per megapixel"]
+    columns = [info.title for info in METRICS.values()]
+    titles = ["method", "acts", *columns, "mean ranks", "s per megapixel"]
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for summary in summaries:
         if summary.level != summaries[0].level:
             continue
         cells = [summary.method, stages[summary.method]]
-        for metric in METRICS:
-            verdict = summary.verdict(metric)
-            text = shown(summary.scores[metric.name], metric.digits)
-            cells.append(f"{text} {verdict}".rstrip())
+        for name, info in METRICS.items():
+            score = summary.scores[name]
+            parts = (info.shown(score.value), info.bounds(score), summary.verdict(name))
+            cells.append(" ".join(filter(None, parts)))
         cells.append(" / ".join(f"{summary.ranks[name].value:.1f}" for name in RANKED))
         cells.append(f"{summary.seconds_per_megapixel:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def shown(estimate: Estimate, digits: int) -> str:
-    """A value with its interval, where there is one."""
-    return f"{estimate.value:.{digits}f} {interval(estimate, digits)}".rstrip()
-
-
-def interval(estimate: Estimate, digits: int) -> str:
-    """The interval in square brackets, or nothing."""
-    if estimate.low != estimate.low:
-        return ""
-    return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

@@ -17,7 +17,7 @@ from app.forecasts.run import forecast_region
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.cases.pairs import pair_baselines, pair_case
 from forecast.evaluation.methods.forecast import PlaceForecast
-from forecast.evaluation.scores.catalogue import shown
+from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.harm import Harm
 from forecast.evaluation.scores.probabilistic import Observations
 from forecast.evaluation.scores.statistic import Array
@@ -185,7 +185,8 @@ def _score(result: ForecastFolder, truths: list[Raster]) -> str:
 
 
 def _row(year: str, method: str, score: dict[str, float]) -> str:
-    values = " | ".join(shown(name, score[name]) for name in ("crps", "rmse", "spread_skill"))
+    told = ("crps", "rmse", "spread_skill")
+    values = " | ".join(SCORES[name].shown(score[name]) for name in told)
     return f"| {year} | {method} | {values} |"
 
 

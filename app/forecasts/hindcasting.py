@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.outputs import Progress
-from app.forecasts.request import ForecastRequest
+from app.forecasts.request import ForecastRequest, PlaceRequest
 from app.forecasts.run import forecast_members
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome, outcome
@@ -22,9 +22,9 @@ from forecast.hindcast.plan import LEAST_DATES, PlannedStart, plan_starts
 from forecast.hindcast.text import hindcast_table
 from forecast.hindcast.truth import read_truth
 from forecast.pretrained import DEFAULT_MODEL, weights_sha256
-from forecast.region.images import DatedImages, image_paths, open_images
+from forecast.region.images import DatedImages
 from forecast.region.member import MemberPaths
-from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError, RequestError
+from preprocessing.errors import DateError, NoValidPixelsError, OutputExistsError
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.running.files import strict, write_text
 from preprocessing.running.output_lock import owned_folder
@@ -35,47 +35,24 @@ _RECORD, _PAGE, _SCRATCH = "hindcast.json", "hindcast.html", ".hindcast"
 
 
 @dataclass(frozen=True)
-class HindcastRequest:
+class HindcastRequest(PlaceRequest):
     """Hindcasts that are asked for.
 
+    Forecasts learn from what was the past at their start; `out` is the folder of `hindcast.json`
+    and `hindcast.html`.
+
     Attributes:
-        images: As in `ForecastRequest`.
-        out: Folder of `hindcast.json` and `hindcast.html`.
         years: Longest horizon.
         starts: Dates to start from, at most.
         members: Size of each ensemble.
-        seed: As in `ForecastRequest`, like the rest.
-        year: Year of the image named last.
-        model: Shipped name or model folder.
-        calibrate: Whether forecasts learn from what was the past at their start.
-        overwrite: Replace earlier hindcasts in `out`.
-        workers: Processes.
-        bands: One-based red, green and blue.
-        value_range: Stored values that mean black and white.
-        sensor: Name of a sensor's profile, see `ForecastRequest`.
     """
 
-    images: tuple[Path, ...]
-    out: Path
     years: int = 10
     starts: int = 5
     members: int = 4
-    seed: int = 0
-    year: int | None = None
-    model: str | None = None
-    calibrate: bool = True
-    overwrite: bool = False
-    workers: int = 1
-    bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
-    sensor: str | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (("years", 1, 100), ("starts", 1, 100), ("members", 2, 1000)):
-            if not low <= getattr(self, name) <= high:
-                raise RequestError(
-                    f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
-                )
+        self._check_between(years=(1, 100), starts=(1, 100), members=(2, 1000))
         self.forecast(self.years)  # Refuses the rest.
 
     def forecast(self, years: int) -> ForecastRequest:
@@ -124,13 +101,7 @@ def hindcast_place(request: HindcastRequest, *, progress: Progress | None = None
         RequestError: The request is wrong, or the dates are too few; nothing was written.
     """
     began = time.monotonic()
-    images = open_images(
-        image_paths(request.images),
-        year=request.year,
-        bands=request.bands,
-        value_range=request.value_range,
-        sensor=request.sensor,
-    )
+    images = request.dated_images()
     with owned_folder(request.out):
         return _hindcast(images, request, began, progress)
 

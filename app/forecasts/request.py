@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.area_of_interest import AreaOfInterest
-from forecast.region.images import DatedImages
+from forecast.region.images import DatedImages, image_paths, open_images
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.files import sha256, write_text
 from preprocessing.running.output_lock import contents
@@ -18,6 +18,7 @@ from preprocessing.running.output_lock import contents
 __all__ = [
     "SCRATCH",
     "ForecastRequest",
+    "PlaceRequest",
     "already_done",
     "begun",
     "check_output",
@@ -31,56 +32,86 @@ _REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
-class ForecastRequest:
-    """A forecast that is asked for.
+class PlaceRequest:
+    """What every forecast of a place is asked for with.
 
     Attributes:
         images: Rasters or pictures of one place, folders of them or STAC collections; the last
             date is the start, the others are its history.
         out: Folder of the results.
-        years: How many years ahead.
-        members: Size of the ensemble.
         seed: Member `i` depends on the seed and `i` alone.
         year: Year of the image named last, which then is the start; dates are found in metadata
             or names where None.
         model: Shipped name or model folder.
-        steps: Network passes a year: 1, or None.
-        save_members: Also write every member.
-        save_observations: Also write an observation of every member: what a sensor would see.
         calibrate: Learn from the region's own past where it has dates enough, see `teach`.
-        resume: Continue a forecast that was interrupted.
-        overwrite: Replace an earlier forecast in `out`.
+        overwrite: Replace earlier results in `out`.
         workers: Processes that roll members out side by side; fewer where memory is short.
-        max_memory: Bytes that they may take together; all that the machine has where None.
-        dask: Address of a Dask scheduler to roll them out on instead.
         bands: One-based red, green and blue.
         value_range: Stored values that mean black and white.
         sensor: Name of a sensor's profile: band names, value range and nodata of its product.
+    """
+
+    images: tuple[Path, ...]
+    out: Path
+    seed: int = 0
+    year: int | None = None
+    model: str | None = None
+    calibrate: bool = True
+    overwrite: bool = False
+    workers: int = 1
+    bands: tuple[int, int, int] | None = None
+    value_range: tuple[float, float] | None = None
+    sensor: str | None = None
+
+    def dated_images(self) -> DatedImages:
+        """The images, open.
+
+        Raises:
+            RequestError: See `open_images`.
+        """
+        return open_images(
+            image_paths(self.images),
+            year=self.year,
+            bands=self.bands,
+            value_range=self.value_range,
+            sensor=self.sensor,
+        )
+
+    def _check_between(self, **bounds: tuple[int, int]) -> None:
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise RequestError(
+                    f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True)
+class ForecastRequest(PlaceRequest):
+    """A forecast that is asked for.
+
+    Attributes:
+        years: How many years ahead.
+        members: Size of the ensemble.
+        steps: Network passes a year: 1, or None.
+        save_members: Also write every member.
+        save_observations: Also write an observation of every member: what a sensor would see.
+        resume: Continue a forecast that was interrupted.
+        max_memory: Bytes that workers may take together; all that the machine has where None.
+        dask: Address of a Dask scheduler to roll members out on instead.
         bbox: West, south, east, north in degrees of the ground that is asked for; all where None.
         aoi: File of polygons of the ground that is asked for, instead.
         zones: File of polygons to tell the area of change of; it has no bearing on the forecast.
         cube: Also write one Zarr group of all years, likewise.
     """
 
-    images: tuple[Path, ...]
-    out: Path
     years: int = 5
     members: int = 8
-    seed: int = 0
-    year: int | None = None
-    model: str | None = None
     steps: int | None = None
     save_members: bool = False
     save_observations: bool = False
-    calibrate: bool = True
     resume: bool = False
-    overwrite: bool = False
-    workers: int = 1
     max_memory: int | None = None
     dask: str | None = None
-    bands: tuple[int, int, int] | None = None
-    value_range: tuple[float, float] | None = None
-    sensor: str | None = None
     bbox: tuple[float, float, float, float] | None = None
     aoi: Path | None = None
     zones: Path | None = None
@@ -89,11 +120,7 @@ class ForecastRequest:
     def __post_init__(self) -> None:
         if not self.images:
             raise RequestError("expected one image or more to forecast, got none")
-        for name, low, high in (("years", 1, 100), ("members", 1, 1000)):
-            if not low <= getattr(self, name) <= high:
-                raise RequestError(
-                    f"expected --{name} between {low} and {high}, got {getattr(self, name)}"
-                )
+        self._check_between(years=(1, 100), members=(1, 1000))
         if self.steps not in (None, 1):
             raise RequestError(
                 f"expected --steps 1, as forecasts take one network pass a year, got {self.steps}; "

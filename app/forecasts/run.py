@@ -40,7 +40,7 @@ from forecast.pretrained import load_model, model_folder
 from forecast.region.earlier import earlier_picture
 from forecast.region.familiarity import Familiarity
 from forecast.region.ground import Ground, prepare_ground, write_asked
-from forecast.region.images import DatedImages, image_paths, open_images
+from forecast.region.images import DatedImages
 from forecast.region.local_calibration import teach
 from forecast.region.tiled_inference import RegionNetwork
 from forecast.start import BLOCK
@@ -102,13 +102,7 @@ def asked_images(request: ForecastRequest) -> tuple[DatedImages, AreaOfInterest 
     Raises:
         RequestError: See `open_images`, or the years reach too far.
     """
-    images = open_images(
-        image_paths(request.images),
-        year=request.year,
-        bands=request.bands,
-        value_range=request.value_range,
-        sensor=request.sensor,
-    )
+    images = request.dated_images()
     if images.start_year + request.years > dt.MAXYEAR:
         raise RequestError(
             f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 
 from app.runs.errors import WorkerEndedError
 from preprocessing.errors import RequestError
+from preprocessing.running.progress import Progress, untold
 
 __all__ = ["WorkerProcess"]
 
@@ -34,7 +34,7 @@ class WorkerProcess:
                 start_new_session=True,  # An interrupt from the keyboard is the server's alone.
             )
 
-    def run(self, job: list[str], progress: Callable[[str, int, int], None] | None = None) -> None:
+    def run(self, job: list[str], progress: Progress = untold) -> None:
         """Have a job done; `start` comes first.
 
         Args:
@@ -57,8 +57,7 @@ class WorkerProcess:
                     return
                 if event[0] == "refused":
                     raise RequestError(event[1])
-                if progress is not None:
-                    progress(*event[1:])
+                progress(*event[1:])
         except BrokenPipeError:
             pass
         code = process.wait()

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.forecasts.outputs import Progress
 from app.forecasts.place_forecaster import place_forecaster
 from app.scores.history import enough_dates, history_methods
 from app.scores.request import EvaluationRequest
@@ -41,6 +40,7 @@ from preprocessing.errors import RequestError
 from preprocessing.pairs.location import location_of
 from preprocessing.running.counted import counted
 from preprocessing.running.files import strict, write_text
+from preprocessing.running.progress import Progress, untold
 from preprocessing.series import SeriesStore
 from preprocessing.series.pair_index import PairIndex, choose_evenly
 
@@ -54,7 +54,7 @@ _EXAMPLES = 3
 
 
 def evaluate_series(
-    request: EvaluationRequest, store: SeriesStore, *, progress: Progress | None = None
+    request: EvaluationRequest, store: SeriesStore, *, progress: Progress = untold
 ) -> Path:
     """Score a forecaster on whole places beside the rules to beat.
 
@@ -138,7 +138,7 @@ def evaluate_series(
     )
 
 
-def evaluate_pairs(request: EvaluationRequest, *, progress: Progress | None = None) -> Path:
+def evaluate_pairs(request: EvaluationRequest, *, progress: Progress = untold) -> Path:
     """Score observations of a forecaster on pairs of tiles beside persistence, plain and dressed.
 
     Args:
@@ -232,7 +232,7 @@ def _rules(store: SeriesStore, *, seed: int) -> list[CaseMethod]:
 class _Watcher:
     """Tells of progress and keeps examples: by what they are of, the last case."""
 
-    def __init__(self, total: int, progress: Progress | None, examples: Mapping[str, str]) -> None:
+    def __init__(self, total: int, progress: Progress, examples: Mapping[str, str]) -> None:
         self._total, self._progress = total, progress
         self._examples = examples
         self._found: dict[str, PlaceExample] = {}
@@ -244,8 +244,7 @@ class _Watcher:
             if example is not None:
                 self._found[self._examples[case.place]] = example
         self._done += 1
-        if self._progress is not None:
-            self._progress("scoring", self._done, self._total)
+        self._progress("scoring", self._done, self._total)
 
     @property
     def shown(self) -> list[PlaceExample]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.forecasts.outputs import Progress
 from app.scores.forecast import evaluate_pairs, evaluate_series
 from app.scores.request import EvaluationRequest
 from app.scores.upscaling import evaluate_upscaler, is_upscaler
 from preprocessing.errors import OutputExistsError, RequestError, SeriesStoreError
 from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
+from preprocessing.running.progress import Progress, untold
 from preprocessing.series import SeriesStore
 from sr.network.pretrained import shipped_models
 
 __all__ = ["evaluate"]
 
 
-def evaluate(request: EvaluationRequest, *, progress: Progress | None = None) -> Path:
+def evaluate(request: EvaluationRequest, *, progress: Progress = untold) -> Path:
     """Score a forecaster beside its baselines and other models, or an upscaler.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from app.forecasts.outputs import Progress
 from app.scores.request import EvaluationRequest
 from app.upscaling.report import UpscalingExample, as_markdown, upscaling_page
 from app.upscaling.table import ScoredTiles, Section, sections
@@ -26,6 +24,7 @@ from preprocessing.pairs.location import location_of
 from preprocessing.pairs.store import Pairs
 from preprocessing.quality.features import FeatureSpace
 from preprocessing.running.files import strict, write_text
+from preprocessing.running.progress import Progress, untold
 from preprocessing.series.pair_index import PairIndex, choose_evenly
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK, restore_all
@@ -54,7 +53,7 @@ def is_upscaler(model: str | None) -> bool:
 
 
 def evaluate_upscaler(
-    request: EvaluationRequest, folder: Path, *, progress: Progress | None = None
+    request: EvaluationRequest, folder: Path, *, progress: Progress = untold
 ) -> Path:
     """Restore the later tile of pairs from its 4x4 means in every way, and score that.
 
@@ -107,8 +106,7 @@ def evaluate_upscaler(
             write_tile_rasters(out / "tiles", batch, restored, truth, low)
         for i in np.flatnonzero(np.isin(np.arange(start, start + len(part)), shown)).tolist():
             examples.append(_example(batch, i, {n: x[i] for n, x in restored.items()}, truth, low))
-        if progress is not None:
-            progress("scoring", start + len(part), len(chosen))
+        progress("scoring", start + len(part), len(chosen))
     found = sections(scored, seed=seed)
     settings = {
         "model": str(folder),
@@ -160,22 +158,19 @@ def _example(
 
 
 def _record(section: Section) -> dict[str, Any]:
-    def triple(value: Any) -> list[float]:
-        return [float(f"{x:.6g}") for x in asdict(value).values()]
-
     return {
         "dataset": section.dataset,
         "tiles": section.tiles,
         "units": section.units,
         "methods": {
-            method: {name: triple(value) for name, value in found.items()}
+            method: {name: value.rounded for name, value in found.items()}
             for method, found in section.scores.items()
         },
         "comparisons": [
             {
                 "method": comparison.ours,
                 "against": comparison.against,
-                "difference": {n: triple(value) for n, value in comparison.difference.items()},
+                "difference": {n: value.rounded for n, value in comparison.difference.items()},
                 "verdict": {n: v for n in SCORES if (v := comparison.verdict(n))},
             }
             for comparison in section.comparisons

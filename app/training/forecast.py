@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
@@ -16,9 +15,7 @@ from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.output_lock import contents, owned_folder
 from preprocessing.running.partial_files import remove_partials_in
-
-if TYPE_CHECKING:
-    from app.forecasts.outputs import Progress
+from preprocessing.running.progress import Progress, untold
 
 __all__ = ["train_forecast"]
 
@@ -31,7 +28,7 @@ def train_forecast(
     minutes: float | None = None,
     init: str | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """Train the forecaster into a model folder.
 
@@ -59,19 +56,18 @@ def train_forecast(
     with owned_folder(out):
         _check(out, work, resume=resume)
         remove_partials_in(out)
-        ticks = (lambda stage: None) if progress is None else partial(partial, progress)
         places = Path(stores[0])
         if [Path(store).suffix for store in stores] != [SUFFIX]:
             places = work / f"places{SUFFIX}"
             if not places.is_file():
                 from forecast.training.assemble import assemble_places
 
-                labelling = ticks("labelling")
+                labelling = partial(progress, "labelling")
                 train, val = assemble_places(stores, worlds=recipe.worlds, progress=labelling)
                 work.mkdir(parents=True, exist_ok=True)
                 save_places(places, train, val)
         return run_training(
-            places, out, recipe, minutes=minutes, init=init, progress=ticks("training")
+            places, out, recipe, minutes=minutes, init=init, progress=partial(progress, "training")
         )
 
 

@@ -6,18 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.output_lock import owned_file, owned_folder
 from preprocessing.running.partial_files import remove_partials_in, remove_partials_of
+from preprocessing.running.progress import Progress, untold
 from sr.lift.network import SHIPPED_LIFT
 from sr.lift.packed_tiles import SUFFIX, pack_tiles, unpack_tiles
 from sr.lift.recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
 from sr.lift.training import train_guided
-
-if TYPE_CHECKING:
-    from app.forecasts.outputs import Progress
 
 __all__ = ["pack_pairs", "train_lift"]
 
@@ -32,7 +29,7 @@ def train_lift(
     minutes: float | None = None,
     init: str | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """Train the network that lifts forecasts, by a TOML recipe, into a model folder.
 
@@ -55,7 +52,7 @@ def train_lift(
 
         tiles = read_pair_tiles(stores, "train", complete=False)
         held_out = read_pair_tiles(stores, "val", complete=True, most=recipe.validation_tiles)
-    tick = None if progress is None else partial(progress, "training")
+    tick = partial(progress, "training")
     start = SHIPPED_LIFT if init == SHIPPED_LIFT.name else init
     with owned_folder(out):
         remove_partials_in(out)

@@ -15,11 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from app.upscaling.table import Comparison, Section
-from forecast.evaluation.scores.bootstrap import Estimate
+from preprocessing.quality.scores import Estimate
 from preprocessing.report.charts import INK, chart, look, picture
 from preprocessing.report.html_page import Cell, html_page
 from sr.evaluation.restorers import NETWORK
-from sr.evaluation.tile_scores import SCORES, shown
+from sr.evaluation.tile_scores import SCORES
 
 __all__ = ["UpscalingExample", "as_markdown", "upscaling_page"]
 
@@ -102,7 +102,7 @@ def as_markdown(found: Sequence[Section], settings: Mapping[str, Any]) -> str:
     ]
     for section in found:
         for method, scores in section.scores.items():
-            cells = " | ".join(shown(n, scores[n].value) for n in _MAIN)
+            cells = " | ".join(SCORES[n].shown(scores[n].value) for n in _MAIN)
             lines.append(f"| {section.dataset} | {section.tiles} | {method} | {cells} |")
     tested = ("psnr_db", "psnr_changed_db", "psnr_unchanged_db", "perceptual", "texture")
     titles = " | ".join(SCORES[n].title for n in tested)
@@ -110,8 +110,8 @@ def as_markdown(found: Sequence[Section], settings: Mapping[str, Any]) -> str:
     for section in found:
         for item in section.comparisons:
             cells = " | ".join(
-                f"{shown(n, item.difference[n].value, sign=True)} "
-                f"{_bounds(n, item.difference[n])} {item.verdict(n)}".rstrip()
+                f"{SCORES[n].shown(item.difference[n].value, sign=True)} "
+                f"{SCORES[n].bounds(item.difference[n])} {item.verdict(n)}".rstrip()
                 for n in tested
             )
             lines.append(f"| {section.dataset} | {item.ours} minus {item.against} | {cells} |")
@@ -160,7 +160,7 @@ def _dataset(section: Section) -> dict[str, Any]:
         return titles, [
             (
                 method,
-                *(Cell(shown(n, scores[n].value), _bounds(n, scores[n])) for n in columns),
+                *(_cell(n, scores[n]) for n in columns),
             )
             for method, scores in section.scores.items()
         ]
@@ -179,15 +179,13 @@ def _dataset(section: Section) -> dict[str, Any]:
     }
 
 
+def _cell(name: str, score: Estimate) -> Cell:
+    return Cell(SCORES[name].shown(score.value), SCORES[name].bounds(score))
+
+
 def _difference(item: Comparison, name: str) -> Cell:
-    gap = item.difference[name]
-    return Cell(shown(name, gap.value, sign=True), _bounds(name, gap), item.verdict(name))
-
-
-def _bounds(name: str, score: Estimate) -> str:
-    if score.low != score.low:
-        return ""
-    return f"[{shown(name, score.low)}, {shown(name, score.high)}]"
+    gap, info = item.difference[name], SCORES[name]
+    return Cell(info.shown(gap.value, sign=True), info.bounds(gap), item.verdict(name))
 
 
 def _spectra(section: Section, names: Sequence[str]) -> Markup:

@@ -12,8 +12,8 @@ from preprocessing.errors import LandcastError, MissingFileError, OutputExistsEr
 from preprocessing.pairs.location import is_remote, location_of
 from preprocessing.rasters.picture import PICTURE_FORMATS, is_animated, is_picture
 from preprocessing.running.output_lock import check_place, owned_file, owned_folder
+from preprocessing.running.progress import Progress, untold
 from preprocessing.running.resumable import check_free, resumable_output
-from sr.network.band_inference import Progress
 from sr.upscale.bands import UpscaleOptions
 from sr.upscale.picture import PictureJob
 from sr.upscale.raster import RasterJob
@@ -73,7 +73,7 @@ class UpscaleRequest:
 def upscale(
     request: UpscaleRequest,
     *,
-    progress: Progress | None = None,
+    progress: Progress = untold,
     notice: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Upscale a file or the files of a folder.
@@ -110,7 +110,7 @@ def _file(
     source: str | Path,
     out: Path,
     upscalers: Upscalers,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[Path]:
     maps = maps_path(out) if request.maps else None
     written = [out] if maps is None else [out, maps]
@@ -164,7 +164,7 @@ def _job(
     )
 
 
-def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress | None) -> list[Path]:
+def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress) -> list[Path]:
     plan = _plan(request)
     written: list[Path] = []
     failed: list[str] = []
@@ -176,8 +176,7 @@ def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress | 
             except LandcastError as err:
                 failed.append(str(err))
                 _log.warning("%s: %s", source.name, err)
-            if progress is not None:
-                progress("files", done, len(plan))
+            progress("files", done, len(plan))
     if failed:
         raise RequestError(
             f"{len(plan) - len(failed)} of {len(plan)} files of {request.source} are done, the "
@@ -186,12 +185,9 @@ def _folder(request: UpscaleRequest, upscalers: Upscalers, progress: Progress | 
     return written
 
 
-def _of_file(progress: Progress | None, name: str) -> Progress | None:
+def _of_file(progress: Progress, name: str) -> Progress:
     """Progress of one file, in bars of its own."""
-    if progress is None:
-        return None
-    report: Callable[[str, int, int], None] = progress
-    return lambda stage, done, total: report(f"{stage} {name}", done, total)
+    return lambda stage, done, total: progress(f"{stage} {name}", done, total)
 
 
 def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:

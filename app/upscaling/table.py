@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.evaluation.scores.bootstrap import RESAMPLES, Estimate, draw_units, estimate
+from forecast.evaluation.scores.bootstrap import RESAMPLES, draw_units, estimate
+from preprocessing.quality.scores import Estimate
 from sr.evaluation.restorers import BICUBIC, CONSISTENT, LANCZOS, NETWORK, PERSISTENCE
 from sr.evaluation.tile_scores import SCORES, TileScores
 
@@ -83,10 +84,7 @@ class Comparison:
 
     def verdict(self, name: str) -> str:
         """`better` or `worse` where the interval of the difference excludes zero, else empty."""
-        better, sign = SCORES[name].better, self.difference[name].sign
-        if better == "neither" or sign == 0:
-            return ""
-        return "better" if (sign > 0) == (better == "higher") else "worse"
+        return SCORES[name].verdict(self.difference[name])
 
 
 @dataclass(frozen=True)

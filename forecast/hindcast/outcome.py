@@ -122,9 +122,9 @@ def outcome(
         years=float(past.years[end] - past.years[start]),
         dates=len(ground.earlier.years) + 1,
         weight=0.0 if ground.skill is None else ground.skill.weight,
-        auc=_auc(event, p),
-        auc_before=_auc(event, before),
-        auc_texture=_auc(event, texture),
+        auc=area_under_curve(event, p),
+        auc_before=area_under_curve(event, before),
+        auc_texture=area_under_curve(event, texture),
         expected=float(p.mean()),
         changed=float(event.mean()),
         brier=float(((p - event) ** 2).mean()),
@@ -146,8 +146,3 @@ def _state(ground: Ground, path: Path, window: Window) -> NDArray[np.float32]:
 
 def _square(difference: NDArray[np.float32]) -> float:
     return float((difference.astype(np.float64) ** 2).mean())
-
-
-def _auc(event: NDArray[np.bool_], values: NDArray[np.floating]) -> float | None:
-    found = area_under_curve(event, values)
-    return None if np.isnan(found) else found

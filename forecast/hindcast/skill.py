@@ -115,10 +115,10 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
         years_ago=float(past.years[-1] - past.years[start]),
         years=float(past.years[end] - past.years[start]),
         weight=best,
-        auc=_auc(last.event, last.combined(best)),
-        auc_general=_auc(last.event, last.general),
-        auc_before=_auc(last.event, last.before),
-        auc_texture=_auc(last.event, last.texture),
+        auc=area_under_curve(last.event, last.combined(best)),
+        auc_general=area_under_curve(last.event, last.general),
+        auc_before=area_under_curve(last.event, last.before),
+        auc_texture=area_under_curve(last.event, last.texture),
         expected=float(last.combined(best).mean()),
         changed=float(last.event.mean()),
         log_loss=losses[best],
@@ -228,8 +228,3 @@ def _mean(values: NDArray[np.floating], known: NDArray[np.bool_], zeros: Zeros) 
 def _log_loss(event: NDArray[np.bool_], probability: NDArray[np.floating]) -> float:
     p = np.clip(np.asarray(probability, np.float64), _LEAST, 1 - _LEAST)
     return float(-np.where(event, np.log(p), np.log1p(-p)).mean())
-
-
-def _auc(event: NDArray[np.bool_], values: NDArray[np.floating]) -> float | None:
-    found = area_under_curve(event, values)
-    return None if np.isnan(found) else found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forecast.hindcast.by_horizon import HorizonSkill, longest_better
+from preprocessing.running.counted import counted
 
 __all__ = ["MEANINGS", "TITLES", "hindcast_table", "reach", "row_of", "two_digits"]
 
@@ -68,7 +69,7 @@ def reach(skills: Sequence[HorizonSkill]) -> str:
     if longest is None:
         return (
             'On this place\'s past nothing better than "nothing changes" was shown at any horizon '
-            f"up to {furthest} {_years(furthest)}."
+            f"up to {counted(furthest, 'year')}."
         )
     beyond = (
         "longer horizons were not tried"
@@ -77,12 +78,8 @@ def reach(skills: Sequence[HorizonSkill]) -> str:
     )
     return (
         'On this place\'s past something better than "nothing changes" was shown up to '
-        f"{longest} {_years(longest)} ahead; {beyond}."
+        f"{counted(longest, 'year')} ahead; {beyond}."
     )
-
-
-def _years(count: int) -> str:
-    return "year" if count == 1 else "years"
 
 
 def two_digits(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from preprocessing.errors import SeriesStoreError
 from preprocessing.lasting_change import DatedCells, label_start, pairs_of_dates
 from preprocessing.lasting_change.truth import LASTS_YEARS, cover_changed_lastingly
 from preprocessing.pairs.store import SPLITS, PairStore
+from preprocessing.running.progress import Steps, untold
 from preprocessing.series import PlaceSeries, SeriesStore
 from preprocessing.series.pair_index import choose_evenly
 from preprocessing.simulator import draw_config, simulate_world
@@ -27,11 +28,10 @@ _TRAINING_PAIRS, _VALIDATION_PAIRS = 4000, 24
 """Of a pair store, at most; 100 kB each in memory."""
 _HELD_OUT = 10
 """Of so many worlds one is for validation."""
-Tick = Callable[[int, int], None]
 
 
 def assemble_places(
-    stores: Sequence[str | Path], *, worlds: int, progress: Tick | None = None
+    stores: Sequence[str | Path], *, worlds: int, progress: Steps = untold
 ) -> tuple[list[GroundPlace], list[GroundPlace]]:
     """Read the places of stores, label them, and add worlds.
 
@@ -63,8 +63,7 @@ def assemble_places(
     total = len(train) + len(val) + len(names) + worlds
 
     def done() -> None:
-        if progress is not None:
-            progress(len(train) + len(val), total)
+        progress(len(train) + len(val), total)
 
     for store, name in names:
         place = store.place(name)

@@ -27,6 +27,7 @@ from forecast.training.probability_calibration import calibrate
 from forecast.training.training_samples import Item, gather
 from preprocessing.errors import DivergedError
 from preprocessing.running.precision import autocast
+from preprocessing.running.progress import Steps, untold
 
 __all__ = ["known_mean", "train_network"]
 
@@ -45,7 +46,7 @@ def train_network(
     alike: Catalogue | None = None,
     minutes: float | None = None,
     init: ChangeUNet | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> ChangeUNet:
     """Train a network; each validation writes `step_{n}/` and a line of `journal.jsonl`.
 
@@ -154,8 +155,7 @@ def train_network(
                 file.write(json.dumps(entry) + "\n")
             _log.info("%s", summary_line(entry))
             save_checkpoint(out / "checkpoint.pt", config, model, ema, optimizer, done)
-        if progress is not None:
-            progress(done, config.steps)
+        progress(done, config.steps)
         if last:
             break
     ema.copy_to(_trained(model))

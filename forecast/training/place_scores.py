@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -116,14 +115,13 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
     predicted = chance[labelled].numpy()
     rate = float(event.mean()) if len(event) else 0.0
     changed = labelled & seen & (change > 0.5)
-    auc = area_under_curve(event, predicted)
     known = rate > 0
     look = None
     if int(changed.sum()) > 10:
         size = float(difference[:, changed].abs().mean())
         look = 1 - _mean_crps(looks_of, difference, changed) / size
     return PlaceScore(
-        auc=None if np.isnan(auc) else auc,
+        auc=area_under_curve(event, predicted),
         area=float(predicted.mean() / rate) if known else None,
         brier=float(1 - ((predicted - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
         observed=1 - 255 * crps / dressed_crps(255 * difference[:, seen].numpy()),

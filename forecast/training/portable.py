@@ -20,18 +20,16 @@ __all__ = ["SUFFIX", "load_places", "save_places"]
 
 SUFFIX = ".npz"
 _FORMAT = "landcast-places/1"
+_JPEG_QUALITY = 92
 
 
-def save_places(
-    path: Path, train: Sequence[GroundPlace], val: Sequence[GroundPlace], *, quality: int = 92
-) -> None:
+def save_places(path: Path, train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> None:
     """Write places; images as JPEG without subsampling of colour, about a tenth of their size.
 
     Args:
         path: `.npz` file, replaced as a whole.
         train: To train on.
         val: To score on while training.
-        quality: Of JPEG, 1 to 100.
     """
     blobs: list[bytes] = []
 
@@ -50,7 +48,7 @@ def save_places(
                     "gsd_m": place.gsd_m,
                     "years": place.years.tolist(),
                     "shape": list(place.valid.shape),
-                    "images": [put(_jpeg(image, quality)) for image in place.images],
+                    "images": [put(_jpeg(image)) for image in place.images],
                     "valid": put(zlib.compress(np.packbits(place.valid).tobytes())),
                     "colours": place.colours.tolist(),
                     "labels": [
@@ -121,9 +119,9 @@ def load_places(path: Path) -> tuple[list[GroundPlace], list[GroundPlace]]:
     return found["train"], found["val"]
 
 
-def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+def _jpeg(image: NDArray[np.uint8]) -> bytes:
     plain = np.ascontiguousarray(image.transpose(1, 2, 0)[..., ::-1])
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     done, coded = cv2.imencode(".jpg", plain, options)
     if not done:

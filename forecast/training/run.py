@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from forecast.training.place_scores import Case
 from forecast.training.place_tensors import Ground, GroundPlace
 from forecast.training.portable import load_places
 from preprocessing.running.partial_files import partial_path
+from preprocessing.running.progress import Steps, untold
 
 __all__ = ["cases_of", "run_training"]
 
@@ -40,7 +41,7 @@ def run_training(
     minutes: float | None = None,
     init: str | Path | None = None,
     device: torch.device | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> Path:
     """Train and keep the weights of the validation that was best.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +25,10 @@ from preprocessing.running.counted import counted
 from preprocessing.running.files import write_text
 from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
+from preprocessing.running.progress import Progress, untold
 
 __all__ = ["FetchReport", "fetch_years", "search_years"]
 
-Progress = Callable[[str, int, int], None]
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,7 +63,7 @@ class FetchReport:
         return "\n".join(lines)
 
 
-def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> FetchReport:
+def fetch_years(request: FetchRequest, *, progress: Progress = untold) -> FetchReport:
     """Fetch one cloud-free composite a year.
 
     A year that is there from an earlier run of the same request is kept. One year's failure does
@@ -90,7 +89,7 @@ def fetch_years(request: FetchRequest, *, progress: Progress | None = None) -> F
         return _fetch(request, progress)
 
 
-def _fetch(request: FetchRequest, progress: Progress | None) -> FetchReport:
+def _fetch(request: FetchRequest, progress: Progress) -> FetchReport:
     grid = request.grid
     report = FetchReport(request.out, request.out / "manifest.csv")
     report.kept = _finished(request)
@@ -102,8 +101,7 @@ def _fetch(request: FetchRequest, progress: Progress | None) -> FetchReport:
     def tick() -> None:
         nonlocal done
         done += 1
-        if progress is not None:
-            progress("fetching", done, total)
+        progress("fetching", done, total)
 
     for number, plan in enumerate(plans, start=1):
         run = YearRun(request, grid, plan)
@@ -136,7 +134,7 @@ def search_years(request: FetchRequest) -> tuple[list[YearPlan], FetchReport]:
     """
     need_packages()
     report = FetchReport(request.out, request.out / "manifest.csv")
-    return _plan(request, list(request.years), report, None), report
+    return _plan(request, list(request.years), report, untold), report
 
 
 def _finished(request: FetchRequest) -> list[int]:
@@ -161,10 +159,9 @@ def _plan(
     request: FetchRequest,
     years: list[int],
     report: FetchReport,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[YearPlan]:
-    if progress is not None:
-        progress("searching", 0, len(years))
+    progress("searching", 0, len(years))
     # The grid reaches beyond the box, because parallels bow in UTM.
     place = bounds_in_degrees(request.grid)
     catalogue = CatalogueSearch.open(request)
@@ -190,8 +187,7 @@ def _plan(
             else:
                 found = f"{len(unusable)} unusable items" if unusable else "no items"
                 report.missing[year] = f"{found} from {first} to {last}"
-        if progress is not None:
-            progress("searching", done, len(years))
+        progress("searching", done, len(years))
     return plans
 
 

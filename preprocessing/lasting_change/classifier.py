@@ -113,7 +113,7 @@ class ChangeClassifier(ModelMixin, ConfigMixin):  # type: ignore[misc]
             cls,
             folder,
             expected="a classifier of lasting change",
-            advice="train one with benchmarks/lasting_change.py or reinstall landcast",
+            advice="train one with benchmarks/labelling/lasting_change.py or reinstall landcast",
         )
         network.eval()
         network.requires_grad_(False)

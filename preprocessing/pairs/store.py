@@ -69,24 +69,17 @@ class PairStore:
         self._columns: dict[str, NDArray[Any]] = {}
 
     @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        *,
-        side_px: int = TILE_PX,
-        storage_options: dict[str, Any] | None = None,
-    ) -> PairStore:
+    def create(cls, path: str | Path, *, side_px: int = TILE_PX) -> PairStore:
         """Make an empty store; the folder must not exist.
 
         Args:
             path: Folder, or URL of an object store.
             side_px: Side of the tiles in pixels.
-            storage_options: See the class.
         """
         if side_px < 1:
             raise ValueError(f"expected tiles of at least 1 px a side, got {side_px}")
         location = location_of(path)
-        options = (storage_options or {}) if is_remote(location) else None
+        options: dict[str, Any] | None = {} if is_remote(location) else None
         group = zarr.open_group(location, mode="w-", storage_options=options)
         # As many bytes a chunk and shard whatever the side: 200 kB to read one tile, and 12 MB.
         chunk = max(1, _CHUNK * TILE_PX**2 // side_px**2)
@@ -106,7 +99,7 @@ class PairStore:
                 ),
             )
         group.attrs.update({"format": _FORMAT, "sources": [], "count": 0})
-        return cls(path, storage_options=storage_options)
+        return cls(path)
 
     def __len__(self) -> int:
         # Stores made before the count was noted have none.

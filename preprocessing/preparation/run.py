@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,16 +27,13 @@ from preprocessing.preparation.store_writer import StoreWriter
 from preprocessing.preparation.tiled_copy import quick_windows
 from preprocessing.rasters.image_source import FileImage, Reading, Readings, hold
 from preprocessing.report.counts import PrepareReport
+from preprocessing.running.progress import Steps, untold
 
 __all__ = [
     "PrepareConfig",
-    "Progress",
     "prepare_manifest",
     "prepare_pair",
 ]
-
-Progress = Callable[[int, int], None]
-"""Called with (pairs of rasters done, in all)."""
 
 _REFUSALS = (GridMismatchError, NoOverlapError, NoValidPixelsError, RegistrationError)
 _DatedPair = tuple[ManifestImage, ManifestImage]
@@ -56,7 +53,7 @@ def prepare_pair(
     clouds: tuple[str | Path | None, str | Path | None] = (None, None),
     clouds_kind: str = "mask",
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Steps = untold,
 ) -> PrepareReport:
     """Prepare two raster files: the work of `landcast prepare EARLIER LATER --out PAIRS.zarr`.
 
@@ -102,8 +99,7 @@ def prepare_pair(
         writer.add_report(report)
         name = f"{earlier_path} and {later_path}"
         check_share(config, writer.splits, name, guarded=writer.guarded)
-        if progress is not None:
-            progress(1, 1)
+        progress(1, 1)
         return writer.finish(config)
 
 
@@ -119,7 +115,7 @@ def prepare_manifest(
     average_by_dataset: Mapping[str, int] | None = None,
     clouds_kind: str | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Steps = untold,
 ) -> PrepareReport:
     """Prepare every pair of dates of every place of a manifest or folder into one store.
 
@@ -184,8 +180,7 @@ def prepare_manifest(
                 writer.add_report(plan.run(writer.add_tiles, bounds=config.filters, ground=ground))
             except _REFUSALS as err:
                 writer.refuse(pair_source(first, second), str(err))
-            if progress is not None:
-                progress(done, len(planned))
+            progress(done, len(planned))
         check_share(config, writer.splits, str(manifest), guarded=writer.guarded)
         return writer.finish(config)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 import tempfile
 import weakref
@@ -13,8 +12,8 @@ import rasterio
 from rasterio.shutil import copy
 
 from preprocessing.errors import UnreadableRasterError
-from preprocessing.rasters.grid import Grid, Window, inside
-from preprocessing.rasters.image_source import FileImage, is_large
+from preprocessing.rasters.grid import Window, inside
+from preprocessing.rasters.image_source import FileImage, SameGridImage, is_large
 from preprocessing.rasters.opening import READ_ERRORS, opened, shown_name
 from preprocessing.rasters.raster import Raster
 
@@ -30,7 +29,7 @@ _LAYOUT = {
 }
 
 
-class RowsImage:
+class RowsImage(SameGridImage):
     """A file of whole rows: any window costs its rows over the full width, each time.
 
     Once as many rows have been read as the file has, a tiled copy is made and read from then on.
@@ -45,27 +44,12 @@ class RowsImage:
     """
 
     def __init__(self, image: FileImage, folder: Path, *, block_rows: int, from_top: bool) -> None:
-        self._image = image
+        self.source: FileImage = image
         self._folder = folder
         self._block_rows = block_rows
         self._from_top = from_top
         self._rows_read = 0
         self._copy: FileImage | None = None
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the file."""
-        return self._image.grid
-
-    @property
-    def date(self) -> dt.date | None:
-        """Date of the file."""
-        return self._image.date
-
-    @property
-    def name(self) -> str:
-        """File name."""
-        return self._image.name
 
     def read(self, window: Window, /) -> Raster:
         """Read from the file or its copy.
@@ -78,7 +62,7 @@ class RowsImage:
             if self._rows_read > self.grid.height:
                 self._copy = self._copied()
         if self._copy is None:
-            return self._image.read(window)
+            return self.source.read(window)
         return replace(self._copy.read(window), name=self.name)
 
     def _cost(self, window: Window) -> int:
@@ -92,7 +76,7 @@ class RowsImage:
         return (last - first) * size
 
     def _copied(self) -> FileImage:
-        source = self._image.source
+        source = self.source.source
         self._folder.mkdir(parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=".landcast-", suffix=".tmp", dir=self._folder)
         remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

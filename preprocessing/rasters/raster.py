@@ -43,12 +43,11 @@ class Encoding:
         unit /= np.float32(self.high - self.low)
         return unit
 
-    def encode(self, unit: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+    def encode(self, unit: NDArray[Any]) -> NDArray[Any]:
         """Unit values to stored values: scaled, rounded, kept off `nodata`, clipped to the type.
 
         Args:
             unit: `(c, h, w)`, 0..1 over the value range; values outside are kept if the type can.
-            valid: `(h, w)`; pixels that are False become `nodata` (0 where there is none).
         """
         dtype = np.dtype(self.dtype)
         values = unit.astype(np.float64) * (self.high - self.low) + self.low
@@ -63,8 +62,6 @@ class Encoding:
             stored[stored == dtype.type(self.nodata)] = np.nextafter(
                 dtype.type(self.nodata), dtype.type(np.inf)
             )
-        if valid is not None:
-            stored[..., ~valid] = 0 if self.nodata is None else self.nodata
         return stored
 
 

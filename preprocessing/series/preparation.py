@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from preprocessing.errors import DateError, NoValidPixelsError, RequestError
@@ -11,6 +11,7 @@ from preprocessing.preparation.image_folder import read_folder
 from preprocessing.preparation.manifest import ManifestImage, read_manifest
 from preprocessing.preparation.opened_images import ListedImages
 from preprocessing.rasters.image_source import ImageSource, Reading, Readings
+from preprocessing.running.progress import Steps, untold
 from preprocessing.series.config import SeriesConfig
 from preprocessing.series.registered import PlacePlan, RegisteredDate, plan_place
 from preprocessing.series.report import DateReport, PlaceReport, SeriesReport
@@ -19,9 +20,6 @@ from preprocessing.series.value_range import with_range
 from preprocessing.series.writer import SeriesWriter
 
 __all__ = ["list_images", "prepare_series"]
-
-Progress = Callable[[int, int], None]
-"""Called with (dates done, in all)."""
 
 
 def list_images(
@@ -79,7 +77,7 @@ def prepare_series(
     average_by_dataset: Mapping[str, int] | None = None,
     clouds_kind: str | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: Steps = untold,
 ) -> SeriesReport:
     """Register all dates of every place to one of them and store the tiles with all their dates.
 
@@ -125,8 +123,7 @@ def prepare_series(
         for name, members in places.items():
             writer.add_report(_prepare(name, members, listed, writer, config))
             done += len(members)
-            if progress is not None:
-                progress(done, len(images))
+            progress(done, len(images))
         return writer.finish(config)
 
 

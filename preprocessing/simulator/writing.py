@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.rasters.grid import whole
 from preprocessing.rasters.io import write_cog
 from preprocessing.running.partial_files import partial_path
+from preprocessing.running.progress import Steps, untold
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.covers import Cover
 from preprocessing.simulator.world import World, simulate_world
@@ -84,7 +85,7 @@ def write_worlds(
     folder: Path,
     *,
     split: str = "train",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> Path:
     """Simulate several worlds into `world_{seed}/` and list them all in one `manifest.csv`.
 
@@ -103,8 +104,7 @@ def write_worlds(
         own = _write_scenes(simulate_world(config), place, split)
         _write_manifest(place, own)
         rows += [{**row, "path": f"{place.name}/{row['path']}"} for row in own]
-        if progress is not None:
-            progress(done, len(configs))
+        progress(done, len(configs))
     return _write_manifest(folder, rows)
 
 

@@ -9,8 +9,7 @@ from sr.enhance.clahe import clahe
 from sr.enhance.cube import read_cube, write_cube
 from sr.enhance.denoise import median, noise_sigma, non_local_means
 from sr.enhance.lut3d import Lut3D, LutFit
-from sr.enhance.sharpen import sharpen
-from sr.enhance.tone import adjust_hsv, brightness_contrast
+from sr.enhance.tone import adjust_hsv, brightness_contrast, sharpen
 
 __all__ = [
     "Lut3D",

@@ -14,12 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from preprocessing.quality.features import FeatureSpace
+from preprocessing.quality.scores import ScoreInfo
 from sr.evaluation.correctness import correctness
 from sr.network.texture_features import TextureFeatures
 from sr.training.degradations import area_downsample
 from sr.upscale.fidelity import gradient_ratio
 
-__all__ = ["SCORES", "ScoreInfo", "TileScores", "radial_log_power", "score_tiles", "shown"]
+__all__ = ["SCORES", "TileScore", "TileScores", "radial_log_power", "score_tiles"]
 
 Array = NDArray[np.float64]
 
@@ -32,54 +33,40 @@ _ROUNDING_POWER = (1 / 255) ** 2 / 12
 
 
 @dataclass(frozen=True)
-class ScoreInfo:
+class TileScore(ScoreInfo):
     """How tiles become one score, and how it is shown.
 
     Attributes:
-        title: Short name.
-        better: `lower` or `higher`; `neither` where it describes.
+        digits: Decimals shown.
         over: `mean` of the tiles by their weight, `decibel` of such a mean of square errors, or
             `worst`, the largest.
-        factor: What the score is multiplied with where it is shown.
-        digits: Decimals shown.
     """
 
-    title: str
-    better: Literal["lower", "higher", "neither"] = "lower"
-    over: Literal["mean", "decibel", "worst"] = "mean"
-    factor: float = 1.0
     digits: int = 2
+    over: Literal["mean", "decibel", "worst"] = "mean"
 
 
-SCORES: dict[str, ScoreInfo] = {
-    "psnr_db": ScoreInfo("PSNR, dB", "higher"),
-    "ssim": ScoreInfo("SSIM", "higher", digits=3),
-    "perceptual": ScoreInfo("perceptual distance", digits=4),
-    "texture": ScoreInfo("texture distance", digits=3),
-    "spectral_distance_db": ScoreInfo("spectral distance, dB"),
-    "fine_texture_db": ScoreInfo("fine texture, dB", "neither"),
-    "sharpness": ScoreInfo("sharpness", "neither"),
-    "consistency": ScoreInfo("consistency, grey levels", factor=_LEVELS),
-    "consistency_worst": ScoreInfo("consistency, worst", over="worst", factor=_LEVELS),
-    "spectral_angle_deg": ScoreInfo("consistency, angle, degrees"),
-    "improvement": ScoreInfo("improvement", "higher", digits=3),
-    "omission": ScoreInfo("omission", digits=3),
-    "hallucination": ScoreInfo("hallucination", digits=3),
-    "psnr_changed_db": ScoreInfo("PSNR changed, dB", "higher", "decibel"),
-    "ssim_changed": ScoreInfo("SSIM changed", "higher", digits=3),
-    "perceptual_changed": ScoreInfo("perceptual changed", digits=4),
-    "psnr_unchanged_db": ScoreInfo("PSNR unchanged, dB", "higher", "decibel"),
-    "ssim_unchanged": ScoreInfo("SSIM unchanged", "higher", digits=3),
-    "perceptual_unchanged": ScoreInfo("perceptual unchanged", digits=4),
+SCORES: dict[str, TileScore] = {
+    "psnr_db": TileScore("PSNR, dB", "higher"),
+    "ssim": TileScore("SSIM", "higher", digits=3),
+    "perceptual": TileScore("perceptual distance", digits=4),
+    "texture": TileScore("texture distance", digits=3),
+    "spectral_distance_db": TileScore("spectral distance, dB"),
+    "fine_texture_db": TileScore("fine texture, dB", "neither"),
+    "sharpness": TileScore("sharpness", "neither"),
+    "consistency": TileScore("consistency, grey levels", factor=_LEVELS),
+    "consistency_worst": TileScore("consistency, worst", over="worst", factor=_LEVELS),
+    "spectral_angle_deg": TileScore("consistency, angle, degrees"),
+    "improvement": TileScore("improvement", "higher", digits=3),
+    "omission": TileScore("omission", digits=3),
+    "hallucination": TileScore("hallucination", digits=3),
+    "psnr_changed_db": TileScore("PSNR changed, dB", "higher", over="decibel"),
+    "ssim_changed": TileScore("SSIM changed", "higher", digits=3),
+    "perceptual_changed": TileScore("perceptual changed", digits=4),
+    "psnr_unchanged_db": TileScore("PSNR unchanged, dB", "higher", over="decibel"),
+    "ssim_unchanged": TileScore("SSIM unchanged", "higher", digits=3),
+    "perceptual_unchanged": TileScore("perceptual unchanged", digits=4),
 }
-
-
-def shown(name: str, value: float, *, sign: bool = False) -> str:
-    """A score as text: its factor, its digits, `-` where not known."""
-    info = SCORES[name]
-    if value != value:
-        return "-"
-    return f"{value * info.factor:{'+' if sign else ''}.{info.digits}f}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from preprocessing.errors import DivergedError, RequestError
 from preprocessing.running.files import refuse_occupied
 from preprocessing.running.journal import Journal
 from preprocessing.running.precision import autocast
+from preprocessing.running.progress import Steps, untold
 from sr.lift.network import GuidedRRDBNet, load_guided, save_guided
 from sr.lift.recipe import GuidedTrainingConfig
 from sr.lift.samples import Example, draw_examples
@@ -43,7 +43,7 @@ def train_guided(
     resume: bool,
     init: str | Path | None = None,
     device: torch.device | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> GuidedRRDBNet:
     """Train a network and write a model folder.
 
@@ -109,8 +109,7 @@ def train_guided(
                 )
             save_checkpoint(out, run.state())
             save_guided(run.ema, out)
-        if progress is not None:
-            progress(int(1000 * run.share), 1000)
+        progress(int(1000 * run.share), 1000)
     return run.ema
 
 

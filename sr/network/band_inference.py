@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.running.progress import Progress
 from sr.upscale.bands import Method, Upscaler
 from sr.upscale.raw_raster import RawRaster
 from sr.upscale.tiled import Reader
 
-__all__ = ["Layer", "Progress", "upscale_layers"]
-
-Progress = Callable[[str, int, int], None]
+__all__ = ["Layer", "upscale_layers"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def upscale_layers(
     raw: RawRaster,
     *,
     shape: tuple[int, int],
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Upscale all layers of an image; rows of tiles that `raw` has are not done again.
 
@@ -82,5 +81,4 @@ def upscale_layers(
             if block.ends_row:
                 raw.mark(name, block.row + 1)
             done += 1
-            if progress is not None:
-                progress("upscaling", done, len(layers) * each)
+            progress("upscaling", done, len(layers) * each)

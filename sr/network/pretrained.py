@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import sha256
-from preprocessing.running.pretrained import check_parameters
+from preprocessing.running.pretrained import WEIGHTS, check_parameters
 from sr.network.interpolation import blend
 from sr.network.public_checkpoints import read_public_checkpoint
 from sr.network.rrdb import RRDBNet
@@ -23,13 +23,12 @@ __all__ += ["shipped_models"]
 PSNR_FOLDER = "psnr"
 """In the folder of an adversarial network: the PSNR network that it was trained from."""
 SHIPPED = Path(__file__).parent.parent / "weights" / "rrdb16"
-_WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def shipped_models() -> dict[str, Path]:
     """Model folders that come with the package, by name."""
     return {
-        path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"rrdb*/{_WEIGHTS}"))
+        path.parent.name: path.parent for path in sorted(SHIPPED.parent.glob(f"rrdb*/{WEIGHTS}"))
     }
 
 
@@ -99,7 +98,7 @@ def _located(name: str | Path) -> Path:
     path = Path(name)
     if not path.exists():
         return shipped_models().get(str(name), path)
-    whole = path.name == _WEIGHTS and (path.parent / "config.json").is_file()
+    whole = path.name == WEIGHTS and (path.parent / "config.json").is_file()
     return path.parent if whole else path
 
 
@@ -110,22 +109,26 @@ def _single(path: Path) -> ModelFolderError:
     )
 
 
+def _missing(folder: str | Path, name: str) -> ModelFolderError:
+    return ModelFolderError(
+        f"expected a super-resolution model in {folder}, found no {name}; "
+        "train one with 'landcast train sr' or reinstall landcast"
+    )
+
+
 def _read_folder(folder: Path) -> RRDBNet:
-    for name in ("config.json", _WEIGHTS):
+    for name in ("config.json", WEIGHTS):
         if not (folder / name).is_file():
-            raise ModelFolderError(
-                f"expected a super-resolution model in {folder}, found no {name}; "
-                "train one with 'landcast train sr' or reinstall landcast"
-            )
+            raise _missing(folder, name)
     try:
         config = RRDBNet.load_config(folder)
         if not isinstance(config, dict):
             raise TypeError("config.json is no table")
         if config.get("_class_name", "RRDBNet") != "RRDBNet":
             raise ValueError(f"config.json describes a {config['_class_name']}")
-        check_parameters(lambda: RRDBNet.from_config(config), folder / _WEIGHTS)
+        check_parameters(lambda: RRDBNet.from_config(config), folder / WEIGHTS)
         network: RRDBNet = RRDBNet.from_config(config)
-        network.load_state_dict(load_file(folder / _WEIGHTS))
+        network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as err:
         raise ModelFolderError(
             f"expected the weights and config of an RRDBNet in {folder}, got: {err}; "
@@ -140,14 +143,11 @@ def network_sha256(folder: str | Path = SHIPPED) -> str:
     Raises:
         ModelFolderError: The folder has none.
     """
-    path = Path(folder) / _WEIGHTS
+    path = Path(folder) / WEIGHTS
     if not path.is_file():
-        raise ModelFolderError(
-            f"expected a super-resolution model in {folder}, found no {_WEIGHTS}; "
-            "train one with 'landcast train sr' or reinstall landcast"
-        )
+        raise _missing(folder, WEIGHTS)
     alpha = RRDBNet.load_config(Path(folder)).get("alpha")
     if alpha is None:
         return sha256(path)
-    pair = f"{sha256(path)} {sha256(Path(folder) / PSNR_FOLDER / _WEIGHTS)} {alpha}"
+    pair = f"{sha256(path)} {sha256(Path(folder) / PSNR_FOLDER / WEIGHTS)} {alpha}"
     return hashlib.sha256(pair.encode()).hexdigest()

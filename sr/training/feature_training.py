@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from preprocessing.running.files import refuse_occupied
 from preprocessing.running.journal import Journal
 from preprocessing.running.precision import autocast
 from preprocessing.running.prefetch import prefetched, processes_for
+from preprocessing.running.progress import Steps, untold
 from sr.network.checkpoints import read_checkpoint, same_recipe, save_checkpoint, save_half
 from sr.network.rrdb import bicubic_upsample
 from sr.network.texture_features import TextureFeatures
@@ -106,7 +107,7 @@ def train_features(
     config: FeatureTrainingConfig,
     *,
     resume: bool,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> TextureFeatures:
     """Train features on the tiles of pair stores and write a model folder.
 
@@ -146,8 +147,7 @@ def train_features(
             journal.write({"step": run.step, "loss": loss, "accuracy": run.accuracy(held_out)})
         if run.step % config.checkpoint_every == 0 or last:
             save_checkpoint(out, run.state())
-        if progress is not None:
-            progress(run.step, config.steps)
+        progress(run.step, config.steps)
     save_half(run.network, out)
     run.network.eval().requires_grad_(False)
     return run.network

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from preprocessing.running.files import refuse_occupied
 from preprocessing.running.journal import LOG, Journal
 from preprocessing.running.prefetch import prefetched, processes_for
 from preprocessing.running.pretrained import read_pretrained
+from preprocessing.running.progress import Steps, untold
 from sr.network.checkpoints import read_checkpoint, save_checkpoint, save_half
 from sr.network.interpolation import blend
 from sr.network.pretrained import PSNR_FOLDER, load_network
@@ -39,7 +40,7 @@ def train_sr(
     *,
     resume: bool,
     init: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps = untold,
 ) -> RRDBNet:
     """Train a network on pair stores and write a model folder.
 
@@ -107,8 +108,7 @@ def train_sr(
             journal.write(_report(run, losses, held_out))
         if done % config.checkpoint_every == 0 or last:
             save_checkpoint(out, run.state())
-        if progress is not None:
-            progress(done, config.total_steps)
+        progress(done, config.total_steps)
     return _export(out, config)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 from preprocessing.rasters.raster import Encoding
-from sr.network.band_inference import Progress
+from preprocessing.running.progress import Progress, untold
 from sr.upscale.invention import MAPS, window_maps
 from sr.upscale.raw_raster import RawRaster
 from sr.upscale.tiled import Reader
@@ -34,7 +34,7 @@ def write_maps(
     *,
     count: int,
     edge_pad: int,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """Write `MAPS` as the bands of a COG: float32, in stored units, NaN where nothing is seen.
 
@@ -72,8 +72,7 @@ def write_maps(
             found *= encoding.high - encoding.low
             found[:, ~valid(window)] = np.nan
             yield window, found, None
-            if progress is not None:
-                progress("mapping", done, len(plan))
+            progress("mapping", done, len(plan))
 
     return write_cog(
         path,

@@ -18,7 +18,8 @@ from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks
 from preprocessing.rasters.picture import Picture, check_picture_format, read_picture, write_picture
 from preprocessing.rasters.raster import Encoding
-from sr.network.band_inference import Layer, Progress, upscale_layers
+from preprocessing.running.progress import Progress, untold
+from sr.network.band_inference import Layer, upscale_layers
 from sr.upscale.bands import Method, Upscaler
 from sr.upscale.maps import write_maps
 from sr.upscale.raw_raster import RawRaster
@@ -74,7 +75,7 @@ class PictureJob:
             width=self._grid.width,
         )
 
-    def run(self, folder: Path, progress: Progress | None = None) -> Path:
+    def run(self, folder: Path, progress: Progress = untold) -> Path:
         """Upscale and write.
 
         Args:
@@ -96,15 +97,14 @@ class PictureJob:
         os.replace(made, self.maps)
         return self.out
 
-    def _write(self, raw: RawRaster, progress: Progress | None) -> Path:
+    def _write(self, raw: RawRaster, progress: Progress) -> Path:
         grid, (count, _, _) = self._grid, raw.shape
         plan = blocks(grid)
 
         def finished() -> Iterator[tuple[Window, NDArray[Any]]]:
             for done, window in enumerate(plan, start=1):
                 yield window, raw.read(window)
-                if progress is not None:
-                    progress("writing", done, len(plan))
+                progress("writing", done, len(plan))
 
         return write_picture(
             self.out,
@@ -116,7 +116,7 @@ class PictureJob:
             icc=self._picture.icc,
         )
 
-    def _write_maps(self, folder: Path, raw: RawRaster, progress: Progress | None) -> Path:
+    def _write_maps(self, folder: Path, raw: RawRaster, progress: Progress) -> Path:
         colours, alpha = _without_hidden_colours(self._picture), self._picture.alpha
         seen = np.ones(colours.shape[1:], bool) if alpha is None else alpha > 0
         encoding = _encoding(colours)

@@ -21,7 +21,8 @@ from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import RasterSource, blocks, write_cog
 from preprocessing.rasters.opening import opened
 from preprocessing.rasters.raster import Raster
-from sr.network.band_inference import Layer, Progress, upscale_layers
+from preprocessing.running.progress import Progress, untold
+from sr.network.band_inference import Layer, upscale_layers
 from sr.upscale.bands import Upscaler
 from sr.upscale.maps import write_maps
 from sr.upscale.raw_raster import RawRaster
@@ -72,7 +73,7 @@ class RasterJob:
         step = Affine.scale(grid.width / width, grid.height / height)
         self.grid = Grid(height, width, grid.transform @ step, grid.crs)
 
-    def run(self, folder: Path, progress: Progress | None = None) -> Path:
+    def run(self, folder: Path, progress: Progress = untold) -> Path:
         """Upscale and write.
 
         Args:
@@ -120,7 +121,7 @@ class RasterJob:
         folder: Path,
         raw: RawRaster,
         read: Callable[[Window | None], Raster],
-        progress: Progress | None,
+        progress: Progress,
     ) -> Path:
         count = len(self.source.bands)
         return write_maps(
@@ -136,7 +137,7 @@ class RasterJob:
         )
 
     def _write(
-        self, raw: RawRaster, read: Callable[[Window | None], Raster], progress: Progress | None
+        self, raw: RawRaster, read: Callable[[Window | None], Raster], progress: Progress
     ) -> Path:
         source, grid = self.source, self.grid
         with opened(source.path) as dataset:
@@ -160,8 +161,7 @@ class RasterJob:
                         opacity = opacity[rows][:, cols]
                         stored = np.insert(stored, alpha.index(True), opacity, axis=0)
                     yield window, stored, valid
-                    if progress is not None:
-                        progress("writing", done, len(plan))
+                    progress("writing", done, len(plan))
                 if not seen:
                     raise NoValidPixelsError(
                         f"expected an image, every pixel of {source.name} is nodata or masked"

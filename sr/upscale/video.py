@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from preprocessing.errors import LandcastError, MissingFileError, RequestError
 from preprocessing.rasters.raster import Encoding
-from sr.network.band_inference import Progress
+from preprocessing.running.progress import Progress, untold
 from sr.upscale.bands import Upscaler
 from sr.upscale.video_segment import SegmentWriter, read_times
 from sr.upscale.video_sound import Sound
@@ -94,7 +94,7 @@ class VideoJob:
                 "tone-map it first, e.g. with ffmpeg and its filter tonemap"
             )
 
-    def run(self, folder: Path, progress: Progress | None = None) -> Path:
+    def run(self, folder: Path, progress: Progress = untold) -> Path:
         """Upscale and write.
 
         Args:
@@ -122,7 +122,7 @@ class VideoJob:
         os.replace(part, self.out)
         return self.out
 
-    def _upscale(self, folder: Path, progress: Progress | None) -> None:
+    def _upscale(self, folder: Path, progress: Progress) -> None:
         """Make the segments that are missing; a segment is under its name when complete."""
         done = {path.stem.split("_")[1] for path in folder.glob("segment_*.mp4")}
         index, last = -1, None
@@ -156,15 +156,14 @@ class VideoJob:
                     if index % _SEGMENT == _SEGMENT - 1:
                         writer.close()
                         writer = None
-                if progress is not None:
-                    progress("upscaling", index + 1, max(self._frames, index + 1))
+                progress("upscaling", index + 1, max(self._frames, index + 1))
         if writer is not None:
             writer.close()
         if index < 0:
             raise VideoError(f"expected a film, {self.path} has no frames")
         self._refuse_cut(shown, float(rate))
-        if progress is not None:  # some containers only estimate how many there are
-            progress("upscaling", index + 1, index + 1)
+        # Some containers only estimate how many there are.
+        progress("upscaling", index + 1, index + 1)
 
     def _refuse_cut(self, shown: float, rate: float) -> None:
         """Raise where the pictures end long before the film says they do."""

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks.forecast
+import benchmarks.cost.forecast
 
 
 def test_cost_is_told_beside_the_reference(
     tiny_model_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmarks.forecast, "reference_seconds", lambda repeats: 100.0)
+    monkeypatch.setattr(benchmarks.cost.forecast, "reference_seconds", lambda repeats: 100.0)
     arguments = ["--side", "128", "--years", "3", "--members", "1"]
-    benchmarks.forecast.main([*arguments, "--model", str(tiny_model_folder)])
+    benchmarks.cost.forecast.main([*arguments, "--model", str(tiny_model_folder)])
     costs, shares = (
         {cells[1].strip(): cells[2:-1] for cells in (row.split("|") for row in table.splitlines())}
         for table in capsys.readouterr().out.strip().split("\n\n")

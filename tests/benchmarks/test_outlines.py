@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.outlines import changed_pixels, outline_distance_px, outline_distances_px
+from benchmarks.pictures.outlines import changed_pixels, outline_distance_px, outline_distances_px
 
 
 def _square(top: int, size: int) -> np.ndarray:

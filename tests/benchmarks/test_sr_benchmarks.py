@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,18 +10,9 @@ import torch
 from pair_store_cases import make_store
 from PIL import Image
 
+from benchmarks.cost import sr
+from benchmarks.pictures import lift, sr_depth
 from sr.lift.network import GuidedRRDBNet, save_guided
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_learning_curves_are_drawn_and_continued(
@@ -32,7 +21,7 @@ def test_learning_curves_are_drawn_and_continued(
     store = make_store(tmp_path / "pairs.zarr")
     arguments = [str(store), "--out", str(tmp_path / "out"), "--steps", "3", "--blocks", "1", "2"]
     for _ in range(2):  # The second run finds everything done.
-        load("sr_depth").main(arguments)
+        sr_depth.main(arguments)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1:3] for row in rows[1:3]] == [[" 1 ", " 3 "], [" 2 ", " 3 "]]
     assert rows[:3] == rows[3:]
@@ -41,7 +30,7 @@ def test_learning_curves_are_drawn_and_continued(
 
 
 def test_speed_is_told_as_ratios(capsys: pytest.CaptureFixture[str]) -> None:
-    load("sr").main(["--blocks", "1", "--sizes", "16", "--repeats", "1"])
+    sr.main(["--blocks", "1", "--sizes", "16", "--repeats", "1"])
     said = capsys.readouterr().out
     assert "| landcast | 1.00 |" in said
     assert "at least 0.65 of the peak" in said
@@ -56,7 +45,7 @@ def test_lift_is_scored_beside_simpler_ways(
     for folder in (tmp_path / "model", tmp_path / "model" / "psnr"):
         save_guided(network, folder)
     arguments = [str(store), "--model", str(tmp_path / "model"), "--alpha", "0.5"]
-    load("lift").main([*arguments, "--pairs", "2", "--states", "1", "--repeats", "1"])
+    lift.main([*arguments, "--pairs", "2", "--states", "1", "--repeats", "1"])
     printed = capsys.readouterr().out
     assert "toy, 2 whole pairs" in printed
     assert "toy, 2 states" in printed

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pictures import picture
 from rasterio.warp import transform_bounds
-from stac_catalogue import MadeCatalogue, utm_grid
+from servers.stac_catalogue import MadeCatalogue, utm_grid
 
 from preprocessing.fetch import FetchRequest
 from preprocessing.rasters.grid import Bounds, Grid, Window

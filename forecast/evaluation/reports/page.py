@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from forecast.evaluation.reports.charts import place_chart, rank_chart, reliability_chart
 from forecast.evaluation.reports.examples import PICTURES, PlaceExample, example_strips
-from forecast.evaluation.reports.record import bounds
 from forecast.evaluation.scores.bootstrap import LEAST_UNITS, RESAMPLES
-from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.parts import Part
 from forecast.evaluation.scores.results import ALL, Section
+from preprocessing.quality.scores import Estimate
 from preprocessing.report.html_page import Cell, html_page
 
 __all__ = ["PAIR_NOTES", "PLACE_NOTES", "scores_page"]
@@ -110,10 +110,7 @@ def _methods(section: Section, part: Part) -> _Table:
     rows: list[tuple[str | Cell, ...]] = [
         (
             method.method,
-            *(
-                Cell(shown(n, method.scores[n].value), bounds(n, method.scores[n]))
-                for n in part.scores
-            ),
+            *(_cell(n, method.scores[n]) for n in part.scores),
         )
         for method in section.methods
         if any(method.scores[n].value == method.scores[n].value for n in part.scores)
@@ -127,7 +124,7 @@ def _each_place(places: Sequence[Section], part: Part) -> _Table:
         (
             section.dataset,
             section.horizon,
-            *(shown(n, section.methods[0].scores[n].value) for n in part.scores),
+            *(SCORES[n].shown(section.methods[0].scores[n].value) for n in part.scores),
         )
         for section in places
         if section.horizon != ALL and section.methods
@@ -163,10 +160,15 @@ def _verdicts(whole: Sequence[Section]) -> list[tuple[str | Cell, ...]]:
         (
             section.dataset,
             other.against,
-            Cell(shown("crps", gap.value, sign=True), bounds("crps", gap)),
+            _cell("crps", gap, sign=True),
             Cell("", verdict=other.verdict("crps")),
         )
         for section in whole
         for other in section.comparisons
         if (gap := other.difference.get("crps")) is not None
     ]
+
+
+def _cell(name: str, score: Estimate, *, sign: bool = False) -> Cell:
+    info = SCORES[name]
+    return Cell(info.shown(score.value, sign=sign), info.bounds(score))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from forecast.evaluation.scores.bootstrap import Estimate
-from forecast.evaluation.scores.catalogue import shown
+from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.results import ALL, Section
 
-__all__ = ["as_record", "bounds", "verdicts"]
+__all__ = ["as_record", "verdicts"]
 
 
 def as_record(sections: Sequence[Section]) -> dict[str, Any]:
@@ -39,6 +38,7 @@ def verdicts(sections: Sequence[Section]) -> str:
         "| dataset | against | CRPS difference | 95 % interval | skill | verdict |",
         "|---|---|---|---|---|---|",
     ]
+    info = SCORES["crps"]
     for section in sections:
         if section.horizon == ALL:
             for comparison in section.comparisons:
@@ -46,7 +46,7 @@ def verdicts(sections: Sequence[Section]) -> str:
                 values = "- |  | -"  # No pair with a valid pixel.
                 if gap is not None and skill is not None:
                     values = (
-                        f"{shown('crps', gap.value, sign=True)} | {bounds('crps', gap)} | "
+                        f"{info.shown(gap.value, sign=True)} | {info.bounds(gap)} | "
                         f"{'-' if skill.value != skill.value else f'{100 * skill.value:+.1f} %'}"
                     )
                 lines.append(
@@ -54,13 +54,6 @@ def verdicts(sections: Sequence[Section]) -> str:
                     f"{comparison.verdict('crps')} |"
                 )
     return "\n".join(lines)
-
-
-def bounds(name: str, estimate: Estimate) -> str:
-    """The interval of a score as text, empty where there is none."""
-    if estimate.low != estimate.low:
-        return ""
-    return f"[{shown(name, estimate.low)}, {shown(name, estimate.high)}]"
 
 
 def _section(section: Section) -> dict[str, Any]:
@@ -72,7 +65,7 @@ def _section(section: Section) -> dict[str, Any]:
         "methods": {
             method.method: {
                 "pairs": method.pairs,
-                "scores": {name: _triple(e) for name, e in method.scores.items()},
+                "scores": {name: e.rounded for name, e in method.scores.items()},
                 "curves": {n: [_short(v) for v in c] for n, c in method.curves.items()},
             }
             for method in section.methods
@@ -80,17 +73,13 @@ def _section(section: Section) -> dict[str, Any]:
         "comparisons": {
             comparison.against: {
                 "pairs": comparison.pairs,
-                "difference": {n: _triple(e) for n, e in comparison.difference.items()},
-                "skill": {n: _triple(e) for n, e in comparison.skill.items()},
+                "difference": {n: e.rounded for n, e in comparison.difference.items()},
+                "skill": {n: e.rounded for n, e in comparison.skill.items()},
                 "verdict": {n: v for n in comparison.difference if (v := comparison.verdict(n))},
             }
             for comparison in section.comparisons
         },
     }
-
-
-def _triple(estimate: Estimate) -> list[float]:
-    return [_short(value) for value in (estimate.value, estimate.low, estimate.high)]
 
 
 def _short(value: float) -> float:

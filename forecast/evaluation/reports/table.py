@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from forecast.evaluation.reports.record import bounds
-from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.parts import Part
 from forecast.evaluation.scores.results import ALL, Section
 
@@ -33,7 +32,7 @@ def summary_tables(groups: Sequence[Section], parts: Sequence[Part]) -> str:
                 if all(value.value != value.value for value in values):
                     continue
                 cells = " | ".join(
-                    f"{shown(name, value.value)} {bounds(name, value)}".strip()
+                    f"{SCORES[name].shown(value.value)} {SCORES[name].bounds(value)}".strip()
                     for name, value in zip(part.scores, values, strict=True)
                 )
                 label = f"{section.dataset} ({section.units})"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 
 from forecast.evaluation.scores.statistic import Array
+from preprocessing.quality.scores import Estimate
 
-__all__ = ["LEAST_UNITS", "RESAMPLES", "Estimate", "draw_units", "estimate"]
+__all__ = ["LEAST_UNITS", "RESAMPLES", "draw_units", "estimate"]
 
 RESAMPLES = 2000
 LEAST_UNITS = 5
@@ -17,20 +17,6 @@ LEAST_UNITS = 5
 
 _LEVELS = (0.025, 0.975)
 _MOST_UNKNOWN = 0.05
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % interval; the bounds are NaN where there are too few units."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where the whole interval lies above or below zero, else 0."""
-        return int(self.low > 0) - int(self.high < 0)
 
 
 def draw_units(count: int, *, seed: int, name: str, resamples: int = RESAMPLES) -> Array:

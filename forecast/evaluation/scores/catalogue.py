@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["SCORES", "ScoreInfo", "shown"]
+from preprocessing.quality.scores import ScoreInfo
+
+__all__ = ["SCORES"]
 
 _LEVELS = 255.0
-
-
-@dataclass(frozen=True)
-class ScoreInfo:
-    """How a score is shown.
-
-    Attributes:
-        title: Short name.
-        better: `lower` or `higher`; `neither` where a target is aimed at or it describes.
-        factor: What the value is multiplied with where it is shown (255: grey levels).
-        digits: Decimals shown.
-    """
-
-    title: str
-    better: Literal["lower", "higher", "neither"] = "lower"
-    factor: float = 1.0
-    digits: int = 3
 
 
 def _levels(title: str, better: Literal["lower", "neither"] = "lower") -> ScoreInfo:
@@ -57,11 +41,3 @@ SCORES: dict[str, ScoreInfo] = {
     "novel": ScoreInfo("colours the region has not", "neither", digits=4),
     "novel_truth": ScoreInfo("the same of the truth", "neither", digits=4),
 }
-
-
-def shown(name: str, value: float, *, sign: bool = False) -> str:
-    """A score's value as text: its unit's factor, its digits, `-` where not known."""
-    info = SCORES[name]
-    if value != value:
-        return "-"
-    return f"{value * info.factor:{'+' if sign else ''}.{info.digits}f}"

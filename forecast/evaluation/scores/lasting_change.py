@@ -48,7 +48,7 @@ class LastingChange(Statistic):
         event = case.event[case.known]
         if forecast.ranked is not None:
             auc = area_under_curve(event, forecast.ranked[case.known])
-            if auc == auc:
+            if auc is not None:
                 row[:2] = auc, 1
         if forecast.probability is None or event.size == 0:
             return row

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from forecast.evaluation.scores.bootstrap import Estimate, draw_units, estimate
+from forecast.evaluation.scores.bootstrap import draw_units, estimate
 from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.statistic import Array, Statistic
 from forecast.evaluation.scores.sums import EvaluationSums, Group
 from forecast.horizons import HORIZON_NAMES
+from preprocessing.quality.scores import Estimate
 
 __all__ = ["ALL", "Comparison", "MethodScores", "Section", "sections"]
 
@@ -54,11 +55,8 @@ class Comparison:
 
     def verdict(self, name: str) -> str:
         """`better` or `worse` where the interval of the difference excludes zero, else empty."""
-        better = SCORES[name].better
-        sign = self.difference[name].sign if name in self.difference else 0
-        if better == "neither" or sign == 0:
-            return ""
-        return "better" if (sign > 0) == (better == "higher") else "worse"
+        gap = self.difference.get(name)
+        return "" if gap is None else SCORES[name].verdict(gap)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import torch
 from affine import Affine
 from fake_results import make_result
 from PIL import Image
-from range_server import serve_folder
 from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
-from signed_bucket import signed_bucket
+from servers.range_server import serve_folder
+from servers.signed_bucket import signed_bucket
 from written_rasters import noise, write
 
 from app.cli.bars import progress_bars

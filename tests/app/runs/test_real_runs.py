@@ -22,7 +22,7 @@ import pytest
 from fake_results import write
 from fetch_cases import add_sentinel, ask, ground
 from run_cases import ended, place, submit, wait_for
-from stac_catalogue import running_catalogue
+from servers.stac_catalogue import running_catalogue
 
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fetch_cases import PLACE, add_sentinel, box_of, ground
 from run_cases import HeldWorker, ended, wait_for
-from stac_catalogue import MadeCatalogue, running_catalogue
+from servers.stac_catalogue import MadeCatalogue, running_catalogue
 from streamlit.testing.v1 import AppTest
 
 import app.runs.queue

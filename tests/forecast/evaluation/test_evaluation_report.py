@@ -14,13 +14,13 @@ from app.scores.pairs import evaluate
 from app.scores.request import EvaluationRequest
 from app.upscaling.tile_rasters import TILE_MAPS
 from forecast.evaluation.reports.charts import look
-from forecast.evaluation.reports.record import bounds, verdicts
-from forecast.evaluation.scores.bootstrap import Estimate
-from forecast.evaluation.scores.catalogue import SCORES, shown
+from forecast.evaluation.reports.record import verdicts
+from forecast.evaluation.scores.catalogue import SCORES
 from forecast.evaluation.scores.probabilistic import RANK_CLASSES
 from forecast.evaluation.scores.results import Comparison, MethodScores, Section
 from preprocessing.errors import MissingFileError, ModelFolderError, OutputExistsError, RequestError
 from preprocessing.pairs.store import Pairs, PairStore
+from preprocessing.quality.scores import Estimate
 from sr.network.rrdb import RRDBNet
 
 
@@ -228,12 +228,12 @@ def test_verdicts_follow_the_way_that_is_better() -> None:
 
 
 def test_numbers_are_shown_in_their_units() -> None:
-    assert shown("crps", 0.1) == "25.50"
-    assert shown("crps", 0.1, sign=True) == "+25.50"
-    assert shown("lasting_merit", 0.1239) == "0.124"
-    assert shown("lasting_merit", float("nan")) == "-"
-    assert bounds("crps", estimated(0.1, 0.1)) == "[0.00, 51.00]"
-    assert bounds("crps", Estimate(0.1, float("nan"), float("nan"))) == ""
+    assert SCORES["crps"].shown(0.1) == "25.50"
+    assert SCORES["crps"].shown(0.1, sign=True) == "+25.50"
+    assert SCORES["lasting_merit"].shown(0.1239) == "0.124"
+    assert SCORES["lasting_merit"].shown(float("nan")) == "-"
+    assert SCORES["crps"].bounds(estimated(0.1, 0.1)) == "[0.00, 51.00]"
+    assert SCORES["crps"].bounds(Estimate(0.1, float("nan"), float("nan"))) == ""
 
 
 def test_many_methods_are_told_apart() -> None:

@@ -15,7 +15,7 @@ from series_cases import MadeStore, made_series
 import app.scores.pairs
 from app.scores.pairs import evaluate
 from app.scores.request import EvaluationRequest
-from benchmarks import places
+from benchmarks.skill import places
 from forecast.evaluation.cases.case import build_case
 from forecast.evaluation.cases.masks import mask_cases
 from forecast.evaluation.cases.places import cases_of, middle, places_to_score

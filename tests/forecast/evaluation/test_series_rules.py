@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 from series_cases import made_case, made_series
 
-from benchmarks.world_cases import world_case
+from benchmarks.skill.world_cases import world_case
 from forecast.evaluation.cases.case import build_case
 from forecast.evaluation.cases.plan import case_at, dates_around, older_dates, plan_cases
 from forecast.evaluation.methods.method import rule_methods

@@ -17,7 +17,7 @@ from series_cases import made_series
 import app.forecasts.members
 from app.cli.entry import run
 from app.forecasts.hindcasting import HindcastRequest, hindcast_place, outcomes_from
-from benchmarks.told import Row, late_starts, table
+from benchmarks.skill.told import Row, late_starts, table
 from forecast.hindcast.by_horizon import longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from stac_catalogue import running_catalogue
+from servers.stac_catalogue import running_catalogue
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from fetch_cases import (
 from pictures import picture
 from rasterio.crs import CRS
 from rasterio.warp import transform, transform_bounds
-from stac_catalogue import utm_grid
+from servers.stac_catalogue import utm_grid
 
 from app.cli.entry import run
 from preprocessing.errors import RequestError

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 from fetch_cases import GRID, PLACE, SIDE, add_sentinel, ask, box_of, ground, read, same_ground
-from stac_catalogue import utm_grid
+from servers.stac_catalogue import utm_grid
 
 from app.cli.entry import run
 from preprocessing.errors import (

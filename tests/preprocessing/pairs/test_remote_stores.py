@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pair_store_cases import make_store
 from prepare_cases import dated, write
-from range_server import serve_folder
+from servers.range_server import serve_folder
 
 from app.cli.entry import run
 from preprocessing.errors import LandcastError, PairStoreError, UnreadableRasterError
@@ -19,7 +19,7 @@ from preprocessing.rasters.window import Window
 from preprocessing.series.pair_index import PairIndex
 
 pytest.importorskip("s3fs")
-from signed_bucket import signed_bucket
+from servers.signed_bucket import signed_bucket
 
 RECIPE = """
 block_out_channels = [32, 32]

@@ -11,11 +11,11 @@ import rasterio.shutil
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from range_server import serve_folder
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioIOError
+from servers.range_server import serve_folder
 from written_rasters import same_grid
 
 from preprocessing.errors import (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
-from range_server import serve_folder
+from servers.range_server import serve_folder
 
 from app.cli.entry import run
 from preprocessing.errors import OutsideError, RequestError, UnreadableRasterError

@@ -13,7 +13,7 @@ from torch.nn import functional
 from preprocessing.quality.features import FeatureSpace
 from sr.evaluation.correctness import correctness
 from sr.evaluation.restorers import NETWORK, PERSISTENCE, lanczos_upsample, restore_all
-from sr.evaluation.tile_scores import TileScores, score_tiles, shown
+from sr.evaluation.tile_scores import SCORES, TileScores, score_tiles
 from sr.network.rrdb import RRDBNet, bicubic_upsample
 from sr.network.texture_features import load_texture_features
 from sr.training.degradations import area_downsample
@@ -97,7 +97,7 @@ def test_a_blurred_picture_is_smoother_and_less_like_the_truth() -> None:
     assert blurred["fine_texture_db"][0] < -3
     assert blurred["sharpness"][0] < 0.5
     assert blurred["perceptual"][0] > 0.05
-    assert shown("consistency", 0.1) == "25.50"
+    assert SCORES["consistency"].shown(0.1) == "25.50"
 
 
 def test_correctness_at_its_corners() -> None:

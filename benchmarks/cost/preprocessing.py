@@ -1,18 +1,11 @@
 """Preparation against scikit-image, a loop over tiles, and plain copying, side by side.
 
-    python benchmarks/preprocessing.py --size 2048 --repeats 5
+    python -m benchmarks.cost.preprocessing --size 2048 --repeats 5
 
 Prints ratios of times, which carry over to other machines better than seconds do.
 """
 
 from __future__ import annotations
-
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take this file for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 import argparse
 import statistics
@@ -21,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2

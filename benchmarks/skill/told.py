@@ -1,6 +1,6 @@
 """What hindcasts told at a start, beside what the forecast from there then was worth.
 
-    python -m benchmarks.told PLACE... [--starts 2] [--hindcasts 3] [--members 2] [--years 5]
+    python -m benchmarks.skill.told PLACE... [--starts 2] [--hindcasts 3] [--members 2] [--years 5]
 
 PLACE is a folder of dated images. At each start only the images up to it are given; hindcasts on
 those tell a skill by horizon, as `landcast hindcast` does. Then the forecast from the start is held

@@ -1,6 +1,6 @@
 """Does a forecast expect more where growth was faster? The same present with two pasts.
 
-    python -m benchmarks.growth [--landscape city] [--climate desert]
+    python -m benchmarks.skill.growth [--landscape city] [--climate desert]
 
 A world of steady growth is seen every year, and, as if it were every year, every other year: the
 present is the same, and what grew so far, and will grow, twice as much. Both are forecast four
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.forecasts.place_forecaster import place_forecaster
-from benchmarks.world_cases import world_case
+from benchmarks.skill.world_cases import world_case
 from forecast.hindcast.past import Past
 from preprocessing.simulator import World, WorldConfig, simulate_world
 from preprocessing.tiles.cells import cell_means

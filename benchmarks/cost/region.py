@@ -1,6 +1,6 @@
 """Forecasts of regions of several sizes: memory, time, and what a second worker gains (Linux).
 
-    python benchmarks/region.py [--sizes 512 1024 2048] [--dates 4] [--members 2] [--years 2]
+    python -m benchmarks.cost.region [--sizes 512 1024 2048] [--dates 4] [--members 2] [--years 2]
 
 Makes dated images of fields that change, forecasts them in processes of their own, and prints the
 peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
@@ -12,23 +12,19 @@ byte.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
 from affine import Affine
 from rasterio.crs import CRS
 
+from benchmarks.cost.processes import held_kib, landcast
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
@@ -69,7 +65,7 @@ def watched(command: list[str], cores: int | None = None) -> tuple[float, float,
             held = 0
             for one in [process, *process.children(recursive=True)]:
                 try:
-                    held += anonymous(one.pid)
+                    held += held_kib(one.pid)
                     times = one.cpu_times()
                     seconds[one.pid] = times.user + times.system
                 except (OSError, psutil.Error):
@@ -82,20 +78,10 @@ def watched(command: list[str], cores: int | None = None) -> tuple[float, float,
     return peak / 2**10, sum(seconds.values()), time.monotonic() - began
 
 
-def anonymous(pid: int) -> int:
-    """Kilobytes that a process holds beside files."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    return 0
-
-
 def forecast(
     paths: list[Path], out: Path, *options: object, cores: int | None = None
 ) -> tuple[float, float, float]:
-    script = "from app.cli import main; main()"
-    given = ["forecast", *paths, "--out", out, *options]
-    return watched([sys.executable, "-c", script, *map(str, given)], cores)
+    return watched(landcast("forecast", *paths, "--out", out, *options), cores)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How log odds of change go with past change, texture and calm ground: fitted, and tried elsewhere.
 
-    python -m benchmarks.occurrence SERIES.zarr [--model base]
+    python -m benchmarks.skill.occurrence SERIES.zarr [--model base]
 
 Logistic regression on the training places of a store of series, from one image and with all
 earlier dates, both alike, places alike; each start has an intercept of its own. Prints the weights

@@ -1,6 +1,6 @@
 """Many clients at once on tiles and on /upscale of a real server (Linux).
 
-    python benchmarks/serving.py [--seconds 60] [--tile-clients 50] [--upscale-clients 10]
+    python -m benchmarks.cost.serving [--seconds 60] [--tile-clients 50] [--upscale-clients 10]
 
 Starts `landcast serve`, has one forecast made, and then asks from as many threads as clients for
 tiles of all its layers, zoom levels and years, and for small pictures to be upscaled. Prints
@@ -10,13 +10,6 @@ queue is full) is no error.
 """
 
 from __future__ import annotations
-
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 import argparse
 import io
@@ -29,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2 as httpx
 import morecantile
@@ -38,6 +32,7 @@ from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
 
+from benchmarks.cost.processes import held_kib, landcast
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
@@ -56,8 +51,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     """`landcast serve`, and its address."""
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
-    server = subprocess.Popen([*command, "--port", str(port), "--runs", str(folder / "runs")])
+    server = subprocess.Popen(landcast("serve", "--port", port, "--runs", folder / "runs"))
     address = f"http://localhost:{port}"
     while True:
         try:
@@ -116,12 +110,8 @@ def client(ask: Callable[[httpx.Client], int], answers: Answers, until: float) -
 
 def held_bytes(server: psutil.Process) -> int:
     """Memory of the server and its workers, without files."""
-    total = 0
-    for process in (server, *server.children(recursive=True)):
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon"):
-                total += 1024 * int(line.split()[1])
-    return total
+    processes = (server, *server.children(recursive=True))
+    return sum(1024 * held_kib(process.pid) for process in processes)
 
 
 def main() -> None:

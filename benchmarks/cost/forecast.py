@@ -1,6 +1,6 @@
 """What a forecast costs beside the reference design, on one thread.
 
-    python -m benchmarks.forecast [--side 512] [--years 4] [--members 2]
+    python -m benchmarks.cost.forecast [--side 512] [--years 4] [--members 2]
 
 The reference makes a tile of 128 px, a year and a member by 100 DDPM passes of the UNet that
 diffusers builds by default (51 channels in, 3 out, 32 x 32) and a 16-block ESRGAN in float32.

@@ -1,20 +1,14 @@
 """A sheet of simulated worlds, each in three of its years, for `docs/simulator.md`.
 
-python benchmarks/worlds.py --out docs/images/worlds.jpg
+python -m benchmarks.pictures.worlds --out docs/images/worlds.jpg
 """
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """Learning curves of super-resolution networks of 1, 4 and 16 blocks at equal steps.
 
-    python benchmarks/sr_depth.py PAIRS... --out DIR [--steps 600] [--blocks 1 4 16]
+    python -m benchmarks.pictures.sr_depth PAIRS... --out DIR [--steps 600] [--blocks 1 4 16]
 
 Trains one after the other with L1 loss from scratch, and draws loss and validation PSNR against
 steps and against seconds into DIR/curves.png. What is done is not done again.
@@ -8,17 +8,11 @@ steps and against seconds into DIR/curves.png. What is done is not done again.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure

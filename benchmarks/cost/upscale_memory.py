@@ -1,6 +1,6 @@
 """Peak memory of upscaling a large GeoTIFF.
 
-    python benchmarks/upscale_memory.py --size 6000
+    python -m benchmarks.cost.upscale_memory --size 6000
 
 Makes a GeoTIFF window by window and a network of one block with random weights, runs
 `landcast upscale` on them in a process of its own, and prints the peak of that process's resident
@@ -10,19 +10,10 @@ maps at full resolution: `--features 64` has those of the shipped network.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
-import resource
 import shutil
-import subprocess
 import tempfile
-import time
+from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -30,6 +21,7 @@ import torch
 from affine import Affine
 from rasterio.windows import Window
 
+from benchmarks.cost.processes import run
 from sr.network.rrdb import RRDBNet
 
 LIMIT_MIB = 3 * 1024
@@ -90,18 +82,8 @@ def measure(folder: Path, size: int, features: int, options: list[str]) -> None:
     source, out, model = folder / "image.tif", folder / "large.tif", folder / "network"
     write_image(source, size)
     write_network(model, features)
-    script = "from app.cli import main; main()"
-    arguments = ["upscale", source, "--out", out, "--model", model, "--overwrite", *options]
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"landcast upscale ended with {done.returncode}:\n{done.stderr}")
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+    given = ("upscale", source, "--out", out, "--model", model, "--overwrite", *options)
+    peak, seconds = run(*given)
     with rasterio.open(out) as result:
         shape = f"{result.width} x {result.height}"
     verdict = "met" if peak <= LIMIT_MIB else "missed"

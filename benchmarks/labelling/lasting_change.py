@@ -1,6 +1,6 @@
 """Train the classifier of lasting change on simulated worlds and score it on worlds apart.
 
-    python benchmarks/lasting_change.py --out preprocessing/lasting_change/weights
+    python -m benchmarks.labelling.lasting_change --out preprocessing/lasting_change/weights
 
 Seeds, landscapes, palettes and dates of training, calibration and scores are apart: see
 `docs/lasting-change.md`, whose tables this prints.
@@ -8,17 +8,10 @@ Seeds, landscapes, palettes and dates of training, calibration and scores are ap
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# benchmarks/preprocessing.py would hide the package of that name.
-_HERE = Path(__file__).parent
-sys.path[:] = [e for e in sys.path if Path(e).resolve() != _HERE] + [str(_HERE.parent)]
-
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch

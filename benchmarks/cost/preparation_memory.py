@@ -1,6 +1,6 @@
 """Peak memory of preparing a large pair of rasters.
 
-    python benchmarks/preparation_memory.py --size 40000
+    python -m benchmarks.cost.preparation_memory --size 40000
 
 Makes two images of one place window by window, runs `landcast prepare` on them in a process of its
 own, and prints the peak of that process's resident memory, its seconds and the tiles it kept.
@@ -8,21 +8,12 @@ own, and prints the peak of that process's resident memory, its seconds and the 
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
-
 import argparse
 import functools
 import json
-import resource
 import shutil
-import subprocess
 import tempfile
-import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -30,6 +21,8 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
+
+from benchmarks.cost.processes import run
 
 PATCH_PX = 512
 SHIFT = (3, -2)
@@ -134,16 +127,7 @@ def measure(folder: Path, size: int, layout: str, options: list[str]) -> None:
             if sidecar.exists():
                 sidecar.rename(f"{path}.aux.xml")
     store = paths[0].parent / "pairs.zarr"
-    landcast = Path(sys.executable).with_name("landcast")
-    command = [landcast, "prepare", *paths, "--out", store, "--overwrite", *options]
-    start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"landcast prepare ended with {done.returncode}:\n{done.stderr}")
-    # Kilobytes on Linux, bytes on macOS.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+    peak, seconds = run("prepare", *paths, "--out", store, "--overwrite", *options)
     counts = json.loads(store.with_name("pairs.report").joinpath("report.json").read_text())
     megabytes = sum(path.stat().st_size for path in paths) / 1e6
     verdict = "met" if peak <= LIMIT_MIB else "missed"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from typing import Any
 
 import httpx2 as httpx
 from playwright.sync_api import sync_playwright
+
+from benchmarks.cost.processes import landcast
 
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -24,11 +25,9 @@ def served_app() -> Iterator[tuple[str, float]]:
     with socket.create_server(("localhost", 0)) as free:
         port = free.getsockname()[1]
     address, began = f"http://localhost:{port}", time.monotonic()
-    command = [sys.executable, "-c", "from app.cli import main; main()", "app", "--headless"]
     with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen(
-            [*command, "--port", str(port), "--runs", folder], stdout=subprocess.DEVNULL
-        )
+        command = landcast("app", "--headless", "--port", port, "--runs", folder)
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             while not _answers(address):
                 time.sleep(0.05)

@@ -1,6 +1,7 @@
 """Speed of the super-resolution network, and its share of the peak of matrix products.
 
-    python benchmarks/sr.py [--blocks 16] [--sizes 32 64] [--repeats 7] [--device cpu] [--batch 1]
+    python -m benchmarks.cost.sr [--blocks 16] [--sizes 32 64] [--repeats 7]
+        [--device cpu] [--batch 1]
 
 On one core, or with `--device cuda` on a GPU. Compares tiles through
 `sr.network.inference.upscale_batch` with the same network as plain float32 PyTorch, and with the
@@ -8,13 +9,6 @@ plain ESRGAN generator of as many blocks.
 """
 
 from __future__ import annotations
-
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 import argparse
 import time

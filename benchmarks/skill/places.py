@@ -1,7 +1,7 @@
 """Every place of a series store, its rules to beat and, when asked for, a model: one table.
 
-    python -m benchmarks.places SERIES.zarr --rules --out docs/places.md
-    python -m benchmarks.places SERIES.zarr --model base --members 6 --out docs/places.md
+    python -m benchmarks.skill.places SERIES.zarr --rules --out docs/places.md
+    python -m benchmarks.skill.places SERIES.zarr --model base --members 6 --out docs/places.md
 
 Rules only take minutes. `--worlds 12` adds new built-up ground in made worlds, where what spreads
 is known. `score_place` scores any probability of change and any ensemble.
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.forecasts.place_forecaster import place_forecaster
-from benchmarks.world_cases import world_case
+from benchmarks.skill.world_cases import world_case
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.cases.masks import mask_cases
 from forecast.evaluation.cases.places import cases_of, place_of, places_to_score
@@ -198,8 +198,8 @@ def page(table: str, summary: str, cases: int, options: argparse.Namespace) -> s
     starts = "one start each" if options.starts == 1 else f"up to {options.starts} starts each"
     return f"""# Every place and the rules to beat
 
-Made by `python -m benchmarks.places SERIES.zarr {what}{masks}`: {cases} forecasts of places of
-three dates and more, from {starts}; of places in many parts at most
+Made by `python -m benchmarks.skill.places SERIES.zarr {what}{masks}`: {cases} forecasts of places
+of three dates and more, from {starts}; of places in many parts at most
 {options.parts} of them, chosen at random. What the scores mean is told in
 [`evaluation.md`](evaluation.md).
 

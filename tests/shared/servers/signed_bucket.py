@@ -12,7 +12,7 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from range_server import serve_folder
+from servers.range_server import serve_folder
 
 KEY_ID = "landcast"
 KEY = "not-a-secret"

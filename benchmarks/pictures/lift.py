@@ -1,6 +1,6 @@
 """The lift of forecasts, given the true low-resolution future of held-out pairs.
 
-    python benchmarks/lift.py PAIRS... --model DIR [--alpha A] [--pairs 240] [--states 2]
+    python -m benchmarks.pictures.lift PAIRS... --model DIR [--alpha A] [--pairs 240] [--states 2]
 
 Scores of the lift beside those of the plain network brought to the forecast's means, of today's
 detail carried along, and of interpolation; of whole pairs, and of states: today's picture with
@@ -9,17 +9,10 @@ objects that changed. Then its operations and seconds beside the plain network.
 
 from __future__ import annotations
 
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take a file here for the package.
-_HERE = Path(__file__).parent
-sys.path[:] = [e for e in sys.path if Path(e).resolve() != _HERE] + [str(_HERE.parent)]
-
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,7 +20,7 @@ from kornia.metrics import ssim
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.outlines import outline_distances_px
+from benchmarks.pictures.outlines import outline_distances_px
 from preprocessing.series.pair_index import PairIndex, choose_evenly
 from sr.lift.block_means import keep_means, upsample_consistently
 from sr.lift.guided_lift import GuidedLift

@@ -1,6 +1,6 @@
 """What ways of matching colours do to unchanged ground and to true change, on simulated worlds.
 
-    python benchmarks/radiometry.py [--worlds 12] [--side 384]
+    python -m benchmarks.pictures.radiometry [--worlds 12] [--side 384]
 
 A later date of a world has other crops, its sensor's noise, and new ground of one kind (built-up,
 bare, water, cleared) in patches on 10, 20 or 30 % of it; then it is seen in a light drawn for it:
@@ -9,13 +9,6 @@ true later date in the earlier light is known.
 """
 
 from __future__ import annotations
-
-# ruff: noqa: E402
-import sys
-from pathlib import Path
-
-# Python looks for modules beside a script first, and would take this file for the package.
-sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence

@@ -1,6 +1,6 @@
 """How long the way to a forecast of one's own takes in the application.
 
-    python -m benchmarks.newcomer [IMAGE IMAGE...] [--years 5] [--futures 8]
+    python -m benchmarks.cost.newcomer [IMAGE IMAGE...] [--years 5] [--futures 8]
 
 Starts `landcast app` with an empty folder of runs and goes the way of the README in Chromium: looks
 at the finished forecast, gives two dated images, draws an area, has it forecast. Without images it
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.forecasts.demo import demo_scene
-from benchmarks.browsing import browser, served_app
+from benchmarks.cost.browsing import browser, served_app
 
 PATIENCE_MS = 600_000
 

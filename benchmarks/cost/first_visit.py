@@ -1,6 +1,6 @@
 """How long a new server, and the first who come to it, wait for the finished forecast.
 
-    python -m benchmarks.first_visit [--visits 4] [--servers 1]
+    python -m benchmarks.cost.first_visit [--visits 4] [--servers 1]
 
 Starts `landcast app` with an empty folder of runs and opens its page in one Chromium after the
 other, each with an empty cache, the first as soon as the server answers. Prints seconds until the
@@ -14,7 +14,7 @@ import argparse
 import time
 from typing import Any
 
-from benchmarks.browsing import browser, served_app
+from benchmarks.cost.browsing import browser, served_app
 
 
 def visit(chromium: Any, address: str) -> tuple[float, float]:

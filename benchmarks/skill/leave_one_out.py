@@ -1,7 +1,7 @@
 """The same small forecaster, trained without each place in turn and scored there.
 
     landcast train forecast SERIES.zarr --config small --out small
-    python -m benchmarks.leave_one_out small/training/places.npz --out docs/leave-one-out.md
+    python -m benchmarks.skill.leave_one_out small/training/places.npz --out docs/leave-one-out.md
 
 Places that have labels of lasting change are left out one by one, those of validation too: they
 were never trained on. The figure for unseen ground, beside the rules on the same cells.
@@ -116,11 +116,12 @@ def rules_of(model: ChangeUNet, ground: Ground, case: Case) -> tuple[float, floa
 def page(table: str, config: ForecastTraining) -> str:
     return f"""# Leaving one place out
 
-Made by `python -m benchmarks.leave_one_out places.npz`: the recipe `small` ({config.steps} steps of
-{config.batch_size}) is trained once for each place without it, and scored there. Means over two
-starts and two horizons (some three and seven years); truth are the labels of
-[lasting change](lasting-change.md) above one half. *Observations*: one less the ratio of their CRPS
-to that of nothing changes, dressed with the noise that is best for these very cells.
+Made by `python -m benchmarks.skill.leave_one_out places.npz`: the recipe `small`
+({config.steps} steps of {config.batch_size}) is trained once for each place without it, and
+scored there. Means over two starts and two horizons (some three and seven years); truth are the
+labels of [lasting change](lasting-change.md) above one half. *Observations*: one less the
+ratio of their CRPS to that of nothing changes, dressed with the noise that is best for
+these very cells.
 
 {table}
 """
