@@ -125,9 +125,8 @@ def _strength(
     colours: NDArray[np.float32], seen: NDArray[np.bool_], half: float
 ) -> NDArray[np.float32]:
     """What ground differs by from both sides, less what it differs by from what is along it."""
-    share = _smooth(seen.astype(np.float32), half)
     middle = _smooth(colours, half)
-    middle /= np.maximum(share, 1e-3)[..., None]
+    middle /= np.maximum(_smooth(seen.astype(np.float32), half), 1e-3)[..., None]
     strongest = np.zeros(seen.shape, np.float32)
     for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
         along = half * _ALONG * np.array([np.cos(angle), np.sin(angle)])
@@ -138,8 +137,7 @@ def _strength(
         before, after = (middle - _moved(middle, step) for step in (along, -along))
         ends = np.maximum(_product(before, before), _product(after, after))
         strength = np.sqrt(np.minimum(one, other)) - np.sqrt(ends)
-        known = np.minimum(_moved(share, across), _moved(share, -across)) > 0.5
-        np.maximum(strongest, np.where(alike & known, strength, 0), out=strongest)
+        np.maximum(strongest, np.where(alike, strength, 0), out=strongest)
     return strongest
 
 

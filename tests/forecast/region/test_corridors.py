@@ -67,6 +67,23 @@ def test_what_is_not_is_none(cells: NDArray[np.float32]) -> None:
     assert not _corridors(np.where(gaps, fields, 0), gaps).any()
 
 
+def test_a_strip_between_ground_that_was_not_seen_is_none() -> None:
+    seen = np.zeros(_SHAPE, bool)
+    seen[:, 32:34] = seen[:, 80:] = True
+    cells = np.where(np.arange(_SHAPE[1]) < 60, 0.1, 0.6).astype(np.float32)
+    assert not _corridors(np.broadcast_to(cells, (3, *_SHAPE)), seen).any()
+
+
+def test_a_ridge_of_mountains_is_none() -> None:
+    """Long and bright, but snow and rock change along it."""
+    cells, seen = _cells((0.8, 0.8, 0.85)), np.ones(_SHAPE, bool)
+    river = _river()
+    assert _corridors(cells, seen)[river].mean() > 0.8
+    peaks = np.random.default_rng(1).choice([0.3, 1.3], _SHAPE[0] // 3)
+    cells[:, river] = peaks.repeat(3)[np.nonzero(river)[0]]
+    assert _corridors(cells, seen)[river].mean() < 0.2
+
+
 def test_grey_and_false_colours_have_corridors_too() -> None:
     seen, river = np.ones(_SHAPE, bool), _river()
     cells = _cells((0.05, 0.08, 0.1))
