@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
@@ -9,7 +11,6 @@ from scipy.special import expit, logit, ndtr
 
 from forecast.hindcast.quantity import with_mean
 from forecast.random_fields import ground_noise
-from forecast.region.objects import calm_inside
 from forecast.region.windows import strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
@@ -17,11 +18,11 @@ from preprocessing.tiles.cells import CELL
 
 __all__ = [
     "allocated",
-    "changing_at_edges",
     "event_levels",
     "keep_corridors",
     "object_noise",
     "parcels_of",
+    "reallocated",
 ]
 
 _NUMBER = 1
@@ -33,8 +34,6 @@ _SMOOTH_SIGMA, _FINE_SIGMA = 3.0, 0.7
 _LEAST = 1e-7
 _PARCEL_M2, _MOST_CELLS, _OF_REGION = 1e6, 400, 0.01
 """Area, cells and share of the region of the largest objects that change as a whole."""
-_LESS_INSIDE = 1.1
-"""Of the log odds of change, from one image, on calm ground far inside objects; see decision 25."""
 _WITHIN = 1e-3
 """Weight of what tells cells of a parcel apart: which come first where some do not change."""
 
@@ -164,20 +163,18 @@ def parcels_of(
     return parcels
 
 
-def changing_at_edges(
+def reallocated(
     probability: NDArray[np.float32],
-    objects: NDArray[np.int64],
-    texture: NDArray[np.floating],
+    gain: Callable[[slice], NDArray[np.float32]],
     known: NDArray[np.bool_],
     *,
     zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
-    """As much change as before, less of it on calm ground far inside objects, more elsewhere.
+    """As much change as before, more of it where log odds gain.
 
     Args:
-        probability: `(h, w)` that a cell has changed, where no earlier date is known.
-        objects: `(h, w)` from `region_objects`.
-        texture: `(h, w)` as of `calm_inside`.
+        probability: `(h, w)` that a cell has changed.
+        gain: Gives what log odds of rows gain.
         known: `(h, w)` cells of the region that were seen.
         zeros: Makes planes, on the disk where they are large.
     """
@@ -187,7 +184,7 @@ def changing_at_edges(
     moved = zeros(probability.shape, np.float32)
     for rows in strips(moved.shape):
         odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST))
-        moved[rows] = expit(odds - _LESS_INSIDE * calm_inside(objects, texture, rows))
+        moved[rows] = expit(odds + gain(rows))
     return with_mean(moved, _total(probability, known) / count, known, zeros=zeros)
 
 

@@ -10,7 +10,8 @@ from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import skeletonize
 
 from forecast.region.objects import long_objects
-from forecast.region.windows import cut, grown, strips, within
+from forecast.region.region_conditions import whitened_colours
+from forecast.region.windows import cut, grown, within
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
@@ -30,8 +31,6 @@ _LONG = 8.0
 """Least length of a corridor over its width."""
 _UNEVEN = 0.7
 """Most that ground along the middle of a corridor varies by, over its strength."""
-_LEAST_COLOUR = 0.1
-"""Standard deviation below which a principal component is noise, over that of the first."""
 _BLOCK, _OVERLAP = 512, 128
 """Cells along a block, and beyond it on each side."""
 
@@ -68,7 +67,7 @@ def corridors_of(
         `(h, w)` cells of objects of up to 16 cells width, and of ridges of 3 to 13.
     """
     found = long_objects(objects, zeros=zeros)
-    mean, whitening = _whitening(cells, seen)
+    mean, whitening = whitened_colours(cells, seen)
     height, width = seen.shape
     inner = cut(height, width, block)
 
@@ -83,22 +82,6 @@ def corridors_of(
     for core, part in zip(inner, in_threads(look, inner, threads), strict=True):
         found[core.slices] |= part
     return found
-
-
-def _whitening(
-    cells: NDArray[np.float32], seen: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean `(3,)` of colours, and the matrix `(3, 3)` that gives them unit covariance."""
-    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
-    for rows in strips(seen.shape):
-        colours = cells[:, rows][:, seen[rows]].astype(np.float64)
-        count, total = count + colours.shape[1], total + colours.sum(axis=1)
-        products += colours @ colours.T
-    mean = total / max(count, 1)
-    variance, axes = np.linalg.eigh(products / max(count, 1) - np.outer(mean, mean))
-    least = max(float(variance[-1]), 1e-9) * _LEAST_COLOUR**2
-    whitening = axes / np.sqrt(np.maximum(variance, least))
-    return mean.astype(np.float32), whitening.astype(np.float32)
 
 
 def _ridges(

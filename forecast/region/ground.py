@@ -24,7 +24,7 @@ from forecast.region.earlier import EarlierCells, check_common_ground, read_earl
 from forecast.region.familiarity import Familiarity, region_trust
 from forecast.region.images import DatedImages
 from forecast.region.objects import region_objects
-from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.region_conditions import anomaly_odds, region_conditions, region_tone
 from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
 from forecast.region.windows import cut, in_pixels
@@ -62,6 +62,7 @@ class Ground:
         earlier: Earlier dates.
         objects: `(h, w)` from `region_objects`.
         corridors: `(h, w)` from `corridors_of`.
+        anomaly: `(h, w)` from `anomaly_odds`.
         trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.region.local_calibration`; None where it taught nothing.
@@ -86,6 +87,7 @@ class Ground:
     earlier: EarlierCells
     objects: NDArray[np.int64]
     corridors: NDArray[np.bool_]
+    anomaly: NDArray[np.float32]
     trust: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
@@ -135,6 +137,7 @@ class Ground:
             earlier=EarlierCells.load(folder),
             objects=plane("objects"),
             corridors=plane("corridors"),
+            anomaly=plane("anomaly"),
             trust=plane("trust"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=Events.load(folder / f"{EVENTS}.npz"),
@@ -255,6 +258,7 @@ def write_ground(
     np.save(
         folder / "corridors.npy", corridors_of(objects, cells, seen, threads=threads, zeros=zeros)
     )
+    np.save(folder / "anomaly.npy", anomaly_odds(cells, seen, tone, zeros=zeros))
     np.save(folder / "trust.npy", trust)
     summary = {
         "mean": tone.mean[0].tolist(),

@@ -17,11 +17,12 @@ from forecast.hindcast.past import Past
 from forecast.hindcast.past_events import past_events
 from forecast.hindcast.quantity import Quantity
 from forecast.hindcast.skill import hindcast
-from forecast.network.conditions import CONDITIONS
+from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
+from forecast.region.change_allocation import reallocated
 from forecast.region.earlier import EarlierCells
 from forecast.region.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
-from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.region_conditions import anomaly_odds, region_conditions, region_tone
 from forecast.region.seen_again import write_seen_again
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.windows import cut, strips
@@ -70,14 +71,20 @@ def teach(
         write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
-        view = _view_of(ground, date, picture(date), folder)
+        zeros, seen = ground.zeros, ground.earlier.known[date]
+        cells = zeros(ground.cells.shape, np.float32)
+        for rows in strips(ground.objects.shape):
+            cells[:, rows] = ground.earlier.cells[date][:, rows]
+        tone = region_tone(cells, seen, zeros=zeros)
+        view = _view_of(ground, date, cells, tone, picture(date), folder)
         answers = [
             network.probability(view, years, Noise(seed, member)) for member in range(_MEMBERS)
         ]
-        mean = ground.zeros(answers[0].shape, np.float32)
+        mean = zeros(answers[0].shape, np.float32)
         for rows in strips(mean.shape):
             mean[rows] = np.mean([answer[rows] for answer in answers], axis=0)
-        return mean
+        rare = anomaly_odds(cells, seen, tone, zeros=zeros)
+        return reallocated(mean, rare.__getitem__, seen, zeros=zeros)
 
     if len(past) > 2:
         past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
@@ -117,13 +124,17 @@ def _past(ground: Ground, folder: Path) -> Past:
     return Past(cells, known, years)
 
 
-def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path) -> View:
+def _view_of(
+    ground: Ground,
+    date: int,
+    cells: NDArray[np.float32],
+    tone: Tone,
+    image: NDArray[np.float32],
+    folder: Path,
+) -> View:
     """What the network sees at an earlier date of the region, and nothing later."""
     earlier, zeros = ground.earlier, ground.zeros
     before = slice(np.count_nonzero(earlier.years > earlier.years[date]))  # The oldest first.
-    cells = zeros(ground.cells.shape, np.float32)
-    for rows in strips(ground.objects.shape):
-        cells[:, rows] = earlier.cells[date][:, rows]
     known = EarlierCells(
         earlier.cells[before], earlier.known[before], earlier.years[before] - earlier.years[date]
     )
@@ -133,6 +144,6 @@ def _view_of(ground: Ground, date: int, image: NDArray[np.float32], folder: Path
         (CONDITIONS, *cells.shape[1:]),
     )
     seen = earlier.known[date]
-    region_conditions(cells, known, region_tone(cells, seen, zeros=zeros), channels)
+    region_conditions(cells, known, tone, channels)
     own = start_cells(image, seen[:0], zeros=zeros)[0]
     return View(image, channels, region_tone(own, seen, zeros=zeros))
