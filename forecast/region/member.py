@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.hindcast.skill import combined_probability
 from forecast.lift import Lift
-from forecast.network.conditions import CONDITIONS, TEXTURE_CHANNEL
+from forecast.network.conditions import CONDITIONS
 from forecast.region.change_allocation import (
     event_levels,
     keep_corridors,
@@ -22,7 +22,6 @@ from forecast.region.change_allocation import (
 )
 from forecast.region.changes import Changes
 from forecast.region.ground import Ground
-from forecast.region.objects import calm_inside
 from forecast.region.painting import bands_of, paint
 from forecast.region.region_conditions import region_conditions
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
@@ -35,8 +34,6 @@ from preprocessing.tiles.cells import CELL
 __all__ = ["MemberPaths", "MemberRun"]
 
 _BLOCK = 1024
-_LESS_INSIDE = 1.1
-"""Of the log odds of change, from one image, on calm ground far inside objects; see decision 25."""
 Tick = Callable[[], None]
 
 
@@ -238,19 +235,10 @@ class MemberRun:
         general = ground.zeros(probability.shape, np.float32)
         for rows in strips(general.shape):
             general[rows] = ground.trust[rows] * probability[rows]
-        general = reallocated(general, self._gain, ground.seen, zeros=ground.zeros)
+        general = reallocated(general, ground.gain, ground.seen, zeros=ground.zeros)
         return combined_probability(
             general, taught, weight, ground.quantity, years, ground.seen, zeros=ground.zeros
         )
-
-    def _gain(self, rows: slice) -> NDArray[np.float32]:
-        """What log odds of change gain on rare ground, and lose inside objects if seen once."""
-        ground = self.ground
-        gain = np.array(ground.anomaly[rows])
-        if not len(ground.earlier.years):
-            texture = ground.view.conditions[TEXTURE_CHANNEL]
-            gain -= _LESS_INSIDE * calm_inside(ground.objects, texture, rows)
-        return gain
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
         """What an observation differs by: as the place was seen before, else as the model draws."""

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logit
 from scipy.stats import kstest
 
-from forecast.region.change_allocation import allocated, changing_at_edges, event_levels, parcels_of
+from forecast.region.change_allocation import allocated, event_levels, parcels_of, reallocated
 from forecast.region.objects import calm_inside
 
 
@@ -71,16 +71,15 @@ def test_calm_ground_far_inside_objects_changes_less() -> None:
     assert (inside[:20, :16] == 1).all()
     assert (inside[:20, 16] == 0.5).all()
     assert not inside[20:].any()  # Rough ground.
-    known = np.ones(objects.shape, bool)
+
+
+def test_as_much_changes_where_log_odds_gain() -> None:
+    known = np.ones((30, 40), bool)
     known[:10] = False
-    found = changing_at_edges(np.full(objects.shape, 0.1, np.float32), objects, texture, known)
+    gain = np.zeros(known.shape, np.float32)
+    gain[:, :20] = np.log(3)
+    found = reallocated(np.full(known.shape, 0.1, np.float32), gain.__getitem__, known)
     assert found[known].mean() == pytest.approx(0.1, abs=1e-5)
-    apart = logit(found[0, 20]) - logit(found[0, 0])
-    assert apart == pytest.approx(np.log(3), abs=0.01)  # A third of the odds.
-
-
-def test_one_object_has_no_edges() -> None:
-    objects = np.zeros((8, 8), np.int64)
-    chance, known = np.full(objects.shape, 0.2, np.float32), np.ones(objects.shape, bool)
-    found = changing_at_edges(chance, objects, np.zeros(objects.shape), known)
-    np.testing.assert_allclose(found, chance, rtol=1e-5)
+    assert logit(found[0, 0]) - logit(found[0, 20]) == pytest.approx(np.log(3), abs=1e-5)
+    nowhere = reallocated(found, gain.__getitem__, np.zeros_like(known))
+    np.testing.assert_array_equal(nowhere, found)

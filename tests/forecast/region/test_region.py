@@ -11,9 +11,8 @@ import torch
 from region_cases import BlockLift, ground_of, run_of, small_network, stated
 from scipy import ndimage
 
-from forecast.network.conditions import TEXTURE_CHANNEL
 from forecast.network.unet import ChangeUNet
-from forecast.region.change_allocation import allocated, changing_at_edges, event_levels
+from forecast.region.change_allocation import allocated, event_levels, reallocated
 from forecast.region.changes import Changes
 from forecast.region.copies import NO_SOURCE
 from forecast.region.ground import Ground
@@ -49,11 +48,10 @@ def pixels(cells: np.ndarray) -> np.ndarray:
     return cells.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def at_edges(ground: Ground, chance: float) -> np.ndarray:
-    """The probability of one image where the network says the same everywhere."""
+def told(ground: Ground, chance: float) -> np.ndarray:
+    """The probability where the network says the same everywhere."""
     every = np.full(ground.objects.shape, chance, np.float32)
-    texture = ground.view.conditions[TEXTURE_CHANNEL]
-    return changing_at_edges(every, ground.objects, texture, ground.seen) if chance else every
+    return reallocated(every, ground.gain, ground.seen) if chance else every
 
 
 def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
@@ -204,8 +202,8 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     stays = (first == last)[:height, :width]
     assert (stays & (first == 1)[:height, :width]).sum() > 100
     np.testing.assert_array_equal(states[2][:, stays], states[0][:, stays])
-    np.testing.assert_allclose(found[1].probability(), at_edges(ground, 0.2), atol=1e-6)
-    np.testing.assert_allclose(found[2].probability(), at_edges(ground, 0.4), atol=1e-6)
+    np.testing.assert_allclose(found[1].probability(), told(ground, 0.2), atol=1e-6)
+    np.testing.assert_allclose(found[2].probability(), told(ground, 0.4), atol=1e-6)
 
 
 def test_probabilities_accumulate_beyond_the_longest_horizon(
@@ -215,7 +213,7 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     assert network.longest_years == 3
     run_of(ground, tmp_path / "m", network).years(5)
     paths = MemberPaths(tmp_path / "m", 0)
-    three, *further = (at_edges(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
+    three, *further = (told(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
     for year, leg in zip((2023, 2024, 2025), further, strict=True):
         found = Changes.load(paths.changes(year)).probability()
         np.testing.assert_allclose(found, 1 - (1 - three) * (1 - leg), atol=1e-6)
