@@ -1,4 +1,4 @@
-"""How log odds of change go with past change, texture and calm ground: fitted, and tried elsewhere.
+"""How log odds of change go with past change and what ground looks like: fitted, tried elsewhere.
 
     python -m benchmarks.skill.occurrence SERIES.zarr [--model base]
 
@@ -27,6 +27,7 @@ from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, Earlier, conditions
 from forecast.network.unet import occurrence_columns
 from forecast.pretrained import load_model
+from forecast.region.region_conditions import ANOMALY_ODDS, anomalies
 from preprocessing.lasting_change.dated_cells import DatedCells
 from preprocessing.series import PlaceSeries, SeriesStore
 
@@ -36,7 +37,7 @@ SHORTEST, LONGEST = 1.5, 10.0
 
 @dataclass(frozen=True)
 class Start:
-    """Columns `(n, 4)` of cells of a start, which changed, and whether earlier dates are known."""
+    """Columns `(n, 6)` of cells of a start, which changed, and whether earlier dates are known."""
 
     place: str
     history: bool
@@ -55,6 +56,7 @@ def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
         seen = dates.in_colours_of(start)
         every = Past(seen.means / 255, seen.valid, years)
         until = every.until(start)
+        rare = anomalies(until.cells[-1], until.known[-1], until.tone())
         modes = {False: Earlier.none(torch.from_numpy(until.cells[-1:]))}
         if start:
             modes[True] = until.earlier()
@@ -69,7 +71,9 @@ def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
                 seen_then = conditions(torch.from_numpy(until.cells[-1:]), earlier, until.tone())
                 calm = occurrence_columns(seen_then[:, :1], seen_then, torch.ones(1))[0, 3]
                 told = [seen_then[0, channel] for channel, _ in RULES]
-                columns = torch.stack([*told, calm]).flatten(1).T.numpy()[some]
+                columns = (
+                    torch.stack([*told, calm, *torch.from_numpy(rare)]).flatten(1).T.numpy()[some]
+                )
                 yield Start(place_of(name), history, columns, changed.ravel()[some])
 
 
@@ -107,14 +111,16 @@ def main() -> None:
                     parts[split, start.history].append(start)
     model = load_model(options.model).eval().requires_grad_(False)
     slope, _, _, calm = model.calibration.tolist()
-    own = np.array([*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm])
+    own = np.array(
+        [*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm, *ANOMALY_ODDS]
+    )
 
     def loss(weights: NDArray[np.float64]) -> float:
         alone, known = (losses(weights, parts["train", history]) for history in (False, True))
         return (alone + known) / 2 + SHRINKAGE * float((weights**2).sum())
 
     found = minimize(loss, own, method="L-BFGS-B").x
-    print("weights of past change, near and around, of texture and of calm ground")
+    print("weights of past change, near and around, of texture, calm, rare and bright ground")
     heads = [f"{split}, {'all dates' if history else 'one image'}" for split, history in parts]
     print(f"| | {' | '.join(heads)} |")
     print("|---" * (1 + len(parts)) + "|")

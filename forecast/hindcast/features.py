@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter
 
+from forecast.colours import WhitenedColours
 from forecast.hindcast.past import Past
 from forecast.network.conditions import Tone, conditions
 from forecast.region.windows import grown, within
@@ -20,16 +21,17 @@ _HALO = 24
 """Cells around a cell that its features depend on."""
 
 
-def cell_features(past: Past, tone: Tone) -> NDArray[np.float32]:
+def cell_features(past: Past, tone: Tone, colours: WhitenedColours) -> NDArray[np.float32]:
     """The conditions of the network, and the same looked at more widely.
 
     Beside `conditions`: the size of the change since some three and some eight years ago, smoothed
-    at three scales, the largest nearby; texture as it is and widely smoothed; brightness, and how
-    far the bands differ.
+    at three scales, the largest nearby; texture as it is and widely smoothed; brightness, how
+    far the bands differ, and the colours.
 
     Args:
         past: The last of its dates is described.
         tone: Of the whole region at that date.
+        colours: Likewise.
 
     Returns:
         `(f, h, w)`.
@@ -49,11 +51,14 @@ def cell_features(past: Past, tone: Tone) -> NDArray[np.float32]:
         gaussian_filter(grey, 2.0),
         past.cells[-1].std(axis=0) / contrast,
     ]
-    return np.concatenate([channels, np.stack(wider)]).astype(np.float32)
+    white = colours.whitened(past.cells[-1]).transpose(2, 0, 1)
+    return np.concatenate([channels, np.stack(wider), white]).astype(np.float32)
 
 
-def block_features(past: Past, window: Window, tone: Tone) -> NDArray[np.float32]:
+def block_features(
+    past: Past, window: Window, tone: Tone, colours: WhitenedColours
+) -> NDArray[np.float32]:
     """`cell_features` of a block of the region."""
     around = grown(window, _HALO, *past.shape)
-    found = cell_features(past.block(around.slices), tone)
+    found = cell_features(past.block(around.slices), tone, colours)
     return found[(slice(None), *within(window, around).slices)]

@@ -57,10 +57,10 @@ class LocalOccurrence:
         rows, events = [], []
         for start in sorted({start for start, _ in pairs}):
             until = past.until(start)
-            tone = until.tone()
+            tone, colours = until.tone(), until.colours()
             for window in chosen:
                 here = past.block(window.slices)
-                features = block_features(until, window, tone)
+                features = block_features(until, window, tone, colours)
                 for end in (e for s, e in pairs if s == start):
                     changed, known = here.changed(start, end)
                     cells = np.flatnonzero(known)
@@ -89,7 +89,7 @@ class LocalOccurrence:
 
     def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
         """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
-        features = block_features(self.past, window, self.past.tone())
+        features = block_features(self.past, window, self.past.tone(), self.past.colours())
         every = np.arange(window.height * window.width)
         planes = [
             self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]

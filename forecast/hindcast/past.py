@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from forecast.colours import WhitenedColours
 from forecast.network.conditions import Earlier, Tone
 from preprocessing.lasting_change import smallest_difference
 from preprocessing.lasting_change.labelling import MOST_DATES
@@ -18,7 +19,7 @@ from preprocessing.lasting_change.rule import LEVEL
 __all__ = ["Past"]
 
 _MOST_CELLS = 400_000
-"""That the tone is taken from."""
+"""That tone and colours are taken from."""
 _WAYS = 4
 """In which dates are shuffled, at most."""
 
@@ -56,11 +57,19 @@ class Past:
 
     def tone(self) -> Tone:
         """Of the last date, by some of its cells."""
+        return Tone.of(torch.from_numpy(self._shown().reshape(1, 3, 1, -1)))
+
+    def colours(self) -> WhitenedColours:
+        """Likewise."""
+        return WhitenedColours.of([self._shown()])
+
+    def _shown(self) -> NDArray[np.float32]:
+        """Some of the cells `(3, n)` of the last date that were seen."""
         every = max(1, int((self.known[-1].size / _MOST_CELLS) ** 0.5))
         some = (..., slice(None, None, every), slice(None, None, every))
         cells, known = np.array(self.cells[-1][some], np.float32), self.known[-1][some]
-        shown = cells[:, known] if known.any() else cells
-        return Tone.of(torch.from_numpy(np.ascontiguousarray(shown.reshape(1, 3, 1, -1))))
+        shown = cells[:, known] if known.any() else cells.reshape(3, -1)
+        return np.ascontiguousarray(shown)
 
     def earlier(self) -> Earlier:
         """The dates before the last."""

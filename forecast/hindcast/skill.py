@@ -157,11 +157,11 @@ def _look(
     """The forecast from the last date of `until` for the date `end`."""
     start = len(until) - 1
     years = float(past.years[end] - past.years[start])
-    plain, tone = general(start, years), until.tone()
+    plain, tone, colours = general(start, years), until.tone(), until.colours()
     parts = []
     for window in sampled_blocks(past):
         changed, known = past.block(window.slices).changed(start, end)
-        features = block_features(until, window, tone)
+        features = block_features(until, window, tone, colours)
         here = plain[window.slices]
         taught = here if local is None else local.of_block(window, [years])[0]
         shown = (changed, here, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])

@@ -10,7 +10,7 @@ from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import skeletonize
 
 from forecast.region.objects import long_objects
-from forecast.region.region_conditions import whitened_colours
+from forecast.region.region_conditions import region_colours
 from forecast.region.windows import cut, grown, within
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
@@ -67,15 +67,15 @@ def corridors_of(
         `(h, w)` cells of objects of up to 16 cells width, and of ridges of 3 to 13.
     """
     found = long_objects(objects, zeros=zeros)
-    mean, whitening = whitened_colours(cells, seen)
+    whitened = region_colours(cells, seen)
     height, width = seen.shape
     inner = cut(height, width, block)
 
     def look(core: Window) -> NDArray[np.bool_]:
         around = grown(core, _OVERLAP, height, width)
         here = seen[around.slices]
-        apart = cells[(slice(None), *around.slices)].transpose(1, 2, 0) - mean
-        colours = np.where(here[..., None], apart @ whitening, 0).astype(np.float32)
+        colours = whitened.whitened(cells[(slice(None), *around.slices)])
+        colours[~here] = 0
         ridges = [_ridges(colours, here, half) for half in _HALF_WIDTHS]
         return np.asarray(np.any(ridges, axis=0)[within(core, around).slices])
 

@@ -7,21 +7,28 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from forecast.colours import WhitenedColours
 from forecast.network.conditions import Earlier, Tone, conditions
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, grown, strips, within
 from preprocessing.running.disk_space import Zeros
 
-__all__ = ["anomaly_odds", "region_conditions", "region_tone", "whitened_colours"]
+__all__ = [
+    "ANOMALY_ODDS",
+    "anomalies",
+    "anomaly_odds",
+    "region_colours",
+    "region_conditions",
+    "region_tone",
+]
 
 _BLOCK = 256
-_LEAST_COLOUR = 0.1
-"""Standard deviation below which a principal component is noise, over that of the first."""
-_RARE, _LEAST_RARE, _RARE_SIGMA = 0.8, 0.2, 2.0
-"""Log odds of change a unit of the logarithm of how rare colours are, what is added to that before,
-and its Gaussian window in cells."""
-_BRIGHT, _MOST_BRIGHT, _BRIGHT_SIGMA = 0.15, 1.5, 1.0
-"""Log odds of change a unit of brightness in contrasts, the largest that counts, its window."""
+ANOMALY_ODDS = (0.8, 0.15)
+"""Log odds of change a unit of both planes of `anomalies`; see decision 25."""
+_LEAST_RARE, _MOST_BRIGHT = 0.2, 1.5
+"""What is added to a distance before its logarithm is taken, and the largest brightness."""
+_RARE_SIGMA, _BRIGHT_SIGMA = 2.0, 1.0
+"""Gaussian windows, in cells."""
 _HALO = 13
 """Cells around a cell that its conditions depend on: the widest window reaches 12."""
 
@@ -82,28 +89,44 @@ def region_conditions(
         result[(slice(None), *inner.slices)] = channels[part].numpy()
 
 
-def whitened_colours(
-    cells: NDArray[np.float32], seen: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Principal components of the colours of a region, each of unit variance.
+def region_colours(cells: NDArray[np.float32], seen: NDArray[np.bool_]) -> WhitenedColours:
+    """Whitened colours of the cells `(3, h, w)` of a region that were seen."""
+    return WhitenedColours.of(cells[:, rows][:, seen[rows]] for rows in strips(seen.shape))
+
+
+def anomalies(
+    cells: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    tone: Tone,
+    *,
+    zeros: Zeros = np.zeros,
+) -> NDArray[np.float32]:
+    """How much ground looks unlike most of the region.
 
     Args:
-        cells: `(3, h, w)` means over cells.
-        seen: `(h, w)` those that count.
+        cells: `(3, h, w)` means over cells, 0..1.
+        seen: `(h, w)` those that were seen.
+        tone: Of the region.
+        zeros: Makes planes, on the disk where they are large.
 
     Returns:
-        Mean colour `(3,)`, and the matrix `(3, 3)` that colours less the mean are multiplied by.
+        `(2, h, w)` the logarithm of how rare colours are, some -1 to 2: their smoothed distance
+        from the mean of the region in units of its spread (Mahalanobis; the detector of anomalies
+        of Reed and Yu 1990); and how bright the ground is, in contrasts around the mean.
     """
-    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
+    colours, middle = region_colours(cells, seen), float(tone.mean.mean())
+    found, reach = zeros((2, *seen.shape), np.float32), int(4 * _RARE_SIGMA + 0.5)
     for rows in strips(seen.shape):
-        colours = cells[:, rows][:, seen[rows]].astype(np.float64)
-        count, total = count + colours.shape[1], total + colours.sum(axis=1)
-        products += colours @ colours.T
-    mean = total / max(count, 1)
-    variance, axes = np.linalg.eigh(products / max(count, 1) - np.outer(mean, mean))
-    least = max(float(variance[-1]), 1e-9) * _LEAST_COLOUR**2
-    whitening = axes / np.sqrt(np.maximum(variance, least))
-    return mean.astype(np.float32), whitening.astype(np.float32)
+        above = max(0, rows.start - reach)
+        around = slice(above, rows.stop + reach)
+        known = seen[around].astype(np.float32)
+        apart = np.linalg.norm(colours.whitened(cells[:, around]), axis=-1)
+        bright = (cells[:, around].mean(axis=0) - middle) / float(tone.contrast[0])
+        rare = np.log(_over(apart, known, _RARE_SIGMA) + _LEAST_RARE)
+        bright = _over(bright, known, _BRIGHT_SIGMA).clip(-_MOST_BRIGHT, _MOST_BRIGHT)
+        inner = slice(rows.start - above, rows.stop - above)
+        found[0, rows], found[1, rows] = rare[inner], bright[inner]
+    return found
 
 
 def anomaly_odds(
@@ -113,35 +136,14 @@ def anomaly_odds(
     *,
     zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
-    """Log odds that lasting change gains on ground that looks unlike most of the region.
+    """Log odds `(h, w)` of lasting change that ground gains by its `anomalies`.
 
-    Rare are colours far from the mean of the region, in units of their spread (Mahalanobis
-    distance; the detector of Reed and Yu 1990). Building sites, bare soil, mines and banks are; so
-    is bright ground.
-
-    Args:
-        cells: `(3, h, w)` means over cells, 0..1.
-        seen: `(h, w)` those that were seen.
-        tone: Of the region.
-        zeros: Makes planes, on the disk where they are large.
-
-    Returns:
-        `(h, w)`, some -1.5 to 1.5 around what is common.
+    Building sites, bare soil, mines and banks look unlike most ground, and change more often.
     """
-    mean, whitening = whitened_colours(cells, seen)
-    middle, contrast = float(tone.mean.mean()), float(tone.contrast[0])
-    found, reach = zeros(seen.shape, np.float32), int(4 * _RARE_SIGMA + 0.5)
+    odds = anomalies(cells, seen, tone, zeros=zeros)
     for rows in strips(seen.shape):
-        above = max(0, rows.start - reach)
-        around = slice(above, rows.stop + reach)
-        known = seen[around].astype(np.float32)
-        colours = cells[:, around].transpose(1, 2, 0) - mean
-        rare = _over(np.linalg.norm(colours @ whitening, axis=-1), known, _RARE_SIGMA)
-        bright = _over((cells[:, around].mean(axis=0) - middle) / contrast, known, _BRIGHT_SIGMA)
-        odds = _RARE * np.log(rare + _LEAST_RARE)
-        odds += _BRIGHT * bright.clip(-_MOST_BRIGHT, _MOST_BRIGHT)
-        found[rows] = odds[rows.start - above : rows.stop - above]
-    return found
+        odds[0, rows] = np.tensordot(np.float32(ANOMALY_ODDS), odds[:, rows], axes=1)
+    return np.asarray(odds[0], dtype=np.float32)
 
 
 def _over(
