@@ -142,7 +142,7 @@ def anomaly_odds(
     """
     odds = anomalies(cells, seen, tone, zeros=zeros)
     for rows in strips(seen.shape):
-        odds[0, rows] = np.tensordot(np.float32(ANOMALY_ODDS), odds[:, rows], axes=1)
+        odds[0, rows] = np.tensordot(np.array(ANOMALY_ODDS, np.float32), odds[:, rows], axes=1)
     return np.asarray(odds[0], dtype=np.float32)
 
 
