@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _BLOCK = 256
-ANOMALY_ODDS = (0.8, 0.15)
+ANOMALY_ODDS = (0.6, 0.15)
 """Log odds of change a unit of both planes of `anomalies`; see decision 25."""
 _LEAST_RARE, _MOST_BRIGHT = 0.2, 1.5
 """What is added to a distance before its logarithm is taken, and the largest brightness."""
