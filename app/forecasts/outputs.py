@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.forecasts.layers import LayerWriter, observed_part, part_of
-from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
@@ -82,6 +81,9 @@ class RegionRun:
             executor: Where to run the members; in this process where None.
             progress: Called with `("forecasting", done, total)`.
         """
+        # It brings the network, which `forecast_members` loads while images are read.
+        from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
+
         request = self.request
         tasks = [
             MemberTask(

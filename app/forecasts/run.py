@@ -6,9 +6,10 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,12 @@ def forecast_members(
     check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
     tick = _ticks(images, progress)
     familiarity = Familiarity.load(folder)
-    ground, valid = prepare_ground(images, scratch, familiarity, tick, threads=request.workers)
+    both: Sequence[Callable[[], Any]] = [
+        partial(import_module, "app.forecasts.members"),
+        partial(prepare_ground, images, scratch, familiarity, tick, threads=request.workers),
+    ]
+    # Loading the modules of the networks takes seconds and one thread.
+    _, (ground, valid) = in_threads(lambda do: do(), both, min(request.workers, len(both)))
     if area is not None:
         valid = area.within(images, valid, zeros=ground.zeros)
         if not valid.any():
