@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
-from app.forecasts.cube import write_cube
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.record import run_record
@@ -145,6 +144,8 @@ def forecast_images(
         if request.zones is not None:
             write_zones(result, request.zones)
         if request.cube and not (result.folder / CUBE).exists():
+            from app.forecasts.cube import write_cube  # It brings Zarr.
+
             write_cube(result)
     return result
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,6 @@ from skimage.morphology import skeletonize
 
 from forecast.region.objects import long_objects
 from forecast.region.windows import cut, grown, strips, within
-from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 
@@ -61,7 +62,7 @@ def corridors_of(
         cells: `(3, h, w)` means over cells of the start, 0..1.
         seen: `(h, w)` cells that were seen whole.
         block: Cells along a block that is looked at at once.
-        threads: Blocks that are looked at side by side.
+        threads: Widths that are looked for side by side.
         zeros: Makes planes, on the disk where they are large.
 
     Returns:
@@ -70,18 +71,13 @@ def corridors_of(
     found = long_objects(objects, zeros=zeros)
     mean, whitening = _whitening(cells, seen)
     height, width = seen.shape
-    inner = cut(height, width, block)
-
-    def look(core: Window) -> NDArray[np.bool_]:
+    for core in cut(height, width, block):
         around = grown(core, _OVERLAP, height, width)
         here = seen[around.slices]
         apart = cells[(slice(None), *around.slices)].transpose(1, 2, 0) - mean
         colours = np.where(here[..., None], apart @ whitening, 0).astype(np.float32)
-        ridges = [_ridges(colours, here, half) for half in _HALF_WIDTHS]
-        return np.asarray(np.any(ridges, axis=0)[within(core, around).slices])
-
-    for core, part in zip(inner, in_threads(look, inner, threads), strict=True):
-        found[core.slices] |= part
+        for ridges in in_threads(partial(_ridges, colours, here), _HALF_WIDTHS, threads):
+            found[core.slices] |= ridges[within(core, around).slices]
     return found
 
 
