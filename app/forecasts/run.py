@@ -57,6 +57,8 @@ from preprocessing.running.partial_files import remove_partials_in
 __all__ = ["asked_images", "forecast_images", "forecast_members", "forecast_region"]
 
 _log = logging.getLogger(__name__)
+_NETWORKS = ("app.forecasts.members", "forecast.network.unet")
+"""What takes seconds to load, while images are read."""
 
 
 def forecast_region(
@@ -214,11 +216,10 @@ def forecast_members(
     tick = _ticks(images, progress)
     familiarity = Familiarity.load(folder)
     both: Sequence[Callable[[], Any]] = [
-        partial(import_module, "app.forecasts.members"),
         partial(prepare_ground, images, scratch, familiarity, tick, threads=request.workers),
+        lambda: [import_module(name) for name in _NETWORKS],
     ]
-    # Loading the modules of the networks takes seconds and one thread.
-    _, (ground, valid) = in_threads(lambda do: do(), both, min(request.workers, len(both)))
+    (ground, valid), _ = in_threads(lambda do: do(), both, min(request.workers, len(both)))
     if area is not None:
         valid = area.within(images, valid, zeros=ground.zeros)
         if not valid.any():
