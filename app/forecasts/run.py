@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
@@ -178,9 +177,6 @@ def _forecast(
     record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
-    frames = frames_of(result, threads=request.workers)
-    films = [result.folder / f"forecast.{suffix}" for suffix in ("mp4", "gif")]
-    list(in_threads(partial(animate, frames), films, request.workers))
     write_stac(result, model=model_folder(request.model))
     remove_scratch(request.out)
     return result
