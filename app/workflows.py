@@ -8,7 +8,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from app.forecasts.hindcasting import HindcastRequest, hindcast_place
 from app.forecasts.plan import plan_forecast
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import ForecastFolder
@@ -24,6 +23,7 @@ from preprocessing.running.progress import Progress, untold
 if TYPE_CHECKING:
     from app.comparison import ComparisonRequest
     from app.comparison import compare as compare_methods
+    from app.forecasts.hindcasting import HindcastRequest, hindcast_place
     from app.scores.pairs import evaluate
     from app.scores.request import EvaluationRequest
     from app.training.forecast import train_forecast
@@ -63,9 +63,11 @@ __all__ = [
 _WHERE = {
     "ComparisonRequest": "app.comparison:ComparisonRequest",
     "EvaluationRequest": "app.scores.request:EvaluationRequest",
+    "HindcastRequest": "app.forecasts.hindcasting:HindcastRequest",
     "UpscaleRequest": "app.upscaling.run:UpscaleRequest",
     "compare_methods": "app.comparison:compare",
     "evaluate": "app.scores.pairs:evaluate",
+    "hindcast_place": "app.forecasts.hindcasting:hindcast_place",
     "pack_pairs": "app.training.lift:pack_pairs",
     "prepare_manifest": "preprocessing.preparation.run:prepare_manifest",
     "prepare_pair": "preprocessing.preparation.run:prepare_pair",

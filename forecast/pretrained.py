@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from forecast.network.unet import ChangeUNet
 from preprocessing.errors import ModelFolderError
 from preprocessing.running.files import sha256
 from preprocessing.running.pretrained import WEIGHTS, read_pretrained
+
+if TYPE_CHECKING:
+    from forecast.network.unet import ChangeUNet
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -21,7 +24,7 @@ __all__ = [
 
 DEFAULT_MODEL = "base"
 _SHIPPED = Path(__file__).parent / "weights"
-_CONFIG = "config.json"
+_CONFIG, _CLASS = "config.json", "ChangeUNet"
 
 
 def model_folder(name: str | Path | None = None) -> Path:
@@ -57,9 +60,9 @@ def _check_class(path: Path) -> None:
             f"expected the configuration of a landcast forecaster in {path}, it is another or "
             f"damaged ({err}); train or export the model again"
         ) from err
-    if found != ChangeUNet.__name__:
+    if found != _CLASS:
         raise ModelFolderError(
-            f"expected a forecaster of the class {ChangeUNet.__name__} in {path.parent}, got one "
+            f"expected a forecaster of the class {_CLASS} in {path.parent}, got one "
             f"of the class {found}, which landcast no longer runs; train the model again"
         )
 
@@ -74,6 +77,9 @@ def load_model(name: str | Path | None = None, *, device: torch.device | None = 
     Raises:
         ModelFolderError: The folder is incomplete or its weights do not fit.
     """
+    # diffusers takes seconds to load: those who need no network yet do not wait for it.
+    from forecast.network.unet import ChangeUNet
+
     folder = model_folder(name)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model: ChangeUNet = read_pretrained(

@@ -48,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         logging.getLogger("rasterio").setLevel(logging.ERROR)
     # Here too: what threads do to the filters of warnings is seen by others.
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+    warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="landcast", standalone_mode=False)

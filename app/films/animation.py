@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from preprocessing.running.executor import in_threads
 from preprocessing.running.output_lock import owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 
-__all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder", "frames_of"]
+__all__ = ["FORMATS", "AnimationFormatError", "Frame", "animate", "animate_folder", "state_frames"]
 
 _WRITERS = {".mp4": write_mp4, ".gif": write_gif, ".webp": write_webp}
 FORMATS = tuple(_WRITERS)
@@ -117,41 +117,38 @@ def animate_folder(
     check_format(out)
     if not out.parent.is_dir():
         raise RequestError(f"expected an existing folder for {out.name}, found no {out.parent}")
-    frames = frames_of(folder, past=past, max_size=max_size)
-    return animate(frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
+    result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
+    states = {year: result.path("forecast", year) for year in (result.start_year, *result.years)}
+    frames = state_frames(states, result.value_range, max_size=max_size)
+    before = [_past_frame(path, result, frames[0].image.shape[:2], max_size) for path in past]
+    before.sort(key=lambda frame: frame.year)
+    return animate(before + frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
 
 
-def frames_of(
-    folder: str | Path | ForecastFolder,
+def state_frames(
+    states: Mapping[int, Path],
+    value_range: tuple[float, float],
     *,
-    past: Sequence[str | Path] = (),
     max_size: int = MAX_SIZE,
     threads: int = 1,
 ) -> list[Frame]:
-    """The pictures of a film of a finished forecast, see `animate_folder`.
+    """The pictures of a film of a forecast.
 
     Args:
-        folder: The result of a forecast.
-        past: Earlier images of the same ground.
+        states: By year, that of the start first.
+        value_range: Stored values that mean black and white.
         max_size: Longer side of the pictures.
         threads: Years that are read side by side.
-
-    Raises:
-        RequestError: See `animate_folder`.
     """
-    result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
 
     def shown(path: Path) -> NDArray[np.uint8]:
-        return display_image(path, result.value_range, max_size)
+        return display_image(path, value_range, max_size)
 
-    paths = [result.present, *(result.path("forecast", year) for year in result.years)]
-    start, *later = in_threads(shown, paths, threads)
-    frames = [_past_frame(path, result, start.shape[:2], max_size) for path in past]
-    frames.sort(key=lambda frame: frame.year)
-    frames.append(Frame(start, result.start_year, forecast=False))
-    return frames + [
-        Frame(picture, year, forecast=True)
-        for year, picture in zip(result.years, later, strict=True)
+    pictures = in_threads(shown, list(states.values()), threads)
+    start = min(states)
+    return [
+        Frame(picture, year, forecast=year > start)
+        for year, picture in zip(states, pictures, strict=True)
     ]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.films.animation import animate, state_frames
 from app.forecasts.layers import LayerWriter, observed_part, part_of
-from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
 from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
@@ -35,9 +35,10 @@ from preprocessing.tiles.cells import CELL
 __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
-Write = Callable[[], None]
+Write = Callable[[], object]
 _PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
+_FILMS = ("forecast.mp4", "forecast.gif")
 _BANDS = 4
 """Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
@@ -82,6 +83,9 @@ class RegionRun:
             executor: Where to run the members; in this process where None.
             progress: Called with `("forecasting", done, total)`.
         """
+        # It brings the network, which `forecast_members` loads while images are read.
+        from app.forecasts.members import MemberRunner, MemberTask, roll_member, roll_shared
+
         request = self.request
         tasks = [
             MemberTask(
@@ -149,10 +153,19 @@ class RegionRun:
         writer = LayerWriter(grid, self._encoding, valid, self.images.start.metadata)
         weights = cell_weights(valid, grid.row_gsd_m(), zeros=zeros)
         distance, widest, probabilities = np.zeros(request.members), 0.0, []
-        files = [self._present(stored, writer)]
-        done, total = 0, 1 + request.years * (4 + len(self._members) * len(self._saved))
+        files: list[Write] = [self._present(stored, writer)]
+        done, total = 0, 1 + len(_FILMS)
+        total += request.years * (4 + len(self._members) * len(self._saved))
         if progress is not None:
             progress("writing", 0, total)
+
+        def write(writes: list[Write]) -> None:
+            nonlocal done
+            for _ in in_threads(lambda write: write(), writes, request.workers):
+                done += 1
+                if progress is not None:
+                    progress("writing", done, total)
+
         for year in self.years:
             probabilities.append(self._probability(year, weights.shape, zeros))
             mean = zeros((3, grid.height, grid.width), self._encoding.dtype)
@@ -161,13 +174,10 @@ class RegionRun:
                 self._states(year), stored, valid, self._encoding, mean, spread, request.workers
             )
             distance, widest = distance + apart, max(widest, most)
-            files += self._of_year(year, mean, spread, probabilities[-1], writer)
             if year == self.years[-1]:
-                files += self._states_of(int(np.argmin(distance)), writer)
-            for _ in in_threads(lambda write: write(), files, request.workers):
-                done += 1
-                if progress is not None:
-                    progress("writing", done, total)
+                write(files + self._states_of(int(np.argmin(distance)), writer))
+                files = self._films()
+            write(files + self._of_year(year, mean, spread, probabilities[-1], writer))
             files = []
         for year in self.years:
             write_spread_style(request.out / f"spread_{year}.tif", widest or 1.0)
@@ -234,6 +244,15 @@ class RegionRun:
                     )
         return found
 
+    def _films(self) -> list[Write]:
+        """What makes films of the states, which are written; encoding takes longest."""
+        out, encoding = self.request.out, self._encoding
+        states = {self.images.start_year: out / f"present_{self.images.start_year}.tif"}
+        states |= {year: out / f"forecast_{year}.tif" for year in self.years}
+        limits = encoding.low, encoding.high
+        frames = state_frames(states, limits, threads=self.request.workers)
+        return [partial(animate, frames, out / name) for name in _FILMS]
+
     @property
     def _saved(self) -> list[str]:
         """Folders of what is kept of each member."""
@@ -273,8 +292,7 @@ def _remove_earlier(out: Path) -> None:
     names += [
         *ZONES,
         earlier.present.name,
-        "forecast.mp4",
-        "forecast.gif",
+        *_FILMS,
         "collection.json",
         "model.json",
         "run.json",

@@ -153,7 +153,7 @@ def identity_of(
     """
     # They bring torch, and a server that only hands requests on does without.
     from forecast.pretrained import DEFAULT_MODEL, model_folder, weights_sha256
-    from sr.lift.network import SHIPPED_LIFT, lift_sha256
+    from sr.lift.shipped import SHIPPED_LIFT, lift_sha256
 
     start = images.start
     region_bytes, region_modified = _stamp(start.path)

@@ -35,7 +35,7 @@ ZONES = ("zones.csv", "zones.parquet")
 """What `write_zones` writes: without and with the polygons."""
 _EMPTY_GREY = 235
 _WORTH_SAYING = 0.02
-_STRIP_PIXELS = 2_000_000
+_STRIP_PIXELS = 500_000
 
 
 class ResultFolderError(RequestError):

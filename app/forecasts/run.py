@@ -6,9 +6,10 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.films.animation import animate, frames_of
 from app.forecasts.area_of_interest import AreaOfInterest
-from app.forecasts.cube import write_cube
 from app.forecasts.memory import affordable_workers
 from app.forecasts.outputs import Progress, RegionRun
 from app.forecasts.record import run_record
@@ -57,6 +56,8 @@ from preprocessing.running.partial_files import remove_partials_in
 __all__ = ["asked_images", "forecast_images", "forecast_members", "forecast_region"]
 
 _log = logging.getLogger(__name__)
+_NETWORKS = ("app.forecasts.members", "forecast.network.unet")
+"""What takes seconds to load, while images are read."""
 
 
 def forecast_region(
@@ -144,6 +145,8 @@ def forecast_images(
         if request.zones is not None:
             write_zones(result, request.zones)
         if request.cube and not (result.folder / CUBE).exists():
+            from app.forecasts.cube import write_cube  # It brings Zarr.
+
             write_cube(result)
     return result
 
@@ -174,9 +177,6 @@ def _forecast(
     record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
-    frames = frames_of(result, threads=request.workers)
-    films = [result.folder / f"forecast.{suffix}" for suffix in ("mp4", "gif")]
-    list(in_threads(partial(animate, frames), films, request.workers))
     write_stac(result, model=model_folder(request.model))
     remove_scratch(request.out)
     return result
@@ -211,7 +211,11 @@ def forecast_members(
     check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
     tick = _ticks(images, progress)
     familiarity = Familiarity.load(folder)
-    ground, valid = prepare_ground(images, scratch, familiarity, tick, threads=request.workers)
+    both: Sequence[Callable[[], Any]] = [
+        partial(prepare_ground, images, scratch, familiarity, tick, threads=request.workers),
+        lambda: [import_module(name) for name in _NETWORKS],
+    ]
+    (ground, valid), _ = in_threads(lambda do: do(), both, min(request.workers, len(both)))
     if area is not None:
         valid = area.within(images, valid, zeros=ground.zeros)
         if not valid.any():

@@ -11,9 +11,9 @@ from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.running.output_lock import owned_file, owned_folder
 from preprocessing.running.partial_files import remove_partials_in, remove_partials_of
 from preprocessing.running.progress import Progress, untold
-from sr.lift.network import SHIPPED_LIFT
 from sr.lift.packed_tiles import SUFFIX, pack_tiles, unpack_tiles
 from sr.lift.recipe import DEFAULT_GUIDED_RECIPE, read_guided_recipe
+from sr.lift.shipped import SHIPPED_LIFT
 from sr.lift.training import train_guided
 
 __all__ = ["pack_pairs", "train_lift"]

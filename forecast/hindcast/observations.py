@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from forecast.hindcast.intervals import sampled_blocks
@@ -267,6 +266,8 @@ def outcome(
     first, later = np.concatenate(before, axis=1), np.concatenate(after, axis=1)
     if not first.size:
         return None
+    from scipy.stats import rankdata  # As in `forecast.evaluation.scores.roc`.
+
     places = np.arange(1, first.shape[1] + 1)
     matched = [
         np.interp(rankdata(band), places, np.sort(wanted))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.colours import WhitenedColours
 from forecast.hindcast.features import block_features
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
+from forecast.network.conditions import Tone
 from preprocessing.lasting_change.labelling import MOST_DATES
 from preprocessing.rasters.window import Window
+from preprocessing.running.executor import in_threads
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -38,12 +42,13 @@ class LocalOccurrence:
     past: Past
 
     @classmethod
-    def fit(cls, past: Past, *, seed: int = 0) -> LocalOccurrence | None:
+    def fit(cls, past: Past, *, seed: int = 0, threads: int = 1) -> LocalOccurrence | None:
         """Learn from every earlier interval of a region whose outcome was seen.
 
         Args:
             past: Up to the start of the forecast.
             seed: Of the sample of cells.
+            threads: Blocks that are looked at side by side.
 
         Returns:
             None where too little changed, too few dates tell it, or the last shows nothing.
@@ -54,21 +59,19 @@ class LocalOccurrence:
         chosen = sampled_blocks(past)
         generator = np.random.default_rng(seed)
         most = max(1, _ROWS // (len(pairs) * len(chosen)))
-        rows, events = [], []
+        rows, events = list[NDArray[np.float32]](), list[NDArray[np.bool_]]()
         for start in sorted({start for start, _ in pairs}):
-            until = past.until(start)
-            tone, colours = until.tone(), until.colours()
-            for window in chosen:
-                here = past.block(window.slices)
-                features = block_features(until, window, tone, colours)
-                for end in (e for s, e in pairs if s == start):
-                    changed, known = here.changed(start, end)
-                    cells = np.flatnonzero(known)
-                    if len(cells) > most:
-                        cells = generator.choice(cells, most, replace=False)
-                    years = past.years[end] - past.years[start]
-                    rows.append(_columns(features, cells, years, past.dates_after(end)))
-                    events.append(changed.ravel()[cells])
+            until, ends = past.until(start), [e for s, e in pairs if s == start]
+            picked = []
+            for found in in_threads(partial(_outcomes, past, start, ends), chosen, threads):
+                cells = [_some(known, most, generator) for _, known in found]
+                picked.append(cells)
+                events += [
+                    changed.ravel()[some] for (changed, _), some in zip(found, cells, strict=True)
+                ]
+            describe = partial(_rows, past, start, ends, until.tone(), until.colours())
+            for part in in_threads(describe, list(zip(chosen, picked, strict=True)), threads):
+                rows += part
         outcome = np.concatenate(events)
         if min(outcome.sum(), (~outcome).sum()) < _LEAST_CHANGED:
             return None
@@ -97,6 +100,36 @@ class LocalOccurrence:
         ]
         found = np.stack(planes).reshape(len(years), window.height, window.width)
         return np.maximum.accumulate(found, axis=0).astype(np.float32)
+
+
+def _outcomes(
+    past: Past, start: int, ends: Sequence[int], window: Window
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """What changed in a block from a date to others, and where that is known."""
+    here = past.block(window.slices)
+    return [here.changed(start, end) for end in ends]
+
+
+def _some(known: NDArray[np.bool_], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    cells = np.flatnonzero(known)
+    return cells if len(cells) <= most else generator.choice(cells, most, replace=False)
+
+
+def _rows(
+    past: Past,
+    start: int,
+    ends: Sequence[int],
+    tone: Tone,
+    colours: WhitenedColours,
+    block: tuple[Window, Sequence[NDArray[np.int64]]],
+) -> list[NDArray[np.float32]]:
+    """Columns of some cells of a block at a date, those of each later date by themselves."""
+    window, picked = block
+    features = block_features(past.until(start), window, tone, colours)
+    return [
+        _columns(features, cells, past.years[end] - past.years[start], past.dates_after(end))
+        for end, cells in zip(ends, picked, strict=True)
+    ]
 
 
 def _columns(

@@ -17,7 +17,9 @@ from scipy.special import expit, logit
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.region.windows import strips
+from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
+from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
 
 __all__ = ["Quantity", "with_mean"]
@@ -52,19 +54,22 @@ class Quantity:
     seen: tuple[tuple[float, float], ...]
 
     @classmethod
-    def of(cls, past: Past) -> Quantity | None:
-        """From what a past tells; None where it tells of no interval."""
+    def of(cls, past: Past, *, threads: int = 1) -> Quantity | None:
+        """From what a past tells, blocks side by side; None where it tells of no interval."""
         every = past_intervals(past)
         some = np.linspace(0, len(every) - 1, min(_INTERVALS, len(every))).round().astype(int)
         pairs = [every[number] for number in some]
-        counts = np.zeros((len(pairs), 2))
-        for window in sampled_blocks(past):
-            here = past.block(window.slices)
+
+        def count(window: Window) -> NDArray[np.float64]:
+            here, counts = past.block(window.slices), np.zeros((len(pairs), 2))
             for number, (start, end) in enumerate(pairs):
                 changed, known = here.changed(start, end)
-                count = int(known.sum())
-                by_chance = here.changed_by_chance(start, end) * count
-                counts[number] += changed[known].sum() - by_chance, count
+                cells = int(known.sum())
+                by_chance = here.changed_by_chance(start, end) * cells
+                counts[number] = changed[known].sum() - by_chance, cells
+            return counts
+
+        counts = sum(in_threads(count, sampled_blocks(past), threads), np.zeros((len(pairs), 2)))
         seen = tuple(
             (float(past.years[end] - past.years[start]), float(changed / known))
             for (start, end), (changed, known) in zip(pairs, counts, strict=True)

@@ -18,7 +18,9 @@ from forecast.hindcast.past import Past
 from forecast.hindcast.quantity import Quantity, with_mean
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
 from forecast.region.windows import strips
+from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
+from preprocessing.running.executor import in_threads
 
 __all__ = ["LEAST_DATES", "HindcastSkill", "combined_probability", "held_out", "hindcast"]
 
@@ -80,7 +82,9 @@ def held_out(years: NDArray[np.float64]) -> tuple[int, int] | None:
     return int(starts[np.abs(years[end] - years[starts] - _YEARS).argmin()]), end
 
 
-def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | None:
+def hindcast(
+    past: Past, general: General, *, seed: int = 0, threads: int = 1
+) -> HindcastSkill | None:
     """Forecast a part of the past from what was known before, and compare with what came.
 
     Args:
@@ -88,6 +92,7 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
         general: The probability `(h, w)` of the model itself, from a date and so many years on; it
             may use no later date.
         seed: Of the fit.
+        threads: Blocks that are looked at side by side.
 
     Returns:
         None where the dates are too few.
@@ -97,10 +102,13 @@ def hindcast(past: Past, general: General, *, seed: int = 0) -> HindcastSkill | 
         return None
     start, end = dates
     until = past.until(start)
-    local, quantity = LocalOccurrence.fit(until, seed=seed), Quantity.of(until)
+    local = LocalOccurrence.fit(until, seed=seed, threads=threads)
+    quantity = Quantity.of(until, threads=threads)
     ahead = past.years[start + 1 : end + 1] - past.years[start]
     first = start + 1 + int(np.abs(ahead - 1).argmin())
-    looks = [_look(past, until, local, quantity, general, one) for one in sorted({first, end})]
+    looks = [
+        _look(past, until, local, quantity, general, one, threads) for one in sorted({first, end})
+    ]
     if not len(looks[-1].event):
         return None
     weights = _WEIGHTS if local is not None else _WEIGHTS[:1]
@@ -153,20 +161,23 @@ def _look(
     quantity: Quantity | None,
     general: General,
     end: int,
+    threads: int,
 ) -> _Look:
     """The forecast from the last date of `until` for the date `end`."""
     start = len(until) - 1
     years = float(past.years[end] - past.years[start])
     plain, tone, colours = general(start, years), until.tone(), until.colours()
-    parts = []
-    for window in sampled_blocks(past):
+
+    def told(window: Window) -> list[NDArray[Any]]:
         changed, known = past.block(window.slices).changed(start, end)
         features = block_features(until, window, tone, colours)
         here = plain[window.slices]
         taught = here if local is None else local.of_block(window, [years])[0]
         shown = (changed, here, taught, features[RULES[0][0]], features[TEXTURE_CHANNEL])
-        parts.append([values[known] for values in shown])
-    event, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return [values[known] for values in shown]
+
+    parts = zip(*in_threads(told, sampled_blocks(past), threads), strict=True)
+    event, *rest = (np.concatenate(part) for part in parts)
     model, boosted, before, texture = rest
     return _Look(event, model, boosted, before, texture, quantity, years)
 

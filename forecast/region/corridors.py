@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,6 @@ from skimage.morphology import skeletonize
 from forecast.region.objects import long_objects
 from forecast.region.region_conditions import region_colours
 from forecast.region.windows import cut, grown, within
-from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 
@@ -60,7 +61,7 @@ def corridors_of(
         cells: `(3, h, w)` means over cells of the start, 0..1.
         seen: `(h, w)` cells that were seen whole.
         block: Cells along a block that is looked at at once.
-        threads: Blocks that are looked at side by side.
+        threads: Widths that are looked for side by side.
         zeros: Makes planes, on the disk where they are large.
 
     Returns:
@@ -69,18 +70,13 @@ def corridors_of(
     found = long_objects(objects, zeros=zeros)
     whitened = region_colours(cells, seen)
     height, width = seen.shape
-    inner = cut(height, width, block)
-
-    def look(core: Window) -> NDArray[np.bool_]:
+    for core in cut(height, width, block):
         around = grown(core, _OVERLAP, height, width)
         here = seen[around.slices]
         colours = whitened.whitened(cells[(slice(None), *around.slices)])
         colours[~here] = 0
-        ridges = [_ridges(colours, here, half) for half in _HALF_WIDTHS]
-        return np.asarray(np.any(ridges, axis=0)[within(core, around).slices])
-
-    for core, part in zip(inner, in_threads(look, inner, threads), strict=True):
-        found[core.slices] |= part
+        for ridges in in_threads(partial(_ridges, colours, here), _HALF_WIDTHS, threads):
+            found[core.slices] |= ridges[within(core, around).slices]
     return found
 
 

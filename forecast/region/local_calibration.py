@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.past_events import past_events
 from forecast.hindcast.quantity import Quantity
-from forecast.hindcast.skill import hindcast
+from forecast.hindcast.skill import HindcastSkill, hindcast
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
 from forecast.region.change_allocation import reallocated
@@ -66,9 +67,11 @@ def teach(
     if written.exists():
         return ground
     past = _past(ground, folder)
-    if observations is not None and len(past) > 1:
-        here = observations.taught_by(past, seed=seed)
-        write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
+
+    def look_again() -> None:
+        if observations is not None and len(past) > 1:
+            here = observations.taught_by(past, seed=seed)
+            write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
         zeros, seen = ground.zeros, ground.earlier.known[date]
@@ -86,14 +89,20 @@ def teach(
         rare = anomaly_odds(cells, seen, tone, zeros=zeros)
         return reallocated(mean, rare.__getitem__, seen, zeros=zeros)
 
-    if len(past) > 2:
-        past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
-    skill, quantity = hindcast(past, general, seed=seed), Quantity.of(past)
-    if quantity is not None:
-        quantity.save(folder)
+    def look_back() -> HindcastSkill | None:
+        if len(past) > 2:
+            past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
+        quantity = Quantity.of(past, threads=threads)
+        if quantity is not None:
+            quantity.save(folder)
+        return hindcast(past, general, seed=seed, threads=threads)
+
+    # Neither needs the other.
+    both: Sequence[Callable[[], Any]] = [look_back, look_again]
+    skill, _ = in_threads(lambda look: look(), both, min(threads, len(both)))
     local = None
     if skill is not None and skill.weight > 0:
-        local = LocalOccurrence.fit(past, seed=seed)
+        local = LocalOccurrence.fit(past, seed=seed, threads=threads)
     if local is not None:
         horizons = [float(year) for year in range(1, network.longest_years + 1)]
         part = partial_path(folder / f"{TAUGHT}.npy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,7 +14,6 @@ from torch import Tensor
 from forecast.network.conditions import Tone
 from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
-from forecast.network.unet import Answer, ChangeUNet
 from forecast.random_fields import ground_noise, regional_noise
 from forecast.region.observation import REACH
 from forecast.region.windows import cut, grown, in_pixels, strips
@@ -22,6 +22,9 @@ from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
 from preprocessing.tiles.blending import Blend, tile_weight
 from preprocessing.tiles.tiling import plan_tiles
+
+if TYPE_CHECKING:
+    from forecast.network.unet import Answer, ChangeUNet
 
 __all__ = ["Noise", "RegionNetwork", "View"]
 

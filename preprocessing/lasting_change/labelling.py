@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.lasting_change.classifier import ChangeClassifier, shipped_classifier
 from preprocessing.lasting_change.dated_cells import DatedCells, DatedImages
+
+if TYPE_CHECKING:
+    from preprocessing.lasting_change.classifier import ChangeClassifier
 
 __all__ = ["MOST_DATES", "label_pair", "label_start", "pairs_of_dates"]
 
@@ -54,6 +57,9 @@ def label_start(
     Raises:
         ValueError: A target is not later than the start, or there is no such date.
     """
+    # It brings diffusers, which those who label nothing do without.
+    from preprocessing.lasting_change.classifier import shipped_classifier
+
     network = classifier or shipped_classifier()
     dates, wanted = len(cells.means), list(targets)
     for j in wanted:

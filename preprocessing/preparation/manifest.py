@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from preprocessing.errors import MissingFileError, RequestError
-from preprocessing.pairs.store import SPLITS
+from preprocessing.pairs.arrays import SPLITS
 from preprocessing.preparation.tables import dates_of, read_table
 from preprocessing.rasters.dates import check_observed
 from preprocessing.rasters.opening import is_local

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from preprocessing.errors import NoValidPixelsError
 
@@ -26,7 +26,7 @@ _PRIOR = 1.0
 """Weight of the transport's directions against the correlations between both dates (0..1)."""
 _MOST_CONTRAST = 1.5
 """Ratio of contrasts, in any direction of colour, that a mapped date may have to the other date."""
-_MEDIAN = float(chi2.median(3))
+_MEDIAN = float(chdtri(3, 0.5))
 
 
 @dataclass(frozen=True, eq=False)

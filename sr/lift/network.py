@@ -11,16 +11,14 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
-from preprocessing.running.files import sha256
 from preprocessing.running.partial_files import partial_path
-from preprocessing.running.pretrained import WEIGHTS, read_pretrained
+from preprocessing.running.pretrained import read_pretrained
 from sr.lift.block_means import copied_where_same, keep_block_means, upsample_consistently
+from sr.lift.shipped import SHIPPED_LIFT
 from sr.network.checkpoints import save_half
 from sr.network.rrdb import RRDB, initialise
 
-__all__ = ["SHIPPED_LIFT", "GuidedRRDBNet", "lift_sha256", "load_guided", "save_guided"]
-
-SHIPPED_LIFT = Path(__file__).parent.parent / "weights" / "guided16"
+__all__ = ["GuidedRRDBNet", "load_guided", "save_guided"]
 
 _SCALE = 4
 _PHASES = _SCALE**2
@@ -139,11 +137,6 @@ def load_guided(
     )
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return network.to(device).eval()  # type: ignore[no-any-return]
-
-
-def lift_sha256() -> str:
-    """Hexadecimal SHA-256 of the weights that ship."""
-    return sha256(SHIPPED_LIFT / WEIGHTS)
 
 
 def save_guided(network: GuidedRRDBNet, folder: Path) -> None:

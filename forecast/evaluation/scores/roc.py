@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 __all__ = ["area_under_curve"]
 
@@ -22,5 +21,7 @@ def area_under_curve(event: NDArray[np.bool_], score: NDArray[np.floating[Any]])
     with_change, without = int(event.sum()), int((~event).sum())
     if min(with_change, without) < _LEAST_CELLS:
         return None
+    from scipy.stats import rankdata  # Takes long to load: what begins need not wait.
+
     ranks = rankdata(score.ravel())[event.ravel()].sum()
     return float((ranks - with_change * (with_change + 1) / 2) / (with_change * without))

@@ -17,7 +17,8 @@ from benchmarks.labelling.learning import (
     logits_of,
     train_classifier,
 )
-from preprocessing.lasting_change import ChangeClassifier, DatedCells, label_pair, label_start
+from preprocessing.lasting_change import DatedCells, label_pair, label_start
+from preprocessing.lasting_change.classifier import ChangeClassifier
 from preprocessing.lasting_change.features import FEATURES
 from preprocessing.simulator.config import WorldConfig
 from preprocessing.simulator.world import simulate_world
