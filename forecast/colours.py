@@ -31,8 +31,15 @@ class WhitenedColours:
     matrix: NDArray[np.float32]
 
     @classmethod
-    def of(cls, parts: Iterable[NDArray[np.floating]]) -> WhitenedColours:
-        """Of cells that are handed over in parts `(3, n)`."""
+    def of(
+        cls, parts: Iterable[NDArray[np.floating]], *, like: WhitenedColours | None = None
+    ) -> WhitenedColours:
+        """Of cells that are handed over in parts `(3, n)`.
+
+        Args:
+            parts: Of the cells.
+            like: Colours of another date, whose components point the same way: either is as good.
+        """
         count, total, products = 0, np.zeros(3), np.zeros((3, 3))
         for part in parts:
             colours = part.astype(np.float64)
@@ -41,8 +48,9 @@ class WhitenedColours:
         mean = total / max(count, 1)
         variance, axes = np.linalg.eigh(products / max(count, 1) - np.outer(mean, mean))
         least = max(float(variance[-1]), 1e-9) * _LEAST**2
-        upright = np.where(axes.sum(axis=0) < 0, -axes, axes)  # Either sign is as good.
-        matrix = upright / np.sqrt(np.maximum(variance, least))
+        matrix = axes / np.sqrt(np.maximum(variance, least))
+        if like is not None:
+            matrix = np.where((matrix * like.matrix).sum(axis=0) < 0, -matrix, matrix)
         return cls(mean.astype(np.float32), matrix.astype(np.float32))
 
     def whitened(self, cells: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -6,12 +6,13 @@ import itertools
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 from app.forecasts.memory import affordable_workers, process_bytes
 from app.forecasts.outputs import RegionRun
 from app.forecasts.request import ForecastRequest
-from app.forecasts.run import asked_images, forecast_images
+from app.forecasts.run import asked_images, forecast_images, load_networks
 from forecast.network.patches import FACTOR, TILE_PX
 from forecast.region.images import DatedImages
 from preprocessing.errors import NoValidPixelsError
@@ -86,6 +87,9 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
     grid = images.start.grid
     workers = affordable_workers(request.workers, grid, request.max_memory)
     sample = _seen_part(images.start)
+    # Loading takes as long for any region.
+    load_networks()
+    import_module("sklearn.ensemble")
     with tempfile.TemporaryDirectory(prefix="landcast-plan-") as folder:
         spent, written = _timed(request, images, sample, Path(folder) / "sample")
     larger = grid.height * grid.width / (sample.height * sample.width)

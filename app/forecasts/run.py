@@ -53,11 +53,16 @@ from preprocessing.running.object_store import sent_folder
 from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 
-__all__ = ["asked_images", "forecast_images", "forecast_members", "forecast_region"]
+__all__ = [
+    "asked_images",
+    "forecast_images",
+    "forecast_members",
+    "forecast_region",
+    "load_networks",
+]
 
 _log = logging.getLogger(__name__)
-_NETWORKS = ("app.forecasts.members", "forecast.network.unet")
-"""What takes seconds to load, while images are read."""
+_NETWORKS = ("app.forecasts.members", "forecast.network.unet", "scipy.stats")
 
 
 def forecast_region(
@@ -182,6 +187,12 @@ def _forecast(
     return result
 
 
+def load_networks() -> None:
+    """Load what takes seconds and is not needed to read images."""
+    for name in _NETWORKS:
+        import_module(name)
+
+
 @one_thread()
 def forecast_members(
     request: ForecastRequest,
@@ -213,7 +224,7 @@ def forecast_members(
     familiarity = Familiarity.load(folder)
     both: Sequence[Callable[[], Any]] = [
         partial(prepare_ground, images, scratch, familiarity, tick, threads=request.workers),
-        lambda: [import_module(name) for name in _NETWORKS],
+        load_networks,
     ]
     (ground, valid), _ = in_threads(lambda do: do(), both, min(request.workers, len(both)))
     if area is not None:

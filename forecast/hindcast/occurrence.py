@@ -36,10 +36,14 @@ class LocalOccurrence:
         model: Fitted; its columns are `cell_features`, the horizon in years and the number of dates
             that told whether a change lasted.
         past: What it was fitted on; forecasts start at its last date.
+        tone: Of that date.
+        colours: Likewise.
     """
 
     model: HistGradientBoostingClassifier
     past: Past
+    tone: Tone
+    colours: WhitenedColours
 
     @classmethod
     def fit(cls, past: Past, *, seed: int = 0, threads: int = 1) -> LocalOccurrence | None:
@@ -59,6 +63,7 @@ class LocalOccurrence:
         chosen = sampled_blocks(past)
         generator = np.random.default_rng(seed)
         most = max(1, _ROWS // (len(pairs) * len(chosen)))
+        colours = past.colours()
         rows, events = list[NDArray[np.float32]](), list[NDArray[np.bool_]]()
         for start in sorted({start for start, _ in pairs}):
             until, ends = past.until(start), [e for s, e in pairs if s == start]
@@ -69,7 +74,7 @@ class LocalOccurrence:
                 events += [
                     changed.ravel()[some] for (changed, _), some in zip(found, cells, strict=True)
                 ]
-            describe = partial(_rows, past, start, ends, until.tone(), until.colours())
+            describe = partial(_rows, past, start, ends, until.tone(), until.colours(like=colours))
             for part in in_threads(describe, list(zip(chosen, picked, strict=True)), threads):
                 rows += part
         outcome = np.concatenate(events)
@@ -88,11 +93,11 @@ class LocalOccurrence:
             random_state=seed,
         )
         model.fit(np.concatenate(rows), outcome)
-        return cls(model, past)
+        return cls(model, past, past.tone(), colours)
 
     def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
         """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
-        features = block_features(self.past, window, self.past.tone(), self.past.colours())
+        features = block_features(self.past, window, self.tone, self.colours)
         every = np.arange(window.height * window.width)
         planes = [
             self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]

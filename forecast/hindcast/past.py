@@ -59,9 +59,9 @@ class Past:
         """Of the last date, by some of its cells."""
         return Tone.of(torch.from_numpy(self._shown().reshape(1, 3, 1, -1)))
 
-    def colours(self) -> WhitenedColours:
-        """Likewise."""
-        return WhitenedColours.of([self._shown()])
+    def colours(self, like: WhitenedColours | None = None) -> WhitenedColours:
+        """Likewise; `like` those of another date."""
+        return WhitenedColours.of([self._shown()], like=like)
 
     def _shown(self) -> NDArray[np.float32]:
         """Some of the cells `(3, n)` of the last date that were seen."""

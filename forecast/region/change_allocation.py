@@ -179,13 +179,14 @@ def reallocated(
         zeros: Makes planes, on the disk where they are large.
     """
     count = sum(np.count_nonzero(known[rows]) for rows in strips(known.shape))
-    if not count:
+    expected = _total(probability, known) / max(count, 1)
+    if not 0 < expected < 1:
         return probability
     moved = zeros(probability.shape, np.float32)
     for rows in strips(moved.shape):
         odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST))
         moved[rows] = expit(odds + gain(rows))
-    return with_mean(moved, _total(probability, known) / count, known, zeros=zeros)
+    return with_mean(moved, expected, known, zeros=zeros)
 
 
 def event_levels(

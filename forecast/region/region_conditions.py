@@ -150,5 +150,5 @@ def _over(
     values: NDArray[np.float32], known: NDArray[np.float32], sigma: float
 ) -> NDArray[np.float32]:
     """Gaussian window over known values; 0 where none is near."""
-    total, weight = (gaussian_filter(x, sigma) for x in (values * known, known))
+    total, weight = (gaussian_filter(x, sigma) for x in (np.where(known > 0, values, 0), known))
     return np.asarray(total / np.maximum(weight, 1e-3), dtype=np.float32)

@@ -6,7 +6,12 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    CancelledError,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +26,8 @@ __all__ = ["DaskCluster", "Executor", "LocalPool", "default_workers", "in_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_asked_to_stop = threading.local()
+"""Events `by` of the calls of `in_threads` that a thread works for."""
 
 
 def default_workers() -> int:
@@ -31,14 +38,30 @@ def default_workers() -> int:
 def in_threads(
     function: Callable[[Item], Result], items: Sequence[Item], threads: int
 ) -> Iterator[Result]:
-    """Yield results in the order of the items; for work that leaves Python to others meanwhile."""
+    """Yield results in the order of the items; for work that leaves Python to others meanwhile.
+
+    Where it ends early (an error, Ctrl-C), items that were not begun are not, nor are those that
+    items which are at work hand to threads themselves.
+    """
+    mine, outer = threading.Event(), getattr(_asked_to_stop, "by", ())
+
+    def run(item: Item) -> Result:
+        _asked_to_stop.by = (mine, *outer)
+        if any(event.is_set() for event in _asked_to_stop.by):
+            raise CancelledError
+        return function(item)
+
     if threads < 2:
         yield from map(function, items)
         return
     # In a new thread, what PyTorch does before its first loop of its own takes all cores; asking
     # how many threads there are gives it the limit that `one_thread` sets.
     with ThreadPoolExecutor(threads, initializer=torch.get_num_threads) as pool:
-        yield from pool.map(function, items)
+        try:
+            yield from pool.map(run, items)
+        except BaseException:
+            mine.set()
+            raise
 
 
 @contextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from affine import Affine
 
+import app.forecasts.plan
 from app.cli.entry import run
 from app.forecasts.memory import affordable_workers, process_bytes
 from app.forecasts.plan import plan_forecast
@@ -38,6 +41,24 @@ def test_a_part_in_the_middle_tells_what_the_whole_takes(
     assert long.scratch_bytes > short.scratch_bytes > 600 * 700 * 15
     assert short.seconds > 0
     assert not request_of(image).out.exists()
+
+
+def test_loading_is_not_part_of_the_sample(
+    make_raster: Make, request_of: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes as long for any region; scaled by the area it would be most of the forecast."""
+    done: list[str] = []
+    for name in ("load_networks", "forecast_images"):
+        original = getattr(app.forecasts.plan, name)
+
+        def noted(*args: Any, name: str = name, original: Any = original, **kwargs: Any) -> Any:
+            done.append(name)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(app.forecasts.plan, name, noted)
+    plan_forecast(request_of(make_raster()))
+    assert done == ["load_networks", "forecast_images"]
+    assert {"diffusers", "scipy.stats"} <= sys.modules.keys()
 
 
 def test_ground_that_was_not_seen_in_the_middle_is_no_sample(

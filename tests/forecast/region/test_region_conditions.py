@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from forecast.colours import WhitenedColours
 from forecast.region import windows
 from forecast.region.region_conditions import anomaly_odds, region_colours, region_tone
 
@@ -49,3 +50,13 @@ def test_what_was_not_seen_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_array_equal(anomaly_odds(masked, seen, region_tone(masked, seen)), found)
     nothing = np.zeros_like(seen)
     assert np.isfinite(anomaly_odds(masked, nothing, region_tone(masked, nothing))).all()
+
+
+def test_components_of_other_dates_point_the_same_way() -> None:
+    cells, seen = country()
+    last = region_colours(cells, seen)
+    turned = WhitenedColours(last.mean, -last.matrix)
+    parts = [cells.reshape(3, -1)]
+    np.testing.assert_allclose(WhitenedColours.of(parts, like=last).matrix, last.matrix, rtol=1e-4)
+    again = WhitenedColours.of(parts, like=turned)
+    np.testing.assert_allclose(again.matrix, turned.matrix, rtol=1e-4)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 from app.forecasts.request import ForecastRequest
 from app.forecasts.run import forecast_region
 from preprocessing.errors import RequestError
-from preprocessing.running.executor import DaskCluster, LocalPool
+from preprocessing.running.executor import DaskCluster, LocalPool, in_threads
 
 
 def square(value: int) -> int:
@@ -25,6 +28,28 @@ def test_pool_runs_every_item_and_raises_what_fails() -> None:
     assert sorted(LocalPool(2).map(square, [1, 2, 3])) == [1, 4, 9]
     with pytest.raises(ValueError, match="thirteen"):
         list(LocalPool(2).map(square, [13]))
+
+
+def test_threads_stop_early_all_the_way_down() -> None:
+    """Ctrl-C in the midst of a stage must not wait until the stage is done."""
+    begun, lock = Counter[str](), threading.Lock()
+
+    def step(name: str) -> None:
+        with lock:
+            begun[name] += 1
+        time.sleep(0.01)
+
+    def stage(name: str) -> str:
+        return name if name == "short" else str(list(in_threads(step, [name] * 500, 2)))
+
+    results = in_threads(stage, ["short", "long"], 2)
+    assert next(results) == "short"
+    results.close()
+    assert begun["long"] < 100
+    # What comes after is not stopped.
+    assert list(in_threads(square, [1, 2, 3], 2)) == [1, 4, 9]
+    list(in_threads(stage, ["other", "third"], 2))
+    assert begun["other"] == begun["third"] == 500
 
 
 def test_dask_runs_every_item_and_refuses_an_address_without_scheduler() -> None:
