@@ -293,6 +293,7 @@ class Analogues:
     ) -> NDArray[np.float32]:
         """Of cells `(2, ...)` from a kind of ground; infinite where there is nothing to copy."""
         row, col, inside = self._inside(cells)
+        inside &= ~self._corridors[row, col]
         apart = np.linalg.norm(self._kinds[row * self._seen.shape[1] + col] - wanted, axis=-1)
         return np.asarray(np.where(inside, apart, np.inf), dtype=np.float32)
 

@@ -138,6 +138,21 @@ def test_nothing_becomes_a_piece_of_river(taught: bool) -> None:
         assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.2)
 
 
+def test_a_copy_leaves_out_a_river_that_looks_like_the_fields_beside_it() -> None:
+    """A patch is wider than fields between rivers: no place of its shape is free of them."""
+    shape = (60, 60)
+    rivers = np.indices(shape)[1] % 8 < 3
+    cells = np.random.default_rng(0).normal(_DESERT, 0.01, (3, *shape)).astype(np.float32)
+    new, none = np.zeros(shape, bool), np.full((2, *shape), NO_SOURCE, np.int32)
+    new[24:36, 24:36] = True
+    found = _of_one_object(cells, corridors=rivers).sources(
+        lambda _: np.full_like(cells, _DESERT), new, none, seed=1, member=0
+    )
+    copied = new & (found[0] >= 0)
+    assert copied.sum() > new.sum() / 2
+    assert not rivers[found[0][copied], found[1][copied]].any()
+
+
 def test_ground_beside_which_nothing_was_seen_is_left_to_the_network(
     cells: NDArray[np.float32],
 ) -> None:
