@@ -43,6 +43,9 @@ def in_threads(
     Where it ends early (an error, Ctrl-C), items that were not begun are not, nor are those that
     items which are at work hand to threads themselves.
     """
+    if threads < 2:
+        yield from map(function, items)
+        return
     mine, outer = threading.Event(), getattr(_asked_to_stop, "by", ())
 
     def run(item: Item) -> Result:
@@ -51,9 +54,6 @@ def in_threads(
             raise CancelledError
         return function(item)
 
-    if threads < 2:
-        yield from map(function, items)
-        return
     # In a new thread, what PyTorch does before its first loop of its own takes all cores; asking
     # how many threads there are gives it the limit that `one_thread` sets.
     with ThreadPoolExecutor(threads, initializer=torch.get_num_threads) as pool:
