@@ -13,6 +13,7 @@ from forecast.region.windows import cut
 from preprocessing.rasters.cog import BLOCK_PX
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.executor import in_threads
 
 __all__ = ["Summary", "summarize", "summarize_region"]
@@ -50,7 +51,7 @@ def summarize(members: NDArray[np.float32], valid: NDArray[np.bool_]) -> Summary
 
 
 def summarize_region(
-    members: Sequence[NDArray[Any]],
+    members: Sequence[Parts],
     start: NDArray[Any],
     valid: NDArray[np.bool_],
     encoding: Encoding,

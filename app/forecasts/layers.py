@@ -18,6 +18,7 @@ from preprocessing.rasters.band_metadata import BandMetadata
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 from preprocessing.rasters.raster import Encoding
+from preprocessing.running.differences import Parts
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["LayerWriter", "observed_part", "part_of"]
@@ -125,12 +126,12 @@ class LayerWriter:
         self.layer(path, part, name, note)
 
 
-def part_of(values: NDArray[Any]) -> Part:
+def part_of(values: Parts) -> Part:
     """Windows of an array `(c, height, width)`, as a writer asks for them."""
     return lambda window: np.array(values[(slice(None), *window.slices)])
 
 
-def observed_part(state: NDArray[Any], seen: NDArray[np.float32], encoding: Encoding) -> Part:
+def observed_part(state: Parts, seen: NDArray[np.float32], encoding: Encoding) -> Part:
     """Windows of stored values with what an observation differs by laid over them.
 
     Args:
@@ -146,7 +147,7 @@ def observed_part(state: NDArray[Any], seen: NDArray[np.float32], encoding: Enco
             -(-window.height // CELL),
             -(-window.width // CELL),
         )
-        values = encoding.decode(np.asarray(state[(slice(None), *window.slices)]))
+        values = encoding.decode(state[(slice(None), *window.slices)])
         return encoding.encode(observed(np.nan_to_num(values), seen, cells))
 
     return part

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from forecast.pretrained import load_model
 from forecast.region.ground import Ground
-from forecast.region.member import MemberPaths, MemberRun
-from forecast.region.painting import paint_ticks
+from forecast.region.member import MemberPaths, MemberRun, blocks_of
 from forecast.region.tiled_inference import RegionNetwork
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.raster import Encoding
@@ -81,9 +80,10 @@ class MemberRunner:
     @property
     def ticks(self) -> int:
         """How often `tick` is called in a year."""
+        blocks = len(blocks_of(*self._ground.objects.shape))
         if not self._task.observations or self._ground.seen_again is not None:
-            return paint_ticks(*self._ground.objects.shape)
-        return paint_ticks(*self._ground.objects.shape) + self._network.ticks
+            return blocks
+        return blocks + self._network.ticks
 
     def member(self, task: MemberTask, tick: Tick | None = None) -> MemberRun:
         """A member, to be forecast."""
@@ -120,26 +120,26 @@ def roll_member(
 
 
 def roll_shared(
-    tasks: Sequence[MemberTask], executor: Executor, bands: int, done: Callable[[int, int], None]
+    tasks: Sequence[MemberTask], executor: Executor, parts: int, done: Callable[[int, int], None]
 ) -> None:
     """Forecast fewer members than there are workers: these share the painting of each.
 
     Args:
         tasks: One a member.
         executor: Of the workers.
-        bands: Into how many a region is parted.
-        done: Called with how many bands of how many are painted, of the years in work.
+        parts: Into how many the blocks of a member are parted.
+        done: Called with how many parts of how many are painted, of the years in work.
     """
     runner = MemberRunner(tasks[0])
     while True:
         decided = [item for item in executor.map(_decide, tasks) if item[1]]
         if not decided:
             return
-        work = [(*item, band, bands) for item in decided for band in range(bands)]
+        work = [(*item, part, parts) for item in decided for part in range(parts)]
         for count, _ in enumerate(executor.map(_paint, work), start=1):
             done(count, len(work))
         for task, horizons in decided:
-            runner.member(task).join(horizons, bands)
+            runner.member(task).finish(horizons)
 
 
 def _decide(task: MemberTask) -> tuple[MemberTask, range]:
@@ -148,9 +148,9 @@ def _decide(task: MemberTask) -> tuple[MemberTask, range]:
 
 
 def _paint(work: tuple[MemberTask, range, int, int]) -> None:
-    task, horizons, band, bands = work
+    task, horizons, part, parts = work
     with one_thread():
-        _runner(task).member(task).paint(horizons, band, bands)
+        _runner(task).member(task).paint(horizons, part, parts)
 
 
 def _runner(task: MemberTask) -> MemberRunner:

@@ -19,16 +19,15 @@ from app.forecasts.request import ForecastRequest
 from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
 from app.forecasts.styles import write_probability_style, write_spread_style
 from forecast.region.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
-from forecast.region.changes import Changes
 from forecast.region.ground import Ground
 from forecast.region.images import DatedImages
-from forecast.region.member import MemberPaths
-from forecast.region.painting import bands_of
+from forecast.region.member import MemberPaths, blocks_of
 from forecast.region.windows import strips
 from forecast.summary import summarize_region
 from preprocessing.errors import RequestError
 from preprocessing.rasters.raster import Encoding
-from preprocessing.running.disk_space import Zeros, disk_zeros
+from preprocessing.running.differences import Difference
+from preprocessing.running.disk_space import disk_zeros
 from preprocessing.running.executor import DaskCluster, Executor, in_threads
 from preprocessing.tiles.cells import CELL
 
@@ -39,7 +38,7 @@ Write = Callable[[], object]
 _PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
 _FILMS = ("forecast.mp4", "forecast.gif")
-_BANDS = 4
+_PARTS = 4
 """Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
 
@@ -103,15 +102,15 @@ class RegionRun:
             for member in range(request.members)
         ]
         if isinstance(executor, DaskCluster) and len(tasks) < executor.workers:
-            bands = -(-_BANDS * executor.workers // len(tasks))
-            height = self.images.start.grid.height
-            bands = min(bands, len(bands_of(-(-height // CELL), bands)))
+            grid = self.images.start.grid
+            blocks = len(blocks_of(-(-grid.height // CELL), -(-grid.width // CELL)))
+            parts = min(blocks, -(-_PARTS * executor.workers // len(tasks)))
 
             def painted(done: int, total: int) -> None:
                 if progress is not None:
                     progress("forecasting", done, total)
 
-            roll_shared(tasks, executor, bands, painted)
+            roll_shared(tasks, executor, parts, painted)
             return
         if executor is not None:
             for done, _ in enumerate(executor.map(roll_member, tasks), start=1):
@@ -133,7 +132,7 @@ class RegionRun:
             roll_member(task, runner=runner, tick=tick)
 
     def write(
-        self, valid: NDArray[np.bool_], stored: NDArray[Any], progress: Progress | None
+        self, valid: NDArray[np.bool_], ground: Ground, progress: Progress | None
     ) -> dict[int, ChangedArea]:
         """Replace earlier results by the rasters of this run.
 
@@ -142,7 +141,7 @@ class RegionRun:
 
         Args:
             valid: `(height, width)` of the start.
-            stored: `(3, height, width)` stored values of the start.
+            ground: At the start.
             progress: Called with `("writing", done, total)`.
 
         Returns:
@@ -153,7 +152,7 @@ class RegionRun:
         writer = LayerWriter(grid, self._encoding, valid, self.images.start.metadata)
         weights = cell_weights(valid, grid.row_gsd_m(), zeros=zeros)
         distance, widest, probabilities = np.zeros(request.members), 0.0, []
-        files: list[Write] = [self._present(stored, writer)]
+        files: list[Write] = [self._present(ground, writer)]
         done, total = 0, 1 + len(_FILMS)
         total += request.years * (4 + len(self._members) * len(self._saved))
         if progress is not None:
@@ -167,35 +166,45 @@ class RegionRun:
                     progress("writing", done, total)
 
         for year in self.years:
-            probabilities.append(self._probability(year, weights.shape, zeros))
+            probabilities.append(self._probability(year, ground, weights.shape))
             mean = zeros((3, grid.height, grid.width), self._encoding.dtype)
             spread = zeros((1, grid.height, grid.width), np.float32)
             apart, most = summarize_region(
-                self._states(year), stored, valid, self._encoding, mean, spread, request.workers
+                self._states(year, ground),
+                ground.stored,
+                valid,
+                self._encoding,
+                mean,
+                spread,
+                request.workers,
             )
             distance, widest = distance + apart, max(widest, most)
             if year == self.years[-1]:
-                write(files + self._states_of(int(np.argmin(distance)), writer))
+                write(files + self._states_of(int(np.argmin(distance)), ground, writer))
                 files = self._films()
             write(files + self._of_year(year, mean, spread, probabilities[-1], writer))
             files = []
         for year in self.years:
             write_spread_style(request.out / f"spread_{year}.tif", widest or 1.0)
-        taught = Ground.open(self.scratch, self._encoding).quantity is not None
-        areas = changed_areas(probabilities, weights, log_odds_spread(taught=taught))
+        apart_by = log_odds_spread(taught=ground.quantity is not None)
+        areas = changed_areas(probabilities, weights, apart_by)
         return dict(zip(self.years, areas, strict=True))
 
-    def _present(self, stored: NDArray[Any], writer: LayerWriter) -> Write:
+    def _present(self, ground: Ground, writer: LayerWriter) -> Write:
         path = self.request.out / f"present_{self.images.start_year}.tif"
         note = f"observed {self.images.start_year}"
         date = self.images.start.date
-        return partial(writer.image, path, part_of(stored), note, date=date)
+        return partial(writer.image, path, part_of(ground.stored), note, date=date)
 
-    def _probability(self, year: int, shape: tuple[int, ...], zeros: Zeros) -> NDArray[np.float32]:
+    def _probability(
+        self, year: int, ground: Ground, shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
         """The mean of the members' accumulated probabilities."""
+        zeros = ground.zeros
         probability = zeros(shape, np.float32)
-        for path in self._members:
-            chance = Changes.load(path.changes(year)).probability(zeros=zeros)
+        for member in self._members:
+            changes = member.open_changes(ground, year).whole(zeros=zeros)
+            chance = changes.probability(zeros=zeros)
             for rows in strips(shape):
                 probability[rows] += chance[rows, : shape[1]] / len(self._members)
         return probability
@@ -222,13 +231,13 @@ class RegionRun:
             partial(writer.layer, out / f"spread_{year}.tif", part_of(spread), "spread", note),
         ]
 
-    def _states_of(self, representative: int, writer: LayerWriter) -> list[Write]:
+    def _states_of(self, representative: int, ground: Ground, writer: LayerWriter) -> list[Write]:
         """What writes the states of all years; those of each member if they are asked for."""
         found: list[Write] = []
         for kind in self._saved:
             (self.request.out / kind).mkdir(exist_ok=True)
         for year in self.years:
-            states, note, out = self._states(year), self._note(year), self.request.out
+            states, note, out = self._states(year, ground), self._note(year), self.request.out
             path, state = out / f"forecast_{year}.tif", states[representative]
             found.append(partial(writer.image, path, part_of(state), note))
             for member, state in zip(self._members, states, strict=True):
@@ -270,8 +279,8 @@ class RegionRun:
     def _members(self) -> list[MemberPaths]:
         return [MemberPaths(self.scratch, number) for number in range(self.request.members)]
 
-    def _states(self, year: int) -> list[NDArray[Any]]:
-        return [np.load(member.state(year), mmap_mode="r") for member in self._members]
+    def _states(self, year: int, ground: Ground) -> list[Difference]:
+        return [member.open_state(ground, year) for member in self._members]
 
     def _note(self, year: int) -> str:
         return f"forecast {year} from {self.images.start_year}"

@@ -15,14 +15,13 @@ from forecast.hindcast.observations import ObservationModel
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
-from forecast.region.changes import Changes
 from forecast.region.earlier import EarlierCells
 from forecast.region.familiarity import Familiarity
 from forecast.region.ground import Ground, start_cells, write_ground
 from forecast.region.local_calibration import teach
 from forecast.region.member import MemberPaths, MemberRun
 from forecast.region.tiled_inference import RegionNetwork
-from forecast.start import padded_start, stored_path
+from forecast.start import DecodedImage, padded_start
 from preprocessing.rasters.raster import Encoding
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means
@@ -60,16 +59,17 @@ def place_forecaster(
             for horizon in count(1):
                 for run in runs:
                     run.years(horizon)
-                yield _year([run.paths for run in runs], int(past.years[-1]) + horizon)
+                yield _year(ground, [run.paths for run in runs], int(past.years[-1]) + horizon)
 
     return forecast
 
 
 def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) -> Ground:
     """The last date as the start, the others as its history."""
-    start = padded_start(past.images[-1], past.valid[-1])
-    np.save(folder / "start.npy", start)
-    np.save(stored_path(folder), past.images[-1])
+    stored = padded_start(past.images[-1], past.valid[-1])
+    np.save(folder / "start.npy", stored)
+    np.save(folder / "valid.npy", past.valid[-1])
+    start = DecodedImage(stored, Encoding())
     cells, seen = start_cells(start, past.valid[-1])
     add = [
         (0, size - known)
@@ -79,7 +79,7 @@ def _ground(past: PlaceSeries, folder: Path, familiarity: Familiarity | None) ->
     known = np.pad(past.cells_valid()[:-1], [(0, 0), *add])
     ago = (past.years[-1] - past.years[:-1]).astype(np.float32)
     earlier, _ = EarlierCells.in_colours_of(cells, seen, dates, known, ago)
-    write_ground(folder, cells, seen, lambda: (earlier, ()), _gsd_m(past), familiarity)
+    write_ground(folder, start, cells, seen, lambda: (earlier, ()), _gsd_m(past), familiarity)
     return Ground.open(folder, Encoding())
 
 
@@ -96,10 +96,11 @@ def _taught(
     height, width = ground.objects.shape
     answers = RegionNetwork(network, height=height, width=width, gsd_m=_gsd_m(past))
 
-    def picture(date: int) -> NDArray[np.float32]:
+    def picture(date: int) -> DecodedImage:
         ago = past.years[-1] - past.years
         nearest = int(np.abs(ago - float(ground.earlier.years[date])).argmin())
-        return padded_start(past.images[nearest], past.valid[nearest])
+        stored = padded_start(past.images[nearest], past.valid[nearest])
+        return DecodedImage(stored, Encoding())
 
     return teach(ground, folder, answers, observations, picture, seed=seed)
 
@@ -134,12 +135,13 @@ def _runs(
     ]
 
 
-def _year(members: list[MemberPaths], year: int) -> ForecastYear:
-    states = np.stack([np.load(member.state(year)) for member in members])
+def _year(ground: Ground, members: list[MemberPaths], year: int) -> ForecastYear:
+    states = np.stack([member.open_state(ground, year)[...] for member in members])
     cells = cell_means(states)
     shape = cells.shape[-2:]
     at = (..., slice(shape[0]), slice(shape[1]))
     seen: NDArray[np.float32] = np.stack([np.load(member.seen(year))[at] for member in members])
-    stacked = np.stack([Changes.load(m.changes(year)).probability()[at] for m in members])
+    changes = [member.open_changes(ground, year).whole() for member in members]
+    stacked = np.stack([change.probability()[at] for change in changes])
     probability = np.asarray(stacked.mean(axis=0), dtype=np.float32)
     return ForecastYear(states, probability, np.clip(cells + 255 * seen, 0, 255))

@@ -178,7 +178,7 @@ def _forecast(
         if fresh:
             remove_scratch(request.out)
         raise
-    areas = RegionRun(request, images, scratch).write(valid, ground.stored, progress)
+    areas = RegionRun(request, images, scratch).write(valid, ground, progress)
     record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)
@@ -242,7 +242,7 @@ def forecast_members(
 
 
 def _used(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return sum(path.stat().st_size for path in folder.rglob("*"))
 
 
 def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:

@@ -17,7 +17,6 @@ from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.intervals import sampled_blocks
 from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, TEXTURE_CHANNEL
-from forecast.region.changes import Changes
 from forecast.region.ground import Ground
 from forecast.region.member import MemberPaths
 from forecast.region.windows import in_pixels
@@ -95,7 +94,7 @@ def outcome(
     Returns:
         None where no cell tells.
     """
-    changes = [Changes.load(member.changes(year)).probability() for member in members]
+    changes = [member.open_changes(ground, year).whole().probability() for member in members]
     probability = np.mean(changes, axis=0, dtype=np.float32)
     maps = (probability, *(ground.view.conditions[c] for c in (RULES[0][0], TEXTURE_CHANNEL)))
     events, ranked, presents, truths, states, seen = [], [], [], [], [], []
@@ -107,7 +106,7 @@ def outcome(
         both = here.known[start] & here.known[end]
         presents.append(ground.cells[(slice(None), *window.slices)][:, both])
         truths.append(here.cells[end].clip(0, 1)[:, both])
-        states.append(np.stack([_state(ground, m.state(year), window)[:, both] for m in members]))
+        states.append(np.stack([_state(ground, m, year, window)[:, both] for m in members]))
         seen.append(np.stack([_part(m.seen(year), window)[:, both] for m in members]))
     event, (p, before, texture) = np.concatenate(events), np.concatenate(ranked, axis=1)
     present, truth = np.concatenate(presents, axis=1), np.concatenate(truths, axis=1)
@@ -139,9 +138,10 @@ def _part(path: Path, window: Window) -> NDArray[Any]:
     return np.array(np.load(path, mmap_mode="r")[(slice(None), *window.slices)])
 
 
-def _state(ground: Ground, path: Path, window: Window) -> NDArray[np.float32]:
+def _state(ground: Ground, member: MemberPaths, year: int, window: Window) -> NDArray[np.float32]:
     """Means over cells of a member, 0..1."""
-    return cell_means(ground.encoding.decode(_part(path, in_pixels(window))))
+    state = member.open_state(ground, year)[(slice(None), *in_pixels(window).slices)]
+    return cell_means(ground.encoding.decode(state))
 
 
 def _square(difference: NDArray[np.float32]) -> float:

@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from forecast.region.analogues import Analogues
 from forecast.region.change_allocation import allocated
 from forecast.region.copies import NO_SOURCE
-from forecast.region.windows import strips
+from forecast.region.windows import cut, strips
+from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Difference
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.partial_files import partial_path
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "SavedChanges"]
 
-_NAMES = ("changed", "colours", "sources", "settled", "leg")
+_CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -125,17 +127,59 @@ class Changes:
             flat[:, cells[~copied]] = drawn(new).reshape(3, -1)[:, cells[~copied]]
         return replace(later, changed=changed, colours=colours, sources=sources)
 
-    def save(self, folder: Path) -> None:
-        """Write into a folder of its own, in one move."""
+    def save(self, folder: Path, cells: NDArray[np.float32]) -> None:
+        """Write into a folder of its own, in one move.
+
+        Args:
+            folder: See `SavedChanges`.
+            cells: `(3, h, w)` of the start.
+        """
         part = partial_path(folder)
         part.mkdir()
-        for name in _NAMES:
-            np.save(part / f"{name}.npy", getattr(self, name))
+        for name, base in _bases(cells).items():
+            array, values = Difference.create(part / name, base, _CHUNK), getattr(self, name)
+            for window in cut(base.shape[-2], base.shape[-1], _CHUNK):
+                array[(..., *window.slices)] = values[(..., *window.slices)]
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
 
-    @classmethod
-    def load(cls, folder: Path) -> Changes:
-        """Map what `save` wrote into memory."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _NAMES))
+
+class SavedChanges:
+    """What has changed by a year, as `Changes.save` wrote it: as what differs from the start.
+
+    Args:
+        folder: Of the year.
+        cells: `(3, h, w)` of the start.
+    """
+
+    def __init__(self, folder: Path, cells: NDArray[np.float32]) -> None:
+        self._arrays = [Difference(folder / name, base) for name, base in _bases(cells).items()]
+
+    def part(self, window: Window) -> Changes:
+        """Those of some cells."""
+        return Changes(*(array[(..., *window.slices)] for array in self._arrays))
+
+    def whole(self, *, zeros: Zeros = np.zeros) -> Changes:
+        """All of them, in planes that `zeros` makes."""
+        planes = [zeros(array.shape, array.dtype) for array in self._arrays]
+        for array, plane in zip(self._arrays, planes, strict=True):
+            for window in cut(array.shape[-2], array.shape[-1], _CHUNK):
+                plane[(..., *window.slices)] = array[(..., *window.slices)]
+        return Changes(*planes)
+
+
+def _bases(cells: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    """What each array is where nothing has changed."""
+    shape = cells.shape[1:]
+
+    def same(value: float, dtype: DTypeLike, *leading: int) -> NDArray[np.generic]:
+        return np.broadcast_to(np.array(value, dtype), (*leading, *shape))
+
+    return {
+        "changed": same(False, np.bool_),
+        "colours": cells,
+        "sources": same(NO_SOURCE, np.int32, 2),
+        "settled": same(0, np.float32),
+        "leg": same(0, np.float32),
+    }

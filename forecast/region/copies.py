@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.running.differences import Parts
 from preprocessing.tiles.cells import CELL
 
 __all__ = ["NO_SOURCE", "filled_from", "widened"]
@@ -37,12 +38,12 @@ def widened(sources: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.in
 
 
 def filled_from(
-    image: NDArray[np.float32], block: NDArray[np.float32], sources: NDArray[np.int32]
+    image: Parts, block: NDArray[np.float32], sources: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """Copy sources into a block; copies overlap a little and are blended there.
 
     Args:
-        image: `(3, 4 * H, 4 * W)` of the region; may be a memory map.
+        image: `(3, 4 * H, 4 * W)` of the region.
         block: `(3, 4 * h, 4 * w)`.
         sources: `(2, h, w)` of the cells of the block.
 

@@ -16,6 +16,7 @@ from forecast.network.patches import FACTOR, TILE_PX, to_low
 from forecast.region.windows import in_pixels
 from preprocessing.errors import ModelFolderError
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.running.files import share_weights
@@ -140,7 +141,7 @@ class Familiarity:
 
 def region_trust(
     familiarity: Familiarity | None,
-    image: NDArray[np.float32],
+    image: Parts,
     gsd_m: float | None,
     *,
     threads: int = 1,
@@ -150,7 +151,7 @@ def region_trust(
 
     Args:
         familiarity: Of the model.
-        image: `(3, 4 * h, 4 * w)`, 0..1, padded; may be a memory map.
+        image: `(3, 4 * h, 4 * w)`, 0..1, padded.
         gsd_m: Metres per pixel; None where not known.
         threads: Batches of tiles that are looked at side by side.
         zeros: Makes planes, on the disk where they are large.

@@ -28,8 +28,9 @@ from forecast.region.region_conditions import anomaly_odds, region_conditions, r
 from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
 from forecast.region.windows import cut, in_pixels
-from forecast.start import read_start, stored_path
+from forecast.start import DecodedImage, read_start
 from preprocessing.rasters.raster import Encoding
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros, disk_zeros, mapped_array
 from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
@@ -72,7 +73,7 @@ class Ground:
             left to the model.
         skill: Of the hindcast on the region's past; None where there was none.
         quantity: How much of it changed so far; None where its past tells of no interval.
-        stored: `(3, height, width)` stored values as they came.
+        stored: `(3, height, width)` stored values, gaps filled.
         encoding: How these are stored.
         outside: Share of the region that is outside what the model has seen; None where the model
             does not say what it has seen.
@@ -142,8 +143,10 @@ class Ground:
         def plane(name: str) -> NDArray[Any]:
             return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
 
+        start = np.load(folder / "start.npy", mmap_mode="r")
+        height, width = np.load(folder / "valid.npy", mmap_mode="r").shape
         return cls(
-            view=View(plane("start"), plane("conditions"), tone),
+            view=View(DecodedImage(start, encoding), plane("conditions"), tone),
             cells=plane("cells"),
             seen=plane("seen"),
             earlier=EarlierCells.load(folder),
@@ -156,7 +159,7 @@ class Ground:
             seen_again=SeenAgain.open(folder),
             skill=_skill(folder / f"{SKILL}.json"),
             quantity=Quantity.load(folder),
-            stored=np.load(stored_path(folder), mmap_mode="r"),
+            stored=start[:, :height, :width],
             encoding=encoding,
             outside=stored["outside"],
             left_out=tuple(stored["left_out"]),
@@ -200,7 +203,9 @@ def prepare_ground(
     look_back = partial(
         read_earlier_cells, start, images.earlier, cells, seen, folder, threads=threads
     )
-    write_ground(folder, cells, seen, look_back, start.grid.gsd_m, familiarity, threads=threads)
+    write_ground(
+        folder, image, cells, seen, look_back, start.grid.gsd_m, familiarity, threads=threads
+    )
     return Ground.open(folder, encoding), valid
 
 
@@ -224,6 +229,7 @@ def _skill(path: Path) -> HindcastSkill | None:
 
 def write_ground(
     folder: Path,
+    image: Parts,
     cells: NDArray[np.float32],
     seen: NDArray[np.bool_],
     look_back: Callable[[], tuple[EarlierCells, Sequence[str]]],
@@ -235,7 +241,8 @@ def write_ground(
     """Find out what a region shows, and write it beside its start.
 
     Args:
-        folder: With the start (`start.npy`, `stored.npy`), as `read_start` leaves it.
+        folder: With the start (`start.npy`, `valid.npy`), as `read_start` leaves it.
+        image: `(3, 4 * h, 4 * w)` the start, 0..1, padded.
         cells: From `start_cells`.
         seen: Likewise.
         look_back: Gives earlier dates, and why others are left out.
@@ -243,7 +250,6 @@ def write_ground(
         familiarity: Of the model.
         threads: See `prepare_ground`.
     """
-    image = np.load(folder / "start.npy", mmap_mode="r")
     zeros = disk_zeros(folder)
     tone = region_tone(cells, seen, zeros=zeros)
 
@@ -282,12 +288,12 @@ def write_ground(
 
 
 def start_cells(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], *, zeros: Zeros = np.zeros
+    image: Parts, valid: NDArray[np.bool_], *, zeros: Zeros = np.zeros
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Means over the cells of a padded start, and which of them were seen whole.
 
     Args:
-        image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
+        image: `(3, 4 * h, 4 * w)`, 0..1.
         valid: `(height, width)` of its own grid.
         zeros: Makes planes, on the disk where they are large.
 

@@ -28,6 +28,7 @@ from forecast.region.seen_again import write_seen_again
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import mapped_array
 from preprocessing.running.executor import in_threads
 from preprocessing.running.files import write_text
@@ -36,7 +37,7 @@ from preprocessing.running.partial_files import partial_path
 __all__ = ["teach"]
 
 _MEMBERS = 2
-Picture = Callable[[int], NDArray[np.float32]]
+Picture = Callable[[int], Parts]
 
 
 def teach(
@@ -138,7 +139,7 @@ def _view_of(
     date: int,
     cells: NDArray[np.float32],
     tone: Tone,
-    image: NDArray[np.float32],
+    image: Parts,
     folder: Path,
 ) -> View:
     """What the network sees at an earlier date of the region, and nothing later."""

@@ -20,21 +20,31 @@ from forecast.region.change_allocation import (
     parcels_of,
     reallocated,
 )
-from forecast.region.changes import Changes
+from forecast.region.changes import Changes, SavedChanges
 from forecast.region.ground import Ground
-from forecast.region.painting import bands_of, paint
+from forecast.region.painting import paint, reach_of
 from forecast.region.region_conditions import region_conditions
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
-from forecast.region.windows import cut, in_pixels, strips
+from forecast.region.windows import cut, grown, in_pixels, strips
 from forecast.start import mirror_edges
+from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Difference, Parts
 from preprocessing.running.disk_space import mapped_array
+from preprocessing.running.executor import in_threads
 from preprocessing.running.partial_files import partial_path, remove_partials_of
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["MemberPaths", "MemberRun"]
+__all__ = ["MemberPaths", "MemberRun", "blocks_of"]
 
 _BLOCK = 1024
+_PAINTED = 128
+"""Cells along a block that is painted at once, and kept as a chunk."""
 Tick = Callable[[], None]
+
+
+def blocks_of(height: int, width: int) -> list[Window]:
+    """Blocks of cells of a region of so many, each painted for itself."""
+    return cut(height, width, _PAINTED)
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,12 @@ class MemberPaths:
     member: int
 
     def state(self, year: int) -> Path:
-        """Stored values `(3, height, width)` of a year; it is done when this is there."""
-        return self.folder / f"member_{self.member:03}_{year}.npy"
+        """State of a year, see `open_state`; it is done when this is there."""
+        return self.folder / f"member_{self.member:03}_{year}"
+
+    def painting(self, year: int) -> Path:
+        """The same while it is painted."""
+        return self.folder / f"painting_{self.member:03}_{year}"
 
     def changes(self, year: int) -> Path:
         """Folder of what has changed by a year."""
@@ -61,9 +75,13 @@ class MemberPaths:
         """What an observation of a year differs by, `(3, h, w)` float32 on the grid of cells."""
         return self.folder / f"seen_{self.member:03}_{year}.npy"
 
-    def painted(self, year: int, band: int, bands: int) -> Path:
-        """Stored values of one of so many bands of a year."""
-        return self.folder / f"painted_{self.member:03}_{year}_{band:03}_of_{bands:03}.npy"
+    def open_state(self, ground: Ground, year: int) -> Difference:
+        """Stored values `(3, height, width)` of a year that is done."""
+        return Difference(self.state(year), ground.stored)
+
+    def open_changes(self, ground: Ground, year: int) -> SavedChanges:
+        """What has changed by a year."""
+        return SavedChanges(self.changes(year), ground.cells)
 
 
 @dataclass(frozen=True)
@@ -103,13 +121,13 @@ class MemberRun:
         """Forecast so many years; those that are done are not done again."""
         while horizons := self.decide(count):
             self.paint(horizons)
-            self.join(horizons)
+            self.finish(horizons)
 
     def decide(self, count: int) -> range:
         """Decide what changes in the first years of so many that are not done, up to a leg's end.
 
         Returns:
-            Their horizons; nothing if all are done. Theirs are to be painted and joined then.
+            Their horizons; nothing if all are done. They are to be painted and finished then.
         """
         done = 0
         while done < count and self.paths.state(self.start_year + done + 1).exists():
@@ -125,15 +143,17 @@ class MemberRun:
         parcels = parcels_of(ground.objects, ground.seen, self.network.gsd_m, zeros=zeros)
         changes = Changes.none(ground.cells, zeros=zeros)
         if done:
-            changes = Changes.load(self.paths.changes(self.start_year + done))
+            changes = self._changed_by(self.start_year + done)
         if done and done == begun:
             changes = changes.next_leg(zeros=zeros)
         view = self._view(begun)
         for horizon in horizons:
-            if self.paths.changes(self.start_year + horizon).exists():
-                changes = Changes.load(self.paths.changes(self.start_year + horizon))
+            year = self.start_year + horizon
+            if self.paths.changes(year).exists():
+                changes = self._changed_by(year)
             else:
                 changes = self._year(horizon, begun, view, changes, levels, parcels)
+            Difference.create(self.paths.painting(year), ground.stored, CELL * _PAINTED)
         remove_partials_of(self._leg_path("image"))
         remove_partials_of(self._leg_path("conditions"))
         return horizons
@@ -163,69 +183,75 @@ class MemberRun:
         )
         if self.observations:
             _save(paths.seen(year), self._seen(view, horizon, begun, after))
-        after.save(paths.changes(year))
+        after.save(paths.changes(year), self.ground.cells)
         return after
 
-    def paint(self, horizons: range, band: int = 0, bands: int = 1) -> None:
-        """Paint one of several bands of the years that were decided; years that are there stay.
+    def _changed_by(self, year: int) -> Changes:
+        return self.paths.open_changes(self.ground, year).whole(zeros=self.ground.zeros)
 
-        Bands share nothing: each has files of its own, so that machines can work side by side.
+    def paint(self, horizons: range, part: int = 0, parts: int = 1) -> None:
+        """Paint every so many-th block of the years that were decided; chunks that are there stay.
+
+        Blocks share nothing: all years of one are painted before another is begun, and machines
+        can work side by side.
+
+        Args:
+            horizons: From `decide`.
+            part: The first block.
+            parts: Every how many-th one.
         """
-        ground, height, asked = self.ground, self.ground.stored.shape[1], self.asked
-        rows = bands_of(ground.objects.shape[0], bands)[band]
-        pixels = slice(CELL * rows.start, min(CELL * rows.stop, height))
-        earlier, before = ground.stored[:, pixels], np.broadcast_to(False, ground.seen.shape)
+        ground, first = self.ground, self.start_year + horizons[0] - 1
+        years = [self.start_year + horizon for horizon in horizons]
+        states = [Difference(self.paths.painting(year), ground.stored) for year in years]
+        changes = [self.paths.open_changes(ground, year) for year in years]
+        start: Parts = ground.stored
+        past = None
         if horizons[0] > 1:
-            year = self.start_year + horizons[0] - 1
-            earlier = np.load(self.paths.state(year), mmap_mode="r")[:, pixels]
-            before = Changes.load(self.paths.changes(year)).changed
-        for horizon in horizons:
-            path = self.paths.painted(self.start_year + horizon, band, bands)
-            changes = Changes.load(self.paths.changes(self.start_year + horizon))
-            if not path.exists():
-                part = partial_path(path)
-                state = mapped_array(part, earlier.dtype, earlier.shape)
-                for window in cut(rows.stop - rows.start, ground.seen.shape[1], _BLOCK // CELL):
-                    if asked is None or asked[rows][window.slices].any():
-                        at = (slice(None), *in_pixels(window).slices)
-                        state[at] = earlier[at]
-                paint(
-                    state,
-                    ground.encoding,
-                    ground.view.image,
-                    ground.view.tone,
-                    colours=changes.colours,
-                    sources=changes.sources,
-                    before=before,
-                    changed=changes.changed,
-                    lift=self.lift,
-                    asked=asked,
-                    band=rows,
-                    threads=self.threads,
-                    tick=self.tick,
-                )
-                state.flush()
-                os.replace(part, path)
-            earlier, before = np.load(path, mmap_mode="r"), changes.changed
+            start = self.paths.open_state(ground, first)
+            past = self.paths.open_changes(ground, first)
+        height, width = ground.seen.shape
+        reach = reach_of(self.lift)
 
-    def join(self, horizons: range, bands: int = 1) -> None:
-        """Make the states of years of their bands, all of which are painted."""
+        def paint_block(block: Window) -> None:
+            if self.asked is not None and not self.asked[block.slices].any():
+                return
+            around = grown(block, reach, height, width)
+            pixels = in_pixels(block)
+            at = (slice(None), *pixels.slices)
+            values = np.array(start[at])
+            before = np.broadcast_to(False, (around.height, around.width))
+            if past is not None:
+                before = past.part(around).changed
+            for state, change in zip(states, changes, strict=True):
+                after = change.part(around)
+                if state.written(pixels.row, pixels.col):
+                    values = state[at]
+                else:
+                    paint(
+                        values,
+                        block,
+                        ground.encoding,
+                        ground.view.image,
+                        ground.view.tone,
+                        before=before,
+                        after=after,
+                        around=around,
+                        lift=self.lift,
+                    )
+                    state[at] = values
+                before = after.changed
+
+        blocks = blocks_of(height, width)[part::parts]
+        for _ in in_threads(paint_block, blocks, self.threads):
+            if self.tick is not None:
+                for _ in horizons:
+                    self.tick()
+
+    def finish(self, horizons: range) -> None:
+        """Years of which all blocks are painted are done."""
         for horizon in horizons:
             year = self.start_year + horizon
-            parts = [self.paths.painted(year, band, bands) for band in range(bands)]
-            if bands == 1:
-                os.replace(parts[0], self.paths.state(year))
-                continue
-            part, stored = partial_path(self.paths.state(year)), self.ground.stored
-            state, row = mapped_array(part, stored.dtype, stored.shape), 0
-            for path in parts:
-                painted = np.load(path, mmap_mode="r")
-                state[:, row : row + painted.shape[1]] = painted
-                row += painted.shape[1]
-            state.flush()
-            os.replace(part, self.paths.state(year))
-            for path in parts:
-                path.unlink()
+            os.replace(self.paths.painting(year), self.paths.state(year))
 
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
@@ -270,22 +296,18 @@ class MemberRun:
         year, ground = self.start_year + begun, self.ground
         part = partial_path(self._leg_path("image"))
         image = mapped_array(part, np.float32, ground.view.image.shape)
-        stored = np.load(self.paths.state(year), mmap_mode="r")
+        stored = self.paths.open_state(ground, year)
         height, width = stored.shape[1:]
-        for window in cut(image.shape[1], image.shape[2], _BLOCK):
-            at = (slice(None), *window.slices)
-            image[at] = ground.view.image[at]
         for window in cut(height, width, _BLOCK):
             at = (slice(None), *window.slices)
-            same = stored[at] == ground.stored[at]
-            image[at] = np.where(same, image[at], ground.encoding.decode(np.asarray(stored[at])))
+            image[at] = ground.encoding.decode(stored[at])
         mirror_edges(image, height=height, width=width)
         conditions = mapped_array(
             partial_path(self._leg_path("conditions")),
             np.float16,
             (CONDITIONS, *ground.cells.shape[1:]),
         )
-        changes = Changes.load(self.paths.changes(year))
+        changes = self._changed_by(year)
         earlier = ground.earlier.after(ground.cells, begun, zeros=ground.zeros)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
         return View(image, conditions, ground.view.tone)

@@ -17,6 +17,7 @@ from skimage.segmentation import felzenszwalb
 from forecast.network.conditions import Tone
 from forecast.region.windows import cut, grown, in_pixels, strips, within
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 from preprocessing.tiles.cells import CELL
@@ -44,7 +45,7 @@ _BESIDE = generate_binary_structure(2, 1)
 
 
 def region_objects(
-    image: NDArray[np.float32],
+    image: Parts,
     tone: Tone,
     *,
     block: int = _BLOCK,
@@ -57,7 +58,7 @@ def region_objects(
     in the overlap are one object, so borders of blocks leave no straight edges.
 
     Args:
-        image: `(3, 4 * h, 4 * w)`, 0..1; may be a memory map.
+        image: `(3, 4 * h, 4 * w)`, 0..1.
         tone: Of the region.
         block: Cells along a block.
         threads: Blocks that are segmented side by side.

@@ -18,6 +18,7 @@ from forecast.random_fields import ground_noise, regional_noise
 from forecast.region.observation import REACH
 from forecast.region.windows import cut, grown, in_pixels, strips
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.precision import autocast
 from preprocessing.tiles.blending import Blend, tile_weight
@@ -40,12 +41,12 @@ class View:
     """What the network sees of a region.
 
     Attributes:
-        image: `(3, 4 * h, 4 * w)`, 0..1, padded; may be a memory map.
+        image: `(3, 4 * h, 4 * w)`, 0..1, padded.
         conditions: `(c, h, w)` from `region_conditions`; may be a memory map.
         tone: Of the region.
     """
 
-    image: NDArray[np.float32]
+    image: Parts
     conditions: NDArray[np.float16]
     tone: Tone
 

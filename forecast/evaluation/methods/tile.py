@@ -21,7 +21,8 @@ from forecast.region.ground import start_cells
 from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
-from forecast.start import padded_start
+from forecast.start import DecodedImage, padded_start
+from preprocessing.rasters.raster import Encoding
 
 __all__ = ["TileEnsemble", "forecast_tile"]
 
@@ -67,7 +68,8 @@ def forecast_tile(
         seed: Of the noise.
         familiarity: Of the model; None where it does not know what it has seen.
     """
-    start = padded_start(image, valid if valid.any() else np.ones_like(valid))
+    whole = padded_start(image, valid if valid.any() else np.ones_like(valid))
+    start = DecodedImage(whole, Encoding())
     cells, seen = start_cells(start, valid)
     shape = (cells.shape[1], cells.shape[2])
     tone = region_tone(cells, seen)

@@ -206,7 +206,7 @@ def test_only_blocks_that_touch_the_area_are_computed(
     """Two corners of a window whose middle nothing is told of."""
     aoi = polygons(tmp_path / "aoi.gpkg", (0, 0, 60), (110, 580, 60))
     asked = {"aoi": aoi, "save_observations": True, "members": 1, "seed": 3}
-    monkeypatch.setitem(painting.paint.__kwdefaults__, "block", 16)
+    monkeypatch.setattr("forecast.region.member._PAINTED", 16)
     monkeypatch.setitem(RegionNetwork.__init__.__kwdefaults__, "batch_size", 2)
     rows: list[int] = []
     passes: list[int] = []

@@ -20,10 +20,10 @@ from forecast.region.member import MemberPaths
 from forecast.region.objects import region_objects
 from forecast.region.observation import observed, upsampled
 from forecast.region.outlines import outlined, spread_out
-from forecast.region.painting import paint
+from forecast.region.painting import paint, reach_of
 from forecast.region.region_conditions import region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork
-from forecast.region.windows import covering
+from forecast.region.windows import covering, cut, grown, in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import cell_means
 
@@ -137,8 +137,8 @@ def test_ground_that_does_not_change_keeps_its_stored_values(
     ground = ground_of([path], tmp_path / "ground")
     network = stated(ground, lambda years: 0.1 * years)
     run_of(ground, tmp_path / "m", network).years(2)
-    state = np.load(MemberPaths(tmp_path / "m", 0).state(2022))
-    changes = Changes.load(MemberPaths(tmp_path / "m", 0).changes(2022))
+    state = MemberPaths(tmp_path / "m", 0).open_state(ground, 2022)[...]
+    changes = MemberPaths(tmp_path / "m", 0).open_changes(ground, 2022).whole()
     moved = (state != ground.stored) & ~(np.isnan(state) & np.isnan(ground.stored))
     near = pixels(ndimage.binary_dilation(changes.changed, np.ones((3, 3))))[:150, :170]
     assert state.dtype == np.dtype(dtype)
@@ -187,13 +187,13 @@ def test_what_has_changed_stays_as_it_is(ground: Ground, tmp_path: Path) -> None
     network = stated(ground, lambda years: {1: 0.2, 2: 0.1, 3: 0.4}[int(years)])
     run_of(ground, tmp_path / "m", network).years(3)
     paths = MemberPaths(tmp_path / "m", 0)
-    states = [np.load(paths.state(y)) for y in (2021, 2022, 2023)]
-    found = [Changes.load(paths.changes(y)) for y in (2021, 2022, 2023)]
+    states = [paths.open_state(ground, y)[...] for y in (2021, 2022, 2023)]
+    found = [paths.open_changes(ground, y).whole() for y in (2021, 2022, 2023)]
     np.testing.assert_array_equal(states[0], states[1])
     assert not (found[1].changed & ~found[2].changed).any()
     assert found[2].changed.sum() > found[1].changed.sum()
     # What is wholly new stays; pixels of the outline may become so, and do not go back.
-    picture = ground.view.tone.units(torch.from_numpy(np.array(ground.view.image))[None])
+    picture = ground.view.tone.units(torch.from_numpy(ground.view.image[...])[None])
     height, width = states[0].shape[1:]
     first, last = (
         outlined(torch.from_numpy(np.array(f.changed))[None, None], picture)[0, 0].numpy()
@@ -215,7 +215,7 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     paths = MemberPaths(tmp_path / "m", 0)
     three, *further = (told(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
     for year, leg in zip((2023, 2024, 2025), further, strict=True):
-        found = Changes.load(paths.changes(year)).probability()
+        found = paths.open_changes(ground, year).whole().probability()
         np.testing.assert_allclose(found, 1 - (1 - three) * (1 - leg), atol=1e-6)
     assert not list((tmp_path / "m").glob("leg_*"))
 
@@ -226,9 +226,9 @@ def test_a_further_leg_sees_the_state_and_the_start_as_history(
     run = run_of(ground, tmp_path / "m", stated(ground, lambda years: 0.1 * years))
     run.years(3)
     view = run._view(3)
-    state = np.load(MemberPaths(tmp_path / "m", 0).state(2023)).astype(np.float32) / 255
+    state = MemberPaths(tmp_path / "m", 0).open_state(ground, 2023)[...].astype(np.float32) / 255
     np.testing.assert_allclose(view.image[:, :150, :170], state, atol=1e-6)
-    changed = Changes.load(MemberPaths(tmp_path / "m", 0).changes(2023)).changed
+    changed = MemberPaths(tmp_path / "m", 0).open_changes(ground, 2023).whole().changed
     some = np.abs(view.conditions[:3].astype(np.float32)).max(axis=0)
     assert (some[changed] > 0.1).mean() > 0.8
     np.testing.assert_allclose(some[~changed], 0, atol=0.02)
@@ -259,9 +259,10 @@ def test_a_member_that_was_killed_goes_on_to_the_same_pixels(
     assert not parts.state(2025).exists()
     run_of(ground, tmp_path / "parts", network, observations=True).years(5)
     for year in range(2021, 2026):
-        np.testing.assert_array_equal(np.load(parts.state(year)), np.load(whole.state(year)))
+        states = [paths.open_state(ground, year)[...] for paths in (parts, whole)]
+        np.testing.assert_array_equal(*states)
         np.testing.assert_array_equal(np.load(parts.seen(year)), np.load(whole.seen(year)))
-    assert (np.load(whole.state(2025)) != ground.stored).any()
+    assert (whole.open_state(ground, 2025)[...] != ground.stored).any()
 
 
 def test_noise_of_a_member_is_its_own_and_that_of_observations_of_each_year(
@@ -341,22 +342,26 @@ def test_painting_does_not_depend_on_the_blocks(ground: Ground) -> None:
     # Half of them are copied from elsewhere, the others drawn.
     sources = generator.integers(0, min(cells), (2, *cells)).astype(np.int32)
     sources[:, ~changed | (generator.random(cells) < 0.5)] = NO_SOURCE
+    still = np.zeros(cells, np.float32)
+    changes = Changes(changed, colours, sources, still, still)
     painted = []
-    for block, threads in ((7, 1), (64, 1), (7, 3)):
+    for size, step in ((7, 64), (64, 64), (64, 7)):
         stored = np.array(ground.stored)
-        paint(
-            stored,
-            ground.encoding,
-            ground.view.image,
-            ground.view.tone,
-            colours=colours,
-            sources=sources,
-            before=np.zeros(cells, bool),
-            changed=changed,
-            lift=BlockLift(),
-            block=block,
-            threads=threads,
-        )
+        for block in cut(*cells, size):
+            around = grown(block, reach_of(BlockLift()), *cells)
+            at = (..., *around.slices)
+            paint(
+                stored[(slice(None), *in_pixels(block).slices)],
+                block,
+                ground.encoding,
+                ground.view.image,
+                ground.view.tone,
+                before=np.zeros((around.height, around.width), bool),
+                after=Changes(*(plane[at] for plane in vars(changes).values())),
+                around=around,
+                lift=BlockLift(),
+                step=step,
+            )
         painted.append(stored)
     np.testing.assert_array_equal(painted[0], painted[1])
     np.testing.assert_array_equal(painted[0], painted[2])

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from region_cases import ground_of, run_of, stated
 
 from forecast.region.change_allocation import allocated, event_levels, parcels_of
-from forecast.region.changes import Changes
 from forecast.region.member import MemberPaths
 from forecast.region.objects import region_objects
 from preprocessing.running.disk_space import disk_zeros
@@ -29,8 +28,8 @@ def _future(paths: list[Path], folder: Path) -> list[NDArray[np.generic]]:
     members = MemberPaths(folder / "m", 0)
     found: list[NDArray[np.generic]] = [ground.objects, ground.earlier.cells, ground.kinds]
     for year in (2021, 2024):
-        changes = Changes.load(members.changes(year))
-        found += [np.load(members.state(year)), *vars(changes).values()]
+        changes = members.open_changes(ground, year).whole()
+        found += [members.open_state(ground, year)[...], *vars(changes).values()]
     return found
 
 
@@ -95,23 +94,25 @@ def test_memory_does_not_grow_with_the_region(
     assert (peaks[1] - peaks[0]) / cells < 30
 
 
-def test_bands_that_are_painted_apart_make_the_same_states(
+def test_blocks_that_are_painted_apart_make_the_same_states(
     make_raster: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ground = ground_of([make_raster("region_2020.tif")], tmp_path / "ground")
     network = stated(ground, lambda years: 0.1 * years)
     run_of(ground, tmp_path / "whole", network).years(5)
-    monkeypatch.setattr("forecast.region.painting._BLOCK", 8)
-    run = run_of(ground, tmp_path / "bands", network)
-    passes = 0
+    monkeypatch.setattr("forecast.region.member._PAINTED", 8)
+    run = run_of(ground, tmp_path / "parts", network)
+    legs = 0
     while horizons := run.decide(5):
-        for band in (2, 0, 3, 1):
-            run.paint(horizons, band, 4)
+        for part in (2, 0, 3, 1):
+            run.paint(horizons, part, 4)
         run.paint(horizons, 3, 4)  # As when a worker was lost after its work.
-        run.join(horizons, 4)
-        passes += 1
-    assert passes == 2  # Of three years, which the network knows, and of two.
+        run.finish(horizons)
+        legs += 1
+    assert legs == 2  # Of three years, which the network knows, and of two.
     for year in range(2021, 2026):
-        states = [MemberPaths(tmp_path / name, 0).state(year) for name in ("whole", "bands")]
-        assert states[0].read_bytes() == states[1].read_bytes()
-    assert not list((tmp_path / "bands").glob("painted_*"))
+        paths = [MemberPaths(tmp_path / name, 0) for name in ("whole", "parts")]
+        states = [one.open_state(ground, year)[...] for one in paths]
+        np.testing.assert_array_equal(*states)
+        assert (states[0] != ground.stored).any()
+    assert not list((tmp_path / "parts").glob("painting_*"))
