@@ -35,8 +35,10 @@ __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
 Write = Callable[[], object]
-_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 250, 14, 41
+_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 100, 25, 6
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
+_CHANGED = 0.1
+"""Share of the pixels of a state that takes space."""
 _FILMS = ("forecast.mp4", "forecast.gif")
 _PARTS = 4
 """Of a region for each worker of a cluster that it is shared by: some have more to paint."""
@@ -67,11 +69,12 @@ class RegionRun:
         """What the ground and the members take on the disk, at least."""
         grid, request = self.images.start.grid, self.request
         item = np.dtype(self._encoding.dtype).itemsize
-        start = 3 * 4 + 1 + 3 * item
-        layers = 3 * item + 4
-        futures = request.members * request.years
-        planes = _PLANES + _PLANES_A_DATE * len(self.images.earlier) + _PLANES_A_FUTURE * futures
-        of_pixel = start + layers + 3 * item * futures + planes / CELL**2
+        dates, futures = len(self.images.earlier), request.members * request.years
+        start, layers = 3 * item + 1, 3 * item + 4
+        read = min(dates, request.workers) * (3 * 4 + 1)
+        planes = _PLANES + _PLANES_A_DATE * dates + _PLANES_A_FUTURE * futures
+        changes = _CHANGED * 3 * item * futures
+        of_pixel = start + max(layers, read) + changes + planes / CELL**2
         return round(grid.height * grid.width * of_pixel)
 
     def roll(self, model: Path, executor: Executor | None, progress: Progress | None) -> None:
