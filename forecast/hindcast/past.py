@@ -108,6 +108,11 @@ class Past:
         """How many dates tell whether a change up to a date lasted."""
         return min(len(self) - end, MOST_DATES)
 
+    def pairs_telling(self, start: int, end: int) -> int:
+        """How many pairs of a date up to one and a date from another on tell what changed."""
+        before, after = self._around(start, end)
+        return len(before) * len(after)
+
     def _around(self, start: int, end: int) -> tuple[range, range]:
         """Dates up to one and from another on that tell what changed between them."""
         before = range(max(0, start - MOST_DATES + 1), start + 1)

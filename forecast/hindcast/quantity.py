@@ -1,4 +1,4 @@
-"""How much of a region changes: what the model says, the rate so far, and what boosting learnt.
+"""How much of a region changes: what the model says, and the rate so far.
 
 Quantity beside allocation, as land-change models keep them apart (Pontius and Millones 2011).
 """
@@ -29,8 +29,6 @@ _ALIKE = 0.5
 """Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
 _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
-_FEW_DATES, _MANY_DATES = 4, 16
-"""Dates with which boosting tells nothing, and everything, of how much changes."""
 _OF_RATE, _MUCH = 0.7, 0.1
 """Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
 _INTERVALS = 40
@@ -45,13 +43,13 @@ class Quantity:
     """How much of a region changed in each of its past intervals.
 
     Attributes:
-        dates: Of the region, the start among them.
-        seen: `((years, share of the cells that changed), ...)`, one an interval; less the share
-            that the same dates tell in another order (`Past.changed_by_chance`), which may be more.
+        seen: `((years, share of the cells that changed, weight), ...)`, one an interval. The share
+            is less what the same dates tell in another order (`Past.changed_by_chance`), which may
+            be more. The weight is the square of how many pairs of a date before and one after tell
+            it: with few, what comes and goes passes for change.
     """
 
-    dates: int
-    seen: tuple[tuple[float, float], ...]
+    seen: tuple[tuple[float, float, float], ...]
 
     @classmethod
     def of(cls, past: Past, *, threads: int = 1) -> Quantity | None:
@@ -71,34 +69,33 @@ class Quantity:
 
         counts = sum(in_threads(count, sampled_blocks(past), threads), np.zeros((len(pairs), 2)))
         seen = tuple(
-            (float(past.years[end] - past.years[start]), float(changed / known))
+            (
+                float(past.years[end] - past.years[start]),
+                float(changed / known),
+                float(past.pairs_telling(start, end) ** 2),
+            )
             for (start, end), (changed, known) in zip(pairs, counts, strict=True)
             if known
         )
-        return cls(len(past), seen) if seen else None
+        return cls(seen) if seen else None
 
-    def wanted(self, years: float, general: float, taught: float | None = None) -> float:
+    def wanted(self, years: float, general: float) -> float:
         """The share of the cells that is expected to change.
 
-        A weighted mean of logarithms of what the model expects, of the rate of past change (the
-        more that is, the surer) and, the more dates the more, of what boosting expects; boosting
-        cannot know horizons longer than the intervals that it has seen.
+        A weighted mean of logarithms of what the model expects and of the rate of past change: the
+        more that is, the surer.
 
         Args:
             years: Horizon.
             general: What the model expects.
-            taught: What boosting on the region's past expects; None where it is not used.
         """
-        ahead, share = np.array(self.seen).T
-        alike = np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST
+        ahead, share, weight = np.array(self.seen).T
+        alike = weight * (np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST)
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
         rate = float(np.clip(rate, _LEAST, _MOST))
         of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
-        shares, weights = [general, rate], [1 - of_rate, of_rate]
-        if taught is not None:
-            full = np.clip((self.dates - _FEW_DATES) / (_MANY_DATES - _FEW_DATES), 0, 1)
-            shares, weights = [*shares, taught], [*((1 - full) * np.array(weights)), full]
-        return float(np.exp(np.log(np.clip(shares, _LEAST, _MOST)) @ weights))
+        shares = np.clip([general, rate], _LEAST, _MOST)
+        return float(np.exp(np.log(shares) @ [1 - of_rate, of_rate]))
 
     def save(self, folder: Path) -> None:
         """Write beside the start of a region."""
@@ -111,7 +108,7 @@ class Quantity:
         if not path.exists():
             return None
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(stored["dates"], tuple((years, share) for years, share in stored["seen"]))
+        return cls(tuple((years, share, weight) for years, share, weight in stored["seen"]))
 
 
 def with_mean(

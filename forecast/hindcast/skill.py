@@ -218,8 +218,7 @@ def combined_probability(
             found[rows] = expit(weight * odds[0] + (1 - weight) * odds[1])
     if quantity is None or not known.any():
         return found
-    boosted = None if used is None else _mean(used, known, zeros)
-    wanted = quantity.wanted(years, _mean(general, known, zeros), boosted)
+    wanted = quantity.wanted(years, _mean(general, known, zeros))
     return with_mean(found, wanted, known, zeros=zeros)
 
 

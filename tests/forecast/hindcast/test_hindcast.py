@@ -107,14 +107,27 @@ def test_log_odds_are_mixed() -> None:
 
 
 def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
-    # The rate so far has seven tenths of the logarithm and more, the larger it is; with ten dates
-    # boosting has half of all.
-    assert Quantity(6, ((2.0, 0.0),)).wanted(2.0, 0.01) == pytest.approx(0.01 / 100**0.7, rel=0.01)
-    assert Quantity(6, ((2.0, 0.1),)).wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
-    quantity = Quantity(10, ((2.0, 0.04), (2.0, 0.04)))
-    both = quantity.wanted(2.0, 0.01, 0.2)
-    assert both == pytest.approx((quantity.wanted(2.0, 0.01) * 0.2) ** 0.5)
+    # The rate so far has seven tenths of the logarithm and more, the larger it is.
+    assert Quantity(((2.0, 0.0, 4.0),)).wanted(2.0, 0.01) == pytest.approx(
+        0.01 / 100**0.7, rel=0.01
+    )
+    quantity = Quantity(((2.0, 0.1, 4.0),))
+    assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
     assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
+
+
+def test_what_more_dates_tell_counts_more() -> None:
+    # A spike in the last two dates passes for change until a third one tells that it went.
+    rng = np.random.default_rng(2)
+    cells = np.full((8, 3, _SIDE, _SIDE), 0.3, np.float32)
+    cells[-2:, :, rng.random((_SIDE, _SIDE)) < 0.2] = 0.6
+    known = np.ones((8, _SIDE, _SIDE), bool)
+    past = Past(cells, known, 2000.0 + np.arange(8))
+    quantity = Quantity.of(past)
+    assert quantity is not None
+    same = Quantity(tuple((years, share, 1.0) for years, share, _ in quantity.seen))
+    assert {weight for *_, weight in quantity.seen} >= {16.0, 15.0**2}
+    assert quantity.wanted(1.0, 0.02) < 0.7 * same.wanted(1.0, 0.02)
 
 
 def test_another_mean_keeps_the_ranking() -> None:
