@@ -37,6 +37,8 @@ Progress = Callable[[str, int, int], None]
 Write = Callable[[], object]
 _PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 100, 25, 6
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
+_SEEN = 12
+"""Likewise, of an observation."""
 _CHANGED = 0.1
 """Share of the pixels of a state that takes space."""
 _FILMS = ("forecast.mp4", "forecast.gif")
@@ -73,6 +75,7 @@ class RegionRun:
         start, layers = 3 * item + 1, 3 * item + 4
         read = min(dates, request.workers) * (3 * 4 + 1)
         planes = _PLANES + _PLANES_A_DATE * dates + _PLANES_A_FUTURE * futures
+        planes += _SEEN * futures * request.save_observations
         changes = _CHANGED * 3 * item * futures
         of_pixel = start + max(layers, read) + changes + planes / CELL**2
         return round(grid.height * grid.width * of_pixel)
@@ -206,8 +209,7 @@ class RegionRun:
         zeros = ground.zeros
         probability = zeros(shape, np.float32)
         for member in self._members:
-            changes = member.open_changes(ground, year).whole(zeros=zeros)
-            chance = changes.probability(zeros=zeros)
+            chance = member.open_changes(ground, year).probability(zeros=zeros)
             for rows in strips(shape):
                 probability[rows] += chance[rows, : shape[1]] / len(self._members)
         return probability

@@ -141,7 +141,6 @@ def _year(ground: Ground, members: list[MemberPaths], year: int) -> ForecastYear
     shape = cells.shape[-2:]
     at = (..., slice(shape[0]), slice(shape[1]))
     seen: NDArray[np.float32] = np.stack([np.load(member.seen(year))[at] for member in members])
-    changes = [member.open_changes(ground, year).whole() for member in members]
-    stacked = np.stack([change.probability()[at] for change in changes])
+    stacked = np.stack([m.open_changes(ground, year).probability()[at] for m in members])
     probability = np.asarray(stacked.mean(axis=0), dtype=np.float32)
     return ForecastYear(states, probability, np.clip(cells + 255 * seen, 0, 255))

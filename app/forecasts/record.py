@@ -94,6 +94,7 @@ def run_record(
         },
         "outside_experience": ground.outside,
         "hindcast": None if ground.skill is None else ground.skill.rounded(),
+        "weight_of_past": round(ground.weight, 4),
         "assumed": assumptions(request, images),
         "history_left_out": list(ground.left_out),
         "arguments": arguments,

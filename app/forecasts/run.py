@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -242,7 +243,11 @@ def forecast_members(
 
 
 def _used(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*"))
+    used = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # A worker of an earlier run may still be writing here.
+            used += path.stat().st_size
+    return used
 
 
 def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None] | None:

@@ -35,7 +35,7 @@ class Outcome:
         horizon: Horizon in years that it stands for.
         years: Its own horizon.
         dates: Dates that were known, the start among them.
-        weight: Share of what the place's own past taught, see `HindcastSkill`.
+        weight: Share of what the place's own past taught, see `Ground.weight`.
         auc: Of the probability of lasting change; None where too little changed. `auc_before` of
             "where it changed before", `auc_texture` of texture.
         expected: Share of the cells expected to change; `changed` did.
@@ -94,7 +94,8 @@ def outcome(
     Returns:
         None where no cell tells.
     """
-    changes = [member.open_changes(ground, year).whole().probability() for member in members]
+    zeros = ground.zeros
+    changes = [member.open_changes(ground, year).probability(zeros=zeros) for member in members]
     probability = np.mean(changes, axis=0, dtype=np.float32)
     maps = (probability, *(ground.view.conditions[c] for c in (RULES[0][0], TEXTURE_CHANNEL)))
     events, ranked, presents, truths, states, seen = [], [], [], [], [], []
@@ -120,7 +121,7 @@ def outcome(
         horizon=horizon,
         years=float(past.years[end] - past.years[start]),
         dates=len(ground.earlier.years) + 1,
-        weight=0.0 if ground.skill is None else ground.skill.weight,
+        weight=ground.weight,
         auc=area_under_curve(event, p),
         auc_before=area_under_curve(event, before),
         auc_texture=area_under_curve(event, texture),

@@ -47,9 +47,11 @@ class Quantity:
             is less what the same dates tell in another order (`Past.changed_by_chance`), which may
             be more. The weight is the square of how many pairs of a date before and one after tell
             it: with few, what comes and goes passes for change.
+        lasting: Share of all change that was seen that is beyond that of other orders, 0..1.
     """
 
     seen: tuple[tuple[float, float, float], ...]
+    lasting: float
 
     @classmethod
     def of(cls, past: Past, *, threads: int = 1) -> Quantity | None:
@@ -59,25 +61,28 @@ class Quantity:
         pairs = [every[number] for number in some]
 
         def count(window: Window) -> NDArray[np.float64]:
-            here, counts = past.block(window.slices), np.zeros((len(pairs), 2))
+            here, counts = past.block(window.slices), np.zeros((len(pairs), 3))
             for number, (start, end) in enumerate(pairs):
                 changed, known = here.changed(start, end)
                 cells = int(known.sum())
                 by_chance = here.changed_by_chance(start, end) * cells
-                counts[number] = changed[known].sum() - by_chance, cells
+                counts[number] = changed[known].sum(), by_chance, cells
             return counts
 
-        counts = sum(in_threads(count, sampled_blocks(past), threads), np.zeros((len(pairs), 2)))
+        counts = sum(in_threads(count, sampled_blocks(past), threads), np.zeros((len(pairs), 3)))
         seen = tuple(
             (
                 float(past.years[end] - past.years[start]),
-                float(changed / known),
+                float((changed - by_chance) / known),
                 float(past.pairs_telling(start, end) ** 2),
             )
-            for (start, end), (changed, known) in zip(pairs, counts, strict=True)
+            for (start, end), (changed, by_chance, known) in zip(pairs, counts, strict=True)
             if known
         )
-        return cls(seen) if seen else None
+        shares = counts[counts[:, 2] > 0]
+        changed, by_chance = (shares[:, :2] / shares[:, 2:]).sum(axis=0) if seen else (0, 0)
+        lasting = max(0.0, 1 - float(by_chance / changed)) if changed else 0.0
+        return cls(seen, lasting) if seen else None
 
     def wanted(self, years: float, general: float) -> float:
         """The share of the cells that is expected to change.
@@ -108,7 +113,8 @@ class Quantity:
         if not path.exists():
             return None
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(tuple((years, share, weight) for years, share, weight in stored["seen"]))
+        seen = tuple((years, share, weight) for years, share, weight in stored["seen"])
+        return cls(seen, stored["lasting"])
 
 
 def with_mean(

@@ -22,12 +22,20 @@ from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.executor import in_threads
 
-__all__ = ["LEAST_DATES", "HindcastSkill", "combined_probability", "held_out", "hindcast"]
+__all__ = [
+    "LEAST_DATES",
+    "UNTOLD",
+    "HindcastSkill",
+    "combined_probability",
+    "held_out",
+    "hindcast",
+]
 
 LEAST_DATES = 6
 """Dates from which a part can be held out of what is learnt."""
+UNTOLD = 0.5
+"""How far a region's past is trusted where no hindcast tells."""
 _YEARS = 3.0
-_WEIGHTS = (0.0, 0.5, 1.0)
 _LEAST = 1e-3
 _MARGIN = 1.02
 """How much worse the place's past may look on one interval before the general model is believed."""
@@ -41,8 +49,10 @@ class HindcastSkill:
     Attributes:
         years_ago: Its start, in years before the start of the forecast.
         years: Its horizon.
-        weight: Share of what the region's past teaches in the log odds; the general model has the
-            rest. 0: it taught nothing that helped.
+        trust: How far the region's past is to be trusted: 0, 1/2 or 1, whichever was best; 1/2
+            where too little had changed by then to learn from.
+        weight: Share of what the region's past taught by then in the log odds: trust times the
+            share of change beyond chance. The general model has the rest.
         auc: Of the mixture of both; None where too little changed. `auc_general` of the general
             model, `auc_before` of "where it changed before", `auc_texture` of texture.
         expected: Share of the cells expected to change; `changed` did.
@@ -52,6 +62,7 @@ class HindcastSkill:
 
     years_ago: float
     years: float
+    trust: float
     weight: float
     auc: float | None
     auc_general: float | None
@@ -111,25 +122,27 @@ def hindcast(
     ]
     if not len(looks[-1].event):
         return None
-    weights = _WEIGHTS if local is not None else _WEIGHTS[:1]
+    lasting = 0.0 if local is None or quantity is None else quantity.lasting
     losses = {
-        w: float(np.mean([_log_loss(x.event, x.combined(w)) for x in looks])) for w in weights
+        trust: float(np.mean([_log_loss(x.event, x.combined(trust * lasting)) for x in looks]))
+        for trust in (0.0, UNTOLD, 1.0)
     }
-    best = min(weights[1:], key=lambda weight: losses[weight], default=0.0)
-    if losses[best] > _MARGIN * losses[0.0]:
-        best = 0.0
-    last = looks[-1]
+    trust = min((UNTOLD, 1.0), key=lambda trust: losses[trust])
+    if losses[trust] > _MARGIN * losses[0.0]:
+        trust = 0.0
+    weight, last = trust * lasting, looks[-1]
     return HindcastSkill(
         years_ago=float(past.years[-1] - past.years[start]),
         years=float(past.years[end] - past.years[start]),
-        weight=best,
-        auc=area_under_curve(last.event, last.combined(best)),
+        trust=trust,
+        weight=weight,
+        auc=area_under_curve(last.event, last.combined(weight)),
         auc_general=area_under_curve(last.event, last.general),
         auc_before=area_under_curve(last.event, last.before),
         auc_texture=area_under_curve(last.event, last.texture),
-        expected=float(last.combined(best).mean()),
+        expected=float(last.combined(weight).mean()),
         changed=float(last.event.mean()),
-        log_loss=losses[best],
+        log_loss=losses[trust],
         log_loss_general=losses[0.0],
     )
 

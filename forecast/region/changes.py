@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -55,10 +56,7 @@ class Changes:
 
     def probability(self, *, zeros: Zeros = np.zeros) -> NDArray[np.float32]:
         """`(h, w)` probability that the ground has changed by now; never falls with the years."""
-        found = zeros(self.leg.shape, np.float32)
-        for rows in strips(found.shape):
-            found[rows] = 1 - (1 - self.settled[rows]) * (1 - self.leg[rows])
-        return found
+        return _accumulated(self.settled, self.leg, zeros)
 
     def next_leg(self, *, zeros: Zeros = np.zeros) -> Changes:
         """A further leg starts from here: probabilities accumulate."""
@@ -162,11 +160,28 @@ class SavedChanges:
 
     def whole(self, *, zeros: Zeros = np.zeros) -> Changes:
         """All of them, in planes that `zeros` makes."""
-        planes = [zeros(array.shape, array.dtype) for array in self._arrays]
-        for array, plane in zip(self._arrays, planes, strict=True):
-            for window in cut(array.shape[-2], array.shape[-1], _CHUNK):
-                plane[(..., *window.slices)] = array[(..., *window.slices)]
-        return Changes(*planes)
+        return Changes(*(_plane(array, zeros) for array in self._arrays))
+
+    def probability(self, *, zeros: Zeros = np.zeros) -> NDArray[np.float32]:
+        """As `Changes.probability`."""
+        *_, settled, leg = self._arrays
+        return _accumulated(_plane(settled, zeros), _plane(leg, zeros), zeros)
+
+
+def _plane(array: Difference, zeros: Zeros) -> NDArray[Any]:
+    plane = zeros(array.shape, array.dtype)
+    for window in cut(array.shape[-2], array.shape[-1], _CHUNK):
+        plane[(..., *window.slices)] = array[(..., *window.slices)]
+    return plane
+
+
+def _accumulated(
+    settled: NDArray[np.float32], leg: NDArray[np.float32], zeros: Zeros
+) -> NDArray[np.float32]:
+    found = zeros(leg.shape, np.float32)
+    for rows in strips(found.shape):
+        found[rows] = 1 - (1 - settled[rows]) * (1 - leg[rows])
+    return found
 
 
 def _bases(cells: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:

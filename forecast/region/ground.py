@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from forecast.hindcast.past_events import Events, kinds_of
 from forecast.hindcast.quantity import Quantity
-from forecast.hindcast.skill import HindcastSkill
+from forecast.hindcast.skill import UNTOLD, HindcastSkill
 from forecast.network.conditions import CONDITIONS, TEXTURE_CHANNEL, Tone
 from forecast.network.patches import FACTOR
 from forecast.region.analogues import Analogues
@@ -29,6 +29,7 @@ from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
 from forecast.region.windows import cut, in_pixels
 from forecast.start import DecodedImage, read_start
+from preprocessing.errors import RequestError
 from preprocessing.rasters.raster import Encoding
 from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros, disk_zeros, mapped_array
@@ -81,6 +82,7 @@ class Ground:
         kinds: `(h * w, 4)` from `kinds_of`.
         asked: `(h, w)` cells that the forecast tells of; None where all are.
         folder: Where it lies.
+        written: When it was, in nanoseconds.
     """
 
     view: View
@@ -103,11 +105,30 @@ class Ground:
     kinds: NDArray[np.float32]
     asked: NDArray[np.bool_] | None
     folder: Path
+    written: int
 
     @property
     def zeros(self) -> Zeros:
         """Makes planes on the disk of the region."""
         return disk_zeros(self.folder)
+
+    def ensure_current(self) -> None:
+        """A worker that outlived its run must not write into that of another.
+
+        Raises:
+            RequestError: The ground was removed or made anew since.
+        """
+        if _written(self.folder) != self.written:
+            raise RequestError(
+                f"expected the forecast in {self.folder} to go on, it was begun anew"
+            )
+
+    @property
+    def weight(self) -> float:
+        """Of what the region's past teaches in the log odds of change; the model has the rest."""
+        if self.taught is None or self.quantity is None:
+            return 0.0
+        return (UNTOLD if self.skill is None else self.skill.trust) * self.quantity.lasting
 
     def gain(self, rows: slice) -> NDArray[np.float32]:
         """What log odds of change gain `(rows, w)` by what the start alone shows; decision 25.
@@ -166,6 +187,7 @@ class Ground:
             kinds=plane("kinds"),
             asked=np.load(folder / _ASKED, mmap_mode="r") if (folder / _ASKED).exists() else None,
             folder=folder,
+            written=_written(folder),
         )
 
 
@@ -220,6 +242,11 @@ def write_asked(ground: Ground, valid: NDArray[np.bool_]) -> None:
         cells = whole.reshape(len(whole) // FACTOR, FACTOR, -1, FACTOR).any(axis=(1, 3))
         asked[window.slices][: cells.shape[0], : cells.shape[1]] = cells
     np.save(ground.folder / _ASKED, asked)
+
+
+def _written(folder: Path) -> int:
+    path = folder / _DONE
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _skill(path: Path) -> HindcastSkill | None:

@@ -17,7 +17,7 @@ from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.past_events import past_events
 from forecast.hindcast.quantity import Quantity
-from forecast.hindcast.skill import HindcastSkill, hindcast
+from forecast.hindcast.skill import UNTOLD, HindcastSkill, hindcast
 from forecast.network.conditions import CONDITIONS, Tone
 from forecast.network.patches import FACTOR
 from forecast.region.change_allocation import reallocated
@@ -90,19 +90,20 @@ def teach(
         rare = anomaly_odds(cells, seen, tone, zeros=zeros)
         return reallocated(mean, rare.__getitem__, seen, zeros=zeros)
 
-    def look_back() -> HindcastSkill | None:
+    def look_back() -> tuple[Quantity | None, HindcastSkill | None]:
         if len(past) > 2:
             past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
         quantity = Quantity.of(past, threads=threads)
         if quantity is not None:
             quantity.save(folder)
-        return hindcast(past, general, seed=seed, threads=threads)
+        return quantity, hindcast(past, general, seed=seed, threads=threads)
 
     # Neither needs the other.
     both: Sequence[Callable[[], Any]] = [look_back, look_again]
-    skill, _ = in_threads(lambda look: look(), both, min(threads, len(both)))
+    (quantity, skill), _ = in_threads(lambda look: look(), both, min(threads, len(both)))
+    trust = UNTOLD if skill is None else skill.trust
     local = None
-    if skill is not None and skill.weight > 0:
+    if quantity is not None and trust * quantity.lasting > 0:
         local = LocalOccurrence.fit(past, seed=seed, threads=threads)
     if local is not None:
         horizons = [float(year) for year in range(1, network.longest_years + 1)]

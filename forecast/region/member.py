@@ -238,6 +238,7 @@ class MemberRun:
                         around=around,
                         lift=self.lift,
                     )
+                    ground.ensure_current()
                     state[at] = values
                 before = after.changed
 
@@ -256,14 +257,13 @@ class MemberRun:
     def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
-        weight = 0.0 if ground.skill is None else ground.skill.weight
         taught = None if ground.taught is None else ground.taught[years - 1]
         general = ground.zeros(probability.shape, np.float32)
         for rows in strips(general.shape):
             general[rows] = ground.trust[rows] * probability[rows]
         general = reallocated(general, ground.gain, ground.seen, zeros=ground.zeros)
         return combined_probability(
-            general, taught, weight, ground.quantity, years, ground.seen, zeros=ground.zeros
+            general, taught, ground.weight, ground.quantity, years, ground.seen, zeros=ground.zeros
         )
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:

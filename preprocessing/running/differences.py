@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
+
+from preprocessing.running.partial_files import partial_path
 
 __all__ = ["Difference", "Parts"]
 
@@ -46,14 +49,17 @@ class Difference:
     def create(cls, folder: Path, base: NDArray[Any], chunk: int) -> Difference:
         """A new one, nothing different yet; one that is there stays as it is.
 
+        It appears in one move, so what a kill leaves is none or whole.
+
         Args:
             folder: For the array.
             base: `(..., h, w)` what it differs from.
             chunk: Side of its chunks along the last two axes.
         """
         if not folder.exists():
+            part = partial_path(folder)
             zarr.create_array(
-                folder,
+                part,
                 shape=base.shape,
                 chunks=(*base.shape[:-2], *(min(chunk, size) for size in base.shape[-2:])),
                 dtype=_bits(base.dtype),
@@ -61,6 +67,7 @@ class Difference:
                 fill_value=0,
                 config={"write_empty_chunks": True},
             )
+            os.replace(part, folder)
         return cls(folder, base)
 
     @property

@@ -108,10 +108,10 @@ def test_log_odds_are_mixed() -> None:
 
 def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
     # The rate so far has seven tenths of the logarithm and more, the larger it is.
-    assert Quantity(((2.0, 0.0, 4.0),)).wanted(2.0, 0.01) == pytest.approx(
+    assert Quantity(((2.0, 0.0, 4.0),), 1.0).wanted(2.0, 0.01) == pytest.approx(
         0.01 / 100**0.7, rel=0.01
     )
-    quantity = Quantity(((2.0, 0.1, 4.0),))
+    quantity = Quantity(((2.0, 0.1, 4.0),), 1.0)
     assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
     assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
 
@@ -125,7 +125,7 @@ def test_what_more_dates_tell_counts_more() -> None:
     past = Past(cells, known, 2000.0 + np.arange(8))
     quantity = Quantity.of(past)
     assert quantity is not None
-    same = Quantity(tuple((years, share, 1.0) for years, share, _ in quantity.seen))
+    same = Quantity(tuple((years, share, 1.0) for years, share, _ in quantity.seen), 1.0)
     assert {weight for *_, weight in quantity.seen} >= {16.0, 15.0**2}
     assert quantity.wanted(1.0, 0.02) < 0.7 * same.wanted(1.0, 0.02)
 
@@ -166,6 +166,10 @@ def test_what_comes_and_goes_is_no_change() -> None:
     quantity = Quantity.of(rotating)
     assert quantity is not None
     assert quantity.wanted(3.0, 0.02) < 0.01
+    assert quantity.lasting < 0.3
     growing = _growing(dates=4)
     lasting, _ = growing.changed(1, 2)
     assert growing.changed_by_chance(1, 2) < 0.1 * lasting.mean()
+    steady = Quantity.of(growing)
+    assert steady is not None
+    assert steady.lasting > 0.9

@@ -91,6 +91,22 @@ def test_later_images_change_nothing_but_the_scores(
     assert told[1].changed > 2 * told[0].changed
 
 
+def test_five_dates_teach_where_no_hindcast_can_tell(
+    place: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    dated = open_images(image_paths([place]))
+    aucs = []
+    for calibrate in (True, False):
+        request = _request(place, tiny_model_folder, calibrate=calibrate)
+        scratch = tmp_path / str(calibrate)
+        scratch.mkdir()
+        found, _ = outcomes_from(dated, PlannedStart(4, {1: 5}), request, scratch)
+        assert not calibrate or json.loads((scratch / "hindcast.json").read_text()) is None
+        assert (found[0].weight > 0.4) == calibrate
+        aucs.append(found[0].auc)
+    assert aucs[0] > aucs[1] + 0.05
+
+
 def test_the_command_writes_a_record_and_a_page(
     place: Path, tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
