@@ -26,7 +26,7 @@ from forecast.region.painting import paint, reach_of
 from forecast.region.region_conditions import region_conditions
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.windows import cut, grown, in_pixels, strips
-from forecast.start import mirror_edges
+from forecast.start import DecodedImage, mirror_edges
 from preprocessing.rasters.window import Window
 from preprocessing.running.differences import Difference, Parts
 from preprocessing.running.disk_space import mapped_array
@@ -295,13 +295,13 @@ class MemberRun:
             return self.ground.view
         year, ground = self.start_year + begun, self.ground
         part = partial_path(self._leg_path("image"))
-        image = mapped_array(part, np.float32, ground.view.image.shape)
-        stored = self.paths.open_state(ground, year)
-        height, width = stored.shape[1:]
+        state = self.paths.open_state(ground, year)
+        stored = mapped_array(part, state.dtype, ground.view.image.shape)
+        height, width = state.shape[1:]
         for window in cut(height, width, _BLOCK):
             at = (slice(None), *window.slices)
-            image[at] = ground.encoding.decode(stored[at])
-        mirror_edges(image, height=height, width=width)
+            stored[at] = state[at]
+        mirror_edges(stored, height=height, width=width)
         conditions = mapped_array(
             partial_path(self._leg_path("conditions")),
             np.float16,
@@ -310,7 +310,7 @@ class MemberRun:
         changes = self._changed_by(year)
         earlier = ground.earlier.after(ground.cells, begun, zeros=ground.zeros)
         region_conditions(changes.colours, earlier, ground.view.tone, conditions)
-        return View(image, conditions, ground.view.tone)
+        return View(DecodedImage(stored, ground.encoding), conditions, ground.view.tone)
 
     def _leg_path(self, what: str) -> Path:
         return self.paths.folder / f"leg_{what}_{self.paths.member:03}.npy"
