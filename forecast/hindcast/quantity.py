@@ -29,6 +29,8 @@ _ALIKE = 0.5
 """Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
 _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
+_LASTS = 0.8
+"""Of what few later dates tell to have changed lastingly, what more of them would tell so."""
 _OF_RATE, _MUCH = 0.7, 0.1
 """Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
 _INTERVALS = 40
@@ -97,7 +99,7 @@ class Quantity:
         ahead, share, weight = np.array(self.seen).T
         alike = weight * (np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST)
         rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
-        rate = float(np.clip(rate, _LEAST, _MOST))
+        rate = float(np.clip(_LASTS * rate, _LEAST, _MOST))
         of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
         shares = np.clip([general, rate], _LEAST, _MOST)
         return float(np.exp(np.log(shares) @ [1 - of_rate, of_rate]))

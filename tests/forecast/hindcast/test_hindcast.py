@@ -107,11 +107,11 @@ def test_log_odds_are_mixed() -> None:
 
 
 def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
-    # The rate so far has seven tenths of the logarithm and more, the larger it is.
+    # Four fifths of the rate so far have seven tenths of the logarithm and more, the larger it is.
     assert Quantity(((2.0, 0.0, 4.0),), 1.0).wanted(2.0, 0.01) == pytest.approx(
         0.01 / 100**0.7, rel=0.01
     )
-    quantity = Quantity(((2.0, 0.1, 4.0),), 1.0)
+    quantity = Quantity(((2.0, 0.125, 4.0),), 1.0)
     assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
     assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
 
