@@ -127,7 +127,7 @@ def test_what_more_dates_tell_counts_more() -> None:
     assert quantity is not None
     same = Quantity(tuple((years, share, 1.0) for years, share, _ in quantity.seen), 1.0)
     assert {weight for *_, weight in quantity.seen} >= {16.0, 15.0**2}
-    assert quantity.wanted(1.0, 0.02) < 0.7 * same.wanted(1.0, 0.02)
+    assert quantity.wanted(1.0, 0.02) < 0.75 * same.wanted(1.0, 0.02)
 
 
 def test_another_mean_keeps_the_ranking() -> None:
