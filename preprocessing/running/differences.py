@@ -65,7 +65,6 @@ class Difference:
                 dtype=_bits(base.dtype),
                 compressors=BloscCodec(cname="zstd", clevel=1),
                 fill_value=0,
-                config={"write_empty_chunks": True},
             )
             os.replace(part, folder)
         return cls(folder, base)
@@ -90,7 +89,7 @@ class Difference:
         self._bits[key] = np.ascontiguousarray(values, self.dtype).view(kind) ^ base.view(kind)
 
     def written(self, row: int, col: int) -> bool:
-        """Whether the chunk that begins at a row and a column was written."""
+        """Whether the chunk that begins at a row and a column was written, and differs."""
         *leading, height, width = self._bits.chunks
         place = [*("0" for _ in leading), str(row // height), str(col // width)]
         return self._folder.joinpath("c", *place).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from region_cases import ground_of, run_of, stated
 from forecast.region.change_allocation import allocated, event_levels, parcels_of
 from forecast.region.member import MemberPaths
 from forecast.region.objects import region_objects
+from preprocessing.errors import RequestError
 from preprocessing.running.disk_space import disk_zeros
 from preprocessing.tiles.cells import CELL
 
@@ -116,3 +118,15 @@ def test_blocks_that_are_painted_apart_make_the_same_states(
         np.testing.assert_array_equal(*states)
         assert (states[0] != ground.stored).any()
     assert not list((tmp_path / "parts").glob("painting_*"))
+
+
+def test_a_worker_that_outlived_its_run_writes_nothing(make_raster: Make, tmp_path: Path) -> None:
+    path = make_raster("region_2020.tif")
+    ground = ground_of([path], tmp_path / "ground")
+    run = run_of(ground, tmp_path / "m", stated(ground, lambda years: 0.1 * years))
+    horizons = run.decide(2)
+    shutil.rmtree(tmp_path / "ground")
+    ground_of([path], tmp_path / "ground")
+    with pytest.raises(RequestError, match="begun anew"):
+        run.paint(horizons)
+    assert not list((tmp_path / "m").glob("painting_*/c"))
