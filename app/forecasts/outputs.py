@@ -35,7 +35,7 @@ __all__ = ["Progress", "RegionRun"]
 
 Progress = Callable[[str, int, int], None]
 Write = Callable[[], object]
-_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 100, 25, 6
+_PLANES, _PLANES_A_DATE, _PLANES_A_FUTURE = 104, 25, 6
 """Bytes a cell on the disk: of the region, of an earlier date, of a year of a member."""
 _SEEN = 12
 """Likewise, of an observation."""

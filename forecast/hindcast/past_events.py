@@ -14,8 +14,11 @@ from scipy.spatial import cKDTree
 from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.past import Past
 from forecast.region.windows import cut, grown, strips, within
+from preprocessing.lasting_change.dated_cells import texture_of_cells
 from preprocessing.rasters.window import Window
+from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros
+from preprocessing.tiles.cells import CELL
 
 __all__ = [
     "FARTHEST",
@@ -37,7 +40,7 @@ MOST_CELLS = 60_000
 _NEAR, SURROUNDINGS = 5, 21
 """Cells along the windows whose mean and texture tell the kind of ground, and what lies around."""
 _TEXTURE = 2.0
-"""Weight of a difference in texture beside one in colour."""
+"""Weight of a difference in texture or detail beside one in colour."""
 _SURE, _NEARLY = 0.5, 2.0
 """Ground no farther than this is alike, and ground so many times as far as the nearest."""
 _YEARS = (3.0, 8.0)
@@ -119,26 +122,33 @@ def _changed_in(past: Past, date: int, window: Window) -> NDArray[np.int32]:
 
 
 def kinds_of(
-    cells: NDArray[np.float32], contrast: float, *, zeros: Zeros = np.zeros
+    image: Parts, cells: NDArray[np.float32], contrast: float, *, zeros: Zeros = np.zeros
 ) -> NDArray[np.float32]:
-    """What kind of ground there is: mean colour and texture of the cells around.
+    """What kind of ground there is: mean colour, texture and detail of the cells around.
+
+    Texture is what cells differ by among each other, detail what pixels differ by within them.
 
     Args:
-        cells: `(3, h, w)`.
+        image: `(3, 4 * h, 4 * w)`, 0..1.
+        cells: `(3, h, w)` means over its cells.
         contrast: Of the region.
         zeros: Makes planes, on the disk where they are large.
 
     Returns:
-        `(h * w, 4)` in units of contrast.
+        `(h * w, 5)` in units of contrast; texture and detail count twice.
     """
     height, width = cells.shape[1:]
-    kinds = zeros((height * width, 4), np.float32)
-    for rows in strips((height, width)):
+    kinds = zeros((height * width, 5), np.float32)
+    for rows in strips((height, CELL * CELL * width)):
         inner = Window(rows.start, 0, rows.stop - rows.start, width)
         around = grown(inner, _NEAR // 2, height, width)
         found = _described(cells[(slice(None), *around.slices)], contrast, _NEAR)
-        found = found.reshape(around.height, width, 4)[within(inner, around).slices]
-        kinds[rows.start * width : rows.stop * width] = found.reshape(-1, 4)
+        pixels = 255 * image[:, CELL * around.row : CELL * (around.row + around.height)]
+        detail = texture_of_cells(pixels) * (_TEXTURE / 255 / contrast)
+        detail = uniform_filter(detail, _NEAR, mode="nearest")
+        found = np.concatenate([found, detail.reshape(-1, 1)], axis=1)
+        found = found.reshape(around.height, width, 5)[within(inner, around).slices]
+        kinds[rows.start * width : rows.stop * width] = found.reshape(-1, 5)
     return kinds
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -15,11 +15,9 @@ from scipy.spatial import cKDTree
 
 from forecast.hindcast.past_events import (
     FARTHEST,
-    LIKE,
     MOST_CELLS,
     SURROUNDINGS,
     Events,
-    kinds_of,
     surroundings_of,
 )
 from forecast.region.change_allocation import event_levels
@@ -41,6 +39,9 @@ _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
 _AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
+_DETAILED, _LEAST_DETAIL, _UNLIKE = 2.0, 0.1, 0.5
+"""Ground beside a patch is the likelier what it becomes by this power of its detail, to which the
+second is added, and the less by the exponential of its distance in colour times the third."""
 _BANK = 2
 """Cells beside a corridor that are seen together with it."""
 _SOME = 500
@@ -56,10 +57,9 @@ class Analogues:
 
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
     Where the place has changed before, that is what a cell that looked like it became, if possible
-    one whose like lies beside the patch; elsewhere the ground beside it that is most like the
-    colour that the model draws and the texture of today. So land changes at its edges. Its picture
-    is copied as a whole, from the place that has most of this kind of ground in the shape of the
-    patch.
+    one whose like lies beside the patch; elsewhere ground beside it, the likelier the more
+    detail it has. So land changes at its edges, and towns grow. Its picture is copied as a whole,
+    from the place that has most of this kind of ground in the shape of the patch.
 
     Args:
         cells: `(3, h, w)` of the start, 0..1.
@@ -67,8 +67,8 @@ class Analogues:
         contrast: Of the region.
         objects: `(h, w)` from `region_objects`; their cells become alike.
         corridors: `(h, w)` from `corridors_of`; nothing becomes a piece of them.
+        kinds: From `kinds_of`.
         events: What changed here before; None where that is not known.
-        kinds: From `kinds_of`; found out where None.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Analogues:
         contrast: float,
         objects: NDArray[np.int64],
         corridors: NDArray[np.bool_],
+        kinds: NDArray[np.float32],
         events: Events | None = None,
-        kinds: NDArray[np.float32] | None = None,
     ) -> None:
         self._cells = cells
         self._seen = seen
@@ -87,7 +87,7 @@ class Analogues:
         self._corridors = corridors
         self._contrast = contrast
         self._events = events if events is not None and len(events.at) else None
-        self._kinds = kinds_of(cells, contrast) if kinds is None else kinds
+        self._kinds = kinds
 
     @cached_property
     def _library(self) -> tuple[cKDTree, NDArray[np.int64]]:
@@ -102,7 +102,6 @@ class Analogues:
 
     def sources(
         self,
-        drawn: Callable[[NDArray[np.bool_]], NDArray[np.float32]],
         new: NDArray[np.bool_],
         sources: NDArray[np.int32],
         *,
@@ -113,8 +112,6 @@ class Analogues:
         """Add the sources of cells that have newly changed.
 
         Args:
-            drawn: Gives for cells `(h, w)` that are asked for what they look like by the model,
-                `(3, h, w)`, 0..1.
             new: `(h, w)` cells that have newly changed.
             sources: `(2, h, w)` row and column that cells are copied from, `NO_SOURCE` elsewhere.
             seed: Seed of the run.
@@ -136,23 +133,19 @@ class Analogues:
         for part, moved in parts:
             found.reshape(2, -1)[:, part] = moved
         cells = cells[found[0].flat[cells] < 0]
-        patches = list(_patches(cells, self._objects))
-        became = [self._became(patch) for patch, _ in patches]
-        asked = zeros(new.shape, np.bool_)
-        for (patch, _), places in zip(patches, became, strict=True):
-            asked.flat[patch] = not len(places)
-        looks = drawn(asked) if asked.any() else self._cells
-        for (patch, middle), places in zip(patches, became, strict=True):
+        for patch, middle in _patches(cells, self._objects):
             left = patch
             if len(patch) < _SMALL:
                 part, moved = self._going_on(found, patch)
                 found.reshape(2, -1)[:, part] = moved
                 left = patch[found[0].flat[patch] < 0]
             if len(left):
-                like = places if len(places) else self._beside(looks, left)
+                became = self._became(patch)
+                like, weight = (became, np.ones(len(became))) if len(became) else self._beside(left)
                 if len(like):
-                    first = like[min(int(chance.flat[middle] * len(like)), len(like) - 1)]
-                    every = np.append(first, places)
+                    total = weight.cumsum()
+                    first = np.searchsorted(total, chance.flat[middle] * total[-1], "right")
+                    every = np.append(like[min(first, len(like) - 1)], became)
                     self._copy(found, left, middle, every)
         return found
 
@@ -216,13 +209,14 @@ class Analogues:
         row, col = np.nonzero(self._seen[box.slices])
         return np.asarray((row + box.row) * self._seen.shape[1] + col + box.col)
 
-    def _beside(self, drawn: NDArray[np.float32], patch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Cells near a patch that look like what the model draws for it."""
+    def _beside(self, patch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Cells near a patch, the plainest first, and how likely it becomes what each shows."""
         around = self._no_corridor(self._around(patch))
-        colour = drawn.reshape(3, -1)[:, patch].mean(axis=1) / self._contrast
-        look = np.append(colour, self._kinds[patch, 3].mean())
-        far = np.linalg.norm(self._kinds[around] - look, axis=-1)
-        return np.asarray(around[np.argsort(far)[:LIKE]])
+        around = around[np.argsort(self._kinds[around, 4], kind="stable")]
+        kinds, own = self._kinds[around], self._kinds[patch].mean(axis=0)
+        far = np.linalg.norm(kinds[:, :3] - own[:3], axis=-1)
+        detail = (kinds[:, 4] + _LEAST_DETAIL) ** _DETAILED
+        return around, np.asarray(detail * np.exp(-_UNLIKE * far))
 
     def _surroundings(self, patch: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean of a patch."""

@@ -100,17 +100,7 @@ class Changes:
         for rows in strips(new.shape):
             new[rows] = changed[rows] & ~self.changed[rows]
 
-        def drawn(where: NDArray[np.bool_]) -> NDArray[np.float32]:
-            cells = np.flatnonzero(where)
-            colours = self.colours.reshape(3, -1)[:, cells]
-            # Forecasts stay within the stated range; values that were outside it may stay there.
-            low, high = np.minimum(colours, 0), np.maximum(colours, 1)
-            found = zeros(self.colours.shape, np.float32)
-            looks = colours + look(where).reshape(3, -1)[:, cells]
-            found.reshape(3, -1)[:, cells] = np.clip(looks, low, high)
-            return found
-
-        sources = analogues.sources(drawn, new, self.sources, seed=seed, member=member, zeros=zeros)
+        sources = analogues.sources(new, self.sources, seed=seed, member=member, zeros=zeros)
         colours = zeros(self.colours.shape, np.float32)
         for band, before in zip(colours, self.colours, strict=True):
             for rows in strips(band.shape):
@@ -122,7 +112,11 @@ class Changes:
         flat[:, cells[copied]] = analogues.colours(source[:, copied])
         new.reshape(-1)[cells[copied]] = False
         if new.any():
-            flat[:, cells[~copied]] = drawn(new).reshape(3, -1)[:, cells[~copied]]
+            cells = cells[~copied]
+            before = self.colours.reshape(3, -1)[:, cells]
+            # Forecasts stay within the stated range; values that were outside it may stay there.
+            low, high = np.minimum(before, 0), np.maximum(before, 1)
+            flat[:, cells] = np.clip(before + look(new).reshape(3, -1)[:, cells], low, high)
         return replace(later, changed=changed, colours=colours, sources=sources)
 
     def save(self, folder: Path, cells: NDArray[np.float32]) -> None:

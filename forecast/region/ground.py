@@ -79,7 +79,7 @@ class Ground:
         outside: Share of the region that is outside what the model has seen; None where the model
             does not say what it has seen.
         left_out: A sentence for each earlier image that could not be used.
-        kinds: `(h * w, 4)` from `kinds_of`.
+        kinds: `(h * w, 5)` from `kinds_of`.
         asked: `(h, w)` cells that the forecast tells of; None where all are.
         folder: Where it lies.
         written: When it was, in nanoseconds.
@@ -151,8 +151,8 @@ class Ground:
             contrast,
             self.objects,
             self.corridors,
-            self.events,
             self.kinds,
+            self.events,
         )
 
     @classmethod
@@ -298,7 +298,7 @@ def write_ground(
     earlier.save(folder)
     np.save(folder / "cells.npy", cells)
     np.save(folder / "seen.npy", seen)
-    np.save(folder / "kinds.npy", kinds_of(cells, float(tone.contrast[0]), zeros=zeros))
+    np.save(folder / "kinds.npy", kinds_of(image, cells, float(tone.contrast[0]), zeros=zeros))
     np.save(folder / "objects.npy", objects)
     np.save(
         folder / "corridors.npy", corridors_of(objects, cells, seen, threads=threads, zeros=zeros)

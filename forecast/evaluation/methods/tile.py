@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.past_events import kinds_of
 from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
 from forecast.network.unet import ChangeUNet
@@ -79,7 +80,9 @@ def forecast_tile(
     trust, _ = region_trust(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
     corridors = corridors_of(objects, cells, seen)
-    analogues = Analogues(cells, seen, float(tone.contrast[0]), objects, corridors)
+    contrast = float(tone.contrast[0])
+    kinds = kinds_of(start, cells, contrast)
+    analogues = Analogues(cells, seen, contrast, objects, corridors, kinds)
     parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
     inside = (..., slice(valid.shape[0] // FACTOR), slice(valid.shape[1] // FACTOR))

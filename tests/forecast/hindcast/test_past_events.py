@@ -71,11 +71,18 @@ def test_events_are_read_as_they_were_written(past: Past, tmp_path: Path) -> Non
     assert Events.load(tmp_path / "none.npz") is None
 
 
+def _kind(cells: NDArray[np.float32], detail: float = 0) -> NDArray[np.float32]:
+    image = cells.repeat(4, axis=1).repeat(4, axis=2)
+    image += np.where(np.indices(image.shape[1:]).sum(axis=0) % 2, detail, -detail)
+    return np.asarray(kinds_of(image, cells, 0.1).reshape(*_SHAPE, 5)[12, 12])
+
+
 def test_ground_of_the_same_colour_but_another_texture_is_another_kind() -> None:
     plain = np.full((3, *_SHAPE), 0.5, np.float32)
     speckled = plain.copy()
     speckled[:, ::2, ::2] += 0.3
     speckled -= speckled.mean() - 0.5
-    calm, rough = (kinds_of(cells, 0.1).reshape(*_SHAPE, 4)[12, 12] for cells in (plain, speckled))
+    calm, rough = (_kind(cells) for cells in (plain, speckled))
     assert abs(calm[:3] - rough[:3]).max() < 0.5
     assert rough[3] - calm[3] > 2
+    np.testing.assert_allclose(_kind(plain, 0.2), [5, 5, 5, 0, 2 * 0.2 / 0.1], atol=1e-3)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecast.hindcast.past_events import Events, surroundings_of
+from forecast.hindcast.past_events import Events, kinds_of, surroundings_of
 from forecast.region.analogues import Analogues
 from forecast.region.copies import NO_SOURCE, filled_from, widened
 
-_SHAPE = (24, 24)
+_SHAPE = (40, 40)
+_EDGE = 20
 _DESERT, _TOWN, _WATER = 0.8, 0.4, 0.1
 
 
@@ -18,12 +19,16 @@ _DESERT, _TOWN, _WATER = 0.8, 0.4, 0.1
 def cells() -> NDArray[np.float32]:
     """Desert on the left, a town on the right, with a little noise."""
     noise = np.random.default_rng(0).normal(0, 0.01, (3, *_SHAPE))
-    ground = np.where(np.arange(24) < 12, _DESERT, _TOWN)
+    ground = np.where(np.arange(40) < _EDGE, _DESERT, _TOWN)
     return np.asarray(ground + noise, dtype=np.float32)
 
 
-def _analogues(cells: NDArray[np.float32], events: Events | None = None) -> Analogues:
-    return _of_one_object(cells, events=events)
+def _analogues(cells: NDArray[np.float32]) -> Analogues:
+    """Of a place where desert became town."""
+    before = surroundings_of(np.full_like(cells, _DESERT), float(cells.std()))[:40]
+    return _of_one_object(
+        cells, events=Events(before, np.flatnonzero(np.indices(_SHAPE)[1] > 25)[:40])
+    )
 
 
 def _of_one_object(
@@ -32,14 +37,20 @@ def _of_one_object(
     seen: NDArray[np.bool_] | None = None,
     corridors: NDArray[np.bool_] | None = None,
     events: Events | None = None,
+    detailed: NDArray[np.bool_] | bool = False,
 ) -> Analogues:
-    shape = cells.shape[1:]
+    """Ground with detail in some of its cells."""
+    shape, contrast = cells.shape[1:], float(cells.std())
+    image = cells.repeat(4, axis=1).repeat(4, axis=2)
+    light = np.where(np.indices(image.shape[1:]).sum(axis=0) % 2, 0.2, -0.2)
+    image += light * np.broadcast_to(detailed, shape).repeat(4, axis=0).repeat(4, axis=1)
     return Analogues(
         cells,
         np.ones(shape, bool) if seen is None else seen,
-        float(cells.std()),
+        contrast,
         np.zeros(shape, np.int64),
         np.zeros(shape, bool) if corridors is None else corridors,
+        kinds_of(image, cells, contrast),
         events,
     )
 
@@ -50,42 +61,53 @@ def _none() -> NDArray[np.int32]:
 
 def _new() -> NDArray[np.bool_]:
     new = np.zeros(_SHAPE, bool)
-    new[8:14, 6:12] = True
+    new[16:22, 2:8] = True
     return new
 
 
-def _not_asked(where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    raise AssertionError("the network was asked where the place's past tells")
+def _became(analogues: Analogues, new: NDArray[np.bool_], members: int) -> list[float]:
+    """Mean of the colours of a patch in each member."""
+    none = np.full((2, *new.shape), NO_SOURCE, np.int32)
+    every = [analogues.sources(new, none, seed=1, member=member) for member in range(members)]
+    for found in every:
+        assert (found[0][new] >= 0).all()
+        assert (found[0][~new] == NO_SOURCE).all()
+    return [float(analogues.colours(found)[0][new].mean()) for found in every]
 
 
-def test_desert_that_becomes_town_copies_the_town(cells: NDArray[np.float32]) -> None:
-    look = np.full_like(cells, _TOWN)
-    found = _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=0)
-    assert (found[0][_new()] >= 0).all()
-    assert (found[0][~_new()] == NO_SOURCE).all()
-    assert (found[1][_new()] >= 12).all()
-    assert np.abs(_analogues(cells).colours(found)[:, _new()] - _TOWN).max() < 0.1
+def test_a_patch_becomes_ground_beside_it_that_has_detail() -> None:
+    """Where nothing tells what happened here. Towns have detail, so they grow."""
+    shape = (40, 40)
+    ground = np.broadcast_to(np.where(np.arange(40) < 30, _DESERT, _TOWN), shape)
+    cells = np.repeat(ground[None], 3, axis=0).astype(np.float32)
+    plain, town = (_of_one_object(cells, detailed=where) for where in (False, ground == _TOWN))
+    for left in (4, 18):
+        new = np.zeros(shape, bool)
+        new[17:23, left : left + 6] = True
+        assert _became(town, new, 4) == pytest.approx([_DESERT] * 4, abs=0.02)
+    new = np.zeros(shape, bool)
+    new[17:23, 24:30] = True
+    assert np.mean(_became(plain, new, 20)) > 0.7
+    assert np.mean(_became(town, new, 20)) < 0.6
 
 
 def test_a_patch_is_copied_as_a_whole(cells: NDArray[np.float32]) -> None:
-    look = np.full_like(cells, _TOWN)
-    found = _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=0)
-    assert (np.diff(found[1][8:14, 6:12], axis=1) == 1).all()
-    assert (np.diff(found[0][8:14, 6:12], axis=0) == 1).all()
+    found = _analogues(cells).sources(_new(), _none(), seed=1, member=0)
+    assert (np.diff(found[1][16:22, 2:8], axis=1) == 1).all()
+    assert (np.diff(found[0][16:22, 2:8], axis=0) == 1).all()
 
 
 def test_a_patch_that_grows_goes_on_with_its_copy(cells: NDArray[np.float32]) -> None:
-    look = np.full_like(cells, _TOWN)
     analogues = _analogues(cells)
-    first = analogues.sources(lambda _: look, _new(), _none(), seed=1, member=0)
+    first = analogues.sources(_new(), _none(), seed=1, member=0)
     beside = np.zeros(_SHAPE, bool)
-    beside[14:16, 6:12] = True
-    later = analogues.sources(lambda _: look, beside, first, seed=1, member=0)
+    beside[22:24, 2:8] = True
+    later = analogues.sources(beside, first, seed=1, member=0)
     np.testing.assert_array_equal(later[:, ~beside], first[:, ~beside])
     moved = later - np.indices(_SHAPE)
-    same = (moved[:, 14:16, 6:12] == moved[:, 13:14, 6:7]).all(axis=0)
+    same = (moved[:, 22:24, 2:8] == moved[:, 21:22, 2:3]).all(axis=0)
     assert same.all()
-    assert (later[1][beside] >= 12).all()
+    assert (later[1][beside] >= _EDGE).all()
 
 
 def test_a_copy_fits_what_lies_around() -> None:
@@ -95,47 +117,28 @@ def test_a_copy_fits_what_lies_around() -> None:
     analogues = _of_one_object(cells)
     new, none = np.zeros(shape, bool), np.full((2, *shape), NO_SOURCE, np.int32)
     new[14:24, 15:23] = True
-    look = np.full_like(cells, cells.mean())
     for seed in range(6):
-        found = analogues.sources(lambda _: look, new, none, seed=seed, member=0)
+        found = analogues.sources(new, none, seed=seed, member=0)
         moved = (found - np.indices(shape))[:, new]
         assert (np.abs(moved).max(axis=0) >= 4).all()
         assert (moved[1] % 5 == 0).all()
 
 
-def test_ground_far_from_a_town_does_not_become_town() -> None:
-    """Where nothing tells what happened here, a patch becomes ground that lies beside it."""
-    shape = (40, 40)
-    ground = np.where(np.arange(40) < 30, _DESERT, _TOWN)
-    cells = np.full((3, *shape), ground, np.float32)
-    analogues = _of_one_object(cells)
-    none = np.full((2, *shape), NO_SOURCE, np.int32)
-    look = np.full_like(cells, _TOWN)
-    for left, becomes in ((4, _DESERT), (18, _DESERT), (24, _TOWN)):
-        new = np.zeros(shape, bool)
-        new[17:23, left : left + 6] = True
-        found = analogues.sources(lambda _: look, new, none, seed=1, member=0)
-        assert (found[0][new] >= 0).all()
-        assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.02)
-
-
 @pytest.mark.parametrize("taught", [False, True])
 def test_nothing_becomes_a_piece_of_river(taught: bool) -> None:
     shape = (60, 60)
-    column = np.indices(shape)[1]
-    river = (column >= 40) & (column < 46)
+    river = np.broadcast_to((np.arange(60) >= 40) & (np.arange(60) < 46), shape)
     cells = np.repeat(np.where(river, _WATER, _DESERT)[None], 3, axis=0).astype(np.float32)
-    events = None
-    if taught:
-        before = surroundings_of(np.full_like(cells, _DESERT), float(cells.std()))[:24]
-        events = Events(before, np.flatnonzero(river)[:24])
-    look, none = np.full_like(cells, _WATER), np.full((2, *shape), NO_SOURCE, np.int32)
     new = np.zeros(shape, bool)
     new[24:36, 34:39] = True
+    events = None
+    if taught:
+        before = surroundings_of(cells, float(cells.std()))[new.ravel()]
+        events = Events(before, np.flatnonzero(river)[: len(before)])
     for corridors, becomes in ((river, _DESERT), (np.zeros_like(river), _WATER)):
-        analogues = _of_one_object(cells, corridors=corridors, events=events)
-        found = analogues.sources(lambda _: look, new, none, seed=1, member=0)
-        assert analogues.colours(found)[0][new].mean() == pytest.approx(becomes, abs=0.2)
+        analogues = _of_one_object(cells, corridors=corridors, events=events, detailed=river)
+        became = np.mean(_became(analogues, new, 10))
+        assert abs(became - becomes) < abs(became - (_DESERT + _WATER - becomes))
 
 
 def test_a_copy_leaves_out_a_river_that_looks_like_the_fields_beside_it() -> None:
@@ -145,9 +148,7 @@ def test_a_copy_leaves_out_a_river_that_looks_like_the_fields_beside_it() -> Non
     cells = np.random.default_rng(0).normal(_DESERT, 0.01, (3, *shape)).astype(np.float32)
     new, none = np.zeros(shape, bool), np.full((2, *shape), NO_SOURCE, np.int32)
     new[24:36, 24:36] = True
-    found = _of_one_object(cells, corridors=rivers).sources(
-        lambda _: np.full_like(cells, _DESERT), new, none, seed=1, member=0
-    )
+    found = _of_one_object(cells, corridors=rivers).sources(new, none, seed=1, member=0)
     copied = new & (found[0] >= 0)
     assert copied.sum() > new.sum() / 2
     assert not rivers[found[0][copied], found[1][copied]].any()
@@ -159,20 +160,13 @@ def test_ground_beside_which_nothing_was_seen_is_left_to_the_network(
     seen = np.zeros(_SHAPE, bool)
     seen[:, 20:] = True
     analogues = _of_one_object(cells, seen=seen)
-    found = analogues.sources(
-        lambda _: np.full_like(cells, _TOWN), _new(), _none(), seed=1, member=0
-    )
+    found = analogues.sources(_new(), _none(), seed=1, member=0)
     assert (found == NO_SOURCE).all()
 
 
 def test_ground_becomes_what_like_ground_became_here(cells: NDArray[np.float32]) -> None:
-    contrast = float(cells.std())
-    before = surroundings_of(np.full_like(cells, _DESERT), contrast)[:40]
-    at = np.flatnonzero(np.indices(_SHAPE)[1] >= 16)[:40]
-    found = _analogues(cells, Events(before, at)).sources(
-        _not_asked, _new(), _none(), seed=0, member=0
-    )
-    assert (found[1][_new()] >= 12).all()
+    found = _analogues(cells).sources(_new(), _none(), seed=0, member=0)
+    assert (found[1][_new()] >= _EDGE).all()
 
 
 def _became_of_desert(left: int, members: int) -> list[float]:
@@ -191,9 +185,7 @@ def _became_of_desert(left: int, members: int) -> list[float]:
     new[27:33, left : left + 6] = True
     analogues = _of_one_object(cells, events=Events(before, at))
     none = np.full((2, *shape), NO_SOURCE, np.int32)
-    found = (
-        analogues.sources(_not_asked, new, none, seed=0, member=member) for member in range(members)
-    )
+    found = (analogues.sources(new, none, seed=0, member=member) for member in range(members))
     return [float(analogues.colours(sources)[0][new].mean()) for sources in found]
 
 
@@ -213,10 +205,8 @@ def test_every_outcome_of_like_ground_comes_about_as_often_as_it_did() -> None:
 def test_same_seed_and_member_same_sources_another_member_others(
     cells: NDArray[np.float32],
 ) -> None:
-    look = np.full_like(cells, _TOWN)
     first, again, other = (
-        _analogues(cells).sources(lambda _: look, _new(), _none(), seed=1, member=member)
-        for member in (0, 0, 1)
+        _analogues(cells).sources(_new(), _none(), seed=1, member=member) for member in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
