@@ -25,7 +25,7 @@ from forecast.region.windows import by_block, grown, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
 
-__all__ = ["Analogues"]
+__all__ = ["AROUND", "Analogues", "outcome_weights"]
 
 _NUMBER = 2
 """Plane of the noise of the choice; events have plane 1."""
@@ -37,7 +37,7 @@ _REACH, _SMALL = 2.0, 9
 """Cells over which a copy goes on beside its patch, and of patches that only do so if they can."""
 _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
-_AROUND = 4
+AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
 _DETAILED, _LEAST_DETAIL, _UNLIKE = 2.0, 0.1, 0.5
 """Ground beside a patch is the likelier what it becomes by this power of its detail, to which the
@@ -205,7 +205,7 @@ class Analogues:
 
     def _around(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells near a patch that were seen."""
-        box = self._box(patch, _AROUND)
+        box = self._box(patch, AROUND)
         row, col = np.nonzero(self._seen[box.slices])
         return np.asarray((row + box.row) * self._seen.shape[1] + col + box.col)
 
@@ -213,10 +213,7 @@ class Analogues:
         """Cells near a patch, the plainest first, and how likely it becomes what each shows."""
         around = self._no_corridor(self._around(patch))
         around = around[np.argsort(self._kinds[around, 4], kind="stable")]
-        kinds, own = self._kinds[around], self._kinds[patch].mean(axis=0)
-        far = np.linalg.norm(kinds[:, :3] - own[:3], axis=-1)
-        detail = (kinds[:, 4] + _LEAST_DETAIL) ** _DETAILED
-        return around, np.asarray(detail * np.exp(-_UNLIKE * far))
+        return around, outcome_weights(self._kinds[around], self._kinds[patch].mean(axis=0))
 
     def _surroundings(self, patch: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean of a patch."""
@@ -304,6 +301,21 @@ class Analogues:
         height, width = self._seen.shape
         row, col = cells[0].clip(0, height - 1), cells[1].clip(0, width - 1)
         return row, col, (row == cells[0]) & (col == cells[1]) & self._seen[row, col]
+
+
+def outcome_weights(kinds: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How likely ground becomes what lies beside it: what has detail, and what is like it.
+
+    Args:
+        kinds: `(n, 5)` kinds of ground beside a patch, from `kinds_of`.
+        own: `(5,)` mean kind of the patch.
+
+    Returns:
+        `(n,)`, not scaled.
+    """
+    far = np.linalg.norm(kinds[:, :3] - own[:3], axis=-1)
+    detail = (kinds[:, 4] + _LEAST_DETAIL) ** _DETAILED
+    return np.asarray(detail * np.exp(-_UNLIKE * far))
 
 
 def _patches(
