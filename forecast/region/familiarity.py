@@ -23,7 +23,7 @@ from preprocessing.running.files import share_weights
 from preprocessing.tiles.blending import Blend, tile_weight
 from preprocessing.tiles.tiling import plan_tiles
 
-__all__ = ["Familiarity", "region_trust", "tile_features"]
+__all__ = ["Familiarity", "region_familiarity", "tile_features"]
 
 _FILE = "familiarity.safetensors"
 _QUANTILE = 0.99
@@ -139,7 +139,7 @@ class Familiarity:
             ) from err
 
 
-def region_trust(
+def region_familiarity(
     familiarity: Familiarity | None,
     image: Parts,
     gsd_m: float | None,
@@ -162,9 +162,9 @@ def region_trust(
     """
     height, width = image.shape[1] // FACTOR, image.shape[2] // FACTOR
     if familiarity is None:
-        trust = zeros((height, width), np.float32)
-        trust[...] = 1
-        return trust, None
+        familiar = zeros((height, width), np.float32)
+        familiar[...] = 1
+        return familiar, None
     side = TILE_PX // FACTOR
     blend = Blend(1, height, width, zeros=zeros)
     weight = tile_weight(side, side // 2)

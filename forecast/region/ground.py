@@ -21,7 +21,7 @@ from forecast.network.patches import FACTOR
 from forecast.region.analogues import Analogues
 from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells, check_common_ground, read_earlier_cells
-from forecast.region.familiarity import Familiarity, region_trust
+from forecast.region.familiarity import Familiarity, region_familiarity
 from forecast.region.images import DatedImages
 from forecast.region.objects import calm_inside, region_objects
 from forecast.region.region_conditions import anomaly_odds, region_conditions, region_tone
@@ -66,7 +66,8 @@ class Ground:
         objects: `(h, w)` from `region_objects`.
         corridors: `(h, w)` from `corridors_of`.
         anomaly: `(h, w)` from `anomaly_odds`.
-        trust: `(h, w)` from `region_trust`: 1 where the model has seen the like, below elsewhere.
+        familiar: `(h, w)` from `region_familiarity`: 1 where the model has seen the like, below
+            elsewhere.
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.region.local_calibration`; None where it taught nothing.
         events: What changed here before; None likewise.
@@ -92,7 +93,7 @@ class Ground:
     objects: NDArray[np.int64]
     corridors: NDArray[np.bool_]
     anomaly: NDArray[np.float32]
-    trust: NDArray[np.float32]
+    familiar: NDArray[np.float32]
     taught: NDArray[np.float16] | None
     events: Events | None
     seen_again: SeenAgain | None
@@ -174,7 +175,7 @@ class Ground:
             objects=plane("objects"),
             corridors=plane("corridors"),
             anomaly=plane("anomaly"),
-            trust=plane("trust"),
+            familiar=plane("familiar"),
             taught=plane(TAUGHT) if (folder / f"{TAUGHT}.npy").exists() else None,
             events=Events.load(folder / f"{EVENTS}.npz"),
             seen_again=SeenAgain.open(folder),
@@ -281,12 +282,14 @@ def write_ground(
     tone = region_tone(cells, seen, zeros=zeros)
 
     def look_around() -> tuple[NDArray[np.float32], float | None, NDArray[np.int64]]:
-        trust, outside = region_trust(familiarity, image, gsd_m, threads=threads, zeros=zeros)
-        return trust, outside, region_objects(image, tone, threads=threads, zeros=zeros)
+        familiar, outside = region_familiarity(
+            familiarity, image, gsd_m, threads=threads, zeros=zeros
+        )
+        return familiar, outside, region_objects(image, tone, threads=threads, zeros=zeros)
 
     # Neither needs the other; while one finds out something of the whole, the other goes on.
     both: Sequence[Callable[[], Any]] = [look_back, look_around]
-    (earlier, left_out), (trust, outside, objects) = in_threads(
+    (earlier, left_out), (familiar, outside, objects) = in_threads(
         lambda look: look(), both, min(threads, len(both))
     )
     channels = mapped_array(
@@ -304,7 +307,7 @@ def write_ground(
         folder / "corridors.npy", corridors_of(objects, cells, seen, threads=threads, zeros=zeros)
     )
     np.save(folder / "anomaly.npy", anomaly_odds(cells, seen, tone, zeros=zeros))
-    np.save(folder / "trust.npy", trust)
+    np.save(folder / "familiar.npy", familiar)
     summary = {
         "mean": tone.mean[0].tolist(),
         "contrast": float(tone.contrast[0]),

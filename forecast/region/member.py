@@ -260,7 +260,7 @@ class MemberRun:
         taught = None if ground.taught is None else ground.taught[years - 1]
         general = ground.zeros(probability.shape, np.float32)
         for rows in strips(general.shape):
-            general[rows] = ground.trust[rows] * probability[rows]
+            general[rows] = ground.familiar[rows] * probability[rows]
         general = reallocated(general, ground.gain, ground.seen, zeros=ground.zeros)
         return combined_probability(
             general, taught, ground.weight, ground.quantity, years, ground.seen, zeros=ground.zeros
@@ -273,9 +273,9 @@ class MemberRun:
         if ground.seen_again is None:
             noise = Noise(self.seed, member, year)
             drawn = self.network.seen(view, horizon - begun, noise, self.tick, where=self.asked)
-            for rows in strips(ground.trust.shape):
+            for rows in strips(ground.familiar.shape):
                 # Unsure ground is seen less surely.
-                drawn[:, rows] = (2 - ground.trust[rows]) * drawn[:, rows]
+                drawn[:, rows] = (2 - ground.familiar[rows]) * drawn[:, rows]
             return drawn
         return ground.seen_again.drawn(
             horizon,

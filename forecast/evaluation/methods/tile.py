@@ -17,7 +17,7 @@ from forecast.region.change_allocation import event_levels, keep_corridors, parc
 from forecast.region.changes import Changes
 from forecast.region.corridors import corridors_of
 from forecast.region.earlier import EarlierCells
-from forecast.region.familiarity import Familiarity, region_trust
+from forecast.region.familiarity import Familiarity, region_familiarity
 from forecast.region.ground import start_cells
 from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
@@ -77,7 +77,7 @@ def forecast_tile(
     condition = np.empty((CONDITIONS, *shape), np.float16)
     region_conditions(cells, EarlierCells.none(shape), tone, condition)
     view = View(start, condition, tone)
-    trust, _ = region_trust(familiarity, start, gsd_m)
+    familiar, _ = region_familiarity(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
     corridors = corridors_of(objects, cells, seen)
     contrast = float(tone.contrast[0])
@@ -95,7 +95,7 @@ def forecast_tile(
             leg = min(left, float(network.longest_years))
             noise = Noise(seed, member)
             changes = changes.after(
-                trust * network.probability(view, leg, noise),
+                familiar * network.probability(view, leg, noise),
                 partial(network.look, view, leg, noise),
                 levels,
                 parcels,
@@ -107,7 +107,7 @@ def forecast_tile(
             left -= leg
             if left > 0:
                 changes = changes.next_leg()
-        difference = network.seen(view, leg, Noise(seed, member, _SEEN_YEAR)) * (2 - trust)
+        difference = network.seen(view, leg, Noise(seed, member, _SEEN_YEAR)) * (2 - familiar)
         states.append(changes.colours[inside])
         observations.append(np.clip(changes.colours + difference, 0, 1)[inside])
         probability += changes.probability() / members

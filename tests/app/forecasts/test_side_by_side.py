@@ -68,7 +68,7 @@ def test_reading_learning_and_writing_are_shared_by_threads(
     monkeypatch.setattr(RasterSource, "read_stored", meeting()(RasterSource.read_stored))
     monkeypatch.setattr(again, "_earlier_spread", meeting()(again._earlier_spread))
     both, ground = meeting(), forecast.region.ground
-    for look in ("read_earlier_cells", "region_trust"):
+    for look in ("read_earlier_cells", "region_familiarity"):
         monkeypatch.setattr(ground, look, both(getattr(ground, look)))
     # Four rasters of the start and the first year, then five of the last year and the states.
     monkeypatch.setattr(layers, "write_cog", meeting(8)(layers.write_cog))
@@ -124,7 +124,7 @@ def test_sums_do_not_depend_on_how_many_cores_there_are(
         monkeypatch.setattr(module, name, counted)
 
     counts(forecast.region.ground, "region_conditions")
-    counts(forecast.region.ground, "region_trust")  # In a thread of its own.
+    counts(forecast.region.ground, "region_familiarity")  # In a thread of its own.
     counts(forecast.region.painting, "_paint_box")  # Likewise.
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -133,7 +133,7 @@ def test_sums_do_not_depend_on_how_many_cores_there_are(
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert seen == {"region_conditions": {1}, "region_trust": {1}, "_paint_box": {1}}
+    assert seen == {"region_conditions": {1}, "region_familiarity": {1}, "_paint_box": {1}}
 
 
 def sums(pool: dict[str, Any]) -> bool:

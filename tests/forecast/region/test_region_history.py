@@ -14,7 +14,7 @@ from region_cases import ground_of
 
 from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
 from forecast.region.earlier import EarlierCells
-from forecast.region.familiarity import Familiarity, region_trust, tile_features
+from forecast.region.familiarity import Familiarity, region_familiarity, tile_features
 from forecast.region.images import image_paths, open_images
 from forecast.region.region_conditions import region_conditions
 from preprocessing.errors import DateError, MissingFileError, ModelFolderError
@@ -158,7 +158,7 @@ def test_features_do_not_depend_on_the_order_of_the_bands() -> None:
     assert np.isfinite(features[[0, 2]]).all()
 
 
-def test_unseen_kinds_of_images_lower_the_trust(tmp_path: Path) -> None:
+def test_unseen_kinds_of_images_are_less_familiar(tmp_path: Path) -> None:
     gsd_m = torch.full((60,), 10.0)
     fitted = Familiarity.fit(tiles(60), gsd_m)
     (tmp_path / "config.json").write_text("{}")
@@ -170,14 +170,14 @@ def test_unseen_kinds_of_images_lower_the_trust(tmp_path: Path) -> None:
     assert (own > 1).mean() == pytest.approx(0.01, abs=0.02)
     flat = loaded.score(tiles(5, contrast=0.1, seed=100), gsd_m[:5])
     assert (flat > 2).all()
-    near, near_share = region_trust(loaded, tiles(1)[0].numpy(), 10.0)
-    far, far_share = region_trust(loaded, tiles(1, contrast=0.1)[0].numpy(), 10.0)
+    near, near_share = region_familiarity(loaded, tiles(1)[0].numpy(), 10.0)
+    far, far_share = region_familiarity(loaded, tiles(1, contrast=0.1)[0].numpy(), 10.0)
     assert near.shape == (32, 32)
     assert near.min() > 0.95
     assert near_share == 0
     assert far.max() < 0.25
     assert far_share == 1
-    everywhere, unknown = region_trust(None, tiles(1)[0].numpy(), 10.0)
+    everywhere, unknown = region_familiarity(None, tiles(1)[0].numpy(), 10.0)
     assert (everywhere == 1).all()
     assert unknown is None
     assert replace(loaded, far=2 * loaded.far).score(tiles(1), gsd_m[:1])[0] < own[0]
