@@ -102,7 +102,8 @@ def _taught(
         stored = padded_start(past.images[nearest], past.valid[nearest])
         return DecodedImage(stored, Encoding())
 
-    return teach(ground, folder, answers, observations, picture, seed=seed)
+    years = answers.longest_years  # How many will be asked for is not known.
+    return teach(ground, folder, answers, observations, picture, seed=seed, years=years)
 
 
 def _gsd_m(past: PlaceSeries) -> float | None:

@@ -286,6 +286,7 @@ def _taught(
         observations,
         picture,
         seed=request.seed,
+        years=request.years,
         threads=request.workers,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from forecast.colours import WhitenedColours
 from forecast.hindcast.features import block_features
@@ -38,12 +39,14 @@ class LocalOccurrence:
         past: What it was fitted on; forecasts start at its last date.
         tone: Of that date.
         colours: Likewise.
+        longest: Years of the longest interval it was fitted on.
     """
 
     model: HistGradientBoostingClassifier
     past: Past
     tone: Tone
     colours: WhitenedColours
+    longest: float
 
     @classmethod
     def fit(cls, past: Past, *, seed: int = 0, threads: int = 1) -> LocalOccurrence | None:
@@ -93,17 +96,23 @@ class LocalOccurrence:
             random_state=seed,
         )
         model.fit(np.concatenate(rows), outcome)
-        return cls(model, past, past.tone(), colours)
+        longest = max(past.years[end] - past.years[start] for start, end in pairs)
+        return cls(model, past, past.tone(), colours, float(longest))
 
     def of_block(self, window: Window, years: Sequence[float]) -> NDArray[np.float32]:
         """Probability `(y, h, w)` of lasting change by some horizons, ascending, in a block."""
         features = block_features(self.past, window, self.tone, self.colours)
         every = np.arange(window.height * window.width)
-        planes = [
-            self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]
-            for horizon in years
-        ]
-        found = np.stack(planes).reshape(len(years), window.height, window.width)
+        # Trees say the same of all horizons beyond the longest that they were fitted on.
+        told = {min(horizon, self.longest) for horizon in years}
+        # By itself scikit-learn takes all cores for each of the blocks that threads work on.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            planes = {
+                horizon: self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))
+                for horizon in told
+            }
+        found = np.stack([planes[min(horizon, self.longest)][:, 1] for horizon in years])
+        found = found.reshape(len(years), window.height, window.width)
         return np.maximum.accumulate(found, axis=0).astype(np.float32)
 
 

@@ -48,6 +48,7 @@ def teach(
     picture: Picture,
     *,
     seed: int,
+    years: int,
     threads: int = 1,
 ) -> Ground:
     """Forecast the region's past; keep what it teaches about its future where that helps.
@@ -59,6 +60,7 @@ def teach(
         observations: Of the model; None where it has none.
         picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
         seed: Of the run.
+        years: How many years ahead are asked for.
         threads: Blocks that are worked on side by side.
 
     Returns:
@@ -106,7 +108,8 @@ def teach(
     if quantity is not None and trust * quantity.lasting > 0:
         local = LocalOccurrence.fit(past, seed=seed, threads=threads)
     if local is not None:
-        horizons = [float(year) for year in range(1, network.longest_years + 1)]
+        leg = min(years, network.longest_years)
+        horizons = [float(year) for year in range(1, leg + 1)]
         part = partial_path(folder / f"{TAUGHT}.npy")
         planes = mapped_array(part, np.float16, (len(horizons), *ground.objects.shape))
 
