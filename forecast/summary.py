@@ -1,4 +1,4 @@
-"""What an ensemble says of each pixel: mean, spread, and which member is nearest the mean."""
+"""What an ensemble says: mean and spread of each pixel, how far each member is from the mean."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.region.windows import cut
+from forecast.region.windows import cut, strips
 from preprocessing.rasters.cog import BLOCK_PX
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 from preprocessing.running.differences import Parts
 from preprocessing.running.executor import in_threads
 
-__all__ = ["Summary", "summarize", "summarize_region"]
+__all__ = ["Summary", "distances_to_mean", "summarize", "summarize_region"]
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,34 @@ class Summary:
         mean: `(3, h, w)`, 0..1.
         spread: `(h, w)`, sample standard deviation, root mean square over the bands; 0 for one
             member.
-        distance: `(m,)`, summed square distance of each member to the mean over valid pixels.
     """
 
     mean: NDArray[np.float32]
     spread: NDArray[np.float32]
-    distance: NDArray[np.float64]
 
 
-def summarize(members: NDArray[np.float32], valid: NDArray[np.bool_]) -> Summary:
-    """Summarize a block.
-
-    Args:
-        members: `(m, 3, h, w)`, 0..1.
-        valid: `(h, w)`.
-    """
+def summarize(members: NDArray[np.float32]) -> Summary:
+    """Summarize a block of members `(m, 3, h, w)`, 0..1."""
     mean = members.mean(axis=0)
     spread = np.zeros(mean.shape[1:], np.float32)
     if len(members) > 1:
         spread = np.sqrt(members.var(axis=0, ddof=1).mean(axis=0))
-    distance = ((members - mean) ** 2)[:, :, valid].sum(axis=(1, 2), dtype=np.float64)
-    return Summary(mean, spread, distance)
+    return Summary(mean, spread)
+
+
+def distances_to_mean(members: Sequence[Parts], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Summed square distance of each member to the mean of all.
+
+    Args:
+        members: `(3, h, w)` colours of the cells of each.
+        seen: `(h, w)` cells that count.
+    """
+    found = np.zeros(len(members))
+    for rows in strips(seen.shape):
+        colours = np.stack([member[:, rows] for member in members])
+        apart = np.where(seen[rows], colours - colours.mean(axis=0), 0)
+        found += (apart**2).sum(axis=(1, 2, 3), dtype=np.float64)
+    return found
 
 
 def summarize_region(
@@ -58,7 +65,7 @@ def summarize_region(
     mean: NDArray[Any],
     spread: NDArray[np.float32],
     threads: int,
-) -> tuple[NDArray[np.float64], float]:
+) -> float:
     """Summarize stored values block by block; the mean keeps those that no member changes.
 
     Blocks without a valid pixel are left as they are.
@@ -73,21 +80,18 @@ def summarize_region(
         threads: Blocks that are worked on side by side.
 
     Returns:
-        `(m,)` square distance of each member to the mean, and the widest spread of valid pixels.
+        The widest spread of valid pixels.
     """
 
-    def block(window: Window) -> tuple[NDArray[np.float64], float]:
+    def block(window: Window) -> float:
         at, seen = (slice(None), *window.slices), valid[window.slices]
         if not seen.any():
-            return np.zeros(len(members)), 0.0
+            return 0.0
         values, before = np.stack([member[at] for member in members]), start[at]
-        found = summarize(encoding.decode(values), seen)
+        found = summarize(encoding.decode(values))
         same = (values == before).all(axis=0)
         mean[at] = np.where(same, before, encoding.encode(found.mean))
         spread[at] = found.spread[None] * (encoding.high - encoding.low)
-        return found.distance, float(spread[at][0, seen].max(initial=0))
+        return float(spread[at][0, seen].max(initial=0))
 
-    distance, widest = np.zeros(len(members)), 0.0
-    for apart, most in in_threads(block, cut(valid.shape[0], valid.shape[1], BLOCK_PX), threads):
-        distance, widest = distance + apart, max(widest, most)
-    return distance, widest
+    return max(in_threads(block, cut(valid.shape[0], valid.shape[1], BLOCK_PX), threads))

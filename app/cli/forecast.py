@@ -76,6 +76,13 @@ def forecast(
             "--aoi", metavar="FILE", help="Only the polygons of this file (GeoPackage, GeoJSON)."
         ),
     ] = None,
+    halo: Annotated[
+        int,
+        typer.Option(
+            metavar="PX",
+            help="Pixels around --bbox or --aoi that are forecast with it, but not written.",
+        ),
+    ] = 256,
     zones: Annotated[
         Path | None,
         typer.Option(
@@ -133,6 +140,7 @@ def forecast(
         sensor=sensor,
         bbox=parse_bbox(bbox),
         aoi=aoi,
+        halo=halo,
         zones=zones,
         cube=file_format == "zarr",
     )

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AreaOfInterest"]
 
-_AROUND = 256
-"""Pixels around it that the forecast sees but does not tell of."""
-
 
 @dataclass(frozen=True)
 class AreaOfInterest:
@@ -31,11 +28,13 @@ class AreaOfInterest:
 
     Attributes:
         polygons: In the coordinate system of the start.
-        window: Pixels of the start.
+        window: Pixels of the start that are forecast.
+        told: Pixels of the window that results hold, on whole cells.
     """
 
     polygons: GeoDataFrame
     window: Window
+    told: Window
 
     @classmethod
     def of(
@@ -44,8 +43,15 @@ class AreaOfInterest:
         *,
         bbox: tuple[float, float, float, float] | None,
         aoi: Path | None,
+        halo: int,
     ) -> AreaOfInterest | None:
         """From a box in degrees or a file of polygons; None where neither is given.
+
+        Args:
+            images: Start and history.
+            bbox: West, south, east, north.
+            aoi: The file.
+            halo: Pixels around the polygons that are forecast with them.
 
         Raises:
             RequestError: See `read_polygons`.
@@ -57,7 +63,9 @@ class AreaOfInterest:
             polygons = read_polygons(aoi, grid)
         else:
             return None
-        return cls(polygons, pixel_window(polygons, grid, margin=_AROUND, step=CELL))
+        window = pixel_window(polygons, grid, margin=halo, step=CELL)
+        told = pixel_window(polygons, grid, step=CELL)
+        return cls(polygons, window, told.within(window))
 
     @property
     def sha256(self) -> str:

@@ -35,12 +35,14 @@ class LayerWriter:
 
     Attributes:
         grid: Of the region.
+        told: Pixels of it that are written, on whole cells.
         encoding: How its values are stored.
-        valid: `(height, width)` where it was seen.
+        valid: `(height, width)` where the region was seen.
         metadata: What the start says of its bands; units and scales stay with the values.
     """
 
     grid: Grid
+    told: Window
     encoding: Encoding
     valid: NDArray[np.bool_]
     metadata: BandMetadata | None = None
@@ -61,10 +63,10 @@ class LayerWriter:
         empty = 0 if encoding.nodata is None else encoding.nodata
 
         def parts() -> Iterator[tuple[Window, NDArray[Any], NDArray[np.bool_]]]:
-            for window in blocks(self.grid):
-                seen = self.valid[window.slices]
+            for window, there in self._blocks():
+                seen = self.valid[there.slices]
                 if seen.any():
-                    values = stored(window)
+                    values = stored(there)
                     values[:, ~seen] = empty
                 else:
                     values = np.full((3, *seen.shape), empty, encoding.dtype)
@@ -72,12 +74,12 @@ class LayerWriter:
 
         write_cog(
             path,
-            self.grid,
+            self._grid,
             parts(),
             count=3,
             dtype=encoding.dtype,
             nodata=encoding.nodata,
-            masked=encoding.nodata is None and not bool(self.valid.all()),
+            masked=encoding.nodata is None and not bool(self.valid[self.told.slices].all()),
             descriptions=_COLOURS,
             metadata=None if self.metadata is None else self.metadata.as_colours(),
             tags=tags,
@@ -87,10 +89,10 @@ class LayerWriter:
         """Write one band of float32, NaN where nothing was observed."""
 
         def parts() -> Iterator[tuple[Window, NDArray[Any], None]]:
-            for window in blocks(self.grid):
-                seen = self.valid[window.slices]
+            for window, there in self._blocks():
+                seen = self.valid[there.slices]
                 if seen.any():
-                    block = values(window)
+                    block = values(there)
                     block[:, ~seen] = np.nan
                 else:
                     block = np.full((1, *seen.shape), np.nan, np.float32)
@@ -98,7 +100,7 @@ class LayerWriter:
 
         write_cog(
             path,
-            self.grid,
+            self._grid,
             parts(),
             count=1,
             dtype="float32",
@@ -124,6 +126,16 @@ class LayerWriter:
             return inner.numpy().copy()
 
         self.layer(path, part, name, note)
+
+    @property
+    def _grid(self) -> Grid:
+        return self.grid.crop(self.told)
+
+    def _blocks(self) -> Iterator[tuple[Window, Window]]:
+        """Blocks of what is written, and the same pixels of the region."""
+        for window in blocks(self._grid):
+            row, col = self.told.row + window.row, self.told.col + window.col
+            yield window, Window(row, col, window.height, window.width)
 
 
 def part_of(values: Parts) -> Part:

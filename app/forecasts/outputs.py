@@ -23,9 +23,10 @@ from forecast.region.ground import Ground
 from forecast.region.images import DatedImages
 from forecast.region.member import MemberPaths, blocks_of
 from forecast.region.windows import strips
-from forecast.summary import summarize_region
+from forecast.summary import distances_to_mean, summarize_region
 from preprocessing.errors import RequestError
 from preprocessing.rasters.raster import Encoding
+from preprocessing.rasters.window import Window
 from preprocessing.running.differences import Difference
 from preprocessing.running.disk_space import disk_zeros
 from preprocessing.running.executor import DaskCluster, Executor, in_threads
@@ -138,16 +139,21 @@ class RegionRun:
             roll_member(task, runner=runner, tick=tick)
 
     def write(
-        self, valid: NDArray[np.bool_], ground: Ground, progress: Progress | None
+        self,
+        valid: NDArray[np.bool_],
+        ground: Ground,
+        told: Window,
+        progress: Progress | None,
     ) -> dict[int, ChangedArea]:
         """Replace earlier results by the rasters of this run.
 
-        The representative member is the one nearest the ensemble mean over all years, so that
-        one consistent future is shown.
+        The representative member is the one whose cells are nearest their ensemble mean over all
+        years, so that one consistent future is shown.
 
         Args:
             valid: `(height, width)` of the start.
             ground: At the start.
+            told: Pixels that the rasters hold, on whole cells.
             progress: Called with `("writing", done, total)`.
 
         Returns:
@@ -155,9 +161,9 @@ class RegionRun:
         """
         request, grid, zeros = self.request, self.images.start.grid, disk_zeros(self.scratch)
         _remove_earlier(request.out)
-        writer = LayerWriter(grid, self._encoding, valid, self.images.start.metadata)
+        writer = LayerWriter(grid, told, self._encoding, valid, self.images.start.metadata)
         weights = cell_weights(valid, grid.row_gsd_m(), zeros=zeros)
-        distance, widest, probabilities = np.zeros(request.members), 0.0, []
+        widest, probabilities = 0.0, []
         files: list[Write] = [self._present(ground, writer)]
         done, total = 0, 1 + len(_FILMS)
         total += request.years * (4 + len(self._members) * len(self._saved))
@@ -175,7 +181,7 @@ class RegionRun:
             probabilities.append(self._probability(year, ground, weights.shape))
             mean = zeros((3, grid.height, grid.width), self._encoding.dtype)
             spread = zeros((1, grid.height, grid.width), np.float32)
-            apart, most = summarize_region(
+            most = summarize_region(
                 self._states(year, ground),
                 ground.stored,
                 valid,
@@ -184,9 +190,9 @@ class RegionRun:
                 spread,
                 request.workers,
             )
-            distance, widest = distance + apart, max(widest, most)
+            widest = max(widest, most)
             if year == self.years[-1]:
-                write(files + self._states_of(int(np.argmin(distance)), ground, writer))
+                write(files + self._states_of(self._representative(ground), ground, writer))
                 files = self._films()
             write(files + self._of_year(year, mean, spread, probabilities[-1], writer))
             files = []
@@ -213,6 +219,15 @@ class RegionRun:
             for rows in strips(shape):
                 probability[rows] += chance[rows, : shape[1]] / len(self._members)
         return probability
+
+    def _representative(self, ground: Ground) -> int:
+        """The number of the member."""
+
+        def apart(year: int) -> NDArray[np.float64]:
+            changes = [member.open_changes(ground, year).colours for member in self._members]
+            return distances_to_mean(changes, ground.seen)
+
+        return int(np.argmin(sum(in_threads(apart, self.years, self.request.workers))))
 
     def _of_year(
         self,

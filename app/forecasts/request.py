@@ -100,6 +100,7 @@ class ForecastRequest(PlaceRequest):
         dask: Address of a Dask scheduler to roll members out on instead.
         bbox: West, south, east, north in degrees of the ground that is asked for; all where None.
         aoi: File of polygons of the ground that is asked for, instead.
+        halo: Pixels around that ground that are forecast with it, but not told of.
         zones: File of polygons to tell the area of change of; it has no bearing on the forecast.
         cube: Also write one Zarr group of all years, likewise.
     """
@@ -114,6 +115,7 @@ class ForecastRequest(PlaceRequest):
     dask: str | None = None
     bbox: tuple[float, float, float, float] | None = None
     aoi: Path | None = None
+    halo: int = 256
     zones: Path | None = None
     cube: bool = False
 
@@ -132,6 +134,8 @@ class ForecastRequest(PlaceRequest):
             raise RequestError(f"expected --workers of 1 or more, got {self.workers}")
         if self.workers > 1 and self.dask is not None:
             raise RequestError("expected one of --workers and --dask, got both")
+        if self.halo < 0:
+            raise RequestError(f"expected --halo of 0 pixels or more, got {self.halo}")
         if self.bbox is not None and self.aoi is not None:
             raise RequestError("expected one of --bbox and --aoi, got both")
         if self.resume and self.overwrite:

@@ -46,6 +46,7 @@ from forecast.region.tiled_inference import RegionNetwork
 from forecast.start import BLOCK
 from preprocessing.errors import NoValidPixelsError, RequestError
 from preprocessing.pairs.location import is_remote, location_of
+from preprocessing.rasters.grid import whole
 from preprocessing.rasters.io import blocks
 from preprocessing.running.disk_space import check_space
 from preprocessing.running.executor import DaskCluster, Executor, LocalPool, in_threads, one_thread
@@ -114,7 +115,7 @@ def asked_images(request: ForecastRequest) -> tuple[DatedImages, AreaOfInterest 
         raise RequestError(
             f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
         )
-    area = AreaOfInterest.of(images, bbox=request.bbox, aoi=request.aoi)
+    area = AreaOfInterest.of(images, bbox=request.bbox, aoi=request.aoi, halo=request.halo)
     return (images if area is None else area.cut(images)), area
 
 
@@ -179,7 +180,8 @@ def _forecast(
         if fresh:
             remove_scratch(request.out)
         raise
-    areas = RegionRun(request, images, scratch).write(valid, ground, progress)
+    told = whole(images.start.grid) if area is None else area.told
+    areas = RegionRun(request, images, scratch).write(valid, ground, told, progress)
     record = run_record(identity, request, images, ground, areas, time.monotonic() - began)
     write_text(request.out / "run.json", json.dumps(record, indent=1))
     result = ForecastFolder.open(request.out)

@@ -102,7 +102,7 @@ def _check_forecast(folder: Path, request: ForecastRequest, settings: ServerSett
         sensor=request.sensor,
     )
     aoi = None if request.aoi is None else folder / request.aoi
-    area = AreaOfInterest.of(images, bbox=request.bbox, aoi=aoi)
+    area = AreaOfInterest.of(images, bbox=request.bbox, aoi=aoi, halo=request.halo)
     if request.zones is not None:
         read_polygons(folder / request.zones, images.start.grid)
     part = images.start.grid if area is None else area.window

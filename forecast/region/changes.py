@@ -17,7 +17,7 @@ from forecast.region.change_allocation import allocated
 from forecast.region.copies import NO_SOURCE
 from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
-from preprocessing.running.differences import Difference
+from preprocessing.running.differences import Difference, Parts
 from preprocessing.running.disk_space import Zeros
 from preprocessing.running.partial_files import partial_path
 
@@ -146,20 +146,27 @@ class SavedChanges:
     """
 
     def __init__(self, folder: Path, cells: NDArray[np.float32]) -> None:
-        self._arrays = [Difference(folder / name, base) for name, base in _bases(cells).items()]
+        bases = _bases(cells).items()
+        self._arrays = {name: Difference(folder / name, base) for name, base in bases}
 
     def part(self, window: Window) -> Changes:
         """Those of some cells."""
-        return Changes(*(array[(..., *window.slices)] for array in self._arrays))
+        planes = {name: array[(..., *window.slices)] for name, array in self._arrays.items()}
+        return Changes(**planes)
 
     def whole(self, *, zeros: Zeros = np.zeros) -> Changes:
         """All of them, in planes that `zeros` makes."""
-        return Changes(*(_plane(array, zeros) for array in self._arrays))
+        return Changes(**{name: _plane(array, zeros) for name, array in self._arrays.items()})
+
+    @property
+    def colours(self) -> Parts:
+        """`(3, h, w)`, see `Changes`."""
+        return self._arrays["colours"]
 
     def probability(self, *, zeros: Zeros = np.zeros) -> NDArray[np.float32]:
         """As `Changes.probability`."""
-        *_, settled, leg = self._arrays
-        return _accumulated(_plane(settled, zeros), _plane(leg, zeros), zeros)
+        settled, leg = (_plane(self._arrays[name], zeros) for name in ("settled", "leg"))
+        return _accumulated(settled, leg, zeros)
 
 
 def _plane(array: Difference, zeros: Zeros) -> NDArray[Any]:

@@ -168,7 +168,7 @@ def pixel_window(polygons: GeoDataFrame, grid: Grid, *, margin: int = 0, step: i
     spans = []
     for axis, size in ((1, grid.height), (0, grid.width)):
         values = [corner[axis] for corner in corners]
-        first = max(0, math.floor(min(values)) - margin) // step * step
+        first = min(max(0, math.floor(min(values)) - margin), size - 1) // step * step
         last = min(size, math.ceil(max(values)) + margin)
         spans.append((first, max(last - first, 1)))
     (row, height), (col, width) = spans

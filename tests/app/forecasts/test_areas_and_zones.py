@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 from typer.testing import CliRunner
 
 from app.cli.commands import app as commands
@@ -57,18 +58,14 @@ def test_an_area_of_interest_is_forecast_in_its_surroundings(
         rasterio.open(result.path("forecast", 2022)) as made,
         rasterio.open(tmp_path / "region_2020.tif") as source,
     ):
-        # 256 pixels around it, as far as the image reaches.
-        assert made.shape == (40 + 60 + 256, 170)
-        assert made.transform == source.transform
-        inside = made.dataset_mask() > 0
-        seen = np.zeros_like(inside)
-        seen[40:100, 20:80] = True
-        np.testing.assert_array_equal(inside, seen)
+        assert made.shape == (60, 60)
+        assert made.transform == source.transform @ Affine.translation(20, 40)
+        assert made.dataset_mask().all()
         with rasterio.open(result.present) as present:
             part = source.read(window=((40, 100), (20, 80)))
-            np.testing.assert_array_equal(present.read()[:, 40:100, 20:80], part)
+            np.testing.assert_array_equal(present.read(), part)
     with rasterio.open(result.path("change_probability", 2022)) as layer:
-        np.testing.assert_array_equal(np.isfinite(layer.read(1)), seen)
+        assert np.isfinite(layer.read(1)).all()
         expected = float(np.nansum(layer.read(1)))
     assert result.run["changed_area"]["2022"]["expected"] == pytest.approx(
         expected * 0.01, rel=0.02
@@ -86,11 +83,36 @@ def test_a_window_in_the_middle_of_an_image(request_of: Request, tmp_path: Path)
         rasterio.open(result.present) as present,
         rasterio.open(tmp_path / "region_2020.tif") as source,
     ):
-        assert present.transform.f == source.transform.f - 10 * 144
+        # Whole cells hold it: rows from 400 on, columns from 48 on.
+        assert present.shape == (31, 32)
         inside = present.dataset_mask() > 0
-        assert inside.sum() == 900
-        there = source.read()[:, 144:]
+        seen = np.zeros_like(inside)
+        seen[1:, 2:] = True
+        np.testing.assert_array_equal(inside, seen)
+        there = source.read(window=((400, 431), (48, 80)))
         np.testing.assert_array_equal(present.read()[:, inside], there[:, inside])
+
+
+def test_a_part_with_all_around_it_is_the_crop_of_the_whole(
+    request_of: Request, tmp_path: Path
+) -> None:
+    aoi = polygons(tmp_path / "aoi.gpkg", (24, 240, 60))
+    saved = {"save_members": True, "save_observations": True, "members": 3}
+    region = forecast_region(request_of(out="region", **saved))
+    part = forecast_region(request_of(out="part", aoi=aoi, halo=10_000, **saved))
+    names = sorted(path.relative_to(part.folder) for path in part.folder.rglob("*.tif"))
+    assert len(names) == 1 + 2 * (4 + 3 + 3)
+    for name in names:
+        with rasterio.open(part.folder / name) as here, rasterio.open(region.folder / name) as all_:
+            there = all_.read(window=((240, 300), (24, 84)))
+            np.testing.assert_array_equal(here.read(), there)
+    # Which member represents them was a question: not all are alike.
+    pictures = {part.path("forecast", 2022, member=number).read_bytes() for number in range(3)}
+    assert len(pictures) > 1
+    alone = forecast_region(request_of(out="alone", aoi=aoi, halo=0, **saved))
+    assert alone.run["changed_area"] != part.run["changed_area"]
+    with pytest.raises(RequestError, match="--halo of 0 pixels or more, got -1"):
+        request_of(aoi=aoi, halo=-1)
 
 
 def test_zones_tell_what_the_probabilities_do(request_of: Request, tmp_path: Path) -> None:
@@ -183,7 +205,8 @@ def test_an_area_of_nodata_is_refused(
 def test_zones_without_ground_are_counted(
     request_of: Request, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result = forecast_region(request_of(aoi=polygons(tmp_path / "a.gpkg", (20, 40, 60))))
+    aoi = polygons(tmp_path / "a.gpkg", (20, 40, 60), (150, 40, 10))
+    result = forecast_region(request_of(aoi=aoi))
     zones = polygons(tmp_path / "zones.gpkg", (22, 50, 20), (120, 50, 20), name=["in", "out"])
     forecast_zones(result.folder, zones)
     assert set(pd.read_csv(result.folder / "zones.csv")["name"]) == {"in"}

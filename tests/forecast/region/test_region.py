@@ -315,7 +315,7 @@ def test_rules_alone_need_no_pass_of_the_network(ground: Ground) -> None:
     network = RegionNetwork(model, height=height, width=width)
     found = network.probability(ground.view, 2, Noise(1, 0))
     by_passes = network._blended(ground.view, 2, Noise(1, 0), lambda a: a.change.sigmoid(), 1)[0]
-    np.testing.assert_allclose(found, by_passes, atol=2e-4)
+    np.testing.assert_allclose(found, by_passes, atol=4e-3)  # bfloat16 where it is native
 
 
 def test_boxes_cover_every_cell_once_and_never_cost_more_than_one() -> None:
