@@ -5,9 +5,9 @@
 Makes dated images of fields that change, forecasts them in processes of their own, and prints the
 peak of what these processes hold beside files (`RssAnon`, of the processes together; memory maps
 are the system's to keep or to drop), CPU seconds and square kilometres an hour. Then the largest
-size once more, one member, with one worker and with two: their seconds side by side, with and
-without the seconds that loading Python's modules takes, and whether the rasters are equal byte by
-byte.
+size once more, one member, with one worker on one core and with two on two: their seconds, with
+and without those that loading Python's modules takes, and whether the rasters are equal byte by
+byte; and what the two cores do of two such forecasts at once, each on one, which share nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +51,17 @@ def write_images(folder: Path, size: int, dates: int) -> list[Path]:
     return paths
 
 
-def watched(command: list[str], cores: int | None = None) -> tuple[float, float, float]:
+def watched(command: list[str], cores: Sequence[int] = ()) -> tuple[float, float, float]:
     """Run a command; the peak of its memory in MiB, CPU seconds of all its processes, seconds.
 
     Args:
         command: Program and arguments.
-        cores: How many it may use; all where None.
+        cores: That it may use; all where empty.
     """
     with tempfile.TemporaryFile() as errors:
         began = time.monotonic()
         process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        process.cpu_affinity(process.cpu_affinity()[:cores])
+        process.cpu_affinity(list(cores))
         peak, seconds = 0, dict[int, float]()
         while process.poll() is None:
             held = 0
@@ -79,7 +81,7 @@ def watched(command: list[str], cores: int | None = None) -> tuple[float, float,
 
 
 def forecast(
-    paths: list[Path], out: Path, *options: object, cores: int | None = None
+    paths: list[Path], out: Path, *options: object, cores: Sequence[int] = ()
 ) -> tuple[float, float, float]:
     return watched(landcast("forecast", *paths, "--out", out, *options), cores)
 
@@ -105,12 +107,16 @@ def main() -> None:
 
 
 def compare_workers(paths: list[Path], folder: Path) -> None:
-    load = "from app.workflows import forecast_region"
-    loading, took = [watched([sys.executable, "-c", load], cores)[2] for cores in (1, 2)], []
-    for workers in (1, 2):
-        out = folder / f"workers-{workers}"
+    load, cores = "from app.workflows import forecast_region", psutil.Process().cpu_affinity()[:2]
+
+    def once(out: str, workers: int, *cores: int) -> float:
         options = ["--years", 1, "--members", 1, "--workers", workers]
-        took.append(forecast(paths, out, *options, cores=workers)[2])
+        return forecast(paths, folder / out, *options, cores=cores)[2]
+
+    loading = [watched([sys.executable, "-c", load], cores[:count])[2] for count in (1, 2)]
+    took = [once("workers-1", 1, cores[0]), once("workers-2", 2, *cores)]
+    with ThreadPoolExecutor(2) as pool:
+        apart_took = max(pool.map(lambda core: once(f"alone-{core}", 1, core), cores))
     first, second = sorted((folder / "workers-1").glob("*.tif")), folder / "workers-2"
     equal = all(path.read_bytes() == (second / path.name).read_bytes() for path in first)
     apart = (took[0] - loading[0]) / (took[1] - loading[1])
@@ -118,7 +124,8 @@ def compare_workers(paths: list[Path], folder: Path) -> None:
         f"One member with two workers on two cores: {took[0] / took[1]:.2f} times as fast as with "
         f"one on one ({took[0]:.0f} and {took[1]:.0f} s), {apart:.2f} times without the "
         f"{loading[0]:.1f} and {loading[1]:.1f} s that loading modules takes; rasters "
-        f"{'equal' if equal else 'DIFFERENT'}."
+        f"{'equal' if equal else 'DIFFERENT'}. Two forecasts at once that share nothing, each with "
+        f"one worker on one core, took {apart_took:.0f} s: {2 * took[0] / apart_took:.2f} times."
     )
 
 

@@ -292,22 +292,25 @@ def write_ground(
     (earlier, left_out), (familiar, outside, objects) = in_threads(
         lambda look: look(), both, min(threads, len(both))
     )
-    channels = mapped_array(
-        folder / "conditions.npy",
-        np.float16,
-        (CONDITIONS, *cells.shape[1:]),
-    )
-    region_conditions(cells, earlier, tone, channels)
     earlier.save(folder)
-    np.save(folder / "cells.npy", cells)
-    np.save(folder / "seen.npy", seen)
-    np.save(folder / "kinds.npy", kinds_of(image, cells, float(tone.contrast[0]), zeros=zeros))
-    np.save(folder / "objects.npy", objects)
-    np.save(
-        folder / "corridors.npy", corridors_of(objects, cells, seen, threads=threads, zeros=zeros)
-    )
-    np.save(folder / "anomaly.npy", anomaly_odds(cells, seen, tone, zeros=zeros))
-    np.save(folder / "familiar.npy", familiar)
+    planes = {"cells": cells, "seen": seen, "objects": objects, "familiar": familiar}
+    for name, plane in planes.items():
+        np.save(folder / f"{name}.npy", plane)
+    conditions = (CONDITIONS, *cells.shape[1:])
+    writes: Sequence[Callable[[], None]] = [
+        lambda: np.save(
+            folder / "corridors.npy",
+            corridors_of(objects, cells, seen, threads=threads, zeros=zeros),
+        ),
+        lambda: np.save(
+            folder / "kinds.npy", kinds_of(image, cells, float(tone.contrast[0]), zeros=zeros)
+        ),
+        lambda: region_conditions(
+            cells, earlier, tone, mapped_array(folder / "conditions.npy", np.float16, conditions)
+        ),
+        lambda: np.save(folder / "anomaly.npy", anomaly_odds(cells, seen, tone, zeros=zeros)),
+    ]
+    list(in_threads(lambda write: write(), writes, min(threads, len(writes))))
     summary = {
         "mean": tone.mean[0].tolist(),
         "contrast": float(tone.contrast[0]),
