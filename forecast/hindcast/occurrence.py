@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from forecast.colours import WhitenedColours
 from forecast.hindcast.features import block_features
@@ -104,14 +103,12 @@ class LocalOccurrence:
         features = block_features(self.past, window, self.tone, self.colours)
         every = np.arange(window.height * window.width)
         # Trees say the same of all horizons beyond the longest that they were fitted on.
-        told = {min(horizon, self.longest) for horizon in years}
-        # By itself scikit-learn takes all cores for each of the blocks that threads work on.
-        with threadpool_limits(limits=1, user_api="openmp"):
-            planes = {
-                horizon: self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))
-                for horizon in told
-            }
-        found = np.stack([planes[min(horizon, self.longest)][:, 1] for horizon in years])
+        told = [min(horizon, self.longest) for horizon in years]
+        planes = {
+            horizon: self.model.predict_proba(_columns(features, every, horizon, MOST_DATES))[:, 1]
+            for horizon in set(told)
+        }
+        found = np.stack([planes[horizon] for horizon in told])
         found = found.reshape(len(years), window.height, window.width)
         return np.maximum.accumulate(found, axis=0).astype(np.float32)
 

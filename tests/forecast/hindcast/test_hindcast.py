@@ -45,6 +45,15 @@ def test_it_learns_that_the_rim_of_the_town_changes() -> None:
     assert (told[1] >= told[0]).all()
 
 
+def test_trees_say_the_same_of_all_years_beyond_the_longest_interval() -> None:
+    local = LocalOccurrence.fit(_growing())
+    assert local is not None
+    years = [1.0, local.longest, local.longest + 7]
+    found = local.of_block(_WHOLE, years)
+    np.testing.assert_array_equal(found, replace(local, longest=99.0).of_block(_WHOLE, years))
+    assert (found[0] != found[1]).any()
+
+
 def test_nothing_later_is_used() -> None:
     past = _growing()
     noise = np.random.default_rng(5).random(past.cells.shape).astype(np.float32)
