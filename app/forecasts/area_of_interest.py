@@ -29,7 +29,7 @@ class AreaOfInterest:
     Attributes:
         polygons: In the coordinate system of the start.
         window: Pixels of the start that are forecast.
-        told: Pixels of the window that results hold, on whole cells.
+        told: Pixels of the window that results hold, from a whole cell on.
     """
 
     polygons: GeoDataFrame
@@ -69,9 +69,9 @@ class AreaOfInterest:
 
     @property
     def sha256(self) -> str:
-        """Of the polygons and the window."""
+        """Of the polygons."""
         parts = [geometry.wkb for geometry in self.polygons.geometry]
-        return hashlib.sha256(b"".join([repr(self.window).encode(), *parts])).hexdigest()
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def cut(self, images: DatedImages) -> DatedImages:
         """The images with the window as their start; earlier ones are laid over it."""

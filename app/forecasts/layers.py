@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from forecast.region.observation import observed
 from preprocessing.rasters.band_metadata import BandMetadata
+from preprocessing.rasters.cog import BLOCK_PX
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import blocks, write_cog
 from preprocessing.rasters.raster import Encoding
@@ -35,7 +36,7 @@ class LayerWriter:
 
     Attributes:
         grid: Of the region.
-        told: Pixels of it that are written, on whole cells.
+        told: Pixels of it that are written, from a whole cell on.
         encoding: How its values are stored.
         valid: `(height, width)` where the region was seen.
         metadata: What the start says of its bands; units and scales stay with the values.
@@ -125,7 +126,7 @@ class LayerWriter:
             inner = fine[0, :, CELL : CELL + window.height, CELL : CELL + window.width]
             return inner.numpy().copy()
 
-        self.layer(path, part, name, note)
+        self.layer(path, _by_blocks(part, *self.grid.shape), name, note)
 
     @property
     def _grid(self) -> Grid:
@@ -162,4 +163,30 @@ def observed_part(state: Parts, seen: NDArray[np.float32], encoding: Encoding) -
         values = encoding.decode(state[(slice(None), *window.slices)])
         return encoding.encode(observed(np.nan_to_num(values), seen, cells))
 
-    return part
+    return _by_blocks(part, *state.shape[1:])
+
+
+def _by_blocks(part: Part, height: int, width: int) -> Part:
+    """The same values to the last bit whatever window they are asked for.
+
+    PyTorch interpolates few cells in another way than many, so it is always given whole blocks.
+
+    Args:
+        part: Of blocks of the region.
+        height: Pixels of the region.
+        width: Likewise.
+    """
+
+    def of(top: int, left: int) -> NDArray[Any]:
+        return part(Window(top, left, min(BLOCK_PX, height - top), min(BLOCK_PX, width - left)))
+
+    def cut(window: Window) -> NDArray[Any]:
+        down, right = window.row % BLOCK_PX, window.col % BLOCK_PX
+        tops = range(window.row - down, window.row + window.height, BLOCK_PX)
+        lefts = range(window.col - right, window.col + window.width, BLOCK_PX)
+        found = np.concatenate(
+            [np.concatenate([of(top, left) for left in lefts], axis=2) for top in tops], axis=1
+        )
+        return found[:, down : down + window.height, right : right + window.width]
+
+    return cut

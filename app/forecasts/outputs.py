@@ -153,7 +153,7 @@ class RegionRun:
         Args:
             valid: `(height, width)` of the start.
             ground: At the start.
-            told: Pixels that the rasters hold, on whole cells.
+            told: Pixels that the rasters hold, from a whole cell on.
             progress: Called with `("writing", done, total)`.
 
         Returns:

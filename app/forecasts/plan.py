@@ -36,7 +36,7 @@ class ForecastPlan:
     """What a forecast would take on this machine.
 
     Attributes:
-        height: Pixels of the start, or of the window of the area of interest.
+        height: Pixels of the start, or of an area of interest with its halo.
         width: Likewise.
         dates: Images, the start among them.
         most_passes: Network passes at most: fewer where the place's past tells what it becomes.
@@ -83,7 +83,7 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
     Raises:
         RequestError: The request is wrong.
     """
-    images, _ = asked_images(request)
+    images, area = asked_images(request)
     grid = images.start.grid
     workers = affordable_workers(request.workers, grid, request.max_memory)
     sample = _seen_part(images.start)
@@ -93,8 +93,11 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
     with tempfile.TemporaryDirectory(prefix="landcast-plan-") as folder:
         spent, written = _timed(request, images, sample, Path(folder) / "sample")
     larger = grid.height * grid.width / (sample.height * sample.width)
+    told = grid if area is None else area.told
+    of_told = told.height * told.width / (sample.height * sample.width)
     each = request.members * request.years
-    prepared, forecast, finished = (larger * seconds for seconds in spent)
+    prepared, forecast = larger * spent[0], larger * spent[1]
+    finished = of_told * spent[2]
     cells = (-(-grid.height // CELL), -(-grid.width // CELL))
     tiles = plan_tiles(max(cells[0], _SIDE), max(cells[1], _SIDE), size=_SIDE, stride=_SIDE // 2)
     return ForecastPlan(
@@ -103,7 +106,7 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         dates=len(images.earlier) + 1,
         most_passes=len(tiles) * each * (1 + request.save_observations),
         scratch_bytes=RegionRun(request, images, request.out).scratch_bytes,
-        result_bytes=round(larger * written * request.years),
+        result_bytes=round(of_told * written * request.years),
         workers=workers,
         memory_bytes=min(workers, request.members) * process_bytes(grid),
         seconds=(prepared + forecast * each) / workers

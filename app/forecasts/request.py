@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,7 @@ def identity_of(
         "save_observations": request.save_observations,
         "calibrate": request.calibrate,
         "area": None if area is None else area.sha256,
+        "window": None if area is None else list(astuple(area.window)),
         "bands": list(start.bands),
         "value_range": [start.encoding.low, start.encoding.high],
         "model": {

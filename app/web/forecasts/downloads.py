@@ -81,9 +81,9 @@ def _command(request: ForecastRequest) -> str:
     if request.bands is not None:
         parts += ["--bands", ",".join(map(str, request.bands))]
     if request.value_range is not None:
-        parts += ["--value-range", ",".join(f"{value:g}" for value in request.value_range)]
+        parts += ["--value-range", ",".join(map(repr, request.value_range))]
     if request.bbox is not None:
-        parts += ["--bbox", ",".join(f"{value:g}" for value in request.bbox)]
+        parts += ["--bbox", ",".join(map(repr, request.bbox))]
     if request.aoi is not None:
         parts += ["--aoi", request.aoi.name]
     if request.zones is not None:

@@ -39,6 +39,10 @@ def test_a_part_in_the_middle_tells_what_the_whole_takes(
     assert long.result_bytes == pytest.approx(2 * short.result_bytes)
     assert long.scratch_bytes > short.scratch_bytes > 600 * 700 * 15
     assert short.seconds > 0
+    # A small area, with all around it: as much is forecast, little written.
+    part = plan_forecast(request_of(image, bbox=(9.01, 45.13, 9.02, 45.14), halo=10_000))
+    assert (part.height, part.width, part.most_passes) == (600, 700, short.most_passes)
+    assert part.result_bytes < short.result_bytes / 20
     assert not request_of(image).out.exists()
 
 
