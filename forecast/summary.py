@@ -49,8 +49,8 @@ def distances_to_mean(members: Sequence[Parts], seen: NDArray[np.bool_]) -> NDAr
         members: `(3, h, w)` colours of the cells of each.
         seen: `(h, w)` cells that count.
     """
-    found = np.zeros(len(members))
-    for rows in strips(seen.shape):
+    found, (height, width) = np.zeros(len(members)), seen.shape
+    for rows in strips((height, len(members) * width)):
         colours = np.stack([member[:, rows] for member in members])
         apart = np.where(seen[rows], colours - colours.mean(axis=0), 0)
         found += (apart**2).sum(axis=(1, 2, 3), dtype=np.float64)
