@@ -25,6 +25,7 @@ from forecast.region.region_conditions import region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork
 from forecast.region.windows import covering, cut, grown, in_pixels
 from preprocessing.rasters.window import Window
+from preprocessing.running.precision import native_bfloat16
 from preprocessing.tiles.cells import cell_means
 
 Make = Callable[..., Path]
@@ -315,7 +316,7 @@ def test_rules_alone_need_no_pass_of_the_network(ground: Ground) -> None:
     network = RegionNetwork(model, height=height, width=width)
     found = network.probability(ground.view, 2, Noise(1, 0))
     by_passes = network._blended(ground.view, 2, Noise(1, 0), lambda a: a.change.sigmoid(), 1)[0]
-    np.testing.assert_allclose(found, by_passes, atol=4e-3)  # bfloat16 where it is native
+    np.testing.assert_allclose(found, by_passes, atol=4e-3 if native_bfloat16("cpu") else 2e-4)
 
 
 def test_boxes_cover_every_cell_once_and_never_cost_more_than_one() -> None:
