@@ -24,7 +24,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _two_threads_at_most() -> None:
     """Where pytest runs in several processes, one thread in each."""
     most = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2

@@ -2,10 +2,10 @@
 
     python -m benchmarks.skill.occurrence SERIES.zarr [--model base]
 
-Logistic regression on the training places of a store of series, from one image and with all
-earlier dates, both alike, places alike; each start has an intercept of its own. Prints the weights
-of a model and those found, and the log loss of both on training and on validation places over that
-of the share that changed, and the AUC.
+Logistic regression on the training places of a store of series, with one, two, three and all
+dates, these alike, places alike; each start has an intercept of its own. Prints the weights of a
+model and those found, and the log loss of both on training and on validation places over that of
+the share that changed, and the AUC.
 """
 
 from __future__ import annotations
@@ -24,42 +24,45 @@ from scipy.special import expit, xlogy
 from forecast.evaluation.cases.places import place_of, places_to_score
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.hindcast.past import Past
-from forecast.network.conditions import RULES, Earlier, conditions
+from forecast.network.conditions import RULES, Earlier, conditions, rule_columns
 from forecast.network.unet import occurrence_columns
 from forecast.pretrained import load_model
-from forecast.region.region_conditions import ANOMALY_ODDS, anomalies
+from forecast.region.region_conditions import ANOMALY_ODDS, PAST_ODDS, anomalies
 from preprocessing.lasting_change.dated_cells import DatedCells
 from preprocessing.series import PlaceSeries, SeriesStore
 
 STARTS, CELLS, SHRINKAGE = 9, 6000, 1e-3
+ALL = 1000
+DATES = (1, 2, 3, ALL)
+"""How many of the nearest dates are known, the start among them."""
 SHORTEST, LONGEST = 1.5, 10.0
 
 
 @dataclass(frozen=True)
 class Start:
-    """Columns `(n, 6)` of cells of a start, which changed, and whether earlier dates are known."""
+    """Columns `(n, 6)` of cells of a start, which changed, and how many `DATES` are known."""
 
     place: str
-    history: bool
+    dates: int
     columns: NDArray[np.float32]
     changed: NDArray[np.bool_]
 
 
 def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
     """Some starts of a place, each a short, a middle and a long while ahead."""
-    years, dates = series.years, DatedCells.of_place(series)
+    years, every_date = series.years, DatedCells.of_place(series)
     last = len(years) - 1
     for start in np.unique(np.linspace(0, last - 1, STARTS).round().astype(int)):
         ends = [
             e for e in range(start + 1, last + 1) if SHORTEST <= years[e] - years[start] <= LONGEST
         ]
-        seen = dates.in_colours_of(start)
+        seen = every_date.in_colours_of(start)
         every = Past(seen.means / 255, seen.valid, years)
         until = every.until(start)
         rare = anomalies(until.cells[-1], until.known[-1], until.tone())
-        modes = {False: Earlier.none(torch.from_numpy(until.cells[-1:]))}
-        if start:
-            modes[True] = until.earlier()
+        known_dates = {
+            dates: _nearest(until.earlier(), dates - 1) for dates in DATES if _tells(start, dates)
+        }
         for end in sorted({ends[0], ends[len(ends) // 2], ends[-1]} if ends else []):
             changed, known = every.changed(start, end)
             share = changed[known].mean() if known.any() else 0
@@ -67,14 +70,25 @@ def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
                 continue
             some = np.flatnonzero(known)
             some = np.random.default_rng(0).choice(some, min(len(some), CELLS), replace=False)
-            for history, earlier in modes.items():
+            for dates, earlier in known_dates.items():
                 seen_then = conditions(torch.from_numpy(until.cells[-1:]), earlier, until.tone())
                 calm = occurrence_columns(seen_then[:, :1], seen_then, torch.ones(1))[0, 3]
-                told = [seen_then[0, channel] for channel, _ in RULES]
+                told = [rule_columns(seen_then)[0, channel] for channel, _ in RULES]
                 columns = (
                     torch.stack([*told, calm, *torch.from_numpy(rare)]).flatten(1).T.numpy()[some]
                 )
-                yield Start(place_of(name), history, columns, changed.ravel()[some])
+                yield Start(place_of(name), dates, columns, changed.ravel()[some])
+
+
+def _tells(start: int, dates: int) -> bool:
+    """Whether a start has as many dates, or any before it where all are asked for."""
+    return start > 0 if dates == ALL else start >= dates - 1
+
+
+def _nearest(earlier: Earlier, count: int) -> Earlier:
+    """The nearest earlier dates; the oldest are first."""
+    rest = slice(max(0, earlier.ago.shape[1] - count), None)
+    return Earlier(earlier.cells[:, rest], earlier.known[:, rest], earlier.ago[:, rest])
 
 
 def losses(weights: NDArray[np.float64], starts: list[Start]) -> float:
@@ -103,25 +117,27 @@ def main() -> None:
     parser.add_argument("--model", default="base")
     options = parser.parse_args()
     store = SeriesStore.open(options.store)
-    parts: dict[tuple[str, bool], list[Start]] = defaultdict(list)
+    parts: dict[tuple[str, int], list[Start]] = defaultdict(list)
     for split in ("train", "val"):
         for name in places_to_score(store, splits=(split,), parts=4):
             if store.labels[name].dataset != "worlds":
                 for start in starts_of(name, store.place(name)):
-                    parts[split, start.history].append(start)
+                    parts[split, start.dates].append(start)
     model = load_model(options.model).eval().requires_grad_(False)
     slope, _, _, calm = model.calibration.tolist()
     own = np.array(
         [*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm, *ANOMALY_ODDS]
     )
+    own[:2] += PAST_ODDS
 
     def loss(weights: NDArray[np.float64]) -> float:
-        alone, known = (losses(weights, parts["train", history]) for history in (False, True))
-        return (alone + known) / 2 + SHRINKAGE * float((weights**2).sum())
+        mean = np.mean([losses(weights, parts["train", dates]) for dates in DATES])
+        return float(mean) + SHRINKAGE * float((weights**2).sum())
 
     found = minimize(loss, own, method="L-BFGS-B").x
     print("weights of past change, near and around, of texture, calm, rare and bright ground")
-    heads = [f"{split}, {'all dates' if history else 'one image'}" for split, history in parts]
+    parts = dict(sorted(parts.items()))
+    heads = [f"{split}, {'all' if dates == ALL else dates} dates" for split, dates in parts]
     print(f"| | {' | '.join(heads)} |")
     print("|---" * (1 + len(parts)) + "|")
     for name, weights in ((options.model, own), ("fitted", found)):

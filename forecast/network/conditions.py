@@ -8,11 +8,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["CONDITIONS", "RULES", "TEXTURE_CHANNEL", "Earlier", "Tone", "conditions"]
+__all__ = [
+    "CONDITIONS",
+    "RULES",
+    "TEXTURE_CHANNEL",
+    "Earlier",
+    "Tone",
+    "conditions",
+    "past_change",
+    "rule_columns",
+]
 
 CONDITIONS = 18
-RULES = ((8, 0.6), (9, 0.3), (17, 0.25))
-"""Channels of the size of past change at two scales and of texture, and log odds a unit of each."""
+RULES = ((8, 0.2), (9, 0.2), (17, 0.25))
+"""Channels of the size of past change at two scales and of texture, and log odds a unit of their
+`rule_columns`."""
 TEXTURE_CHANNEL = 17
 _SOME_YEARS, _MANY_YEARS = 3.0, 8.0
 _NEARNESS_YEARS = 0.3
@@ -21,6 +31,9 @@ _FINE, _COARSE, _TEXTURE = 1.5, 4.0, 2.0
 _LASTING = 20.0 / 255
 _MOST = 4.0
 _LEAST_CONTRAST = 0.03
+_SIZES, _COUNT_CHANNEL = slice(8, 10), 15
+_LEAST_SIZE, _USUAL_SIZE = 0.05, 1.5
+"""What is added to a size before its logarithm is taken, and a usual logarithm over that of it."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +144,27 @@ def conditions(present: Tensor, earlier: Earlier, tone: Tone) -> Tensor:
         texture,
     ]
     return torch.cat(channels, dim=1).clamp(-_MOST, _MOST)
+
+
+def past_change(condition: Tensor) -> Tensor:
+    """How large past change was, at two scales.
+
+    Args:
+        condition: `(b, CONDITIONS, h, w)` from `conditions`.
+
+    Returns:
+        `(b, 2, h, w)` logarithms, about -1.5 to 2.5; 0 where no earlier date is known.
+    """
+    known = condition[:, _COUNT_CHANNEL, None] > 0
+    size = torch.log1p(condition[:, _SIZES].float() / _LEAST_SIZE) - _USUAL_SIZE
+    return torch.where(known, size, 0)
+
+
+def rule_columns(condition: Tensor) -> Tensor:
+    """`conditions` with the sizes of past change as their logarithms, see `past_change`."""
+    columns = condition.float().clone()
+    columns[:, _SIZES] = past_change(condition)
+    return columns
 
 
 def smooth(field: Tensor, sigma: float) -> Tensor:

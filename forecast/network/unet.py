@@ -18,6 +18,7 @@ from forecast.network.conditions import (
     Earlier,
     Tone,
     conditions,
+    rule_columns,
 )
 from forecast.network.patches import FACTOR, to_low, to_patches
 from preprocessing.running.limits import MOST_LAYERS, MOST_WIDTH, check_counts
@@ -158,6 +159,15 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         last = self.unet.conv_out
         return not bool(last.weight[0].any()) and not bool(last.bias[0])
 
+    def by_rules(self, condition: Tensor) -> Tensor:
+        """Log odds of change `(b, 1, h, w)` that the rules tell, not calibrated.
+
+        Args:
+            condition: From `condition`, or its last `CONDITIONS` channels.
+        """
+        told: Tensor = self.rules(rule_columns(condition[:, -CONDITIONS:]))
+        return told.float()
+
     def occurrence(self, drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
         """Calibrated log odds of change `(b, 1, h, w)`; arguments as of `occurrence_columns`."""
         columns = occurrence_columns(drawn, condition, years)
@@ -206,6 +216,6 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         output: Any = self.unet(stacked, torch.zeros_like(years), class_labels=labels)
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
-        drawn = values[:, :1] + self.rules(condition[:, -CONDITIONS:]).float()
+        drawn = values[:, :1] + self.by_rules(condition)
         change = self.occurrence(drawn.detach(), condition, years)
         return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

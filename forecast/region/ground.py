@@ -24,7 +24,12 @@ from forecast.region.earlier import EarlierCells, check_common_ground, read_earl
 from forecast.region.familiarity import Familiarity, region_familiarity
 from forecast.region.images import DatedImages
 from forecast.region.objects import calm_inside, region_objects
-from forecast.region.region_conditions import anomaly_odds, region_conditions, region_tone
+from forecast.region.region_conditions import (
+    anomaly_odds,
+    past_change_odds,
+    region_conditions,
+    region_tone,
+)
 from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import View
 from forecast.region.windows import cut, in_pixels
@@ -132,12 +137,15 @@ class Ground:
         return (UNTOLD if self.skill is None else self.skill.trust) * self.quantity.lasting
 
     def gain(self, rows: slice) -> NDArray[np.float32]:
-        """What log odds of change gain `(rows, w)` by what the start alone shows; decision 25.
+        """What log odds of change gain `(rows, w)` within the region; decision 25.
 
-        Rare ground changes more; calm ground far inside objects less, where it was seen once.
+        Rare ground changes more, and ground that changed before; calm ground far inside objects
+        less, where it was seen once.
         """
         gain = np.array(self.anomaly[rows])
-        if not len(self.earlier.years):
+        if len(self.earlier.years):
+            gain += past_change_odds(self.view.conditions[:, rows])
+        else:
             texture = self.view.conditions[TEXTURE_CHANNEL]
             gain -= _LESS_INSIDE * calm_inside(self.objects, texture, rows)
         return gain

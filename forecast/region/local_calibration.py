@@ -23,7 +23,12 @@ from forecast.network.patches import FACTOR
 from forecast.region.change_allocation import reallocated
 from forecast.region.earlier import EarlierCells
 from forecast.region.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
-from forecast.region.region_conditions import anomaly_odds, region_conditions, region_tone
+from forecast.region.region_conditions import (
+    anomaly_odds,
+    past_change_odds,
+    region_conditions,
+    region_tone,
+)
 from forecast.region.seen_again import write_seen_again
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.windows import cut, strips
@@ -90,7 +95,11 @@ def teach(
         for rows in strips(mean.shape):
             mean[rows] = np.mean([answer[rows] for answer in answers], axis=0)
         rare = anomaly_odds(cells, seen, tone, zeros=zeros)
-        return reallocated(mean, rare.__getitem__, seen, zeros=zeros)
+
+        def gain(rows: slice) -> NDArray[np.float32]:
+            return rare[rows] + past_change_odds(view.conditions[:, rows])
+
+        return reallocated(mean, gain, seen, zeros=zeros)
 
     def look_back() -> tuple[Quantity | None, HindcastSkill | None]:
         if len(past) > 2:

@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from forecast.colours import WhitenedColours
-from forecast.network.conditions import Earlier, Tone, conditions
+from forecast.network.conditions import Earlier, Tone, conditions, past_change
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, grown, strips, within
 from preprocessing.running.disk_space import Zeros
 
 __all__ = [
     "ANOMALY_ODDS",
+    "PAST_ODDS",
     "anomalies",
     "anomaly_odds",
+    "past_change_odds",
     "region_colours",
     "region_conditions",
     "region_tone",
@@ -25,6 +27,8 @@ __all__ = [
 _BLOCK = 256
 ANOMALY_ODDS = (0.6, 0.15)
 """Log odds of change a unit of both planes of `anomalies`; see decision 25."""
+PAST_ODDS = 0.3
+"""Likewise a unit of both planes of `past_change`, beside what the rules of the model say."""
 _LEAST_RARE, _MOST_BRIGHT = 0.2, 1.5
 """What is added to a distance before its logarithm is taken, and the largest brightness."""
 _RARE_SIGMA, _BRIGHT_SIGMA = 2.0, 1.0
@@ -144,6 +148,16 @@ def anomaly_odds(
     for rows in strips(seen.shape):
         odds[0, rows] = np.tensordot(np.array(ANOMALY_ODDS, np.float32), odds[:, rows], axes=1)
     return np.asarray(odds[0], dtype=np.float32)
+
+
+def past_change_odds(channels: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Log odds `(h, w)` of lasting change that ground gains where it changed before.
+
+    Args:
+        channels: `(CONDITIONS, h, w)` from `region_conditions`.
+    """
+    sizes = past_change(torch.from_numpy(np.array(channels, np.float32))[None])[0]
+    return np.asarray(PAST_ODDS * sizes.sum(dim=0).numpy(), dtype=np.float32)
 
 
 def _over(

@@ -5,7 +5,15 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions, smooth
+from forecast.network.conditions import (
+    CONDITIONS,
+    Earlier,
+    Tone,
+    conditions,
+    past_change,
+    rule_columns,
+    smooth,
+)
 from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.unet import ChangeUNet
 
@@ -70,6 +78,22 @@ def test_last_change_and_trend_by_hand() -> None:
     assert torch.allclose(told[:, 14], torch.log1p(torch.tensor(3.0)) / 2)
     slope = (3 * 0.3 + 4 * 0.4) / (1 + 4 + 9 + 16)
     assert torch.allclose(told[:, 10], torch.tensor(10 * slope), atol=1e-6)
+
+
+def test_the_size_of_past_change_counts_by_its_logarithm() -> None:
+    present, earlier, tone = _case()
+    earlier.known[:, :, :, :9] = False
+    told = conditions(present, earlier, tone)
+    sizes = past_change(told)
+    expected = torch.log(1 + told[:, 8:10] / 0.05) - 1.5
+    torch.testing.assert_close(sizes[..., 9:], expected[..., 9:])
+    assert (sizes[..., :9] == 0).all()  # Smoothed change reaches where no date is known.
+    columns = rule_columns(told)
+    assert torch.equal(columns[:, 8:10], sizes)
+    others = [channel for channel in range(CONDITIONS) if channel not in (8, 9)]
+    assert torch.equal(columns[:, others], told[:, others])
+    alone = conditions(present, Earlier.none(present), tone)
+    assert torch.equal(rule_columns(alone), alone)
 
 
 @pytest.mark.parametrize("sigma", [1.5, 4.0])

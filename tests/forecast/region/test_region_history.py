@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pystac
 import pytest
+import rasterio
 import torch
 from pictures import picture
 from region_cases import ground_of
@@ -48,6 +49,21 @@ def test_conditions_do_not_depend_on_the_blocks(dates: int) -> None:
     result = np.empty((CONDITIONS, 60, 70), np.float16)
     region_conditions(cells, earlier, tone, result, block=17)
     np.testing.assert_allclose(result, whole.numpy(), atol=4e-3)  # half of float16's step at 4
+
+
+def test_ground_that_changed_before_changes_more(make_raster: Make, tmp_path: Path) -> None:
+    start, before = make_raster("region_2020.tif"), tmp_path / "region_2017.tif"
+    with rasterio.open(start) as now:
+        image, profile = now.read(), now.profile
+    image[:, 40:80, 40:80] = 255 - image[:, 40:80, 40:80]
+    with rasterio.open(before, "w", **{**profile, "driver": "GTiff"}) as earlier:
+        earlier.write(image)
+    alone = ground_of([start], tmp_path / "alone")
+    ground = ground_of([before, start], tmp_path / "ground")
+    every = slice(0, len(ground.seen))
+    gain = ground.gain(every) - ground.anomaly
+    assert gain[12:18, 12:18].min() > gain[:37, 32:42].max() + 1
+    assert (alone.gain(every) <= alone.anomaly).all()
 
 
 def test_the_start_becomes_an_earlier_date() -> None:

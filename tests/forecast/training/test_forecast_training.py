@@ -10,7 +10,7 @@ import torch
 from ground_cases import made_place
 
 from forecast.baselines import DressedPersistence
-from forecast.network.conditions import CONDITIONS, RULES
+from forecast.network.conditions import CONDITIONS, RULES, rule_columns
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
@@ -208,7 +208,8 @@ def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
     noise, regional = noise_of(1, 32, 8, _seeded())
     shown = (noise, condition, item.tone, item.years, item.gsd_m, regional)
     told, own = rules(*shown), model(*shown)
-    expected = sum(weight * condition[:, [channel - CONDITIONS]] for channel, weight in RULES)
+    columns = rule_columns(condition[:, -CONDITIONS:])
+    expected = sum(weight * columns[:, [channel]] for channel, weight in RULES)
     torch.testing.assert_close(told.drawn, expected)
     torch.testing.assert_close(told.look, own.look)
     torch.testing.assert_close(told.seen, own.seen)
