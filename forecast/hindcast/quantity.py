@@ -31,7 +31,7 @@ _POWER = 0.8
 """Of the years that change goes with, between horizons that were seen and others."""
 _LASTS = 0.8
 """Of what few later dates tell to have changed lastingly, what more of them would tell so."""
-_OF_RATE, _MUCH = 0.7, 0.1
+_OF_RATE, _MUCH = 0.7, 0.03
 """Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
 _INTERVALS = 40
 """That the rate is taken from, at most."""
