@@ -120,8 +120,8 @@ def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
     assert Quantity(((2.0, 0.0, 4.0),), 1.0).wanted(2.0, 0.01) == pytest.approx(
         0.01 / 100**0.7, rel=0.01
     )
-    quantity = Quantity(((2.0, 0.125, 4.0),), 1.0)
-    assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 10**0.85)
+    quantity = Quantity(((2.0, 0.0375, 4.0),), 1.0)
+    assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 3**0.85)
     assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
 
 
