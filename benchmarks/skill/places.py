@@ -25,7 +25,8 @@ from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.cases.masks import mask_cases
 from forecast.evaluation.cases.places import cases_of, place_of, places_to_score
 from forecast.evaluation.methods.forecast import PlaceForecast
-from forecast.evaluation.methods.forecaster import forecaster_method
+from forecast.evaluation.methods.forecaster import PlaceForecaster, forecaster_method
+from forecast.evaluation.methods.history import with_dates
 from forecast.evaluation.methods.method import CaseMethod, rule_methods
 from forecast.evaluation.methods.rules import RULES
 from forecast.evaluation.reports.table import summary_tables
@@ -98,10 +99,10 @@ def main() -> None:
     cases = list(cases_of(store, names, starts=options.starts, side_px=side))
     if options.masks is not None:
         cases += mask_cases(store, options.masks, side_px=side)
-    ours = [
-        forecaster_method(Path(m).name, place_forecaster(m, members=options.members, seed=1))
-        for m in options.model
-    ]
+    forecasters = {
+        Path(m).name: place_forecaster(m, members=options.members, seed=1) for m in options.model
+    }
+    ours = [forecaster_method(name, forecaster) for name, forecaster in forecasters.items()]
     methods = [*ours, *rule_methods(cases)]
     rows: dict[Row, dict[str, dict[str, Array]]] = defaultdict(dict)
     shares: dict[Row, list[float]] = defaultdict(list)
@@ -123,7 +124,7 @@ def main() -> None:
     whole = place_sections(by_split(sums, split), statistics, seed=0, resamples=RESAMPLES)
     summary = summary_tables(whole, PLACE_PARTS)
     if options.worlds:
-        summary += f"\n\n{worlds_table(options.worlds)}"
+        summary += f"\n\n{worlds_table(options.worlds, forecasters)}"
     text = page(table, summary, len(cases), options)
     print(text)
     print(f"{time.monotonic() - began:.0f} s")
@@ -162,14 +163,25 @@ def place_table(
     return "\n".join(lines)
 
 
-def worlds_table(count: int) -> str:
-    """AUC of new built-up ground four years on, mean over worlds, by rule."""
+def worlds_table(count: int, forecasters: dict[str, PlaceForecaster]) -> str:
+    """AUC of new built-up ground four years on, mean over worlds, by rule and model."""
     found: dict[str, list[float]] = defaultdict(list)
+    methods = [
+        method
+        for name, forecaster in forecasters.items()
+        for method in (
+            with_dates(f"{name}, one image", forecaster, 1),
+            forecaster_method(f"{name}, nine dates", forecaster),
+        )
+    ]
     for seed in range(_WORLD_SEED, _WORLD_SEED + count):
         world = simulate_world(WorldConfig(seed=seed, width=384, height=384, years=13))
         case = world_case(world, start=8, target=12)
-        for name, rule in RULES.items():
-            ranking = rule(case)
+        rankings = {name: rule(case) for name, rule in RULES.items()}
+        for method in methods:
+            forecast = method.forecast(case)
+            rankings[method.name] = None if forecast is None else forecast.ranking
+        for name, ranking in rankings.items():
             if ranking is not None:
                 auc = area_under_curve(case.event[case.known], ranking[case.known])
                 found[name].append(auc)
@@ -179,7 +191,7 @@ def worlds_table(count: int) -> str:
         f"Four years on, in {count} worlds of 384 px that no model was trained on; the truth is "
         "the cover. AUC, mean over worlds and its standard error.",
         "",
-        "| rule | AUC | worlds |",
+        "| method | AUC | worlds |",
         "|---|---|---|",
     ]
     for name, values in found.items():
