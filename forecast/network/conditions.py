@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 __all__ = [
     "CONDITIONS",
+    "PAST_CHANNELS",
     "RULES",
     "TEXTURE_CHANNEL",
     "Earlier",
@@ -31,7 +32,8 @@ _FINE, _COARSE, _TEXTURE = 1.5, 4.0, 2.0
 _LASTING = 20.0 / 255
 _MOST = 4.0
 _LEAST_CONTRAST = 0.03
-_SIZES, _COUNT_CHANNEL = slice(8, 10), 15
+PAST_CHANNELS = (8, 9, 15)
+"""Channels of the size of past change at two scales, and of the number of dates."""
 _LEAST_SIZE, _USUAL_SIZE = 0.05, 1.5
 """What is added to a size before its logarithm is taken, and a usual logarithm over that of it."""
 
@@ -146,24 +148,23 @@ def conditions(present: Tensor, earlier: Earlier, tone: Tone) -> Tensor:
     return torch.cat(channels, dim=1).clamp(-_MOST, _MOST)
 
 
-def past_change(condition: Tensor) -> Tensor:
+def past_change(told: Tensor) -> Tensor:
     """How large past change was, at two scales.
 
     Args:
-        condition: `(b, CONDITIONS, h, w)` from `conditions`.
+        told: `(b, 3, h, w)`, the `PAST_CHANNELS` of `conditions`.
 
     Returns:
-        `(b, 2, h, w)` logarithms, about -1.5 to 2.5; 0 where no earlier date is known.
+        `(b, 2, h, w)` logarithms, about -1.5 to 2.9; 0 where no earlier date is known.
     """
-    known = condition[:, _COUNT_CHANNEL, None] > 0
-    size = torch.log1p(condition[:, _SIZES].float() / _LEAST_SIZE) - _USUAL_SIZE
-    return torch.where(known, size, 0)
+    size = torch.log1p(told[:, :2].float() / _LEAST_SIZE) - _USUAL_SIZE
+    return torch.where(told[:, 2:] > 0, size, 0)
 
 
 def rule_columns(condition: Tensor) -> Tensor:
     """`conditions` with the sizes of past change as their logarithms, see `past_change`."""
     columns = condition.float().clone()
-    columns[:, _SIZES] = past_change(condition)
+    columns[:, PAST_CHANNELS[:2]] = past_change(condition[:, PAST_CHANNELS])
     return columns
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from forecast.colours import WhitenedColours
-from forecast.network.conditions import Earlier, Tone, conditions, past_change
+from forecast.network.conditions import PAST_CHANNELS, Earlier, Tone, conditions, past_change
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, grown, strips, within
 from preprocessing.running.disk_space import Zeros
@@ -156,7 +156,8 @@ def past_change_odds(channels: NDArray[np.float16]) -> NDArray[np.float32]:
     Args:
         channels: `(CONDITIONS, h, w)` from `region_conditions`.
     """
-    sizes = past_change(torch.from_numpy(np.array(channels, np.float32))[None])[0]
+    told = np.stack([channels[channel] for channel in PAST_CHANNELS]).astype(np.float32)
+    sizes = past_change(torch.from_numpy(told)[None])[0]
     return np.asarray(PAST_ODDS * sizes.sum(dim=0).numpy(), dtype=np.float32)
 
 

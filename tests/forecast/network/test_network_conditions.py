@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from forecast.network.conditions import (
     CONDITIONS,
+    PAST_CHANNELS,
     Earlier,
     Tone,
     conditions,
@@ -84,7 +85,7 @@ def test_the_size_of_past_change_counts_by_its_logarithm() -> None:
     present, earlier, tone = _case()
     earlier.known[:, :, :, :9] = False
     told = conditions(present, earlier, tone)
-    sizes = past_change(told)
+    sizes = past_change(told[:, PAST_CHANNELS])
     expected = torch.log(1 + told[:, 8:10] / 0.05) - 1.5
     torch.testing.assert_close(sizes[..., 9:], expected[..., 9:])
     assert (sizes[..., :9] == 0).all()  # Smoothed change reaches where no date is known.
