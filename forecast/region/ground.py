@@ -26,7 +26,7 @@ from forecast.region.images import DatedImages
 from forecast.region.objects import calm_inside, region_objects
 from forecast.region.region_conditions import (
     anomaly_odds,
-    past_change_odds,
+    past_change_gain,
     region_conditions,
     region_tone,
 )
@@ -144,11 +144,15 @@ class Ground:
         """
         gain = np.array(self.anomaly[rows])
         if len(self.earlier.years):
-            gain += past_change_odds(self.view.conditions[:, rows])
+            gain += self._past_gain(rows)
         else:
             texture = self.view.conditions[TEXTURE_CHANNEL]
             gain -= _LESS_INSIDE * calm_inside(self.objects, texture, rows)
         return gain
+
+    @cached_property
+    def _past_gain(self) -> Callable[[slice], NDArray[np.float32]]:
+        return past_change_gain(self.view.conditions, self.seen)
 
     @cached_property
     def analogues(self) -> Analogues:

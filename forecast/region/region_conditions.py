@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from forecast.colours import WhitenedColours
-from forecast.network.conditions import PAST_CHANNELS, Earlier, Tone, conditions, past_change
+from forecast.network.conditions import (
+    PAST_CHANNELS,
+    RULES,
+    Earlier,
+    Tone,
+    conditions,
+    past_change,
+)
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, grown, strips, within
 from preprocessing.running.disk_space import Zeros
@@ -18,7 +27,7 @@ __all__ = [
     "PAST_ODDS",
     "anomalies",
     "anomaly_odds",
-    "past_change_odds",
+    "past_change_gain",
     "region_colours",
     "region_conditions",
     "region_tone",
@@ -150,15 +159,42 @@ def anomaly_odds(
     return np.asarray(odds[0], dtype=np.float32)
 
 
-def past_change_odds(channels: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Log odds `(h, w)` of lasting change that ground gains where it changed before.
+def past_change_gain(
+    channels: NDArray[np.float16], seen: NDArray[np.bool_]
+) -> Callable[[slice], NDArray[np.float32]]:
+    """What log odds of lasting change gain where ground changed before, beside the rules' part.
+
+    Where no earlier date shows the ground, it gains what other ground of the region gains on
+    average, by the rules too: else gaps of earlier dates would be seen in the forecast.
 
     Args:
         channels: `(CONDITIONS, h, w)` from `region_conditions`.
+        seen: `(h, w)` cells of the start that were seen.
+
+    Returns:
+        Gives the gain `(rows, w)` of some rows.
     """
-    told = np.stack([channels[channel] for channel in PAST_CHANNELS]).astype(np.float32)
-    sizes = past_change(torch.from_numpy(told)[None])[0]
-    return np.asarray(PAST_ODDS * sizes.sum(dim=0).numpy(), dtype=np.float32)
+    total, count = 0.0, 0
+    for rows in strips(seen.shape):
+        size, known = _past_sizes(channels, rows)
+        told = known & seen[rows]
+        total, count = total + float(size[told].sum(dtype=np.float64)), count + int(told.sum())
+    elsewhere = np.float32((PAST_ODDS + RULES[0][1]) * total / max(count, 1))
+
+    def gain(rows: slice) -> NDArray[np.float32]:
+        size, known = _past_sizes(channels, rows)
+        return np.where(known, np.float32(PAST_ODDS) * size, elsewhere)
+
+    return gain
+
+
+def _past_sizes(
+    channels: NDArray[np.float16], rows: slice
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """`past_change` of both scales together, and where an earlier date tells it."""
+    told = np.stack([channels[channel, rows] for channel in PAST_CHANNELS]).astype(np.float32)
+    size = past_change(torch.from_numpy(told)[None])[0].sum(dim=0).numpy()
+    return size, told[-1] > 0
 
 
 def _over(

@@ -13,7 +13,15 @@ import torch
 from pictures import picture
 from region_cases import ground_of
 
-from forecast.network.conditions import CONDITIONS, Earlier, Tone, conditions
+from forecast.network.conditions import (
+    CONDITIONS,
+    PAST_CHANNELS,
+    RULES,
+    Earlier,
+    Tone,
+    conditions,
+    past_change,
+)
 from forecast.region.earlier import EarlierCells
 from forecast.region.familiarity import Familiarity, region_familiarity, tile_features
 from forecast.region.images import image_paths, open_images
@@ -64,6 +72,26 @@ def test_ground_that_changed_before_changes_more(make_raster: Make, tmp_path: Pa
     gain = ground.gain(every) - ground.anomaly
     assert gain[12:18, 12:18].min() > gain[:37, 32:42].max() + 1
     assert (alone.gain(every) <= alone.anomaly).all()
+
+
+def test_gaps_of_earlier_dates_leave_no_trace(make_raster: Make, tmp_path: Path) -> None:
+    start, before = make_raster("region_2020.tif"), tmp_path / "region_2017.tif"
+    gap = np.ones((150, 170), bool)
+    gap[:, 80:120] = False
+    with rasterio.open(start) as now:
+        noise = np.random.default_rng(0).normal(0, 2, (3, 150, 170))
+        image, profile = (now.read() + noise).clip(1, 255) * gap, now.profile
+    with rasterio.open(before, "w", **{**profile, "driver": "GTiff", "nodata": 0}) as earlier:
+        earlier.write(image.astype(np.uint8))
+    ground = ground_of([before, start], tmp_path / "ground")
+    told = torch.from_numpy(np.array(ground.view.conditions, np.float32))[None]
+    by_rules = RULES[0][1] * past_change(told[:, PAST_CHANNELS])[0].sum(dim=0).numpy()
+    odds = by_rules + ground.gain(slice(None)) - ground.anomaly
+    known = told[0, PAST_CHANNELS[-1]].numpy() > 0
+    inside, outside = (odds[ground.seen & where] for where in (~known, known))
+    assert inside.size > 300
+    assert inside.mean() == pytest.approx(outside.mean(), abs=0.01)
+    assert outside.mean() < -0.5  # Calm ground: taken as usual, the gap would stand out.
 
 
 def test_the_start_becomes_an_earlier_date() -> None:
