@@ -31,7 +31,7 @@ _FINE, _COARSE, _TEXTURE = 1.5, 4.0, 2.0
 """Standard deviations of Gaussian windows, in cells."""
 _LASTING = 20.0 / 255
 _MOST = 4.0
-_LEAST_CONTRAST = 0.03
+_LEAST_CONTRAST, _LEAST_WEIGHT = 0.03, 1e-4
 PAST_CHANNELS = (8, 9, 15)
 """Channels of the size of past change at two scales, and of the number of dates."""
 _LEAST_SIZE, _USUAL_SIZE = 0.05, 1.5
@@ -131,13 +131,14 @@ def conditions(present: Tensor, earlier: Earlier, tone: Tone) -> Tensor:
     size = (some.abs().mean(dim=1, keepdim=True) + many.abs().mean(dim=1, keepdim=True)) / 2
     trend, rest = _trend(change, known, ago)
     count = known.sum(dim=1, keepdim=True)
+    told = (count > 0).to(present.dtype)
     channels = [
         some / scale,
         many / scale,
         torch.log1p(some_ago) / 2,
         torch.log1p(many_ago) / 2,
-        2 * smooth(size, _FINE) / scale,
-        2 * smooth(size, _COARSE) / scale,
+        2 * smooth(size, _FINE, told) / scale,
+        2 * smooth(size, _COARSE, told) / scale,
         10 * trend / scale,
         2 * rest / scale,
         torch.log1p(_since(change, known, ago)) / 2,
@@ -168,8 +169,15 @@ def rule_columns(condition: Tensor) -> Tensor:
     return columns
 
 
-def smooth(field: Tensor, sigma: float) -> Tensor:
-    """Gaussian window over `(b, c, h, w)`, normalised at the edges."""
+def smooth(field: Tensor, sigma: float, weight: Tensor | None = None) -> Tensor:
+    """Gaussian window over `(b, c, h, w)`, normalised at the edges.
+
+    Args:
+        field: Anything.
+        sigma: In cells.
+        weight: `(b, 1, h, w)` of the cells; 0 is found where none is near that has any. Default:
+            all alike.
+    """
     reach = int(3 * sigma + 0.5)
     offsets = torch.arange(-reach, reach + 1, dtype=field.dtype, device=field.device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
@@ -181,7 +189,9 @@ def smooth(field: Tensor, sigma: float) -> Tensor:
         x = F.conv2d(x, down, padding=(reach, 0), groups=channels)
         return F.conv2d(x, across, padding=(0, reach), groups=channels)
 
-    return blurred(field) / blurred(torch.ones_like(field[:1]))
+    if weight is None:
+        return blurred(field) / blurred(torch.ones_like(field[:1]))
+    return blurred(field * weight) / blurred(weight.expand_as(field)).clamp_min(_LEAST_WEIGHT)
 
 
 def _gradient(grey: Tensor) -> Tensor:

@@ -107,6 +107,18 @@ def test_smoothing_is_a_normalised_gaussian(sigma: float) -> None:
     assert np.allclose(found, wanted, atol=1e-6)
 
 
+def test_smoothing_leaves_out_what_has_no_weight() -> None:
+    field = torch.full((1, 1, 30, 40), 2.0)
+    weight = torch.ones_like(field)
+    weight[..., 15:20] = 0
+    field[..., 15:20] = 7.0
+    found = smooth(field, 1.5, weight)
+    torch.testing.assert_close(found, torch.full_like(field, 2.0))
+    weight[..., 5:35] = 0
+    assert (smooth(field, 1.5, weight)[..., 10:30] < 1e-3).all()
+    torch.testing.assert_close(smooth(field, 4.0, torch.ones_like(field)), smooth(field, 4.0))
+
+
 def test_noise_is_standard_normal_and_belongs_to_the_ground() -> None:
     white = torch.randn((1, 3, 424, 424), generator=torch.Generator().manual_seed(0))
     whole = shaped(white)
