@@ -23,11 +23,13 @@ GROUND = Grid(96, 128, Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS.from_epsg(
 
 
 def place(
-    path: Path, *, height: int = 96, width: int = 128, seed: int = 3, crs: bool = True
+    path: Path, *, height: int = 96, width: int = 128, crs: bool = True, changed: bool = False
 ) -> Path:
-    """Write a made landscape as a GeoTIFF."""
+    """Write a made landscape as a GeoTIFF; part of it is darker if `changed`."""
     world = made_world(3)
-    data = view(world, row_q=0, col_q=0, height=height, width=width).data
+    data = np.array(view(world, row_q=0, col_q=0, height=height, width=width).data)
+    if changed:
+        data[:, height // 3 :, width // 3 :] *= 0.6
     grid = Grid(height, width, GROUND.transform, GROUND.crs if crs else None)
     return write(path, np.rint(255 * data).astype(np.uint8), grid)
 

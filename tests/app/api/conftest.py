@@ -18,7 +18,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """With one real run of three years and four members from two images."""
     folder = tmp_path_factory.mktemp("service")
     with service_in(folder) as held:
-        images = [place(folder / f"place_{year}.tif") for year in (2018, 2020)]
+        images = [place(folder / f"place_{year}.tif", changed=year < 2020) for year in (2018, 2020)]
         answer = held.client.post(
             "/api/v1/forecast",
             files=[("images", (path.name, path.read_bytes())) for path in images],
