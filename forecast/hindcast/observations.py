@@ -231,17 +231,31 @@ def laplace_crps(error: Tensor, scale: Tensor) -> Tensor:
 
 
 def outcome(
-    past: Past, start: int, end: int, generator: np.random.Generator, *, rows: int = _ROWS
+    past: Past,
+    start: int,
+    end: int,
+    generator: np.random.Generator,
+    *,
+    first: int = 0,
+    rows: int = _ROWS,
 ) -> Outcome | None:
     """How cells of one date of a region that did not change were seen at a later one.
 
     The later image is matched to the start by histogram, as images that are compared with
     forecasts are.
 
+    Args:
+        past: All dates tell what changed.
+        start: Of the dates.
+        end: Likewise, later.
+        generator: Of the sample of cells.
+        first: Date from which on looks are known.
+        rows: Cells, at most.
+
     Returns:
         Some cells, each band a row; None where no cell was seen at both.
     """
-    until = past.until(start)
+    until = past.until(start, first)
     tone = until.tone()
     years = float(past.years[end] - past.years[start])
     blocks = _blocks(past)

@@ -46,9 +46,10 @@ class Past:
         """Rows and columns of cells."""
         return self.known.shape[1], self.known.shape[2]
 
-    def until(self, date: int) -> Past:
-        """The same without anything later than a date."""
-        return Past(self.cells[: date + 1], self.known[: date + 1], self.years[: date + 1])
+    def until(self, date: int, first: int = 0) -> Past:
+        """The same without anything later than a date, or earlier than the first."""
+        dates = slice(first, date + 1)
+        return Past(self.cells[dates], self.known[dates], self.years[dates])
 
     def block(self, at: tuple[slice, slice]) -> Past:
         """Some rows and columns of it, in memory."""

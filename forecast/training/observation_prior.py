@@ -17,6 +17,8 @@ __all__ = ["observation_prior"]
 _PAIRS, _ROWS = 12, 1500
 _PLACES = 30
 _LONGEST_YEARS = 13.0
+_FEW = (1, 2)
+"""Earlier dates that half of the pairs know; the others know all."""
 _SIMULATED = "worlds"
 
 
@@ -41,7 +43,8 @@ def observation_prior(places: Sequence[GroundPlace], *, seed: int = 0) -> Observ
         if len(pairs) > _PAIRS:
             pairs = pairs[generator.choice(len(pairs), _PAIRS, replace=False)]
         for start, end in pairs:
-            found = outcome(past, start, end, generator, rows=_ROWS)
+            earlier = min(start, int(generator.choice([*_FEW, start, start])))
+            found = outcome(past, start, end, generator, first=start - earlier, rows=_ROWS)
             if found is not None:
                 outcomes.append(found)
                 whose.append(place.dataset)
