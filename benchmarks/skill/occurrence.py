@@ -27,7 +27,7 @@ from forecast.hindcast.past import Past
 from forecast.network.conditions import RULES, Earlier, conditions, rule_columns
 from forecast.network.unet import occurrence_columns
 from forecast.pretrained import load_model
-from forecast.region.region_conditions import ANOMALY_ODDS, PAST_ODDS, anomalies
+from forecast.region.region_conditions import ANOMALY_ODDS, anomalies
 from preprocessing.lasting_change.dated_cells import DatedCells
 from preprocessing.series import PlaceSeries, SeriesStore
 
@@ -128,7 +128,6 @@ def main() -> None:
     own = np.array(
         [*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm, *ANOMALY_ODDS]
     )
-    own[:2] += PAST_ODDS
 
     def loss(weights: NDArray[np.float64]) -> float:
         mean = np.mean([losses(weights, parts["train", dates]) for dates in DATES])

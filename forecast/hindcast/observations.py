@@ -277,20 +277,20 @@ def outcome(
         scales.append(scale.reshape(SCALES, 3, -1)[..., cells])
         before.append(here.cells[start].reshape(3, -1)[:, cells])
         after.append(here.cells[end].reshape(3, -1)[:, cells])
-    first, later = np.concatenate(before, axis=1), np.concatenate(after, axis=1)
-    if not first.size:
+    now, later = np.concatenate(before, axis=1), np.concatenate(after, axis=1)
+    if not now.size:
         return None
     from scipy.stats import rankdata  # As in `forecast.evaluation.scores.roc`.
 
-    places = np.arange(1, first.shape[1] + 1)
+    places = np.arange(1, now.shape[1] + 1)
     matched = [
         np.interp(rankdata(band), places, np.sort(wanted))
-        for band, wanted in zip(later, first, strict=True)
+        for band, wanted in zip(later, now, strict=True)
     ]
     return Outcome(
         np.concatenate(locations, axis=-1).reshape(LOCATIONS, -1).T,
         np.concatenate(scales, axis=-1).reshape(SCALES, -1).T,
-        ((np.stack(matched) - first) / float(tone.contrast[0])).ravel().astype(np.float32),
+        ((np.stack(matched) - now) / float(tone.contrast[0])).ravel().astype(np.float32),
     )
 
 

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 CONDITIONS = 18
-RULES = ((8, 0.2), (9, 0.2), (17, 0.25))
+RULES = ((8, 0.5), (9, 0.5), (17, 0.25))
 """Channels of the size of past change at two scales and of texture, and log odds a unit of their
 `rule_columns`."""
 TEXTURE_CHANNEL = 17

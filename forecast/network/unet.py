@@ -9,15 +9,18 @@ import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from forecast.network.class_embedding import ClassEmbedding, class_labels
 from forecast.network.conditions import (
     CONDITIONS,
+    PAST_CHANNELS,
     RULES,
     TEXTURE_CHANNEL,
     Earlier,
     Tone,
     conditions,
+    past_change,
     rule_columns,
 )
 from forecast.network.patches import FACTOR, to_low, to_patches
@@ -167,6 +170,11 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         """
         told: Tensor = self.rules(rule_columns(condition[:, -CONDITIONS:]))
         return told.float()
+
+    def by_past_change(self, condition: Tensor) -> Tensor:
+        """The part of `by_rules` that past change tells."""
+        told = past_change(condition[:, -CONDITIONS:][:, PAST_CHANNELS])
+        return F.conv2d(told, self.rules.weight[:, PAST_CHANNELS[:2]])
 
     def occurrence(self, drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
         """Calibrated log odds of change `(b, 1, h, w)`; arguments as of `occurrence_columns`."""

@@ -11,6 +11,7 @@ from scipy.special import expit, logit, ndtr
 
 from forecast.hindcast.quantity import with_mean
 from forecast.random_fields import ground_noise
+from forecast.region.region_conditions import PastChange
 from forecast.region.windows import strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros
@@ -165,27 +166,33 @@ def parcels_of(
 
 def reallocated(
     probability: NDArray[np.float32],
+    past: PastChange,
     gain: Callable[[slice], NDArray[np.float32]],
     known: NDArray[np.bool_],
     *,
     zeros: Zeros = np.zeros,
 ) -> NDArray[np.float32]:
-    """As much change as before, more of it where log odds gain.
+    """As much change as without what past change tells, more of it where log odds gain.
+
+    Past change tells where ground changes, hardly how much of it: decision 27.
 
     Args:
-        probability: `(h, w)` that a cell has changed.
+        probability: `(h, w)` that a cell has changed, by rules that know past change.
+        past: What they know of it.
         gain: Gives what log odds of rows gain.
         known: `(h, w)` cells of the region that were seen.
         zeros: Makes planes, on the disk where they are large.
     """
-    count = sum(np.count_nonzero(known[rows]) for rows in strips(known.shape))
-    expected = _total(probability, known) / max(count, 1)
+    moved = zeros(probability.shape, np.float32)
+    total, count = 0.0, 0
+    for rows in strips(moved.shape):
+        odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST)) - past.odds(rows)
+        total += float(expit(odds[known[rows]]).sum(dtype=np.float64))
+        count += int(np.count_nonzero(known[rows]))
+        moved[rows] = expit(odds + past.filled(rows) + gain(rows))
+    expected = total / max(count, 1)
     if not 0 < expected < 1:
         return probability
-    moved = zeros(probability.shape, np.float32)
-    for rows in strips(moved.shape):
-        odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST))
-        moved[rows] = expit(odds + gain(rows))
     return with_mean(moved, expected, known, zeros=zeros)
 
 

@@ -26,7 +26,6 @@ from forecast.region.images import DatedImages
 from forecast.region.objects import calm_inside, region_objects
 from forecast.region.region_conditions import (
     anomaly_odds,
-    past_change_gain,
     region_conditions,
     region_tone,
 )
@@ -139,20 +138,13 @@ class Ground:
     def gain(self, rows: slice) -> NDArray[np.float32]:
         """What log odds of change gain `(rows, w)` within the region; decision 25.
 
-        Rare ground changes more, and ground that changed before; calm ground far inside objects
-        less, where it was seen once.
+        Rare ground changes more; calm ground far inside objects less, where it was seen once.
         """
         gain = np.array(self.anomaly[rows])
-        if len(self.earlier.years):
-            gain += self._past_gain(rows)
-        else:
+        if not len(self.earlier.years):
             texture = self.view.conditions[TEXTURE_CHANNEL]
             gain -= _LESS_INSIDE * calm_inside(self.objects, texture, rows)
         return gain
-
-    @cached_property
-    def _past_gain(self) -> Callable[[slice], NDArray[np.float32]]:
-        return past_change_gain(self.view.conditions, self.seen)
 
     @cached_property
     def analogues(self) -> Analogues:

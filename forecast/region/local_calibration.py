@@ -24,8 +24,8 @@ from forecast.region.change_allocation import reallocated
 from forecast.region.earlier import EarlierCells
 from forecast.region.ground import EVENTS, SKILL, TAUGHT, Ground, start_cells
 from forecast.region.region_conditions import (
+    PastChange,
     anomaly_odds,
-    past_change_gain,
     region_conditions,
     region_tone,
 )
@@ -95,8 +95,8 @@ def teach(
         for rows in strips(mean.shape):
             mean[rows] = np.mean([answer[rows] for answer in answers], axis=0)
         rare = anomaly_odds(cells, seen, tone, zeros=zeros)
-        past_gain = past_change_gain(view.conditions, seen)
-        return reallocated(mean, lambda rows: rare[rows] + past_gain(rows), seen, zeros=zeros)
+        changed = PastChange(view.conditions, seen)
+        return reallocated(mean, changed, rare.__getitem__, seen, zeros=zeros)
 
     def look_back() -> tuple[Quantity | None, HindcastSkill | None]:
         if len(past) > 2:

@@ -23,7 +23,7 @@ from forecast.region.change_allocation import (
 from forecast.region.changes import Changes, SavedChanges
 from forecast.region.ground import Ground
 from forecast.region.painting import paint, reach_of
-from forecast.region.region_conditions import region_conditions
+from forecast.region.region_conditions import PastChange, region_conditions
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.region.windows import cut, grown, in_pixels, strips
 from forecast.start import DecodedImage, mirror_edges
@@ -171,7 +171,7 @@ class MemberRun:
         years, noise = horizon - begun, Noise(self.seed, paths.member)
         probability = self.network.probability(view, years, noise)
         after = before.after(
-            self._occurrence(years, probability),
+            self._occurrence(years, probability, view),
             partial(self.network.look, view, years, noise),
             levels,
             parcels,
@@ -254,14 +254,17 @@ class MemberRun:
             year = self.start_year + horizon
             os.replace(self.paths.painting(year), self.paths.state(year))
 
-    def _occurrence(self, years: int, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _occurrence(
+        self, years: int, probability: NDArray[np.float32], view: View
+    ) -> NDArray[np.float32]:
         """What the model says, as far as it knows such ground, and what the place itself taught."""
         ground = self.ground
         taught = None if ground.taught is None else ground.taught[years - 1]
         general = ground.zeros(probability.shape, np.float32)
         for rows in strips(general.shape):
             general[rows] = ground.familiar[rows] * probability[rows]
-        general = reallocated(general, ground.gain, ground.seen, zeros=ground.zeros)
+        past = PastChange(view.conditions, ground.seen)
+        general = reallocated(general, past, ground.gain, ground.seen, zeros=ground.zeros)
         return combined_probability(
             general, taught, ground.weight, ground.quantity, years, ground.seen, zeros=ground.zeros
         )

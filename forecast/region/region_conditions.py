@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,10 +25,9 @@ from preprocessing.running.disk_space import Zeros
 
 __all__ = [
     "ANOMALY_ODDS",
-    "PAST_ODDS",
+    "PastChange",
     "anomalies",
     "anomaly_odds",
-    "past_change_gain",
     "region_colours",
     "region_conditions",
     "region_tone",
@@ -36,12 +36,13 @@ __all__ = [
 _BLOCK = 256
 ANOMALY_ODDS = (0.6, 0.15)
 """Log odds of change a unit of both planes of `anomalies`; see decision 25."""
-PAST_ODDS = 0.3
-"""Likewise a unit of both planes of `past_change`, beside what the rules of the model say."""
 _LEAST_RARE, _MOST_BRIGHT = 0.2, 1.5
 """What is added to a distance before its logarithm is taken, and the largest brightness."""
 _RARE_SIGMA, _BRIGHT_SIGMA = 2.0, 1.0
 """Gaussian windows, in cells."""
+_PAST_WEIGHTS = np.array(
+    [weight for channel, weight in RULES if channel in PAST_CHANNELS], np.float32
+)
 _HALO = 13
 """Cells around a cell that its conditions depend on: the widest window reaches 12."""
 
@@ -159,42 +160,42 @@ def anomaly_odds(
     return np.asarray(odds[0], dtype=np.float32)
 
 
-def past_change_gain(
-    channels: NDArray[np.float16], seen: NDArray[np.bool_]
-) -> Callable[[slice], NDArray[np.float32]]:
-    """What log odds of lasting change gain where ground changed before, beside the rules' part.
+@dataclass(frozen=True)
+class PastChange:
+    """What log odds of lasting change a region owes to past change, by the rules of the model.
 
-    Where no earlier date shows the ground, it gains what other ground of the region gains on
-    average, by the rules too: else gaps of earlier dates would be seen in the forecast.
-
-    Args:
+    Attributes:
         channels: `(CONDITIONS, h, w)` from `region_conditions`.
         seen: `(h, w)` cells of the start that were seen.
-
-    Returns:
-        Gives the gain `(rows, w)` of some rows.
     """
-    total, count = 0.0, 0
-    for rows in strips(seen.shape):
-        size, known = _past_sizes(channels, rows)
-        told = known & seen[rows]
-        total, count = total + float(size[told].sum(dtype=np.float64)), count + int(told.sum())
-    elsewhere = np.float32((PAST_ODDS + RULES[0][1]) * total / max(count, 1))
 
-    def gain(rows: slice) -> NDArray[np.float32]:
-        size, known = _past_sizes(channels, rows)
-        return np.where(known, np.float32(PAST_ODDS) * size, elsewhere)
+    channels: NDArray[np.float16]
+    seen: NDArray[np.bool_]
 
-    return gain
+    def odds(self, rows: slice) -> NDArray[np.float32]:
+        """Of some rows `(rows, w)`; 0 where no earlier date shows the ground."""
+        told = np.stack([self.channels[channel, rows] for channel in PAST_CHANNELS])
+        size = past_change(torch.from_numpy(told.astype(np.float32))[None])[0]
+        return np.tensordot(_PAST_WEIGHTS, size.numpy(), axes=1)
 
+    def filled(self, rows: slice) -> NDArray[np.float32]:
+        """The same; where no earlier date shows the ground, the mean of other ground.
 
-def _past_sizes(
-    channels: NDArray[np.float16], rows: slice
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """`past_change` of both scales together, and where an earlier date tells it."""
-    told = np.stack([channels[channel, rows] for channel in PAST_CHANNELS]).astype(np.float32)
-    size = past_change(torch.from_numpy(told)[None])[0].sum(dim=0).numpy()
-    return size, told[-1] > 0
+        Else gaps of earlier dates would be seen in the forecast.
+        """
+        return np.where(self._known(rows), self.odds(rows), self._mean)
+
+    def _known(self, rows: slice) -> NDArray[np.bool_]:
+        return np.asarray(self.channels[PAST_CHANNELS[-1], rows] > 0)
+
+    @cached_property
+    def _mean(self) -> np.float32:
+        total, count = 0.0, 0
+        for rows in strips(self.seen.shape):
+            told = self._known(rows) & self.seen[rows]
+            total += float(self.odds(rows)[told].sum(dtype=np.float64))
+            count += int(told.sum())
+        return np.float32(total / max(count, 1))
 
 
 def _over(

@@ -31,7 +31,8 @@ def calibrate(
     How occurrence goes with what the network drew, with calm ground and with the years is learnt
     within places, each of which has an intercept of its own: places differ far more in how much
     changes than these can tell. The offset then is that of items of which every dataset has as
-    many. Each item is counted by its weight.
+    many, without what past change tells: that moves change within a region alone. Each item is
+    counted by its weight.
 
     Args:
         model: In evaluation mode; its `calibration` is set.
@@ -40,7 +41,7 @@ def calibrate(
         generator: Of the noise.
     """
     within = fitted(_rows(model, items, generator), torch.tensor([1.0, 0.0, 0.0, 0.0]), _SLOPES)
-    even = replace(_rows(model, alike, generator), place=None)
+    even = replace(_rows(model, alike, generator, past=False), place=None)
     model.calibration.copy_(fitted(even, within, _OFFSET))
 
 
@@ -54,7 +55,9 @@ class CellRows:
     place: Tensor | None
 
 
-def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) -> CellRows:
+def _rows(
+    model: ChangeUNet, items: Iterable[Item], generator: torch.Generator, *, past: bool = True
+) -> CellRows:
     columns, labels, weights, places = [], [], [], []
     for item in items:
         with autocast(model.device):
@@ -64,7 +67,8 @@ def _rows(model: ChangeUNet, items: Iterable[Item], generator: torch.Generator) 
             )
             answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
         known = item.labelled > 0
-        here = occurrence_columns(answer.drawn, condition, item.years)
+        drawn = answer.drawn if past else answer.drawn - model.by_past_change(condition)
+        here = occurrence_columns(drawn, condition, item.years)
         columns.append(here.movedim(1, -1)[known[:, 0]])
         labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])

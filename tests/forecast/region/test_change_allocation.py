@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 from scipy.stats import kstest
 
+from forecast.network.conditions import CONDITIONS, PAST_CHANNELS, RULES
 from forecast.region.change_allocation import allocated, event_levels, parcels_of, reallocated
 from forecast.region.objects import calm_inside
+from forecast.region.region_conditions import PastChange
 
 
 def test_levels_of_events_are_uniform_at_each_cell() -> None:
@@ -78,8 +80,23 @@ def test_as_much_changes_where_log_odds_gain() -> None:
     known[:10] = False
     gain = np.zeros(known.shape, np.float32)
     gain[:, :20] = np.log(3)
-    found = reallocated(np.full(known.shape, 0.1, np.float32), gain.__getitem__, known)
+    never = PastChange(np.zeros((CONDITIONS, 30, 40), np.float16), known)
+    found = reallocated(np.full(known.shape, 0.1, np.float32), never, gain.__getitem__, known)
     assert found[known].mean() == pytest.approx(0.1, abs=1e-5)
     assert logit(found[0, 0]) - logit(found[0, 20]) == pytest.approx(np.log(3), abs=1e-5)
-    nowhere = reallocated(found, gain.__getitem__, np.zeros_like(known))
+    nowhere = reallocated(found, never, gain.__getitem__, np.zeros_like(known))
     np.testing.assert_array_equal(nowhere, found)
+
+
+def test_past_change_tells_where_ground_changes_and_not_how_much() -> None:
+    """A region that differed everywhere the year before, as farmland does, is no other region."""
+    known, gain = np.ones((30, 40), bool), np.zeros((30, 40), np.float32)
+    channels = np.zeros((CONDITIONS, 30, 40), np.float16)
+    channels[PAST_CHANNELS[-1]] = 0.3
+    channels[PAST_CHANNELS[0], :, :20] = channels[PAST_CHANNELS[1], :, :20] = 2
+    past = PastChange(channels, known)
+    odds = past.odds(slice(0, 30))
+    found = reallocated(expit(logit(0.05) + odds), past, gain.__getitem__, known)
+    assert found.mean() == pytest.approx(0.05, abs=1e-5)
+    more = RULES[0][1] * 2 * np.log1p(2 / 0.05)
+    assert logit(found[0, 0]) - logit(found[0, 20]) == pytest.approx(more, rel=1e-3)

@@ -21,7 +21,7 @@ from forecast.region.objects import region_objects
 from forecast.region.observation import observed, upsampled
 from forecast.region.outlines import outlined, spread_out
 from forecast.region.painting import paint, reach_of
-from forecast.region.region_conditions import region_tone
+from forecast.region.region_conditions import PastChange, region_conditions, region_tone
 from forecast.region.tiled_inference import Noise, RegionNetwork
 from forecast.region.windows import covering, cut, grown, in_pixels
 from preprocessing.rasters.window import Window
@@ -51,10 +51,11 @@ def pixels(cells: np.ndarray) -> np.ndarray:
     return cells.repeat(4, axis=0).repeat(4, axis=1)
 
 
-def told(ground: Ground, chance: float) -> np.ndarray:
+def told(ground: Ground, chance: float, conditions: np.ndarray | None = None) -> np.ndarray:
     """The probability where the network says the same everywhere."""
     every = np.full(ground.objects.shape, chance, np.float32)
-    return reallocated(every, ground.gain, ground.seen) if chance else every
+    past = PastChange(ground.view.conditions if conditions is None else conditions, ground.seen)
+    return reallocated(every, past, ground.gain, ground.seen) if chance else every
 
 
 def test_objects_do_not_end_at_the_borders_of_blocks() -> None:
@@ -216,7 +217,13 @@ def test_probabilities_accumulate_beyond_the_longest_horizon(
     assert network.longest_years == 3
     run_of(ground, tmp_path / "m", network).years(5)
     paths = MemberPaths(tmp_path / "m", 0)
-    three, *further = (told(ground, chance) for chance in (0.3, 0.0, 0.1, 0.2))
+    three = told(ground, 0.3)
+    # The start is history of the second leg, by which the rules tell where, and not how much.
+    conditions = np.empty_like(ground.view.conditions)
+    colours = paths.open_changes(ground, 2023).whole().colours
+    earlier = ground.earlier.after(ground.cells, 3)
+    region_conditions(colours, earlier, ground.view.tone, conditions)
+    further = (told(ground, chance, conditions) for chance in (0.0, 0.1, 0.2))
     for year, leg in zip((2023, 2024, 2025), further, strict=True):
         found = paths.open_changes(ground, year).whole().probability()
         np.testing.assert_allclose(found, 1 - (1 - three) * (1 - leg), atol=1e-6)

@@ -16,16 +16,14 @@ from region_cases import ground_of
 from forecast.network.conditions import (
     CONDITIONS,
     PAST_CHANNELS,
-    RULES,
     Earlier,
     Tone,
     conditions,
-    past_change,
 )
 from forecast.region.earlier import EarlierCells
 from forecast.region.familiarity import Familiarity, region_familiarity, tile_features
 from forecast.region.images import image_paths, open_images
-from forecast.region.region_conditions import region_conditions
+from forecast.region.region_conditions import PastChange, region_conditions
 from preprocessing.errors import DateError, MissingFileError, ModelFolderError
 
 Make = Callable[..., Path]
@@ -69,9 +67,9 @@ def test_ground_that_changed_before_changes_more(make_raster: Make, tmp_path: Pa
     alone = ground_of([start], tmp_path / "alone")
     ground = ground_of([before, start], tmp_path / "ground")
     every = slice(0, len(ground.seen))
-    gain = ground.gain(every) - ground.anomaly
-    assert gain[12:18, 12:18].min() > gain[:37, 32:42].max() + 1
-    assert (alone.gain(every) <= alone.anomaly).all()
+    odds = PastChange(ground.view.conditions, ground.seen).filled(every)
+    assert odds[12:18, 12:18].min() > odds[:37, 32:42].max() + 1
+    assert not PastChange(alone.view.conditions, alone.seen).filled(every).any()
 
 
 def test_gaps_of_earlier_dates_leave_no_trace(make_raster: Make, tmp_path: Path) -> None:
@@ -84,10 +82,8 @@ def test_gaps_of_earlier_dates_leave_no_trace(make_raster: Make, tmp_path: Path)
     with rasterio.open(before, "w", **{**profile, "driver": "GTiff", "nodata": 0}) as earlier:
         earlier.write(image.astype(np.uint8))
     ground = ground_of([before, start], tmp_path / "ground")
-    told = torch.from_numpy(np.array(ground.view.conditions, np.float32))[None]
-    by_rules = RULES[0][1] * past_change(told[:, PAST_CHANNELS])[0].sum(dim=0).numpy()
-    odds = by_rules + ground.gain(slice(None)) - ground.anomaly
-    known = told[0, PAST_CHANNELS[-1]].numpy() > 0
+    odds = PastChange(ground.view.conditions, ground.seen).filled(slice(None))
+    known = ground.view.conditions[PAST_CHANNELS[-1]] > 0
     inside, outside = (odds[ground.seen & where] for where in (~known, known))
     assert inside.size > 300
     assert inside.mean() == pytest.approx(outside.mean(), abs=0.01)

@@ -211,6 +211,9 @@ def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
     columns = rule_columns(condition[:, -CONDITIONS:])
     expected = sum(weight * columns[:, [channel]] for channel, weight in RULES)
     torch.testing.assert_close(told.drawn, expected)
+    past, texture = rules.by_past_change(condition), RULES[2][1] * columns[:, [RULES[2][0]]]
+    assert past.abs().max() > 0.1
+    torch.testing.assert_close(told.drawn - past, texture)
     torch.testing.assert_close(told.look, own.look)
     torch.testing.assert_close(told.seen, own.seen)
     assert float((own.drawn - told.drawn).abs().max()) > 0.01
