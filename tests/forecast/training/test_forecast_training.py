@@ -174,10 +174,12 @@ def test_calibration_takes_back_how_items_were_drawn() -> None:
     noise, regional = noise_of(2, 32, 8, generator)  # The offset is fitted last.
     condition = model.condition(item.past, item.tone, item.earlier)
     answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
+    # Past change tells where, not how much.
+    drawn = answer.drawn - model.by_past_change(condition)
+    odds = model.occurrence(drawn, condition, item.years)
     counts = item.labelled * item.weight.view(-1, 1, 1, 1)
     told, came = (
-        float((values * counts).sum() / counts.sum())
-        for values in (torch.sigmoid(answer.change), changed)
+        float((values * counts).sum() / counts.sum()) for values in (torch.sigmoid(odds), changed)
     )
     assert told == pytest.approx(came, rel=0.01)
 
