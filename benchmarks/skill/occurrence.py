@@ -72,7 +72,9 @@ def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
             some = np.random.default_rng(0).choice(some, min(len(some), CELLS), replace=False)
             for dates, earlier in known_dates.items():
                 seen_then = conditions(torch.from_numpy(until.cells[-1:]), earlier, until.tone())
-                calm = occurrence_columns(seen_then[:, :1], seen_then, torch.ones(1))[0, 3]
+                calm = occurrence_columns(seen_then[:, :1], seen_then, until.tone(), torch.ones(1))[
+                    0, 3
+                ]
                 told = [rule_columns(seen_then)[0, channel] for channel, _ in RULES]
                 columns = (
                     torch.stack([*told, calm, *torch.from_numpy(rare)]).flatten(1).T.numpy()[some]
@@ -124,7 +126,7 @@ def main() -> None:
                 for start in starts_of(name, store.place(name)):
                     parts[split, start.dates].append(start)
     model = load_model(options.model).eval().requires_grad_(False)
-    slope, _, _, calm = model.calibration.tolist()
+    slope, _, _, calm, _ = model.calibration.tolist()
     own = np.array(
         [*(slope * float(model.rules.weight[0, c]) for c, _ in RULES), calm, *ANOMALY_ODDS]
     )

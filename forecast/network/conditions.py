@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 __all__ = [
     "CONDITIONS",
+    "LASTING",
     "PAST_CHANNELS",
     "RULES",
     "TEXTURE_CHANNEL",
@@ -29,7 +30,8 @@ _SOME_YEARS, _MANY_YEARS = 3.0, 8.0
 _NEARNESS_YEARS = 0.3
 _FINE, _COARSE, _TEXTURE = 1.5, 4.0, 2.0
 """Standard deviations of Gaussian windows, in cells."""
-_LASTING = 20.0 / 255
+LASTING = 20.0 / 255
+"""Difference of cells that counts as lasting change, 0..1."""
 _MOST = 4.0
 _LEAST_CONTRAST, _LEAST_WEIGHT = 0.03, 1e-4
 PAST_CHANNELS = (8, 9, 15)
@@ -223,7 +225,7 @@ def _trend(change: Tensor, known: Tensor, ago: Tensor) -> tuple[Tensor, Tensor]:
 def _since(change: Tensor, known: Tensor, ago: Tensor) -> Tensor:
     """Years since the newest date from which on, looking back, no date looks like the present."""
     size = change.square().mean(dim=2).sqrt()
-    alike = (size <= _LASTING) & (known > 0)
+    alike = (size <= LASTING) & (known > 0)
     # A date counts if no date as old or older looks like the present.
     oldest_alike = (alike * ago).amax(dim=1, keepdim=True)
     counts = (known > 0) & (ago > oldest_alike)

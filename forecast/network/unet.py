@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from forecast.network.class_embedding import ClassEmbedding, class_labels
 from forecast.network.conditions import (
     CONDITIONS,
+    LASTING,
     PAST_CHANNELS,
     RULES,
     TEXTURE_CHANNEL,
@@ -30,6 +31,7 @@ __all__ = [
     "ANSWERS",
     "NOISE_CHANNELS",
     "PATCH_CHANNELS",
+    "UNCALIBRATED",
     "Answer",
     "ChangeUNet",
     "occurrence_columns",
@@ -39,27 +41,33 @@ NOISE_CHANNELS = 3
 PATCH_CHANNELS = 3 * FACTOR**2
 ANSWERS = {"change": 1, "drawn": 1, "look": 3, "seen": 3}
 """Channels of an `Answer`."""
+UNCALIBRATED = (1.0, 0.0, 0.0, 0.0, 1.0)
+"""Weights of `occurrence_columns` before they are fitted; the last stays."""
 _OUTPUTS = 7
 _LEAST_TEXTURE, _ROUGH = 0.01, 0.4
 
 
-def occurrence_columns(drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
+def occurrence_columns(drawn: Tensor, condition: Tensor, tone: Tone, years: Tensor) -> Tensor:
     """What calibrated log odds are a weighted sum of.
 
     Args:
         drawn: `(b, 1, h, w)` log odds among tiles as training draws them.
         condition: From `ChangeUNet.condition`.
+        tone: As there.
         years: `(b,)` horizon.
 
     Returns:
-        `(b, 4, h, w)`: those log odds, 1, the logarithm of the years, and how calm the ground is:
+        `(b, 5, h, w)`: those log odds, 1, the logarithm of the years, and how calm the ground is:
         the logarithm of its smoothed texture, 0 from 0.4 of the contrast on. Water, sand and snow
-        hardly change lastingly.
+        hardly change lastingly. Last the logarithm of the share of changes that are as large as
+        what counts as lasting change (20 grey levels), if their sizes are exponential with the
+        contrast as their mean.
     """
     texture = condition[:, [TEXTURE_CHANNEL - CONDITIONS]].float()
     calm = ((texture + _LEAST_TEXTURE) / _ROUGH).log().clamp_max(0)
     shape = years.log().view(-1, 1, 1, 1).expand_as(drawn)
-    return torch.cat([drawn, torch.ones_like(drawn), shape, calm], dim=1)
+    large = (-LASTING / tone.contrast).view(-1, 1, 1, 1).expand_as(drawn)
+    return torch.cat([drawn, torch.ones_like(drawn), shape, calm, large], dim=1)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         with torch.no_grad():
             for channel, weight in RULES:
                 self.rules.weight[0, channel] = weight
-        self.calibration = nn.Parameter(torch.tensor([1.0, 0.0, 0.0, 0.0]), requires_grad=False)
+        self.calibration = nn.Parameter(torch.tensor(UNCALIBRATED), requires_grad=False)
 
     def occurrence_by_rules(self) -> ChangeUNet:
         """A copy whose log odds of change are those of the rules alone, not calibrated."""
@@ -176,9 +184,9 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         told = past_change(condition[:, -CONDITIONS:][:, PAST_CHANNELS])
         return F.conv2d(told, self.rules.weight[:, PAST_CHANNELS[:2]])
 
-    def occurrence(self, drawn: Tensor, condition: Tensor, years: Tensor) -> Tensor:
+    def occurrence(self, drawn: Tensor, condition: Tensor, tone: Tone, years: Tensor) -> Tensor:
         """Calibrated log odds of change `(b, 1, h, w)`; arguments as of `occurrence_columns`."""
-        columns = occurrence_columns(drawn, condition, years)
+        columns = occurrence_columns(drawn, condition, tone, years)
         return torch.einsum("bkhw,k->bhw", columns, self.calibration)[:, None]
 
     def condition(self, past: Tensor, tone: Tone, earlier: Earlier | None = None) -> Tensor:
@@ -225,5 +233,5 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         values = output.sample.float()
         contrast = tone.contrast.view(-1, 1, 1, 1)
         drawn = values[:, :1] + self.by_rules(condition)
-        change = self.occurrence(drawn.detach(), condition, years)
+        change = self.occurrence(drawn.detach(), condition, tone, years)
         return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)

@@ -163,7 +163,8 @@ class RegionNetwork:
         model = self._model
         condition = self._condition(view, [window]).to(model.device)
         horizon = torch.full((1,), float(years), device=model.device)
-        odds = model.occurrence(model.by_rules(condition), condition, horizon)
+        tone = Tone(view.tone.mean.to(model.device), view.tone.contrast.to(model.device))
+        odds = model.occurrence(model.by_rules(condition), condition, tone, horizon)
         return np.asarray(torch.sigmoid(odds)[0, 0].cpu().numpy())
 
     @torch.inference_mode()

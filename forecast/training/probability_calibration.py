@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from forecast.network.unet import ChangeUNet, occurrence_columns
+from forecast.network.unet import UNCALIBRATED, ChangeUNet, occurrence_columns
 from forecast.training.hurdle_loss import noise_of
 from forecast.training.training_samples import Item
 from preprocessing.running.precision import autocast
@@ -17,7 +17,7 @@ from preprocessing.running.precision import autocast
 __all__ = ["CellRows", "calibrate", "fitted"]
 
 _ITERATIONS = 60
-_SLOPES, _OFFSET = (1.0, 0.0, 1.0, 1.0), (0.0, 1.0, 0.0, 0.0)
+_SLOPES, _OFFSET = (1.0, 0.0, 1.0, 1.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0)
 """Which weights of the columns are fitted."""
 _INTERCEPT, _RIDGE = -4.0, 1e-4
 
@@ -26,7 +26,7 @@ _INTERCEPT, _RIDGE = -4.0, 1e-4
 def calibrate(
     model: ChangeUNet, items: Iterable[Item], alike: Iterable[Item], generator: torch.Generator
 ) -> None:
-    """Fit the weights of `occurrence_columns` (Platt 1999, with two columns more).
+    """Fit the weights of `occurrence_columns` (Platt 1999, with three columns more).
 
     How occurrence goes with what the network drew, with calm ground and with the years is learnt
     within places, each of which has an intercept of its own: places differ far more in how much
@@ -40,14 +40,14 @@ def calibrate(
         alike: Likewise, with every dataset counting alike.
         generator: Of the noise.
     """
-    within = fitted(_rows(model, items, generator), torch.tensor([1.0, 0.0, 0.0, 0.0]), _SLOPES)
+    within = fitted(_rows(model, items, generator), torch.tensor(UNCALIBRATED), _SLOPES)
     even = replace(_rows(model, alike, generator, past=False), place=None)
     model.calibration.copy_(fitted(even, within, _OFFSET))
 
 
 @dataclass(frozen=True)
 class CellRows:
-    """Cells with a label: columns `(n, 4)`, probability of change, weight and place `(n,)`."""
+    """Cells with a label: columns `(n, 5)`, probability of change, weight and place `(n,)`."""
 
     columns: Tensor
     changed: Tensor
@@ -68,7 +68,7 @@ def _rows(
             answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
         known = item.labelled > 0
         drawn = answer.drawn if past else answer.drawn - model.by_past_change(condition)
-        here = occurrence_columns(drawn, condition, item.years)
+        here = occurrence_columns(drawn, condition, item.tone, item.years)
         columns.append(here.movedim(1, -1)[known[:, 0]])
         labels.append(item.change[known])
         weights.append(item.weight.view(-1, 1, 1, 1).expand_as(item.change)[known])

@@ -11,7 +11,7 @@ from ground_cases import made_place
 
 from forecast.baselines import DressedPersistence
 from forecast.network.conditions import CONDITIONS, RULES, rule_columns
-from forecast.network.unet import ChangeUNet
+from forecast.network.unet import UNCALIBRATED, ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
 from forecast.training.catalogue import Catalogue
@@ -176,7 +176,7 @@ def test_calibration_takes_back_how_items_were_drawn() -> None:
     answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
     # Past change tells where, not how much.
     drawn = answer.drawn - model.by_past_change(condition)
-    odds = model.occurrence(drawn, condition, item.years)
+    odds = model.occurrence(drawn, condition, item.tone, item.years)
     counts = item.labelled * item.weight.view(-1, 1, 1, 1)
     told, came = (
         float((values * counts).sum() / counts.sum()) for values in (torch.sigmoid(odds), changed)
@@ -190,14 +190,13 @@ def test_slopes_are_those_within_places() -> None:
     column = torch.randn(40_000, generator=generator) - 2 * place  # Low where much changes.
     odds = -3 + 2.5 * place + 0.8 * column
     changed = (torch.rand(40_000, generator=generator) < odds.sigmoid()).float()
-    columns = torch.stack(
-        [column, torch.ones_like(column), torch.zeros_like(column), torch.zeros_like(column)], dim=1
-    )
+    one, nothing = torch.ones_like(column), torch.zeros_like(column)
+    columns = torch.stack([column, one, nothing, nothing, nothing], dim=1)
     rows = CellRows(columns, changed, torch.ones(40_000), place)
-    start = torch.tensor([1.0, 0.0, 0.0, 0.0])
-    within = fitted(rows, start, (1.0, 0.0, 0.0, 0.0))
+    start = torch.tensor(UNCALIBRATED)
+    within = fitted(rows, start, (1.0, 0.0, 0.0, 0.0, 0.0))
     assert float(within[0]) == pytest.approx(0.8, abs=0.05)
-    pooled = fitted(replace(rows, place=None), start, (1.0, 1.0, 0.0, 0.0))
+    pooled = fitted(replace(rows, place=None), start, (1.0, 1.0, 0.0, 0.0, 0.0))
     assert float(pooled[0]) < 0.6
 
 
