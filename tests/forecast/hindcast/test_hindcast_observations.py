@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
-from forecast.hindcast.observations import ObservationModel, laplace_crps, regional_sizes
+from forecast.hindcast.observations import ObservationModel, laplace_crps, outcome, regional_sizes
 from forecast.hindcast.past import Past
 from forecast.pretrained import model_folder
 from forecast.region.earlier import EarlierCells
@@ -64,6 +64,22 @@ def test_the_past_teaches_where_ground_swings_and_to_what_it_returns(
     usual = past.cells[:-1].mean(axis=0) - past.cells[-1]
     assert np.corrcoef(mean.ravel(), usual.ravel())[0, 1] > 0.9
     assert _crps(here, past, future.cells[-1]) < _crps(general, past, future.cells[-1])
+
+
+def test_an_outcome_of_few_dates_knows_no_others() -> None:
+    past, (start, end) = _swinging(), (6, 8)
+    changed = replace(past, cells=past.cells.copy())
+    changed.cells[:4] = 0.9
+    found = [
+        outcome(dates, start, end, np.random.default_rng(0), first=first)
+        for first in (0, 4)
+        for dates in (past, changed)
+    ]
+    every, other, few, alike = (rows for rows in found if rows is not None)
+    assert not np.array_equal(every.scale, other.scale)
+    np.testing.assert_array_equal(few.scale, alike.scale)
+    np.testing.assert_array_equal(few.location, alike.location)
+    assert few.scale[:, 2] == pytest.approx(1 / 3)  # Two earlier dates: over 1 and their number.
 
 
 def test_the_crps_of_a_laplace_distribution_is_that_of_many_draws() -> None:

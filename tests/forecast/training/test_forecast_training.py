@@ -10,7 +10,7 @@ import torch
 from ground_cases import made_place
 
 from forecast.baselines import DressedPersistence
-from forecast.network.conditions import CONDITIONS, RULES, rule_columns
+from forecast.network.conditions import CONDITIONS, RULES, Tone, rule_columns
 from forecast.network.unet import UNCALIBRATED, ChangeUNet
 from forecast.pretrained import load_model
 from forecast.training import loop
@@ -218,6 +218,17 @@ def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
     torch.testing.assert_close(told.look, own.look)
     torch.testing.assert_close(told.seen, own.seen)
     assert float((own.drawn - told.drawn).abs().max()) > 0.01
+
+
+def test_where_contrast_is_low_fewer_changes_are_as_large_as_lasting_change() -> None:
+    drawn, condition = torch.zeros(2, 1, 4, 4), torch.zeros(2, CONDITIONS, 4, 4)
+    tone = Tone(torch.full((2, 3), 0.5), torch.tensor([0.05, 0.1]))
+    model: ChangeUNet = ChangeUNet(block_out_channels=(32, 32)).eval()
+    odds = model.occurrence(drawn, condition, tone, torch.ones(2))
+    sizes = np.random.default_rng(0).exponential([[0.05], [0.1]], (2, 400_000))
+    share = (sizes > 20 / 255).mean(axis=1)
+    told = float((odds[0] - odds[1]).mean())
+    assert told == pytest.approx(np.log(share[0] / share[1]), abs=0.02)
 
 
 def test_places_travel_in_one_file(tmp_path: Path) -> None:
