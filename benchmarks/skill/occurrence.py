@@ -72,9 +72,8 @@ def starts_of(name: str, series: PlaceSeries) -> Iterator[Start]:
             some = np.random.default_rng(0).choice(some, min(len(some), CELLS), replace=False)
             for dates, earlier in known_dates.items():
                 seen_then = conditions(torch.from_numpy(until.cells[-1:]), earlier, until.tone())
-                calm = occurrence_columns(seen_then[:, :1], seen_then, until.tone(), torch.ones(1))[
-                    0, 3
-                ]
+                zero = torch.zeros_like(seen_then[:, :1])
+                calm = occurrence_columns(zero, seen_then, until.tone(), torch.ones(1))[0, 3]
                 told = [rule_columns(seen_then)[0, channel] for channel, _ in RULES]
                 columns = (
                     torch.stack([*told, calm, *torch.from_numpy(rare)]).flatten(1).T.numpy()[some]

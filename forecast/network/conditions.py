@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from preprocessing.lasting_change.rule import LEVEL
+
 __all__ = [
     "CONDITIONS",
     "LASTING",
@@ -30,7 +32,7 @@ _SOME_YEARS, _MANY_YEARS = 3.0, 8.0
 _NEARNESS_YEARS = 0.3
 _FINE, _COARSE, _TEXTURE = 1.5, 4.0, 2.0
 """Standard deviations of Gaussian windows, in cells."""
-LASTING = 20.0 / 255
+LASTING = LEVEL / 255
 """Difference of cells that counts as lasting change, 0..1."""
 _MOST = 4.0
 _LEAST_CONTRAST, _LEAST_WEIGHT = 0.03, 1e-4

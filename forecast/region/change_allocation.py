@@ -186,10 +186,11 @@ def reallocated(
     moved = zeros(probability.shape, np.float32)
     total, count = 0.0, 0
     for rows in strips(moved.shape):
-        odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST)) - past.odds(rows)
+        told = past.odds(rows)
+        odds = logit(np.clip(probability[rows], _LEAST, 1 - _LEAST)) - told
         total += float(expit(odds[known[rows]]).sum(dtype=np.float64))
         count += int(np.count_nonzero(known[rows]))
-        moved[rows] = expit(odds + past.filled(rows) + gain(rows))
+        moved[rows] = expit(odds + past.filled(told, rows) + gain(rows))
     expected = total / max(count, 1)
     if not 0 < expected < 1:
         return probability

@@ -174,16 +174,19 @@ class PastChange:
 
     def odds(self, rows: slice) -> NDArray[np.float32]:
         """Of some rows `(rows, w)`; 0 where no earlier date shows the ground."""
+        if not self._known(rows).any():
+            return np.zeros(self.seen[rows].shape, np.float32)
         told = np.stack([self.channels[channel, rows] for channel in PAST_CHANNELS])
         size = past_change(torch.from_numpy(told.astype(np.float32))[None])[0]
         return np.tensordot(_PAST_WEIGHTS, size.numpy(), axes=1)
 
-    def filled(self, rows: slice) -> NDArray[np.float32]:
-        """The same; where no earlier date shows the ground, the mean of other ground.
+    def filled(self, odds: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
+        """The odds of some rows; where no earlier date shows the ground, the mean of other ground.
 
         Else gaps of earlier dates would be seen in the forecast.
         """
-        return np.where(self._known(rows), self.odds(rows), self._mean)
+        known = self._known(rows)
+        return odds if known.all() else np.where(known, odds, self._mean)
 
     def _known(self, rows: slice) -> NDArray[np.bool_]:
         return np.asarray(self.channels[PAST_CHANNELS[-1], rows] > 0)

@@ -67,9 +67,10 @@ def test_ground_that_changed_before_changes_more(make_raster: Make, tmp_path: Pa
     alone = ground_of([start], tmp_path / "alone")
     ground = ground_of([before, start], tmp_path / "ground")
     every = slice(0, len(ground.seen))
-    odds = PastChange(ground.view.conditions, ground.seen).filled(every)
+    odds = PastChange(ground.view.conditions, ground.seen).odds(every)
     assert odds[12:18, 12:18].min() > odds[:37, 32:42].max() + 1
-    assert not PastChange(alone.view.conditions, alone.seen).filled(every).any()
+    never = PastChange(alone.view.conditions, alone.seen)
+    assert not never.filled(never.odds(every), every).any()
 
 
 def test_gaps_of_earlier_dates_leave_no_trace(make_raster: Make, tmp_path: Path) -> None:
@@ -82,7 +83,8 @@ def test_gaps_of_earlier_dates_leave_no_trace(make_raster: Make, tmp_path: Path)
     with rasterio.open(before, "w", **{**profile, "driver": "GTiff", "nodata": 0}) as earlier:
         earlier.write(image.astype(np.uint8))
     ground = ground_of([before, start], tmp_path / "ground")
-    odds = PastChange(ground.view.conditions, ground.seen).filled(slice(None))
+    every, past = slice(None), PastChange(ground.view.conditions, ground.seen)
+    odds = past.filled(past.odds(every), every)
     known = ground.view.conditions[PAST_CHANNELS[-1]] > 0
     inside, outside = (odds[ground.seen & where] for where in (~known, known))
     assert inside.size > 300
