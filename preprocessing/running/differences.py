@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
 
 from preprocessing.running.partial_files import partial_path
 
@@ -41,6 +39,8 @@ class Difference:
     """
 
     def __init__(self, folder: Path, base: NDArray[Any]) -> None:
+        import zarr  # Machines that only train have none, and import `Parts`.
+
         self._folder, self._base = folder, base
         # zarr types an array by more than is told here.
         self._bits: Any = zarr.open_array(folder, mode="r+")
@@ -56,6 +56,9 @@ class Difference:
             base: `(..., h, w)` what it differs from.
             chunk: Side of its chunks along the last two axes.
         """
+        import zarr
+        from zarr.codecs import BloscCodec
+
         if not folder.exists():
             part = partial_path(folder)
             zarr.create_array(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,6 +334,25 @@ def test_training_starts_from_a_model_and_goes_on_with_its_own_recipe_only(tmp_p
     assert DressedPersistence.load(second).tables
     with pytest.raises(RequestError, match="repeat its recipe"):
         run_training(path, first, wide, device=CPU)
+
+
+def test_a_machine_without_gdal_and_zarr_can_train(tmp_path: Path) -> None:
+    save_places(tmp_path / "places.npz", [made_place(seed=1)], [])
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(
+        "block_out_channels = [32, 32]\nsteps = 1\nbatch_size = 2\n"
+        "validate_every = 1\nwarmup_steps = 1\n",
+        encoding="utf-8",
+    )
+    without = (
+        "import sys; sys.modules['zarr'] = sys.modules['rasterio'] = None; "
+        "from app.cli import main; main()"
+    )
+    options = ["--config", str(recipe), "--out", str(tmp_path / "model")]
+    command = [sys.executable, "-c", without, "train", "forecast", str(tmp_path / "places.npz")]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert load_model(tmp_path / "model", device=CPU).config.block_out_channels == [32, 32]
 
 
 def test_a_loss_that_is_no_number_ends_training(
