@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from forecast.region.observation import observed
+from forecast.summary import between_cells
 from preprocessing.rasters.band_metadata import BandMetadata
 from preprocessing.rasters.cog import BLOCK_PX
 from preprocessing.rasters.grid import Grid, Window
@@ -114,17 +113,7 @@ class LayerWriter:
         """Write a layer given on cells, `(h, w)`, interpolated between their middles."""
 
         def part(window: Window) -> NDArray[Any]:
-            row, col = window.row // CELL, window.col // CELL
-            rows, cols = (
-                np.arange(first - 1, first + 1 - -size // CELL).clip(0, limit - 1)
-                for first, size, limit in zip(
-                    (row, col), (window.height, window.width), values.shape, strict=True
-                )
-            )
-            around = torch.from_numpy(values[np.ix_(rows, cols)])[None, None]
-            fine = F.interpolate(around, scale_factor=CELL, mode="bilinear", align_corners=False)
-            inner = fine[0, :, CELL : CELL + window.height, CELL : CELL + window.width]
-            return inner.numpy().copy()
+            return between_cells(values, window)[None]
 
         self.layer(path, _by_blocks(part, *self.grid.shape), name, note)
 

@@ -185,6 +185,7 @@ class RegionRun:
                 self._states(year, ground),
                 ground.stored,
                 valid,
+                probabilities[-1],
                 self._encoding,
                 mean,
                 spread,

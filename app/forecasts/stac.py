@@ -31,7 +31,7 @@ _ROOT = "/forecast/"
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
 _ASSETS = {
     "forecast": ("Representative member: the one nearest the ensemble mean", ["data", "visual"]),
-    "mean": ("Ensemble mean, in input units", ["data"]),
+    "mean": ("Mean of all futures, in input units", ["data"]),
     "spread": (
         "Standard deviation over the ensemble, one band, in input units",
         ["data", "uncertainty"],

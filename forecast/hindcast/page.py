@@ -71,7 +71,7 @@ def hindcast_page(
             (_area_chart(skills), "Share of the cells, mean over starts."),
             (
                 _ratio_chart(outcomes, skills, "pictures"),
-                "Below 1 the mean of the members is better.",
+                "Below 1 the mean of all futures is better.",
             ),
             (_ratio_chart(outcomes, skills, "observations"), "Below 1 the ensemble is better."),
         ],

@@ -30,7 +30,7 @@ MEANINGS = (
     "Expected, changed: share of the cells that were expected to change lastingly, and that did.",
     "Brier skill: 1 less the mean square error of the probability over that of nothing changes "
     "(probability 0). Above 0 the map tells more than that.",
-    "RMSE / nothing changes: error of the mean of the members over that of the picture of the "
+    "RMSE / nothing changes: error of the mean of all futures over that of the picture of the "
     "start. Below 1 the mean is the better picture.",
     "CRPS skill: of what a sensor would see, over nothing changes plus the noise that suits the "
     "very picture best. Above 0 the ensemble is the better forecast.",

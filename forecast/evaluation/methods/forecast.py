@@ -26,6 +26,7 @@ class PlaceForecast:
         year_before: `(m, 3, h, w)` the members one year before the target.
         observations: `(k, 3, h, w)` what a sensor may see of them; scored against the later image.
             Default: the members.
+        expected: `(3, h, w)` the mean of all futures. Default: that of the members.
     """
 
     members: Fields | None = None
@@ -34,6 +35,7 @@ class PlaceForecast:
     states: NDArray[np.uint8] | None = None
     year_before: Fields | None = None
     observations: Fields | None = None
+    expected: Fields | None = None
 
     @classmethod
     def of_states(
@@ -44,10 +46,12 @@ class PlaceForecast:
         ranking: Fields | None = None,
         year_before: NDArray[np.uint8] | None = None,
         observations: Fields | None = None,
+        expected: Fields | None = None,
     ) -> PlaceForecast:
         """Build from whole pictures `(m, 3, H, W)`; the rest as in the class."""
         before = None if year_before is None else cell_means(year_before)
-        return cls(cell_means(states), probability, ranking, states, before, observations)
+        members = cell_means(states)
+        return cls(members, probability, ranking, states, before, observations, expected)
 
     @property
     def ranked(self) -> Fields | None:
@@ -58,6 +62,17 @@ class PlaceForecast:
     def observed(self) -> Fields | None:
         """What is compared with the later image."""
         return self.members if self.observations is None else self.observations
+
+    @property
+    def mean(self) -> Fields:
+        """`(3, h, w)` what is expected, and has the least square error.
+
+        Raises:
+            ValueError: There are no members.
+        """
+        if self.members is None:
+            raise ValueError("expected members, got a forecast without")
+        return self.members.mean(axis=0) if self.expected is None else self.expected
 
     @property
     def representative(self) -> int:

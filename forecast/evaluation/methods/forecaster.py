@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
+from forecast.summary import between_cells, expected_state
+from preprocessing.rasters.window import Window
 from preprocessing.series import PlaceSeries
 from preprocessing.tiles.cells import cell_means
 
@@ -56,6 +58,7 @@ def forecaster_method(name: str, forecaster: PlaceForecaster) -> CaseMethod:
 
     def forecast(case: SeriesCase) -> PlaceForecast:
         before, now = rolling.at(case.past, max(1, round(case.years)))
+        expected = _expected(case.past.images[-1], now)
         moved = np.abs(cell_means(now.states).mean(axis=0) - case.present).mean(axis=0)
         return PlaceForecast.of_states(
             now.states,
@@ -63,9 +66,17 @@ def forecaster_method(name: str, forecaster: PlaceForecaster) -> CaseMethod:
             ranking=now.probability + _TIE * moved,
             year_before=None if before is None else before.states,
             observations=now.observations,
+            expected=expected,
         )
 
     return CaseMethod(name, forecast)
+
+
+def _expected(present: NDArray[np.uint8], now: ForecastYear) -> NDArray[np.float32]:
+    """`expected_state` as means over cells."""
+    chance = between_cells(now.probability, Window(0, 0, *present.shape[-2:]))
+    states = now.states.astype(np.float32)
+    return cell_means(expected_state(present.astype(np.float32), states, chance))
 
 
 class _Rolling:

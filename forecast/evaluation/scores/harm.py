@@ -20,8 +20,8 @@ _LEAST = 1e-9
 class Harm(Statistic):
     """Errors over those of the present as a forecast; above 1 looking at the present is better.
 
-    `harm_mean`, `harm_representative`: RMSE of the ensemble mean and of the member nearest to it
-    over the RMSE of persistence; geometric means over cases, each of which counts alike.
+    `harm_mean`, `harm_representative`: RMSE of the mean (`PlaceForecast.mean`) and of the member
+    nearest that of all over the RMSE of persistence; geometric means over cases, which count alike.
     `harm_share`: share of the cases whose mean does worse than persistence.
     `rmse`, `rmse_persistence`: root of the mean over cases of the square error of the mean and of
     persistence, 0..1.
@@ -41,7 +41,7 @@ class Harm(Statistic):
         mean, single = (
             max(error(image), _LEAST)
             for image in (
-                forecast.members.mean(axis=0),
+                forecast.mean,
                 forecast.members[forecast.representative],
             )
         )

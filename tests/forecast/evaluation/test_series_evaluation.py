@@ -63,6 +63,14 @@ def test_a_forecaster_sees_the_past_only_and_computes_each_year_once() -> None:
     np.testing.assert_array_equal(again.members, found[0].members)
 
 
+def test_harm_is_that_of_what_is_expected_of_a_forecaster() -> None:
+    place = made_series(years=tuple(range(1990, 2000)))
+    case = build_case(place, case_at(place.years, 5, 8, 3))
+    forecast = forecaster_method("steady", Steady()).forecast(case)
+    moved = forecast.members[0] - case.present
+    np.testing.assert_allclose(forecast.mean - case.present, 0.03 * moved, atol=1e-3)
+
+
 def test_equal_probabilities_are_ranked_by_the_change_of_the_mean() -> None:
     place = made_series(years=tuple(range(1990, 2000)))
     case = build_case(place, case_at(place.years, 5, 6, 3))
