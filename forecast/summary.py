@@ -45,8 +45,11 @@ def expected_state(
     Returns:
         `(3, h, w)`; the start where no member changes.
     """
-    changing = (members != start).any(axis=1).sum(axis=0)
-    apart = (members - start).sum(axis=0)
+    apart, changing = np.zeros_like(start), np.zeros(chance.shape, np.int32)
+    for member in members:
+        difference = member - start
+        apart += difference
+        changing += difference.any(axis=0)
     return np.asarray(start + apart * (chance / np.maximum(changing, 1)), dtype=np.float32)
 
 

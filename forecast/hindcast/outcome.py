@@ -20,6 +20,7 @@ from forecast.network.conditions import RULES, TEXTURE_CHANNEL
 from forecast.region.ground import Ground
 from forecast.region.member import MemberPaths
 from forecast.region.windows import in_pixels
+from forecast.summary import between_cells, expected_state
 from preprocessing.rasters.window import Window
 from preprocessing.tiles.cells import cell_means
 
@@ -40,7 +41,7 @@ class Outcome:
             "where it changed before", `auc_texture` of texture.
         expected: Share of the cells expected to change; `changed` did.
         brier: Mean square error of the probability. Of "nothing changes" it is `changed`.
-        mse: Mean square error of the members' mean, values of 0..1; `mse_still` of the present.
+        mse: Mean square error of `expected_state`, values of 0..1; `mse_still` of the present.
         crps: Fair CRPS of the observations, values of 0..1; `crps_still` of dressed persistence.
     """
 
@@ -96,9 +97,9 @@ def outcome(
     """
     zeros = ground.zeros
     changes = [member.open_changes(ground, year).probability(zeros=zeros) for member in members]
-    probability = np.mean(changes, axis=0, dtype=np.float32)
+    probability = np.asarray(np.mean(changes, axis=0), np.float32)
     maps = (probability, *(ground.view.conditions[c] for c in (RULES[0][0], TEXTURE_CHANNEL)))
-    events, ranked, presents, truths, states, seen = [], [], [], [], [], []
+    events, ranked, presents, truths, means, seen = [], [], [], [], [], []
     for window in sampled_blocks(past):
         here = past.block(window.slices)
         changed, known = here.changed(start, end)
@@ -107,14 +108,16 @@ def outcome(
         both = here.known[start] & here.known[end]
         presents.append(ground.cells[(slice(None), *window.slices)][:, both])
         truths.append(here.cells[end].clip(0, 1)[:, both])
-        states.append(np.stack([_state(ground, m, year, window)[:, both] for m in members]))
-        seen.append(np.stack([_part(m.seen(year), window)[:, both] for m in members]))
+        start_here, states = _states(ground, members, year, window)
+        chance = between_cells(probability, in_pixels(window))
+        means.append(cell_means(expected_state(start_here, states, chance))[:, both])
+        differences = np.stack([_part(member.seen(year), window) for member in members])
+        seen.append((cell_means(states) + differences)[..., both])
     event, (p, before, texture) = np.concatenate(events), np.concatenate(ranked, axis=1)
     present, truth = np.concatenate(presents, axis=1), np.concatenate(truths, axis=1)
     if not len(event) or not truth.size:
         return None
-    state = np.concatenate(states, axis=2)
-    observed = (state + np.concatenate(seen, axis=2)).clip(0, 1)
+    observed = np.concatenate(seen, axis=2).clip(0, 1)
     crps = fair_crps(torch.from_numpy(observed), torch.from_numpy(truth)).mean()
     return Outcome(
         start=date,
@@ -128,7 +131,7 @@ def outcome(
         expected=float(p.mean()),
         changed=float(event.mean()),
         brier=float(((p - event) ** 2).mean()),
-        mse=_square(state.mean(axis=0) - truth),
+        mse=_square(np.concatenate(means, axis=1) - truth),
         mse_still=_square(present - truth),
         crps=float(crps),
         crps_still=dressed_crps(255 * (truth - present)) / 255,
@@ -139,10 +142,13 @@ def _part(path: Path, window: Window) -> NDArray[Any]:
     return np.array(np.load(path, mmap_mode="r")[(slice(None), *window.slices)])
 
 
-def _state(ground: Ground, member: MemberPaths, year: int, window: Window) -> NDArray[np.float32]:
-    """Means over cells of a member, 0..1."""
-    state = member.open_state(ground, year)[(slice(None), *in_pixels(window).slices)]
-    return cell_means(ground.encoding.decode(state))
+def _states(
+    ground: Ground, members: Sequence[MemberPaths], year: int, window: Window
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Pixels of a window of cells, 0..1: `(3, h, w)` of the start and `(m, 3, h, w)` of members."""
+    at, decode = (slice(None), *in_pixels(window).slices), ground.encoding.decode
+    states = [decode(member.open_state(ground, year)[at]) for member in members]
+    return decode(ground.stored[at]), np.stack(states)
 
 
 def _square(difference: NDArray[np.float32]) -> float:

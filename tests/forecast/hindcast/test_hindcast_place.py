@@ -22,10 +22,16 @@ from forecast.hindcast.by_horizon import longest_better, skill_by_horizon
 from forecast.hindcast.outcome import Outcome
 from forecast.hindcast.plan import PlannedStart, plan_starts
 from forecast.hindcast.text import hindcast_table, reach
+from forecast.hindcast.truth import read_truth
+from forecast.region.ground import Ground
 from forecast.region.images import image_paths, open_images
+from forecast.region.member import MemberPaths
+from forecast.summary import between_cells, expected_state
 from preprocessing.errors import DateError, OutputExistsError, RequestError
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
+from preprocessing.rasters.raster import Encoding
+from preprocessing.tiles.cells import cell_means
 
 _FIRST, _DATES = 2010, 12
 _GRID = Grid(96, 96, Affine(10, 0, 500_000, 0, -10, 5_000_000), UTM)
@@ -89,6 +95,25 @@ def test_later_images_change_nothing_but_the_scores(
     assert told[0].auc > told[0].auc_before > 0.6
     assert told[1].mse_still > 2 * told[0].mse_still
     assert told[1].changed > 2 * told[0].changed
+
+
+def test_the_error_of_the_mean_is_that_of_the_picture_a_forecast_would_write(
+    place: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    dated, scratch = open_images(image_paths([place])), tmp_path / "scratch"
+    scratch.mkdir()
+    request = _request(place, tiny_model_folder)
+    found, _ = outcomes_from(dated, PlannedStart(8, {1: 9}), request, scratch)
+    ground, members = Ground.open(scratch, Encoding()), [MemberPaths(scratch, m) for m in (0, 1)]
+    states = np.stack([member.open_state(ground, 2019)[:] for member in members]) / 255
+    changes = [member.open_changes(ground, 2019).probability() for member in members]
+    chance = between_cells(np.mean(changes, axis=0), Window(0, 0, 96, 96))
+    mean = cell_means(expected_state(ground.stored[:] / 255, states, chance))
+    past, start, _ = read_truth(ground, dated.until(8).start, dated.after(8), tmp_path)
+    assert (states != states[0]).any()
+    assert found[0].mse == pytest.approx(
+        float(((mean - past.cells[start + 1]) ** 2).mean()), rel=1e-3
+    )
 
 
 def test_five_dates_teach_where_no_hindcast_can_tell(
