@@ -60,7 +60,9 @@ def spread_of(members: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if len(members) == 1:
         return np.zeros(members.shape[2:], np.float32)
-    return np.asarray(np.sqrt(members.var(axis=0, ddof=1).mean(axis=0)))
+    # Taken from the first, so that equal members have none to the last bit.
+    apart = members - members[0]
+    return np.asarray(np.sqrt(apart.var(axis=0, ddof=1).mean(axis=0)))
 
 
 def between_cells(values: NDArray[np.float32], window: Window) -> NDArray[np.float32]:

@@ -163,7 +163,7 @@ def check_format(out: Path) -> None:
 def _past_frame(
     path: str | Path, result: ForecastFolder, shape: tuple[int, ...], max_size: int
 ) -> Frame:
-    source = RasterSource.open(path, value_range=result.value_range)
+    source = _read_as_asked(path, result)
     if source.date is None or source.date.year >= result.start_year:
         found = "no year" if source.date is None else str(source.date.year)
         raise DateError(
@@ -177,11 +177,23 @@ def _past_frame(
             f"{source.grid.width} x {source.grid.height} pixels in {path}; crop it to the region"
         )
     _check_same_ground(source, result)
-    picture = display_image(path, result.value_range, max_size)
+    limits = source.encoding.low, source.encoding.high
+    picture = display_image(path, limits, max_size, bands=source.bands)
     if picture.shape[:2] != shape:
         size = (shape[1], shape[0])
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     return Frame(picture, source.date.year, forecast=False)
+
+
+def _read_as_asked(path: str | Path, result: ForecastFolder) -> RasterSource:
+    """A past image with the bands of the forecast, and its values where it is of that type."""
+    asked = result.run.get("arguments", {})
+    how = {"bands": asked.get("bands"), "sensor": asked.get("sensor")}
+    source = RasterSource.open(path, value_range=result.value_range, **how)
+    present = RasterSource.open(result.present, value_range=result.value_range, year=1)
+    if source.encoding.dtype == present.encoding.dtype:
+        return source
+    return RasterSource.open(path, value_range=asked.get("value_range"), **how)
 
 
 def _check_same_ground(source: RasterSource, result: ForecastFolder) -> None:

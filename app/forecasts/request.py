@@ -9,9 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import rasterio
+
 from app.forecasts.area_of_interest import AreaOfInterest
 from forecast.region.images import DatedImages, image_paths, open_images
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.pairs.location import is_remote
+from preprocessing.rasters.io import RasterSource
 from preprocessing.running.files import sha256, write_text
 from preprocessing.running.output_lock import contents
 
@@ -29,6 +33,7 @@ __all__ = [
 
 SCRATCH = ".partial"
 _REQUEST = "request.json"
+_BESIDE = (".aux.xml", ".ovr")
 
 
 @dataclass(frozen=True)
@@ -160,15 +165,16 @@ def identity_of(
     from sr.lift.shipped import SHIPPED_LIFT, lift_sha256
 
     start = images.start
-    region_bytes, region_modified = _stamp(start.path)
-    history = [image.source for image in images.earlier]
     folder = model_folder(request.model)
     return {
         "region": start.path,
-        "region_bytes": region_bytes,
-        "region_modified": region_modified,
+        "region_files": _files(start.path),
         "start_year": images.start_year,
-        "history": [[image.path, str(image.date), *_stamp(image.path)] for image in history],
+        "start": _reading(start),
+        "history": [
+            [image.source.path, *_reading(image.source), _files(image.source.path)]
+            for image in images.earlier
+        ],
         "horizon_years": request.years,
         "members": request.members,
         "seed": request.seed,
@@ -193,11 +199,24 @@ def identity_of(
     }
 
 
-def _stamp(path: str | Path) -> tuple[int | None, int | None]:
-    """Bytes and time of a local file."""
-    file = Path(path)
-    stat = file.stat() if file.exists() else None
-    return (None, None) if stat is None else (stat.st_size, stat.st_mtime_ns)
+def _reading(image: RasterSource) -> list[Any]:
+    """Date, bands, value range and nodata that an image is read with."""
+    encoding = image.encoding
+    nodata = None if encoding.nodata is None else str(encoding.nodata)
+    return [str(image.date), list(image.bands), encoding.low, encoding.high, nodata]
+
+
+def _files(path: str | Path) -> list[list[Any]]:
+    """Name, bytes and time of the local files an image is read from: masks, parts of mosaics too.
+
+    Statistics and overviews, which programs that show an image leave beside it, do not count.
+    """
+    if is_remote(str(path)):
+        return []
+    with rasterio.open(path) as dataset:
+        files = [Path(name) for name in dataset.files if not name.endswith(_BESIDE)]
+    stats = [(file.name, file.stat()) for file in sorted(files) if file.is_file()]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 
 
 def already_done(out: Path, identity: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.plan import LEAST_DATES
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window
@@ -149,9 +150,11 @@ class ForecastFolder:
             return ""
         found = self.run["hindcast"]
         if found is None:
-            why = "a hindcast takes six dates and more"
+            why = "a forecast looks back from six dates on"
             if not self.run.get("calibrate", True):
-                why = "the forecast did not look at its past, see 'landcast hindcast'"
+                why = "the forecast did not learn from its past"
+            if len(self.run.get("history", ())) + 1 >= LEAST_DATES:
+                why += ", 'landcast hindcast' tells it"
             return (
                 "nothing is known of the skill on this very place but what the model card says of "
                 f"places kept apart: {why}"

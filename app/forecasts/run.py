@@ -54,6 +54,7 @@ from preprocessing.running.files import write_text
 from preprocessing.running.object_store import sent_folder
 from preprocessing.running.output_lock import owned_folder
 from preprocessing.running.partial_files import remove_partials_in
+from preprocessing.tiles.cells import CELL
 
 __all__ = [
     "asked_images",
@@ -230,6 +231,14 @@ def forecast_members(
         load_networks,
     ]
     (ground, valid), _ = in_threads(lambda do: do(), both, min(request.workers, len(both)))
+    if not ground.seen.any():
+        _log.warning(
+            "%s: no square of %d x %d pixels was seen whole, so futures show no change where the "
+            "probability tells it; fill the gaps, or resample the image",
+            images.start.name,
+            CELL,
+            CELL,
+        )
     if area is not None:
         valid = area.within(images, valid, zeros=ground.zeros)
         if not valid.any():

@@ -85,7 +85,13 @@ def _skill(horizon: int, outcomes: list[Outcome]) -> HorizonSkill:
     shown = {
         CHANGE: (brier < changed, [found.brier < found.changed for found in outcomes]),
         PICTURES: (harm < 1, [ratio < 1 for ratio in ratios]),
-        OBSERVATIONS: (crps_skill > 0, [ratio < 1 for ratio in crps]),
+        OBSERVATIONS: (
+            crps_skill > 0,
+            [
+                ratio < 1 and found.mse_still > _LEAST
+                for ratio, found in zip(crps, outcomes, strict=True)
+            ],
+        ),
     }
     return HorizonSkill(
         horizon=horizon,

@@ -110,7 +110,8 @@ def _auc_chart(skills: Sequence[HorizonSkill]) -> Markup:
         axes.axhline(0.5, color=INK, linewidth=0.8, linestyle="--")
         axes.set_ylim(min(0.4, axes.get_ylim()[0]), 1)
         _years(axes, skills)
-        axes.legend(loc="lower left", ncols=3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower left", ncols=3)
 
     return chart(draw, title="AUC of lasting change")
 

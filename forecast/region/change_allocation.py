@@ -59,13 +59,13 @@ def allocated(
 
     Args:
         probability: `(h, w)` that a cell has changed.
-        levels: `(h, w)` from `event_levels`.
+        levels: `(h, w)` from `event_levels`. Ground of level 1 is not counted, and changes last.
         parcels: `(h, w)` from `parcels_of`.
         changed: `(h, w)` cells that had changed before; they stay so.
         known: `(h, w)` cells that are counted; the others follow the same bound.
         zeros: Makes planes, on the disk where they are large.
     """
-    wanted = round(_total(probability, known))
+    wanted = round(_total(probability, known, levels))
     if wanted <= sum(np.count_nonzero(changed[r] & known[r]) for r in strips(changed.shape)):
         return changed
     margin = _margins(probability, levels, parcels, zeros)
@@ -78,8 +78,13 @@ def allocated(
     return found
 
 
-def _total(values: NDArray[np.float32], known: NDArray[np.bool_]) -> float:
-    parts = [values[rows][known[rows]].sum(dtype=np.float64) for rows in strips(values.shape)]
+def _total(
+    values: NDArray[np.float32], known: NDArray[np.bool_], levels: NDArray[np.float32]
+) -> float:
+    parts = [
+        values[rows][known[rows] & (levels[rows] < 1)].sum(dtype=np.float64)
+        for rows in strips(values.shape)
+    ]
     return float(sum(parts))
 
 
@@ -236,9 +241,9 @@ def event_levels(
 
 
 def keep_corridors(levels: NDArray[np.float32], corridors: NDArray[np.bool_]) -> None:
-    """Let rivers and motorways change last: what is cut in two is none.
+    """Let rivers and motorways stay: what is cut in two is none.
 
-    How likely they are to change stays as it is; in a future other ground changes in their place.
+    How likely they are to change is told all the same; no other ground changes in their place.
 
     Args:
         levels: `(h, w)` from `event_levels`, changed in place.

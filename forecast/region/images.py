@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ def open_images(
         sensor: Name of a sensor's profile, see `RasterSource.open`.
 
     Raises:
-        DateError: An image has no date, or does not come before the start.
+        DateError: An image has no date, that of another, or does not come before the start.
         RequestError: See `RasterSource.open`.
     """
     *others, last = [
@@ -144,6 +145,12 @@ def open_images(
                 f"{image.path} is of {when}; leave one of them out or state their dates"
             )
     earlier = sorted(dated[:-1], key=lambda item: item[0])
+    for (before, one), (when, other) in pairwise(earlier):
+        if before == when:
+            raise DateError(
+                f"expected one image of a date, got {one.path} and {other.path} of {when}, which "
+                "would count as seen twice; merge them, leave one out or state their dates"
+            )
     return DatedImages(
         start,
         date.year,

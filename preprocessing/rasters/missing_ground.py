@@ -22,6 +22,8 @@ _MOST_SIDE = 1024
 """Pixels along the shrunk image that filling is looked for in."""
 _CORNER = 4
 _LEAST_SHARE = 1e-3
+_WRITTEN_BY_US = "LANDCAST"
+"""Tag of rasters whose mask tells all that is missing: black is ground where they have none."""
 _TOUCHING = np.ones((3, 3), bool)
 
 
@@ -91,10 +93,12 @@ class BlackCollar:
         Returns:
             None where no corner is black, all is black, 0 is not the darkest value, pixels are
             damaged (who reads them is told so), or nodata, a mask or an alpha band tells what is
-            ground.
+            ground. Rasters that landcast wrote tell it too.
         """
         whole_numbers = np.dtype(encoding.dtype).kind in "iu"
         if _told(dataset) or encoding.nodata is not None or not whole_numbers or encoding.low < 0:
+            return None
+        if _WRITTEN_BY_US in dataset.tags():
             return None
         try:
             black = _black(dataset, list(bands))

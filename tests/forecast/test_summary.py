@@ -14,6 +14,8 @@ def test_spread_of_members() -> None:
     found = spread_of(members.astype(np.float32))
     np.testing.assert_allclose(found, np.std([0.2, 0.4, 0.9], ddof=1), rtol=1e-6)
     assert not spread_of(members[:1].astype(np.float32)).any()
+    equal = np.random.default_rng(0).random((1, 3, 20, 20)).astype(np.float32)
+    assert not spread_of(equal.repeat(3, axis=0)).any()
 
 
 def test_ground_is_expected_to_become_what_members_show_as_likely_as_it_changes() -> None:

@@ -1,5 +1,7 @@
 """Films: every year is shown, marked, in its own colours, and the ground stays still."""
 
+import json
+import shutil
 from itertools import pairwise
 
 import av
@@ -105,6 +107,28 @@ def test_past_images_come_first_and_in_order(folder, tmp_path):
     assert len(shown) == 6
     towns = [(np.abs(p[180, :].astype(int) - 170).max(axis=1) < 25).sum() for p in shown]
     assert all(later > earlier for earlier, later in pairwise(towns))
+
+
+def test_past_images_have_the_bands_of_the_forecast(folder, tmp_path):
+    asked = shutil.copytree(folder, tmp_path / "asked")
+    run = json.loads((asked / "run.json").read_text())
+    run["arguments"] = {"bands": [3, 2, 1], "value_range": None, "sensor": None}
+    (asked / "run.json").write_text(json.dumps(run))
+    past = write(tmp_path / "town_2019.tif", scene(2019)[::-1].copy(), GRID)
+    film = [
+        frames(animate_folder(f, tmp_path / "film.mp4", past=[past]))[0] for f in (asked, folder)
+    ]
+    land = [picture[150, -30].astype(int) for picture in film]  # Blue in what is green and red.
+    np.testing.assert_allclose(land[0], (70, 120, 60), atol=6)
+    np.testing.assert_allclose(land[1], (60, 120, 70), atol=6)
+    deep = write(
+        tmp_path / "town_2018.tif",
+        257 * scene(2018).astype(np.uint16),
+        GRID,
+        tags={"VALUE_RANGE": "0,65535"},
+    )
+    first = frames(animate_folder(folder, tmp_path / "film.mp4", past=[deep]))[0]
+    np.testing.assert_allclose(first[150, -30], (70, 120, 60), atol=6)
 
 
 def test_past_image_of_the_future_or_of_other_ground_is_refused(folder, tmp_path):

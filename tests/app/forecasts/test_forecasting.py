@@ -202,6 +202,14 @@ def test_existing_results_are_kept_unless_replaced(
     assert (request.out / "forecast_2022.tif").stat().st_mtime_ns == stamp
     with pytest.raises(OutputExistsError, match="--overwrite"):
         forecast_region(replace(request, seed=9))
+    hidden = region.with_name(f"{region.name}.msk")
+    with rasterio.open(region) as dataset:
+        profile = {**dataset.profile, "count": 1, "nodata": None, "driver": "GTiff"}
+    with rasterio.open(hidden, "w", **profile) as mask:
+        mask.write(np.full((1, mask.height, mask.width), 255, np.uint8))
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        forecast_region(request)  # Other ground may be hidden now.
+    hidden.unlink()
     with pytest.raises(RequestError, match="finished"):
         forecast_region(replace(request, years=3, resume=True))
     (request.out / "notes.txt").write_text("mine")
@@ -214,10 +222,15 @@ def test_existing_results_are_kept_unless_replaced(
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (50, 40), (127, 130), (130, 300)])
 def test_any_size(
-    make_raster: Make, request_of: Callable[..., ForecastRequest], height: int, width: int
+    make_raster: Make,
+    request_of: Callable[..., ForecastRequest],
+    height: int,
+    width: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     region = make_raster("region_2020.tif", height=height, width=width)
     result = forecast_region(request_of(region, years=1))
+    assert ("no square of 4 x 4 pixels was seen whole" in caplog.text) == (height == 1)
     with rasterio.open(result.folder / "forecast_2021.tif") as dataset:
         assert dataset.shape == (height, width)
         assert dataset.read().std() > 0 or height * width == 1

@@ -38,8 +38,10 @@ def test_what_is_known_of_the_skill_is_told(folder):
     assert told() == ""
     few = told(hindcast=None, calibrate=True)
     assert few.startswith("nothing is known of the skill on this very place but what the model")
-    assert "six dates" in few
-    assert "landcast hindcast" in told(hindcast=None, calibrate=False)
+    assert few.endswith("a forecast looks back from six dates on")
+    four = told(hindcast=None, calibrate=True, history=[[], [], []])
+    assert four == few + ", 'landcast hindcast' tells it"
+    assert told(hindcast=None, calibrate=False).endswith("did not learn from its past")
     skill = {"years_ago": 4.0, "years": 3.0, "expected": 0.071, "changed": 0.02}
     ranked = {"auc": 0.87, "auc_before": 0.74, "auc_texture": 0.56}
     line = told(hindcast={**skill, **ranked})

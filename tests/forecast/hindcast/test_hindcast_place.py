@@ -259,6 +259,9 @@ def test_skill_by_horizon_is_what_its_words_say() -> None:
     # Map and picture were better from one start of two only.
     assert skill.better == ("observations",)
     assert skill.rounded()["area_ratio"] == 2
+    # Where every image is as the start nothing is better than it, whatever its noise would be.
+    (still,) = skill_by_horizon([_outcome(mse=0.0, mse_still=0.0, crps=1e-6)])
+    assert "observations" not in still.better
 
 
 def test_how_far_ahead_something_was_better() -> None:

@@ -126,5 +126,6 @@ def test_a_river_that_is_likely_to_change_is_not_cut(cells: NDArray[np.float32])
         keep_corridors(levels, corridors)
         changed = allocated(probability, levels, parcels, ~seen, seen)
         assert not (changed & corridors).any()
-        assert changed.sum() == before.sum()
+        # Nothing changes in their place.
+        assert changed.sum() == pytest.approx(probability[~corridors].sum(), abs=1)
     assert cut  # It would have been.

@@ -151,6 +151,8 @@ def test_the_last_date_is_the_start(make_raster: Make) -> None:
         open_images([paths[0], undated], year=2019)
     with pytest.raises(DateError, match="from before"):
         open_images([paths[0], make_raster("same_2020.tif")])
+    with pytest.raises(DateError, match=r"one image of a date, got .*2014.* and .*again_2014"):
+        open_images([*paths, make_raster("again_2014.tif")])
 
 
 def test_folders_and_collections_name_their_images(make_raster: Make, tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_nodata_already_tells_of_filling(tmp_path: Path, profile: dict[str, int]
     assert RasterSource.open(write(tmp_path / "a_2016.tif", turned()[0], **profile)).collar is None
 
 
+def test_a_raster_that_a_forecast_wrote_tells_what_is_missing(tmp_path: Path) -> None:
+    """A lake of zeros in a corner of an area of interest is ground."""
+    path = write(tmp_path / "present_2020.tif", turned()[0])
+    assert RasterSource.open(path).collar is not None
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(LANDCAST="observed 2020")
+    assert RasterSource.open(path).collar is None
+
+
 def test_zero_between_other_values_is_no_filling(tmp_path: Path) -> None:
     path = write(tmp_path / "a_2016.tif", turned()[0].astype(np.int16))
     assert RasterSource.open(path, value_range=(-100, 300)).collar is None
