@@ -24,6 +24,7 @@ from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.forecaster import ForecastYear, forecaster_method
 from forecast.evaluation.methods.method import CaseMethod
 from forecast.evaluation.methods.rules import texture
+from forecast.evaluation.scores.harm import Harm
 from forecast.evaluation.scores.parts import PLACE_PARTS
 from preprocessing.errors import MissingFileError, RequestError
 from preprocessing.series import PlaceSeries
@@ -69,6 +70,9 @@ def test_harm_is_that_of_what_is_expected_of_a_forecaster() -> None:
     forecast = forecaster_method("steady", Steady()).forecast(case)
     moved = forecast.members[0] - case.present
     np.testing.assert_allclose(forecast.mean - case.present, 0.03 * moved, atol=1e-3)
+    rmse = Harm().scores(Harm().sums(forecast, case))["rmse"]
+    apart = (forecast.mean - case.truth)[:, case.seen] / 255
+    assert rmse == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-4)
 
 
 def test_equal_probabilities_are_ranked_by_the_change_of_the_mean() -> None:
