@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.evaluation.methods.forecaster import ForecastYear, PlaceForecaster
-from forecast.hindcast.observations import ObservationModel
+from forecast.hindcast.observations import ObservationModels
 from forecast.lift import Lift
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
@@ -47,14 +47,15 @@ def place_forecaster(
     """
     folder = model_folder(model)
     network, lift = load_model(folder), GuidedLift(load_guided())
-    familiarity, observations = Familiarity.load(folder), ObservationModel.load(folder)
+    familiarity, observations = Familiarity.load(folder), ObservationModels.load(folder)
 
     def forecast(past: PlaceSeries) -> Iterator[ForecastYear]:
         with tempfile.TemporaryDirectory(prefix="landcast-") as name:
             scratch = Path(name)
             ground = _ground(past, scratch, familiarity)
-            if calibrate:
-                ground = _taught(ground, past, network, observations, scratch, seed=seed)
+            ground = _taught(
+                ground, past, network, observations, scratch, seed=seed, calibrate=calibrate
+            )
             runs = _runs(network, lift, ground, past, scratch, members=members, seed=seed)
             for horizon in count(1):
                 for run in runs:
@@ -87,10 +88,11 @@ def _taught(
     ground: Ground,
     past: PlaceSeries,
     network: ChangeUNet,
-    observations: ObservationModel | None,
+    observations: ObservationModels,
     folder: Path,
     *,
     seed: int,
+    calibrate: bool,
 ) -> Ground:
     """What the place's own past teaches."""
     height, width = ground.objects.shape
@@ -103,7 +105,16 @@ def _taught(
         return DecodedImage(stored, Encoding())
 
     years = answers.longest_years  # How many will be asked for is not known.
-    return teach(ground, folder, answers, observations, picture, seed=seed, years=years)
+    return teach(
+        ground,
+        folder,
+        answers,
+        observations,
+        picture,
+        seed=seed,
+        years=years,
+        calibrate=calibrate,
+    )
 
 
 def _gsd_m(past: PlaceSeries) -> float | None:

@@ -35,7 +35,7 @@ from app.forecasts.request import (
 from app.forecasts.results import CUBE, ForecastFolder
 from app.forecasts.stac import write_stac
 from app.forecasts.zones import read_zones, write_zones
-from forecast.hindcast.observations import ObservationModel
+from forecast.hindcast.observations import ObservationModels
 from forecast.pretrained import load_model, model_folder
 from forecast.region.earlier import earlier_picture
 from forecast.region.familiarity import Familiarity
@@ -247,8 +247,7 @@ def forecast_members(
                 "observed, it is smaller than one, beside the image or nodata; choose another"
             )
         write_asked(ground, valid)
-    if request.calibrate:
-        ground = _taught(ground, request, images, scratch, folder)
+    ground = _taught(ground, request, images, scratch, folder)
     run.roll(folder, _executor(request), progress)
     return ground, valid
 
@@ -289,7 +288,8 @@ def _taught(
         source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
         return earlier_picture(images.start, source, ground.cells.shape, ground.zeros)
 
-    observations = ObservationModel.load(folder)
+    asked = request.save_observations
+    observations = ObservationModels.load(folder) if asked else ObservationModels.none()
     return teach(
         ground,
         scratch,
@@ -299,6 +299,7 @@ def _taught(
         seed=request.seed,
         years=request.years,
         threads=request.workers,
+        calibrate=request.calibrate,
     )
 
 

@@ -19,9 +19,16 @@ from preprocessing.errors import ModelFolderError
 from preprocessing.rasters.window import Window
 from preprocessing.running.files import write_text
 
-__all__ = ["ObservationModel", "Outcome", "laplace_crps", "outcome", "regional_sizes"]
+__all__ = [
+    "ObservationModel",
+    "ObservationModels",
+    "Outcome",
+    "laplace_crps",
+    "outcome",
+    "regional_sizes",
+]
 
-_FILE = "observations.json"
+_FILE, _ALONE = "observations.json", "observations_alone.json"
 _LONGEST_YEARS = 13.0
 _PAIRS, _ROWS, _BLOCKS = 60, 800, 6
 _SHRINKAGE, _POWER = 3.0, 1.5
@@ -151,18 +158,18 @@ class ObservationModel:
             (contrast * np.stack(scales)).astype(np.float32),
         )
 
-    def save(self, folder: Path) -> None:
-        """Write into a model folder."""
-        write_text(folder / _FILE, json.dumps(asdict(self), indent=1))
+    def save(self, folder: Path, *, alone: bool = False) -> None:
+        """Write into a model folder; `alone` that of places with one image."""
+        write_text(folder / (_ALONE if alone else _FILE), json.dumps(asdict(self), indent=1))
 
     @classmethod
-    def load(cls, folder: Path) -> ObservationModel | None:
+    def load(cls, folder: Path, *, alone: bool = False) -> ObservationModel | None:
         """Read from a model folder; None where it has none.
 
         Raises:
             ModelFolderError: It is damaged.
         """
-        path = folder / _FILE
+        path = folder / (_ALONE if alone else _FILE)
         if not path.exists():
             return None
         try:
@@ -222,6 +229,42 @@ class ObservationModel:
             self.scale_mean,
             self.scale_unit,
         )
+
+
+@dataclass(frozen=True)
+class ObservationModels:
+    """What a model folder tells of how ground is seen; None where it tells nothing.
+
+    Attributes:
+        again: Of places with earlier dates.
+        alone: Of places with one image.
+    """
+
+    again: ObservationModel | None
+    alone: ObservationModel | None
+
+    @classmethod
+    def none(cls) -> ObservationModels:
+        """Where no observations are asked for."""
+        return cls(None, None)
+
+    @classmethod
+    def load(cls, folder: Path) -> ObservationModels:
+        """Read from a model folder.
+
+        Raises:
+            ModelFolderError: It is damaged.
+        """
+        again, alone = (ObservationModel.load(folder, alone=alone) for alone in (False, True))
+        return cls(again, alone)
+
+    def of_past(self, past: Past, *, seed: int, taught: bool = True) -> ObservationModel | None:
+        """The model of a region, `taught` by its past where it has one."""
+        if len(past) == 1:
+            return self.alone
+        if self.again is None or not taught:
+            return self.again
+        return self.again.taught_by(past, seed=seed)
 
 
 def laplace_crps(error: Tensor, scale: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.hindcast.intervals import BLOCK
-from forecast.hindcast.observations import ObservationModel
+from forecast.hindcast.observations import ObservationModels
 from forecast.hindcast.occurrence import LocalOccurrence
 from forecast.hindcast.past import Past
 from forecast.hindcast.past_events import past_events
@@ -49,12 +49,13 @@ def teach(
     ground: Ground,
     folder: Path,
     network: RegionNetwork,
-    observations: ObservationModel | None,
+    observations: ObservationModels,
     picture: Picture,
     *,
     seed: int,
     years: int,
     threads: int = 1,
+    calibrate: bool = True,
 ) -> Ground:
     """Forecast the region's past; keep what it teaches about its future where that helps.
 
@@ -62,11 +63,13 @@ def teach(
         ground: The region at its start.
         folder: Of `prepare_ground`; what is there already is kept.
         network: Answers for the region.
-        observations: Of the model; None where it has none.
+        observations: Of the model.
         picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
         seed: Of the run.
         years: How many years ahead are asked for.
         threads: Blocks that are worked on side by side.
+        calibrate: Learn from the region's past; else observations alone are told, by those of
+            training places.
 
     Returns:
         The ground with what was found.
@@ -77,8 +80,8 @@ def teach(
     past = _past(ground, folder)
 
     def look_again() -> None:
-        if observations is not None and len(past) > 1:
-            here = observations.taught_by(past, seed=seed)
+        here = observations.of_past(past, seed=seed, taught=calibrate)
+        if here is not None:
             write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
 
     def general(date: int, years: float) -> NDArray[np.float32]:
@@ -99,6 +102,8 @@ def teach(
         return reallocated(mean, changed, rare.__getitem__, seen, zeros=zeros)
 
     def look_back() -> tuple[Quantity | None, HindcastSkill | None]:
+        if not calibrate:
+            return None, None
         if len(past) > 2:
             past_events(past, float(ground.view.tone.contrast[0])).save(folder / f"{EVENTS}.npz")
         quantity = Quantity.of(past, threads=threads)

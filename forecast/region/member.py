@@ -270,7 +270,7 @@ class MemberRun:
         )
 
     def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
-        """What an observation differs by: as the place was seen before, else as the model draws."""
+        """What an observation differs by: as places are seen again, else as the network draws."""
         ground, member = self.ground, self.paths.member
         year = self.start_year + horizon
         if ground.seen_again is None:
@@ -286,6 +286,7 @@ class MemberRun:
             ground.earlier,
             ground.cells,
             changes.changed,
+            float(ground.view.tone.contrast[0]),
             seed=self.seed,
             member=member,
             year=year,

@@ -16,6 +16,7 @@ from forecast.hindcast.observations import ObservationModel, regional_sizes
 from forecast.hindcast.past import Past
 from forecast.random_fields import regional_noise
 from forecast.region.change_allocation import object_noise
+from forecast.region.colour_noise import SOFTENED, colour_noise
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
@@ -30,6 +31,10 @@ _NAMES = ("seen_mean", "seen_scale", "seen_usual", "seen_swing")
 _ALIKE = "seen_alike.json"
 _NUMBERS = (2, 3, 4, 5)
 """Planes of the noise: one that the bands share, and one each."""
+_COLOURS = 4
+"""What is added to their number in the noise of colours."""
+_USUAL = {"neighbours": 0.6, "bands": 0.9}
+"""What `_alike` finds in training places, mean over datasets."""
 _FINE_SIGMA = 0.5
 _OF_SHARED, _OF_FINE = 0.9, 0.37
 """Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
@@ -40,9 +45,14 @@ _AROUND = 4.0
 """Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
 """Value of the regional noise that tells which date is followed; the network has the first."""
+_UNUSUAL, _OF_DAY = 33, 0.7
+"""Value of the regional noise that tells how unusual the day is where there is one date, and the
+standard deviation of the logarithm of what that multiplies all differences by."""
 _GOLDEN = (5**0.5 - 1) / 2
 """Step whose multiples fill the unit interval most evenly, however many there are."""
 _LEAST_SWING = 1e-3
+_OF_OBJECT, _LEAST_SCALE = 0.75, 1e-4
+"""Weight of the mean of an object in the logarithm of a scale, where there is one date."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ class SeenAgain:
         earlier: EarlierCells,
         start: NDArray[np.float32],
         changed: NDArray[np.bool_],
+        contrast: float,
         *,
         seed: int,
         member: int,
@@ -89,7 +100,8 @@ class SeenAgain:
     ) -> NDArray[np.float32]:
         """One draw, in the pattern of an earlier date where there are two.
 
-        A Gaussian copula: neighbours, objects and bands share noise; an earlier date, standardised
+        A Gaussian copula: neighbours, objects and bands share noise, and colours where there is no
+        earlier date, for then nothing tells how fine differences are; an earlier date, standardised
         cell by cell, has the more of it the more dates there are (as in the Schaake shuffle, Clark
         et al. 2004).
 
@@ -99,6 +111,7 @@ class SeenAgain:
             earlier: Dates before the start.
             start: `(3, h, w)` cells of the start.
             changed: `(h, w)` cells that have changed: what is usual tells nothing of their mean.
+            contrast: Of the region.
             seed: Of the run.
             member: Number of the member.
             year: Calendar year.
@@ -107,31 +120,39 @@ class SeenAgain:
         Returns:
             `(3, h, w)`.
         """
+        count, date = len(earlier.years), None
         share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
+        whose = {"seed": seed, "member": member, "year": year}
         shared, *own = (
             object_noise(
                 objects,
-                seed=seed,
-                member=member,
-                year=year,
+                **whose,
                 number=number,
                 fine=float(np.sqrt(share / (1 - share) / 2)),
                 sigma=_FINE_SIGMA,
                 zeros=zeros,
             )
+            if count
+            else colour_noise(
+                start, contrast, objects, **whose, number=number + _COLOURS, zeros=zeros
+            )
             for number in _NUMBERS
         )
         alike = min(max(self.bands, 0.0), _MOST_ALIKE)
-        count, date = len(earlier.years), None
         if count > 1:
             # Members are spread over the dates, few ones too (additive recurrence).
             chance = regional_noise(seed=seed, member=0, year=year, count=_DATE + 1)[_DATE]
             date = int(count * ((ndtr(chance) + member * _GOLDEN) % 1))
         horizon = min(years, len(self.mean)) - 1
+        scale = self.scale[horizon]
+        if not count:
+            # Some days look nearly like the start, others differ much all over the region.
+            unusual = regional_noise(**whose, count=_UNUSUAL + 1)[_UNUSUAL]
+            scale = _of_objects(scale, objects, float(np.exp(_OF_DAY * unusual)), zeros)
         found = zeros(start.shape, np.float32)
         for rows in strips(changed.shape):
             at = (slice(None), rows)
-            bands = np.stack([plane[rows] for plane in own])
+            bands = np.stack([noise[rows] for noise in own])
             noise = alike**0.5 * shared[rows] + (1 - alike) ** 0.5 * bands
             if date is not None:
                 swing = self.swing[at]
@@ -143,10 +164,35 @@ class SeenAgain:
                 noise = np.where(known, followed, noise)
             low = 2 * np.minimum(ndtr(noise), ndtr(-noise))
             size = -np.log(np.maximum(low, 1e-6))
-            around = np.sign(noise) * size * np.asarray(self.scale[horizon][at], np.float32)
+            around = np.sign(noise) * size * np.asarray(scale[at], np.float32)
             mean = np.asarray(self.mean[horizon][at], np.float32)
             found[at] = np.where(changed[rows], 0, mean) + around.astype(np.float32)
         return found
+
+
+def _of_objects(
+    scale: NDArray[np.float16], objects: NDArray[np.int64], factor: float, zeros: Zeros
+) -> NDArray[np.float32]:
+    """Scales times a factor, each drawn towards the geometric mean of its object.
+
+    That is as likely, and edges of fields, which have most texture, then do not differ most.
+    """
+    cells, logs = zeros((objects.size,), np.int32), zeros((3, objects.size), np.float32)
+    for rows in strips(objects.shape):
+        labels = objects[rows].ravel()
+        np.add.at(cells, labels, 1)
+        for total, band in zip(logs, scale[:, rows], strict=True):
+            np.add.at(total, labels, np.log(np.maximum(band, _LEAST_SCALE)).ravel())
+    found = zeros(scale.shape, np.float32)
+    for rows in strips(objects.shape):
+        labels = objects[rows]
+        common = logs[:, labels] / cells[labels]
+        own = np.log(np.maximum(scale[:, rows], _LEAST_SCALE))
+        found[:, rows] = _OF_OBJECT * common + (1 - _OF_OBJECT) * own
+    gaussian_filter(found, (0, SOFTENED, SOFTENED), output=found)
+    for rows in strips(objects.shape):
+        found[:, rows] = factor * np.exp(found[:, rows])
+    return found
 
 
 def write_seen_again(
@@ -186,6 +232,8 @@ def write_seen_again(
 
 def _alike(past: Past) -> dict[str, float]:
     """How alike differences of earlier dates to the last are in neighbours and in bands."""
+    if len(past) == 1:
+        return _USUAL
     here = past.block(sampled_blocks(past)[0].slices)
     known = here.known[:-1] & here.known[-1]
     apart = np.where(known[:, None], here.cells[:-1] - here.cells[-1:], 0)

@@ -22,28 +22,32 @@ _FEW = (1, 2)
 _SIMULATED = "worlds"
 
 
-def observation_prior(places: Sequence[GroundPlace], *, seed: int = 0) -> ObservationModel | None:
+def observation_prior(
+    places: Sequence[GroundPlace], *, alone: bool = False, seed: int = 0
+) -> ObservationModel | None:
     """Fit the model of observations to pairs of dates of the places, every dataset counting alike.
 
     Args:
         places: Of training; simulated worlds are left out, at most 30 of a dataset are taken.
+        alone: Pairs know no earlier dates: the model of a place with one image.
         seed: Of the sample.
 
     Returns:
-        None where no place has three dates that show the same ground.
+        None where no place has dates enough that show the same ground: three, or two if `alone`.
     """
     generator = np.random.default_rng(seed)
     outcomes: list[Outcome] = []
     whose: list[str] = []
-    for place in _chosen(places):
+    for place in _chosen(places, 2 if alone else 3):
         past = _past(place)
         ahead = past.years[None] - past.years[:, None]
-        ahead[0] = 0
+        if not alone:
+            ahead[0] = 0
         pairs = np.argwhere((ahead > 0) & (ahead <= _LONGEST_YEARS))
         if len(pairs) > _PAIRS:
             pairs = pairs[generator.choice(len(pairs), _PAIRS, replace=False)]
         for start, end in pairs:
-            earlier = min(start, int(generator.choice([*_FEW, start, start])))
+            earlier = 0 if alone else min(start, int(generator.choice([*_FEW, start, start])))
             found = outcome(past, start, end, generator, first=start - earlier, rows=_ROWS)
             if found is not None:
                 outcomes.append(found)
@@ -54,10 +58,10 @@ def observation_prior(places: Sequence[GroundPlace], *, seed: int = 0) -> Observ
     return ObservationModel.of_outcomes(outcomes, [1 / count[name] for name in whose])
 
 
-def _chosen(places: Sequence[GroundPlace]) -> list[GroundPlace]:
+def _chosen(places: Sequence[GroundPlace], dates: int) -> list[GroundPlace]:
     by_dataset: dict[str, list[GroundPlace]] = {}
     for place in places:
-        if place.dataset != _SIMULATED and len(place.years) > 2:
+        if place.dataset != _SIMULATED and len(place.years) >= dates:
             by_dataset.setdefault(place.dataset, []).append(place)
     return [place for found in by_dataset.values() for place in found[:: -(-len(found) // _PLACES)]]
 

@@ -92,9 +92,10 @@ def run_training(
         shutil.copyfile(file, part)
         os.replace(part, out / file.name)
     familiarity_of(train).save(out)
-    observations = observation_prior(train)
-    if observations is not None:
-        observations.save(out)
+    for alone in (False, True):
+        observations = observation_prior(train, alone=alone)
+        if observations is not None:
+            observations.save(out, alone=alone)
     DressedPersistence.fit(train).save(out)
     facts = {
         "step": best,

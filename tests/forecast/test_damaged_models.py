@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from forecast.baselines import DressedPersistence
-from forecast.hindcast.observations import ObservationModel
+from forecast.hindcast.observations import ObservationModels
 from forecast.pretrained import load_model, model_folder
 from forecast.region.familiarity import Familiarity
 from forecast.training.checkpoint import resume
@@ -47,7 +47,12 @@ CASES: dict[str, tuple[Callable[[Path], object], Any, str]] = {
     "forecaster": (load_model, model_folder(), WEIGHTS),
     "configuration of a forecaster": (load_model, model_folder(), CONFIG),
     "familiarity": (Familiarity.load, model_folder(), "familiarity.safetensors"),
-    "observations": (ObservationModel.load, model_folder(), "observations.json"),
+    "observations": (ObservationModels.load, model_folder(), "observations.json"),
+    "observations of one image": (
+        ObservationModels.load,
+        model_folder(),
+        "observations_alone.json",
+    ),
     "residuals": (DressedPersistence.load, model_folder(), "dressed_persistence.json"),
     "upscaler": (load_network, UPSCALER, WEIGHTS),
     "configuration of an upscaler": (load_network, UPSCALER, CONFIG),

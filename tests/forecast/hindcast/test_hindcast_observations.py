@@ -11,7 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from forecast.hindcast.looks import LOCATIONS, SCALES, EarlierLooks
-from forecast.hindcast.observations import ObservationModel, laplace_crps, outcome, regional_sizes
+from forecast.hindcast.observations import (
+    ObservationModel,
+    ObservationModels,
+    laplace_crps,
+    outcome,
+    regional_sizes,
+)
 from forecast.hindcast.past import Past
 from forecast.pretrained import model_folder
 from forecast.region.earlier import EarlierCells
@@ -154,8 +160,8 @@ def drawn(
     everywhere = np.ones(past.shape, bool)
 
     def draw(member: int, changed: NDArray[np.bool_]) -> NDArray[np.float32]:
-        start = past.cells[-1]
-        return found.drawn(1, objects, earlier, start, changed, seed=1, member=member, year=2010)
+        whose = {"seed": 1, "member": member, "year": 2010}
+        return found.drawn(1, objects, earlier, past.cells[-1], changed, 0.1, **whose)
 
     noise = np.stack([draw(member, everywhere) for member in range(40)])
     return found, draw(0, ~everywhere) - noise[0], noise
@@ -182,6 +188,30 @@ def test_draws_have_the_patterns_that_were_seen(
     across = np.corrcoef(left[..., 3:-1:4].ravel(), left[..., 4::4].ravel())[0, 1]
     assert within > 0.6
     assert within > across + 0.3
+
+
+def test_one_image_tells_how_ground_is_seen_another_day(tmp_path: Path) -> None:
+    alone, past = ObservationModels.load(model_folder()).alone, _swinging(dates=1)
+    assert alone is not None
+    write_seen_again(alone, past, tmp_path, longest=1)
+    found = SeenAgain.open(tmp_path)
+    assert found is not None
+    earlier = EarlierCells.none(past.shape)
+    objects = np.arange(_SIDE * _SIDE).reshape(_SIDE, _SIDE)
+    objects = objects[::4, ::4].repeat(4, axis=0).repeat(4, axis=1)
+    nowhere = np.zeros(past.shape, bool)
+
+    def draw(member: int) -> NDArray[np.float32]:
+        whose = {"seed": 1, "member": member, "year": 2010}
+        return found.drawn(1, objects, earlier, past.cells[0], nowhere, 0.1, **whose)
+
+    noise = np.stack([draw(member) for member in range(0, 60, 2)])
+    told = float(found.scale[0].mean())
+    assert 0.6 * told < float(np.abs(noise - found.mean[0]).mean()) < 2 * told
+    within = np.corrcoef(noise[..., 1::4].ravel(), noise[..., 2::4].ravel())[0, 1]
+    bands = np.corrcoef(noise[:, 0].ravel(), noise[:, 1].ravel())[0, 1]
+    assert within > 0.8
+    assert bands > 0.7
 
 
 def test_blocks_of_any_size_are_written_alike(
