@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import rasterio
-
 from app.forecasts.area_of_interest import AreaOfInterest
 from forecast.region.images import DatedImages, image_paths, open_images
 from preprocessing.errors import OutputExistsError, RequestError
 from preprocessing.pairs.location import is_remote
 from preprocessing.rasters.io import RasterSource
+from preprocessing.rasters.opening import opened
 from preprocessing.running.files import sha256, write_text
 from preprocessing.running.output_lock import contents
 
@@ -34,6 +33,7 @@ __all__ = [
 SCRATCH = ".partial"
 _REQUEST = "request.json"
 _BESIDE = (".aux.xml", ".ovr")
+"""What programs that show an image leave beside it: statistics and overviews."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +207,10 @@ def _reading(image: RasterSource) -> list[Any]:
 
 
 def _files(path: str | Path) -> list[list[Any]]:
-    """Name, bytes and time of the local files an image is read from: masks, parts of mosaics too.
-
-    Statistics and overviews, which programs that show an image leave beside it, do not count.
-    """
+    """Name, bytes and time of the local files an image is read from, masks and mosaic parts too."""
     if is_remote(str(path)):
         return []
-    with rasterio.open(path) as dataset:
+    with opened(str(path)) as dataset:
         files = [Path(name) for name in dataset.files if not name.endswith(_BESIDE)]
     stats = [(file.name, file.stat()) for file in sorted(files) if file.is_file()]
     return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]

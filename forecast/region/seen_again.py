@@ -34,7 +34,7 @@ _NUMBERS = (2, 3, 4, 5)
 _COLOURS = 4
 """What is added to their number in the noise of colours."""
 _USUAL = {"neighbours": 0.6, "bands": 0.9}
-"""What `_alike` finds in training places, mean over datasets."""
+"""About what `_alike` finds in training places; told where there is one date."""
 _FINE_SIGMA = 0.5
 _OF_SHARED, _OF_FINE = 0.9, 0.37
 """Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
