@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
+from forecast.colour_noise import SOFTENED, colour_noise
 from forecast.hindcast.intervals import BLOCK, sampled_blocks
 from forecast.hindcast.observations import ObservationModel, regional_sizes
 from forecast.hindcast.past import Past
 from forecast.random_fields import regional_noise
 from forecast.region.change_allocation import object_noise
-from forecast.region.colour_noise import SOFTENED, colour_noise
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window

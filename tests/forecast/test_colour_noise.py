@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from forecast.region.colour_noise import colour_noise
+from forecast.colour_noise import colour_noise
 
 _SIDE, _CONTRAST = 96, 0.1
 
