@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,8 @@ __all__ = ["SeenAgain", "write_seen_again"]
 
 _NAMES = ("seen_mean", "seen_scale", "seen_usual", "seen_swing")
 _ALIKE = "seen_alike.json"
-_NUMBERS = (2, 3, 4, 5)
-"""Planes of the noise: one that the bands share, and one each."""
-_COLOURS = 4
-"""What is added to their number in the noise of colours."""
+_NUMBERS, _OF_COLOURS = (2, 3, 4, 5), (6, 7, 8, 9)
+"""Planes of fine noise and of that of colours: one that the bands share, and one each."""
 _USUAL = {"neighbours": 0.6, "bands": 0.9}
 """About what `_alike` finds in training places; told where there is one date."""
 _FINE_SIGMA = 0.5
@@ -121,23 +120,12 @@ class SeenAgain:
             `(3, h, w)`.
         """
         count, date = len(earlier.years), None
-        share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
         whose = {"seed": seed, "member": member, "year": year}
-        shared, *own = (
-            object_noise(
-                objects,
-                **whose,
-                number=number,
-                fine=float(np.sqrt(share / (1 - share) / 2)),
-                sigma=_FINE_SIGMA,
-                zeros=zeros,
-            )
-            if count
-            else colour_noise(
-                start, contrast, objects, **whose, number=number + _COLOURS, zeros=zeros
-            )
-            for number in _NUMBERS
-        )
+        if count:
+            noise_of, numbers = partial(self._fine_noise, objects), _NUMBERS
+        else:
+            noise_of, numbers = partial(colour_noise, start, contrast, objects), _OF_COLOURS
+        shared, *own = (noise_of(**whose, number=number, zeros=zeros) for number in numbers)
         alike = min(max(self.bands, 0.0), _MOST_ALIKE)
         if count > 1:
             # Members are spread over the dates, few ones too (additive recurrence).
@@ -168,6 +156,29 @@ class SeenAgain:
             mean = np.asarray(self.mean[horizon][at], np.float32)
             found[at] = np.where(changed[rows], 0, mean) + around.astype(np.float32)
         return found
+
+    def _fine_noise(
+        self,
+        objects: NDArray[np.int64],
+        *,
+        seed: int,
+        member: int,
+        year: int,
+        number: int,
+        zeros: Zeros,
+    ) -> NDArray[np.float32]:
+        """As fine as the differences of earlier dates were."""
+        share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
+        return object_noise(
+            objects,
+            seed=seed,
+            member=member,
+            year=year,
+            number=number,
+            fine=float(np.sqrt(share / (1 - share) / 2)),
+            sigma=_FINE_SIGMA,
+            zeros=zeros,
+        )
 
 
 def _of_objects(

@@ -70,9 +70,7 @@ class PlaceForecast:
         Raises:
             ValueError: There are no members.
         """
-        if self.members is None:
-            raise ValueError("expected members, got a forecast without")
-        return self.members.mean(axis=0) if self.expected is None else self.expected
+        return self._ensemble.mean(axis=0) if self.expected is None else self.expected
 
     @property
     def representative(self) -> int:
@@ -81,7 +79,12 @@ class PlaceForecast:
         Raises:
             ValueError: There are no members.
         """
+        members = self._ensemble
+        distance = ((members - members.mean(axis=0)) ** 2).sum(axis=(1, 2, 3))
+        return int(np.argmin(distance))
+
+    @property
+    def _ensemble(self) -> Fields:
         if self.members is None:
             raise ValueError("expected members, got a forecast without")
-        distance = ((self.members - self.members.mean(axis=0)) ** 2).sum(axis=(1, 2, 3))
-        return int(np.argmin(distance))
+        return self.members
