@@ -21,7 +21,6 @@ __all__ = [
     "allocated",
     "event_levels",
     "keep_corridors",
-    "object_noise",
     "parcels_of",
     "reallocated",
 ]
@@ -212,8 +211,9 @@ def event_levels(
 ) -> NDArray[np.float32]:
     """Levels that the probability of change must pass.
 
-    The normal distribution function of `object_noise`. So events have the shapes of fields, blocks
-    and clearings. Where one member of a pair changes first the other changes last.
+    The normal distribution function of a weighted sum of smooth noise, noise that objects share and
+    fine noise. So events have the shapes of fields, blocks and clearings. Where one member of a
+    pair changes first the other changes last.
 
     Args:
         objects: `(h, w)` from `region_objects`.
@@ -225,17 +225,23 @@ def event_levels(
     Returns:
         `(h, w)`, each value uniform over 0..1 as seeds and members vary.
     """
-    levels = object_noise(
-        objects,
-        seed=seed,
-        member=member,
-        year=0,
-        number=number,
-        fine=_FINE,
-        sigma=_FINE_SIGMA,
-        zeros=zeros,
-    )
-    for rows in strips(levels.shape):
+    width, margin = objects.shape[1], int(4 * _SMOOTH_SIGMA)
+    whose = {"seed": seed, "member": member, "year": 0, "number": number}
+    shared, levels = (zeros(objects.shape, np.float32) for _ in range(2))
+    for rows in strips(objects.shape):
+        window = Window(rows.start, 0, rows.stop - rows.start, width)
+        shared[rows] = ground_noise(window, **whose)[1]
+    for rows in strips(objects.shape):
+        height = rows.stop - rows.start
+        around = Window(rows.start - margin, -margin, height + 2 * margin, width + 2 * margin)
+        white = ground_noise(around, **whose)
+        inside = (slice(margin, margin + height), slice(margin, margin + width))
+        noise = (
+            _SHARED * _smoothed(white[0], _SMOOTH_SIGMA, margin)[inside]
+            + _SHARED * shared.reshape(-1)[objects[rows]]
+            + _FINE * _smoothed(white[2], _FINE_SIGMA, margin)[inside]
+        )
+        levels[rows] = noise / np.sqrt(2 * _SHARED**2 + _FINE**2)
         levels[rows] = ndtr(levels[rows])
     return levels
 
@@ -251,55 +257,6 @@ def keep_corridors(levels: NDArray[np.float32], corridors: NDArray[np.bool_]) ->
     """
     for rows in strips(levels.shape):
         levels[rows][corridors[rows]] = 1
-
-
-def object_noise(
-    objects: NDArray[np.int64],
-    *,
-    seed: int,
-    member: int,
-    year: int,
-    number: int,
-    fine: float,
-    sigma: float,
-    zeros: Zeros = np.zeros,
-) -> NDArray[np.float32]:
-    """Standard normal noise of the ground that neighbours and objects share.
-
-    A weighted sum of smooth noise, noise that objects share, and fine noise.
-
-    Args:
-        objects: `(h, w)` from `region_objects`.
-        seed: Seed of the run.
-        member: Number of the member.
-        year: Calendar year; 0 for what a member has the same in all years.
-        number: Plane of the noise, see `ground_noise`.
-        fine: Weight of the fine noise; that of the others is 0.5.
-        sigma: Its Gaussian window, in cells.
-        zeros: Makes planes, on the disk where they are large.
-
-    Returns:
-        `(h, w)`.
-    """
-    width, margin = objects.shape[1], int(4 * _SMOOTH_SIGMA)
-    whose = {"seed": seed, "member": member, "year": year, "number": number}
-    shared, noise = (zeros(objects.shape, np.float32) for _ in range(2))
-    for rows in strips(objects.shape):
-        shared[rows] = ground_noise(Window(rows.start, 0, rows.stop - rows.start, width), **whose)[
-            1
-        ]
-    for rows in strips(objects.shape):
-        height = rows.stop - rows.start
-        around = Window(rows.start - margin, -margin, height + 2 * margin, width + 2 * margin)
-        white = ground_noise(around, **whose)
-        inside = (slice(margin, margin + height), slice(margin, margin + width))
-        total = (
-            _SHARED * _smoothed(white[0], _SMOOTH_SIGMA, margin)[inside]
-            + _SHARED * shared.reshape(-1)[objects[rows]]
-            + fine * _smoothed(white[2], sigma, margin)[inside]
-        )
-        noise[rows] = total / np.sqrt(2 * _SHARED**2 + fine**2)
-    return noise
 
 
 def _smoothed(white: NDArray[np.float32], sigma: float, reach: int) -> NDArray[np.float32]:

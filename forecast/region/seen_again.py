@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +11,26 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
 from forecast.colour_noise import SOFTENED, colour_noise
-from forecast.hindcast.intervals import BLOCK, sampled_blocks
+from forecast.hindcast.intervals import BLOCK
 from forecast.hindcast.observations import ObservationModel, regional_sizes
 from forecast.hindcast.past import Past
 from forecast.random_fields import regional_noise
-from forecast.region.change_allocation import object_noise
 from forecast.region.earlier import EarlierCells
 from forecast.region.windows import cut, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.disk_space import Zeros, mapped_array
 from preprocessing.running.executor import in_threads
-from preprocessing.running.files import write_text
 from preprocessing.running.partial_files import partial_path
 
 __all__ = ["SeenAgain", "write_seen_again"]
 
 _NAMES = ("seen_mean", "seen_scale", "seen_usual", "seen_swing")
-_ALIKE = "seen_alike.json"
-_NUMBERS, _OF_COLOURS = (2, 3, 4, 5), (6, 7, 8, 9)
-"""Planes of fine noise and of that of colours: one that the bands share, and one each."""
-_USUAL = {"neighbours": 0.6, "bands": 0.9}
-"""About what `_alike` finds in training places; told where there is one date."""
-_FINE_SIGMA = 0.5
-_OF_SHARED, _OF_FINE = 0.9, 0.37
-"""Correlation of neighbours in noise that is smooth or shared, and in fine noise."""
-_MOST_FINE, _MOST_ALIKE = 0.8, 0.95
+_NUMBERS = (6, 7, 8, 9)
+"""Planes of the noise: one that the bands share, and one each."""
+_OF_BANDS = 0.9
+"""Share of the variance of the noise that the bands share, about as training places have it."""
 _MOST_FOLLOWED = 0.6
 """Share of the variance of the noise that an earlier date has."""
-_AROUND = 4.0
-"""Gaussian window that the size of differences is taken over, in cells."""
 _DATE = 32
 """Value of the regional noise that tells which date is followed; the network has the first."""
 _UNUSUAL, _OF_DAY = 33, 0.7
@@ -63,16 +52,12 @@ class SeenAgain:
         scale: `(y, 3, h, w)`.
         usual: `(3, h, w)` mean difference of the earlier dates to the start.
         swing: `(3, h, w)` their standard deviation.
-        neighbours: Correlation of those differences between neighbouring cells.
-        bands: Likewise between bands.
     """
 
     mean: NDArray[np.float16]
     scale: NDArray[np.float16]
     usual: NDArray[np.float16]
     swing: NDArray[np.float16]
-    neighbours: float
-    bands: float
 
     @classmethod
     def open(cls, folder: Path) -> SeenAgain | None:
@@ -80,8 +65,7 @@ class SeenAgain:
         paths = [folder / f"{name}.npy" for name in _NAMES]
         if not all(path.exists() for path in paths):
             return None
-        stored = json.loads((folder / _ALIKE).read_text(encoding="utf-8"))
-        return cls(*(np.load(path, mmap_mode="r") for path in paths), **stored)
+        return cls(*(np.load(path, mmap_mode="r") for path in paths))
 
     def drawn(
         self,
@@ -99,10 +83,9 @@ class SeenAgain:
     ) -> NDArray[np.float32]:
         """One draw, in the pattern of an earlier date where there are two.
 
-        A Gaussian copula: neighbours, objects and bands share noise, and colours where there is no
-        earlier date, for then nothing tells how fine differences are; an earlier date, standardised
-        cell by cell, has the more of it the more dates there are (as in the Schaake shuffle, Clark
-        et al. 2004).
+        A Gaussian copula: objects, like colours and bands share noise; an earlier date,
+        standardised cell by cell, has the more of it the more dates there are (as in the Schaake
+        shuffle, Clark et al. 2004).
 
         Args:
             years: Horizon; the longest that was written counts for longer ones.
@@ -121,12 +104,10 @@ class SeenAgain:
         """
         count, date = len(earlier.years), None
         whose = {"seed": seed, "member": member, "year": year}
-        if count:
-            noise_of, numbers = partial(self._fine_noise, objects), _NUMBERS
-        else:
-            noise_of, numbers = partial(colour_noise, start, contrast, objects), _OF_COLOURS
-        shared, *own = (noise_of(**whose, number=number, zeros=zeros) for number in numbers)
-        alike = min(max(self.bands, 0.0), _MOST_ALIKE)
+        shared, *own = (
+            colour_noise(start, contrast, objects, **whose, number=number, zeros=zeros)
+            for number in _NUMBERS
+        )
         if count > 1:
             # Members are spread over the dates, few ones too (additive recurrence).
             chance = regional_noise(seed=seed, member=0, year=year, count=_DATE + 1)[_DATE]
@@ -141,7 +122,7 @@ class SeenAgain:
         for rows in strips(changed.shape):
             at = (slice(None), rows)
             bands = np.stack([noise[rows] for noise in own])
-            noise = alike**0.5 * shared[rows] + (1 - alike) ** 0.5 * bands
+            noise = _OF_BANDS**0.5 * shared[rows] + (1 - _OF_BANDS) ** 0.5 * bands
             if date is not None:
                 swing = self.swing[at]
                 known = earlier.known[date][rows] & (swing.min(axis=0) > _LEAST_SWING)
@@ -156,29 +137,6 @@ class SeenAgain:
             mean = np.asarray(self.mean[horizon][at], np.float32)
             found[at] = np.where(changed[rows], 0, mean) + around.astype(np.float32)
         return found
-
-    def _fine_noise(
-        self,
-        objects: NDArray[np.int64],
-        *,
-        seed: int,
-        member: int,
-        year: int,
-        number: int,
-        zeros: Zeros,
-    ) -> NDArray[np.float32]:
-        """As fine as the differences of earlier dates were."""
-        share = np.clip((_OF_SHARED - self.neighbours) / (_OF_SHARED - _OF_FINE), 0, _MOST_FINE)
-        return object_noise(
-            objects,
-            seed=seed,
-            member=member,
-            year=year,
-            number=number,
-            fine=float(np.sqrt(share / (1 - share) / 2)),
-            sigma=_FINE_SIGMA,
-            zeros=zeros,
-        )
 
 
 def _of_objects(
@@ -235,27 +193,9 @@ def write_seen_again(
         usual[at], swing[at] = _earlier_spread(past.block(window.slices))
 
     list(in_threads(write, cut(*past.shape, BLOCK), threads))
-    write_text(folder / _ALIKE, json.dumps(_alike(past)))
     for values, part, path in zip(planes, parts, paths, strict=True):
         values.flush()  # type: ignore[no-untyped-call]
         part.replace(path)
-
-
-def _alike(past: Past) -> dict[str, float]:
-    """How alike differences of earlier dates to the last are in neighbours and in bands."""
-    if len(past) == 1:
-        return _USUAL
-    here = past.block(sampled_blocks(past)[0].slices)
-    known = here.known[:-1] & here.known[-1]
-    apart = np.where(known[:, None], here.cells[:-1] - here.cells[-1:], 0)
-    size = gaussian_filter((apart**2).mean(axis=1), (0, _AROUND, _AROUND))
-    apart = apart / (np.sqrt(size)[:, None] + _LEAST_SWING)
-    total = max(float((apart**2).mean()), 1e-9)
-    beside = float((apart[..., 1:] * apart[..., :-1]).mean())
-    across = float(
-        np.mean([(apart[:, a] * apart[:, b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))])
-    )
-    return {"neighbours": beside / total, "bands": across / total}
 
 
 def _earlier_spread(here: Past) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
