@@ -25,7 +25,7 @@ _COLOURS = ("red", "green", "blue")
 _SIDE = TILE_PX // FACTOR
 _PLANES = ("batch", "channel", "height", "width")
 _LICENSE = re.compile(r"\A---\n(?:.*\n)*?license: *(\S+)\n(?:.*\n)*?---\n")
-_TASKS = {"change": "regression", "drawn": "regression", "look": "generative", "seen": "generative"}
+_TASKS = {"change": "regression", "drawn": "regression", "look": "generative"}
 
 
 def mlm_properties(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from region_cases import small_network
 from upscale_cases import bicubic_network
 
 from forecast.baselines import DressedPersistence
+from forecast.hindcast.observations import ObservationModels
 from forecast.network.unet import ChangeUNet
+from forecast.pretrained import model_folder
 from preprocessing.rasters.grid import Grid, Window
 from preprocessing.rasters.io import write_cog
 
@@ -81,6 +83,7 @@ def tiny_model_folder(tiny_model: ChangeUNet, tmp_path_factory: pytest.TempPathF
     table = {"dataset": "a", "gsd_m": 10.0, "horizon_class": 0}
     quantiles = np.linspace(-0.1, 0.1, 401).tolist()
     DressedPersistence(({**table, "quantiles": quantiles},)).save(folder)
+    ObservationModels.load(model_folder()).alone.save(folder, alone=True)
     return folder
 
 

@@ -35,7 +35,6 @@ class MemberTask:
         member: Number of the member.
         start_year: Year of the start image.
         years: Years to forecast.
-        observations: Whether observations are asked for.
         threads: Blocks that a worker paints side by side.
     """
 
@@ -47,7 +46,6 @@ class MemberTask:
     member: int
     start_year: int
     years: int
-    observations: bool = False
     threads: int = 1
 
 
@@ -80,10 +78,7 @@ class MemberRunner:
     @property
     def ticks(self) -> int:
         """How often `tick` is called in a year."""
-        blocks = len(blocks_of(*self._ground.objects.shape))
-        if not self._task.observations or self._ground.seen_again is not None:
-            return blocks
-        return blocks + self._network.ticks
+        return len(blocks_of(*self._ground.objects.shape))
 
     def member(self, task: MemberTask, tick: Tick | None = None) -> MemberRun:
         """A member, to be forecast."""
@@ -94,7 +89,6 @@ class MemberRunner:
             task.seed,
             task.start_year,
             MemberPaths(task.scratch, task.member),
-            observations=task.observations,
             threads=task.threads,
             asked=self._ground.asked if task.years <= self._network.longest_years else None,
             tick=tick,

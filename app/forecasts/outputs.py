@@ -103,7 +103,6 @@ class RegionRun:
                 member=member,
                 start_year=self.images.start_year,
                 years=request.years,
-                observations=request.save_observations,
                 threads=max(1, request.workers // request.members),
             )
             for member in range(request.members)

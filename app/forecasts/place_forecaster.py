@@ -141,7 +141,6 @@ def _runs(
             seed,
             int(past.years[-1]),
             MemberPaths(scratch, member),
-            observations=True,
         )
         for member in range(members)
     ]

@@ -104,7 +104,7 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         height=grid.height,
         width=grid.width,
         dates=len(images.earlier) + 1,
-        most_passes=len(tiles) * each * (1 + request.save_observations),
+        most_passes=len(tiles) * each,
         scratch_bytes=RegionRun(request, images, request.out).scratch_bytes,
         result_bytes=round(of_told * written * request.years),
         workers=workers,

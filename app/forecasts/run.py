@@ -226,6 +226,7 @@ def forecast_members(
     check_space(scratch, run.scratch_bytes - _used(scratch), "the members of this forecast")
     tick = _ticks(images, progress)
     familiarity = Familiarity.load(folder)
+    observations = ObservationModels.load(folder) if request.save_observations else None
     both: Sequence[Callable[[], Any]] = [
         partial(prepare_ground, images, scratch, familiarity, tick, threads=request.workers),
         load_networks,
@@ -247,7 +248,7 @@ def forecast_members(
                 "observed, it is smaller than one, beside the image or nodata; choose another"
             )
         write_asked(ground, valid)
-    ground = _taught(ground, request, images, scratch, folder)
+    ground = _taught(ground, request, images, scratch, folder, observations)
     run.roll(folder, _executor(request), progress)
     return ground, valid
 
@@ -271,7 +272,12 @@ def _ticks(images: DatedImages, progress: Progress | None) -> Callable[[], None]
 
 
 def _taught(
-    ground: Ground, request: ForecastRequest, images: DatedImages, scratch: Path, folder: Path
+    ground: Ground,
+    request: ForecastRequest,
+    images: DatedImages,
+    scratch: Path,
+    folder: Path,
+    observations: ObservationModels | None,
 ) -> Ground:
     """What the region's own past teaches."""
     height, width = ground.objects.shape
@@ -288,8 +294,6 @@ def _taught(
         source = min(images.earlier, key=lambda image: abs(image.years - ago)).source
         return earlier_picture(images.start, source, ground.cells.shape, ground.zeros)
 
-    asked = request.save_observations
-    observations = ObservationModels.load(folder) if asked else ObservationModels.none()
     return teach(
         ground,
         scratch,

@@ -34,6 +34,7 @@ from forecast.evaluation.scoring import (
     place_statistics,
     score_cases,
 )
+from forecast.hindcast.observations import ObservationModels
 from forecast.pretrained import DEFAULT_MODEL, load_model, model_folder, weights_sha256
 from forecast.region.familiarity import Familiarity
 from preprocessing.errors import RequestError
@@ -159,6 +160,7 @@ def evaluate_pairs(request: EvaluationRequest, *, progress: Progress = untold) -
             tile_forecaster(
                 name,
                 load_model(other),
+                ObservationModels.load(model_folder(other)).alone,
                 Familiarity.load(model_folder(other)),
                 members=members,
                 seed=seed,

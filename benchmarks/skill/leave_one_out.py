@@ -46,8 +46,8 @@ def main() -> None:
     train, val = load_places(options.places)
     lines = [
         "| left out | cells changed | AUC, one image | with history | changed before | texture "
-        "| expected / true, one image | with history | observations, one image | with history |",
-        "|---" * 10 + "|",
+        "| expected / true, one image | with history |",
+        "|---" * 8 + "|",
     ]
     for place in [*train, *val]:
         named = options.datasets is None or place.dataset in options.datasets
@@ -84,8 +84,6 @@ def left_out(
         known_mean([texture for _, _, texture in rules]),
         known_mean([score.area for score in alone]),
         known_mean([score.area for score in told]),
-        known_mean([score.observed for score in alone]),
-        known_mean([score.observed for score in told]),
     ]
     if means[1] is None:
         return None
@@ -119,9 +117,7 @@ def page(table: str, config: ForecastTraining) -> str:
 Made by `python -m benchmarks.skill.leave_one_out places.npz`: the recipe `small`
 ({config.steps} steps of {config.batch_size}) is trained once for each place without it, and
 scored there. Means over two starts and two horizons (some three and seven years); truth are the
-labels of [lasting change](lasting-change.md) above one half. *Observations*: one less the
-ratio of their CRPS to that of nothing changes, dressed with the noise that is best for
-these very cells.
+labels of [lasting change](lasting-change.md) above one half.
 
 {table}
 """

@@ -233,38 +233,36 @@ class ObservationModel:
 
 @dataclass(frozen=True)
 class ObservationModels:
-    """What a model folder tells of how ground is seen; None where it tells nothing.
+    """What a model folder tells of how ground is seen.
 
     Attributes:
-        again: Of places with earlier dates.
         alone: Of places with one image.
+        again: Of places with earlier dates; None where training had no place of three dates.
     """
 
+    alone: ObservationModel
     again: ObservationModel | None
-    alone: ObservationModel | None
-
-    @classmethod
-    def none(cls) -> ObservationModels:
-        """Where no observations are asked for."""
-        return cls(None, None)
 
     @classmethod
     def load(cls, folder: Path) -> ObservationModels:
         """Read from a model folder.
 
         Raises:
-            ModelFolderError: It is damaged.
+            ModelFolderError: It is damaged, or tells nothing of places with one image.
         """
-        again, alone = (ObservationModel.load(folder, alone=alone) for alone in (False, True))
-        return cls(again, alone)
+        alone, again = (ObservationModel.load(folder, alone=alone) for alone in (True, False))
+        if alone is None:
+            raise ModelFolderError(
+                f"expected how ground is seen another day in {folder / _ALONE}, there is no such "
+                "file; train the model again, or forecast without observations"
+            )
+        return cls(alone, again)
 
-    def of_past(self, past: Past, *, seed: int, taught: bool = True) -> ObservationModel | None:
+    def of_past(self, past: Past, *, seed: int, taught: bool = True) -> ObservationModel:
         """The model of a region, `taught` by its past where it has one."""
-        if len(past) == 1:
+        if len(past) == 1 or self.again is None:
             return self.alone
-        if self.again is None or not taught:
-            return self.again
-        return self.again.taught_by(past, seed=seed)
+        return self.again.taught_by(past, seed=seed) if taught else self.again
 
 
 def laplace_crps(error: Tensor, scale: Tensor) -> Tensor:

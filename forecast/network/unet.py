@@ -1,4 +1,4 @@
-"""The conditioned UNet: where ground changes lastingly, what it then looks like, how it is seen."""
+"""The conditioned UNet: where ground changes lastingly, and what it then looks like."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ __all__ = [
 
 NOISE_CHANNELS = 3
 PATCH_CHANNELS = 3 * FACTOR**2
-ANSWERS = {"change": 1, "drawn": 1, "look": 3, "seen": 3}
+ANSWERS = {"change": 1, "drawn": 1, "look": 3}
 """Channels of an `Answer`."""
 UNCALIBRATED = (1.0, 0.0, 0.0, 0.0, 1.0)
 """Weights of `occurrence_columns` before they are fitted; the last stays."""
-_OUTPUTS = 7
+_OUTPUTS = 4
 _LEAST_TEXTURE, _ROUGH = 0.01, 0.4
 
 
@@ -78,14 +78,11 @@ class Answer:
         change: `(b, 1, h, w)` log odds that the ground has lastingly changed by the horizon.
         drawn: `(b, 1, h, w)` likewise among tiles as training draws them: change more often.
         look: `(b, 3, h, w)` difference to the present if it has, 0..1 units, drawn from the noise.
-        seen: `(b, 3, h, w)` difference of an observation to the state of the land (light, season,
-            crops, sensor), 0..1 units, drawn from the noise.
     """
 
     change: Tensor
     drawn: Tensor
     look: Tensor
-    seen: Tensor
 
 
 class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers ships no types
@@ -234,4 +231,4 @@ class ChangeUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers sh
         contrast = tone.contrast.view(-1, 1, 1, 1)
         drawn = values[:, :1] + self.by_rules(condition)
         change = self.occurrence(drawn.detach(), condition, tone, years)
-        return Answer(change, drawn, values[:, 1:4] * contrast, values[:, 4:] * contrast)
+        return Answer(change, drawn, values[:, 1:] * contrast)

@@ -75,8 +75,7 @@ class Ground:
         taught: `(y, h, w)` probability of lasting change by y whole years that the region's past
             teaches, see `forecast.region.local_calibration`; None where it taught nothing.
         events: What changed here before; None likewise.
-        seen_again: How unchanged ground will be seen by what was seen before; None where that is
-            left to the model.
+        seen_again: How unchanged ground will be seen; None where no observations are asked for.
         skill: Of the hindcast on the region's past; None where there was none.
         quantity: How much of it changed so far; None where its past tells of no interval.
         stored: `(3, height, width)` stored values, gaps filled.

@@ -49,7 +49,7 @@ def teach(
     ground: Ground,
     folder: Path,
     network: RegionNetwork,
-    observations: ObservationModels,
+    observations: ObservationModels | None,
     picture: Picture,
     *,
     seed: int,
@@ -63,7 +63,7 @@ def teach(
         ground: The region at its start.
         folder: Of `prepare_ground`; what is there already is kept.
         network: Answers for the region.
-        observations: Of the model.
+        observations: Of the model; None where none are asked for.
         picture: The image `(3, 4 * h, 4 * w)` of an earlier date by its number, padded, 0..1.
         seed: Of the run.
         years: How many years ahead are asked for.
@@ -80,8 +80,8 @@ def teach(
     past = _past(ground, folder)
 
     def look_again() -> None:
-        here = observations.of_past(past, seed=seed, taught=calibrate)
-        if here is not None:
+        if observations is not None:
+            here = observations.of_past(past, seed=seed, taught=calibrate)
             write_seen_again(here, past, folder, longest=network.longest_years, threads=threads)
 
     def general(date: int, years: float) -> NDArray[np.float32]:

@@ -99,11 +99,10 @@ class MemberRun:
         seed: Of the run.
         start_year: Calendar year of the start.
         paths: Where the member lies.
-        observations: Whether observations are asked for.
         threads: Blocks that are painted side by side.
         asked: `(h, w)` cells whose pixels are asked for, all where None; those of blocks without
             any may be anything. For one leg: a further one starts from all pixels.
-        tick: Called after each batch of work.
+        tick: Called after each block that is painted.
     """
 
     ground: Ground
@@ -112,7 +111,6 @@ class MemberRun:
     seed: int
     start_year: int
     paths: MemberPaths
-    observations: bool = False
     threads: int = 1
     asked: NDArray[np.bool_] | None = None
     tick: Tick | None = None
@@ -167,7 +165,7 @@ class MemberRun:
         levels: NDArray[np.float32],
         parcels: NDArray[np.int64],
     ) -> Changes:
-        paths, year = self.paths, self.start_year + horizon
+        ground, paths, year = self.ground, self.paths, self.start_year + horizon
         years, noise = horizon - begun, Noise(self.seed, paths.member)
         probability = self.network.probability(view, years, noise)
         after = before.after(
@@ -175,14 +173,27 @@ class MemberRun:
             partial(self.network.look, view, years, noise),
             levels,
             parcels,
-            self.ground.analogues,
-            seen=self.ground.seen,
+            ground.analogues,
+            seen=ground.seen,
             seed=self.seed,
             member=paths.member,
-            zeros=self.ground.zeros,
+            zeros=ground.zeros,
         )
-        if self.observations:
-            _save(paths.seen(year), self._seen(view, horizon, begun, after))
+        if ground.seen_again is not None:
+            seen = ground.seen_again.drawn(
+                horizon,
+                ground.objects,
+                ground.earlier,
+                ground.cells,
+                after.changed,
+                ground.familiar,
+                float(ground.view.tone.contrast[0]),
+                seed=self.seed,
+                member=paths.member,
+                year=year,
+                zeros=ground.zeros,
+            )
+            _save(paths.seen(year), seen)
         after.save(paths.changes(year), self.ground.cells)
         return after
 
@@ -267,30 +278,6 @@ class MemberRun:
         general = reallocated(general, past, ground.gain, ground.seen, zeros=ground.zeros)
         return combined_probability(
             general, taught, ground.weight, ground.quantity, years, ground.seen, zeros=ground.zeros
-        )
-
-    def _seen(self, view: View, horizon: int, begun: int, changes: Changes) -> NDArray[np.float32]:
-        """What an observation differs by: as places are seen again, else as the network draws."""
-        ground, member = self.ground, self.paths.member
-        year = self.start_year + horizon
-        if ground.seen_again is None:
-            noise = Noise(self.seed, member, year)
-            drawn = self.network.seen(view, horizon - begun, noise, self.tick, where=self.asked)
-            for rows in strips(ground.familiar.shape):
-                # Unsure ground is seen less surely.
-                drawn[:, rows] = (2 - ground.familiar[rows]) * drawn[:, rows]
-            return drawn
-        return ground.seen_again.drawn(
-            horizon,
-            ground.objects,
-            ground.earlier,
-            ground.cells,
-            changes.changed,
-            float(ground.view.tone.contrast[0]),
-            seed=self.seed,
-            member=member,
-            year=year,
-            zeros=ground.zeros,
         )
 
     def _view(self, begun: int) -> View:

@@ -12,12 +12,10 @@ from forecast.network.patches import FACTOR, to_low
 from forecast.region.windows import grown, in_pixels, within
 from preprocessing.rasters.window import Window
 
-__all__ = ["REACH", "observed", "upsampled"]
+__all__ = ["observed", "upsampled"]
 
 _ITERATIONS = 4
 _HALO = 8
-REACH = 2 * (_ITERATIONS + 1)
-"""Cells around a pixel that it may depend on."""
 
 
 def upsampled(cells: Tensor) -> Tensor:

@@ -67,6 +67,14 @@ class SeenAgain:
             return None
         return cls(*(np.load(path, mmap_mode="r") for path in paths))
 
+    @classmethod
+    def of_one_date(cls, model: ObservationModel, past: Past, years: float) -> SeenAgain:
+        """The same in memory, of a small region without earlier dates and for one horizon."""
+        whole = Window(0, 0, *past.shape)
+        mean, scale = model.of_block(past, whole, [years], regional_sizes(past, [years]))
+        planes = (mean, scale, *_earlier_spread(past))
+        return cls(*(plane.astype(np.float16) for plane in planes))
+
     def drawn(
         self,
         years: int,
@@ -74,6 +82,7 @@ class SeenAgain:
         earlier: EarlierCells,
         start: NDArray[np.float32],
         changed: NDArray[np.bool_],
+        familiar: NDArray[np.float32],
         contrast: float,
         *,
         seed: int,
@@ -93,6 +102,8 @@ class SeenAgain:
             earlier: Dates before the start.
             start: `(3, h, w)` cells of the start.
             changed: `(h, w)` cells that have changed: what is usual tells nothing of their mean.
+            familiar: `(h, w)` from `region_familiarity`: where it is below 1, ground of one date is
+                seen less surely.
             contrast: Of the region.
             seed: Of the run.
             member: Number of the member.
@@ -117,7 +128,8 @@ class SeenAgain:
         if not count:
             # Some days look nearly like the start, others differ much all over the region.
             unusual = regional_noise(**whose, count=_UNUSUAL + 1)[_UNUSUAL]
-            scale = _of_objects(scale, objects, float(np.exp(_OF_DAY * unusual)), zeros)
+            factor = float(np.exp(_OF_DAY * unusual))
+            scale = _of_objects(scale, objects, familiar, factor, zeros)
         found = zeros(start.shape, np.float32)
         for rows in strips(changed.shape):
             at = (slice(None), rows)
@@ -140,11 +152,16 @@ class SeenAgain:
 
 
 def _of_objects(
-    scale: NDArray[np.float16], objects: NDArray[np.int64], factor: float, zeros: Zeros
+    scale: NDArray[np.float16],
+    objects: NDArray[np.int64],
+    familiar: NDArray[np.float32],
+    factor: float,
+    zeros: Zeros,
 ) -> NDArray[np.float32]:
     """Scales times a factor, each drawn towards the geometric mean of its object.
 
-    That is as likely, and edges of fields, which have most texture, then do not differ most.
+    Up to twice as large where ground is unfamiliar. Scales of objects are as likely, and edges of
+    fields, which have most texture, then do not differ most.
     """
     cells, logs = zeros((objects.size,), np.int32), zeros((3, objects.size), np.float32)
     for rows in strips(objects.shape):
@@ -160,7 +177,7 @@ def _of_objects(
         found[:, rows] = _OF_OBJECT * common + (1 - _OF_OBJECT) * own
     gaussian_filter(found, (0, SOFTENED, SOFTENED), output=found)
     for rows in strips(objects.shape):
-        found[:, rows] = factor * np.exp(found[:, rows])
+        found[:, rows] = factor * (2 - familiar[rows]) * np.exp(found[:, rows])
     return found
 
 

@@ -15,8 +15,7 @@ from forecast.network.conditions import Tone
 from forecast.network.noise_smoothing import HALO, shaped
 from forecast.network.patches import FACTOR, TILE_PX, to_patches
 from forecast.random_fields import ground_noise, regional_noise
-from forecast.region.observation import REACH
-from forecast.region.windows import cut, grown, in_pixels, strips
+from forecast.region.windows import cut, in_pixels, strips
 from preprocessing.rasters.window import Window
 from preprocessing.running.differences import Parts
 from preprocessing.running.disk_space import Zeros
@@ -33,7 +32,6 @@ _SIDE = TILE_PX // FACTOR
 _STRIDE = _SIDE // 2
 _BLOCK = 256
 _AT_ONCE, _AT_ONCE_ON_GPU = 16, 256
-Tick = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,10 @@ class Noise:
     Attributes:
         seed: Of the run.
         member: Number of the member.
-        year: 0 for what a member has the same in all years, else the calendar year.
     """
 
     seed: int
     member: int
-    year: int = 0
 
 
 class RegionNetwork:
@@ -102,11 +98,6 @@ class RegionNetwork:
         self._zeros = zeros
 
     @property
-    def ticks(self) -> int:
-        """How often `seen` calls `tick`."""
-        return -(-len(self._tiles) // self._batch_size)
-
-    @property
     def longest_years(self) -> int:
         """The longest horizon in whole years that the network was trained on, at least 1."""
         return max(1, int(self._model.config.horizon_years[1]))
@@ -133,30 +124,7 @@ class RegionNetwork:
             where: `(h, w)` cells that are asked for; the others may be anything.
         """
         asked = [tile for tile in self._tiles if where[tile.slices].any()]
-        return self._blended(view, years, noise, lambda answer: answer.look, 3, tiles=asked)
-
-    def seen(
-        self,
-        view: View,
-        years: float,
-        noise: Noise,
-        tick: Tick | None = None,
-        *,
-        where: NDArray[np.bool_] | None = None,
-    ) -> NDArray[np.float32]:
-        """Difference `(3, h, w)` of an observation to the state of the land.
-
-        Args:
-            view: Of the region.
-            years: Horizon.
-            noise: Of the member.
-            tick: Called after each pass.
-            where: `(h, w)` cells whose pixels are asked for, all where None; far from them the
-                difference may be anything.
-        """
-        return self._blended(
-            view, years, noise, lambda answer: answer.seen, 3, tick=tick, near=where
-        )
+        return self._blended(view, years, noise, lambda answer: answer.look, 3, asked)
 
     @torch.inference_mode()
     def _by_rules(self, view: View, years: float, window: Window) -> NDArray[np.float32]:
@@ -175,14 +143,11 @@ class RegionNetwork:
         noise: Noise,
         parts: Callable[[Answer], Tensor],
         channels: int,
-        *,
-        tick: Tick | None = None,
         tiles: list[Window] | None = None,
-        near: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float32]:
         every = self._tiles if tiles is None else tiles
         model, device = self._model, self._model.device
-        whose = {"seed": noise.seed, "member": noise.member, "year": noise.year}
+        whose = {"seed": noise.seed, "member": noise.member, "year": 0}
         field = self._field(noise)
         count = int(model.config.regional_noise)
         regional = torch.from_numpy(regional_noise(**whose, count=count)).to(device)
@@ -190,11 +155,6 @@ class RegionNetwork:
         for first in range(0, len(every), self._batch_size):
             batch = every[first : first + self._batch_size]
             size = len(batch)
-            # Whole batches alone are left out: a tile may depend on others by its last bits.
-            if near is not None and not any(near[self._around(t).slices].any() for t in batch):
-                if tick is not None:
-                    tick()
-                continue
             tone = Tone(
                 view.tone.mean.expand(size, -1).to(device),
                 view.tone.contrast.expand(size).to(device),
@@ -213,13 +173,7 @@ class RegionNetwork:
                 )
             for tile, values in zip(batch, parts(answer).float().cpu().numpy(), strict=True):
                 blend.add(tile, values, self._weight)
-            if tick is not None:
-                tick()
-        return blend.image(partly=tiles is not None or near is not None)
-
-    def _around(self, tile: Window) -> Window:
-        """Cells whose pixels depend on a tile of `seen`."""
-        return grown(tile, REACH, self._height, self._width)
+        return blend.image(partly=tiles is not None)
 
     def _field(self, noise: Noise) -> NDArray[np.float32]:
         """The noise `(3, h, w)` that tiles are given."""
@@ -227,7 +181,7 @@ class RegionNetwork:
         for rows in strips(field.shape[1:]):
             height = rows.stop - rows.start + 2 * HALO
             around = Window(rows.start - HALO, -HALO, height, self._width + 2 * HALO)
-            white = ground_noise(around, seed=noise.seed, member=noise.member, year=noise.year)
+            white = ground_noise(around, seed=noise.seed, member=noise.member, year=0)
             field[:, rows] = shaped(torch.from_numpy(white)[None])[0].numpy()
         return field
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from forecast.network.patches import FACTOR, TILE_PX
 from forecast.training.place_tensors import UNKNOWN, Ground, GroundPlace
+from preprocessing.errors import RequestError
 
 __all__ = ["Catalogue"]
 
@@ -23,8 +24,8 @@ class Catalogue:
     """Every window of every pair of dates that can be drawn; n rows.
 
     Attributes:
-        rows: `(n, 6)` int64: place, start, end (dates of the place), label (-1: none), row and
-            column of the window in cells.
+        rows: `(n, 6)` int64: place, start, end (dates of the place), label, row and column of the
+            window in cells.
         share: `(n,)` how often each is drawn.
         weight: `(n,)` what it then counts for occurrence.
     """
@@ -43,7 +44,7 @@ class Catalogue:
         longest: float = 32.0,
         boost: float = 30.0,
     ) -> Catalogue:
-        """List windows on a grid of half tiles.
+        """List the windows of labelled pairs of dates on a grid of half tiles.
 
         Args:
             places: As `ground` was made of.
@@ -51,6 +52,9 @@ class Catalogue:
             weights: Of datasets; 1 for those not named, 0 leaves one out.
             longest: Horizon in years.
             boost: See `Drawing`.
+
+        Raises:
+            RequestError: There are none.
         """
         rows: list[tuple[int, ...]] = []
         changed: list[float] = []
@@ -60,30 +64,27 @@ class Catalogue:
             height, width = int(ground.height[number]), int(ground.width[number])
             tops = sorted({*range(0, height - _CELLS, _STRIDE), height - _CELLS})
             lefts = sorted({*range(0, width - _CELLS, _STRIDE), width - _CELLS})
-            numbers = {}
-            for pair in place.labels:
-                numbers[pair] = label_number
-                label_number += 1
-            pairs = [*numbers] or [
-                (i, j) for i in range(len(place.years)) for j in range(i + 1, len(place.years))
-            ]
             valid = place.valid[:, ::FACTOR, ::FACTOR]
-            for i, j in pairs:
+            first, label_number = label_number, label_number + len(place.labels)
+            for own, ((i, j), label) in enumerate(place.labels.items(), start=first):
                 if not 0.4 < place.years[j] - place.years[i] <= longest:
                     continue
-                both, label = valid[i] & valid[j], place.labels.get((i, j))
+                both = valid[i] & valid[j]
                 for top in tops:
                     for left in lefts:
                         at = (slice(top, top + _CELLS), slice(left, left + _CELLS))
                         if both[at].sum() < _LEAST_KNOWN * _CELLS**2:
                             continue
-                        share = 0.0
-                        if label is not None:
-                            here = label[at]
-                            share = float(here[here != UNKNOWN].sum()) / 254 / _CELLS**2
-                        rows.append((number, i, j, numbers.get((i, j), -1), top, left))
-                        changed.append(share)
+                        here = label[at]
+                        changed.append(float(here[here != UNKNOWN].sum()) / 254 / _CELLS**2)
+                        rows.append((number, i, j, own, top, left))
                         of_dataset.append(place.dataset)
+        if not rows:
+            raise RequestError(
+                f"expected windows of {_CELLS} x {_CELLS} cells that are labelled with what "
+                f"changed lastingly, found none in {len(places)} places; give series of four "
+                "dates and more, or simulated worlds in the recipe"
+            )
         table = np.array(rows, dtype=np.int64).reshape(-1, 6)
         names, index = np.unique(of_dataset, return_inverse=True)
         total = np.array([weights.get(str(name), 1.0) for name in names])

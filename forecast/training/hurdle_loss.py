@@ -1,4 +1,4 @@
-"""What the network is trained for: occurrence, appearance where ground changed, observation."""
+"""What the network is trained for: occurrence, and appearance where ground changed."""
 
 from __future__ import annotations
 
@@ -28,17 +28,15 @@ class HurdleLoss:
         change: Cross-entropy of occurrence among items as they are drawn; `calibrate` then brings
             the log odds to those of the ground.
         look: CRPS of the look of changed ground, in units of contrast.
-        seen: CRPS of what observations of unchanged ground differ by, likewise.
     """
 
     change: Tensor
     look: Tensor
-    seen: Tensor
 
     @property
     def total(self) -> Tensor:
         """What is minimised."""
-        return 2 * self.change + self.look + self.seen
+        return 2 * self.change + self.look
 
 
 def noise_of(
@@ -80,10 +78,6 @@ def hurdle_loss(model: ChangeUNet, item: Item, generator: torch.Generator) -> Hu
     )
     change = (entropy * item.labelled.repeat(_MEMBERS, 1, 1, 1)).mean()
     changed = item.change * (item.change > _SURE) * item.labelled * item.seen
-    stayed = (1 - item.change) * item.seen
-
-    def crps(values: Tensor, weight: Tensor) -> Tensor:
-        members = (values / contrast.repeat(_MEMBERS, 1, 1, 1)).view(_MEMBERS, *target.shape)
-        return multiscale_crps(members, target, weight, pool_scales=_POOLS, increment_lags=_LAGS)
-
-    return HurdleLoss(change, crps(answer.look, changed), crps(answer.seen, stayed))
+    looks = (answer.look / contrast.repeat(_MEMBERS, 1, 1, 1)).view(_MEMBERS, *target.shape)
+    look = multiscale_crps(looks, target, changed, pool_scales=_POOLS, increment_lags=_LAGS)
+    return HurdleLoss(change, look)

@@ -96,7 +96,7 @@ def train_network(
     begin = resume(out / "checkpoint.pt", config, model, ema, optimizer, device)
     if config.compiled:
         model.unet.compile()
-    began, sums = time.monotonic(), torch.zeros(3, device=device)
+    began, sums = time.monotonic(), torch.zeros(2, device=device)
     since = begin
 
     draw = _drawing(catalogue, ground, config, device)
@@ -113,7 +113,7 @@ def train_network(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         ema.step(_trained(model))
-        sums += torch.stack([loss.change, loss.look, loss.seen]).detach()
+        sums += torch.stack([loss.change, loss.look]).detach()
         done = step + 1
         last = done == config.steps or spent >= 1
         if done % config.validate_every == 0 or last:
@@ -147,7 +147,6 @@ def train_network(
                 "seconds": round(time.monotonic() - began, 1),
                 "change": losses[0],
                 "look": losses[1],
-                "seen": losses[2],
                 "occurrence": occurrence,
                 "scores": scores,
             }
@@ -210,12 +209,12 @@ def known_mean(values: Sequence[float | None]) -> float | None:
 def summary_line(entry: dict[str, Any]) -> str:
     """The means over cases of a journal entry, for people."""
     parts = [f"step {entry['step']} {entry['seconds']:.0f} s"]
-    parts += [f"{name} {entry[name]:.4f}" for name in ("change", "look", "seen")]
+    parts += [f"{name} {entry[name]:.4f}" for name in ("change", "look")]
     for wanted in (False, True):
         chosen = [v for k, v in entry["scores"].items() if k.endswith(" with history") == wanted]
         means = {
             key: known_mean([score[key] for score in chosen])
-            for key in ("auc", "area", "brier", "observed", "look")
+            for key in ("auc", "area", "brier", "look")
         }
         text = " ".join(f"{key} {v:.3f}" for key, v in means.items() if v is not None)
         parts.append(f"[{'history' if wanted else 'alone'}: {text}]")

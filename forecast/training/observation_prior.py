@@ -28,7 +28,8 @@ def observation_prior(
     """Fit the model of observations to pairs of dates of the places, every dataset counting alike.
 
     Args:
-        places: Of training; simulated worlds are left out, at most 30 of a dataset are taken.
+        places: Of training; simulated worlds are left out where there are others, at most 30 of a
+            dataset are taken.
         alone: Pairs know no earlier dates: the model of a place with one image.
         seed: Of the sample.
 
@@ -61,8 +62,10 @@ def observation_prior(
 def _chosen(places: Sequence[GroundPlace], dates: int) -> list[GroundPlace]:
     by_dataset: dict[str, list[GroundPlace]] = {}
     for place in places:
-        if place.dataset != _SIMULATED and len(place.years) >= dates:
+        if len(place.years) >= dates:
             by_dataset.setdefault(place.dataset, []).append(place)
+    if len(by_dataset) > 1:
+        by_dataset.pop(_SIMULATED, None)
     return [place for found in by_dataset.values() for place in found[:: -(-len(found) // _PLACES)]]
 
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from forecast.crps import fair_crps
-from forecast.evaluation.scores.dressed import dressed_crps
 from forecast.evaluation.scores.roc import area_under_curve
 from forecast.network.patches import FACTOR, TILE_PX
 from forecast.network.unet import ChangeUNet
@@ -27,7 +26,7 @@ _MEMBERS = 6
 
 @dataclass(frozen=True)
 class Case:
-    """A place, two of its dates and the number of their label (-1: none)."""
+    """A place, two of its dates and the number of their label."""
 
     name: str
     place: int
@@ -44,8 +43,6 @@ class PlaceScore:
         auc: Of the probability of change.
         area: Expected over true area of change.
         brier: Skill over the true share of changed cells.
-        observed: One less the ratio of the fair CRPS of observations to that of the best Laplace
-            noise around nothing changes, fitted on the same cells.
         look: One less the ratio of the fair CRPS of looks on changed cells to the mean absolute
             change there.
     """
@@ -53,7 +50,6 @@ class PlaceScore:
     auc: float | None
     area: float | None
     brier: float | None
-    observed: float
     look: float | None
 
 
@@ -69,7 +65,7 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
         [[case.place, case.start, case.end, case.label, *corner] for corner in corners],
         device=device,
     )
-    sums = torch.zeros((2 + 6 * _MEMBERS, height, width))
+    sums = torch.zeros((2 + 3 * _MEMBERS, height, width))
     once = torch.zeros((9, height, width))
     generator = torch.Generator(device=device).manual_seed(0)
     ramp = torch.hann_window(_CELLS + 2, periodic=False)[1:-1]
@@ -82,7 +78,7 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
             item = type(item)(**{**item.__dict__, "earlier": earlier})
         with autocast(device):
             condition = model.condition(item.past, item.tone, item.earlier)
-            chances, looks, views = [], [], []
+            chances, looks = [], []
             for _ in range(_MEMBERS):
                 noise, regional = noise_of(
                     len(part), _CELLS, int(model.config.regional_noise), generator
@@ -91,26 +87,21 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
                 answer = model(noise, condition, item.tone, item.years, item.gsd_m, regional)
                 chances.append(torch.sigmoid(answer.change))
                 looks.append(answer.look)
-                views.append(answer.seen)
         present = F.avg_pool2d(item.past, FACTOR)
-        fields = torch.cat([torch.stack(chances).mean(dim=0), *looks, *views], dim=1).cpu()
+        fields = torch.cat([torch.stack(chances).mean(dim=0), *looks], dim=1).cpu()
         facts = torch.cat(
             [item.change, item.labelled, item.seen, present, item.future], dim=1
         ).cpu()
         for k, (_, _, _, _, top, left) in enumerate(part.tolist()):
             at = (slice(None), slice(top, top + _CELLS), slice(left, left + _CELLS))
-            sums[: 1 + 6 * _MEMBERS][at] += fields[k] * window
+            sums[:-1][at] += fields[k] * window
             sums[-1:][at] += window
             once[at] = facts[k]
     blended = sums[:-1] / sums[-1:].clamp_min(1e-6)
     chance = blended[0]
-    looks_of = blended[1 : 1 + 3 * _MEMBERS].view(_MEMBERS, 3, height, width)
-    seen_of = blended[1 + 3 * _MEMBERS :].view(_MEMBERS, 3, height, width)
+    looks_of = blended[1:].view(_MEMBERS, 3, height, width)
     change, labelled, seen = once[0], once[1] > 0, once[2] > 0
     difference = once[6:9] - once[3:6]
-    draw = torch.rand((_MEMBERS, 1, height, width), generator=torch.Generator().manual_seed(0))
-    observed = torch.where(draw < chance, looks_of, 0.0) + seen_of
-    crps = _mean_crps(observed, difference, seen)
     event = (change > 0.5)[labelled].numpy()
     predicted = chance[labelled].numpy()
     rate = float(event.mean()) if len(event) else 0.0
@@ -124,7 +115,6 @@ def score_place(model: ChangeUNet, ground: Ground, case: Case, *, history: bool)
         auc=area_under_curve(event, predicted),
         area=float(predicted.mean() / rate) if known else None,
         brier=float(1 - ((predicted - event) ** 2).mean() / (rate * (1 - rate))) if known else None,
-        observed=1 - 255 * crps / dressed_crps(255 * difference[:, seen].numpy()),
         look=look,
     )
 

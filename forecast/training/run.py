@@ -107,7 +107,7 @@ def run_training(
 
 
 def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[Case]:
-    """What is scored while training: some starts and horizons of places of moderate size.
+    """What is scored while training: some starts and horizons of labelled places of moderate size.
 
     Of a dataset of many places the first few are.
     """
@@ -118,13 +118,11 @@ def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[C
         pairs = {pair: number + n for n, pair in enumerate(place.labels)}
         number += len(pairs)
         dates, height, width = place.valid.shape
-        if height * width > _MOST_CELLS * 16 or dates < 2:
+        if height * width > _MOST_CELLS * 16 or not pairs:
             continue
         if taken[place.dataset] == _MOST_PLACES:
             continue
         taken[place.dataset] += 1
-        if not pairs:
-            pairs = {(0, dates - 1): -1}
         chosen = set()
         for share in _STARTS:
             start = min((i for i, _ in pairs), key=lambda i: abs(i - share * dates))
@@ -140,12 +138,12 @@ def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[C
 
 
 def _best(journal: Path) -> int:
-    """The step with the best mean of the AUC of change and the skill of observations."""
+    """The step with the best mean of the AUC of change and the skill of looks."""
     merits: dict[int, float] = {}
     for line in journal.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         scores = entry["scores"].values()
         merits[entry["step"]] = sum(
-            known_mean([score[key] for score in scores]) or 0.0 for key in ("auc", "observed")
+            known_mean([score[key] for score in scores]) or 0.0 for key in ("auc", "look")
         )
     return max(merits, key=lambda step: merits[step])

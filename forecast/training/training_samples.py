@@ -111,7 +111,7 @@ def gather(
     known = known.view(size, count, _CELLS, _CELLS)
     here = ground.known[_window_at(ground.known_at[now], height, width, top, left, 1, 1)]
     earlier = Earlier(mapped[:, :-1], known[:, :-1] & keep[..., None, None], ago)
-    codes = _labels(ground, label, height, width, top, left)
+    codes = ground.labels[_window_at(ground.labels_at[label], height, width, top, left, 1, 1)]
     labelled = codes != UNKNOWN
     seen = (known[:, -1:] & here).float()
     item = Item(
@@ -131,19 +131,6 @@ def gather(
         place=place,
     )
     return item if drawing is None else _varied(item, ground.covariance[now], drawing, generator)
-
-
-def _labels(
-    ground: Ground, label: Tensor, height: Tensor, width: Tensor, top: Tensor, left: Tensor
-) -> Tensor:
-    """Windows of labels `(b, 1, 32, 32)`, `UNKNOWN` where there is no label."""
-    if len(ground.labels_at) == 0:
-        return torch.full_like(label, UNKNOWN).view(-1, 1, 1, 1).expand(-1, 1, _CELLS, _CELLS)
-    there = (label >= 0).view(-1, 1, 1, 1)
-    at = ground.labels_at[label.clamp_min(0)]
-    # Without a label any value is read; asking which have one would wait for the device.
-    index = torch.where(there, _window_at(at, height, width, top, left, 1, 1), 0)
-    return torch.where(there, ground.labels[index], UNKNOWN)
 
 
 def _to_start(colours: Tensor, dates: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:

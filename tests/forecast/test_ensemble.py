@@ -10,7 +10,9 @@ from region_cases import small_network
 
 import forecast.evaluation.methods.tile
 from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
+from forecast.hindcast.observations import ObservationModels
 from forecast.network.unet import ChangeUNet
+from forecast.pretrained import model_folder
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from preprocessing.tiles.cells import cell_means
 
@@ -20,7 +22,16 @@ IMAGE = picture(96, 120)
 
 def ensemble(model: ChangeUNet, years: float, members: int = 3, seed: int = 1) -> TileEnsemble:
     valid = np.ones(IMAGE.shape[1:], bool)
-    return forecast_tile(model, IMAGE, valid, years=years, gsd_m=10.0, members=members, seed=seed)
+    return forecast_tile(
+        model,
+        ObservationModels.load(model_folder()).alone,
+        IMAGE,
+        valid,
+        years=years,
+        gsd_m=10.0,
+        members=members,
+        seed=seed,
+    )
 
 
 def test_members_depend_on_the_seed_and_their_number_alone() -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.baselines import DressedPersistence
 from forecast.evaluation.methods.tile import TileEnsemble, forecast_tile
+from forecast.hindcast.observations import ObservationModels
 from forecast.network.unet import ChangeUNet
 from forecast.pretrained import load_model, model_folder
 from forecast.region.familiarity import Familiarity
@@ -33,6 +34,7 @@ def forecast(
 ) -> TileEnsemble:
     return forecast_tile(
         model,
+        ObservationModels.load(model_folder()).alone,
         picture,
         np.ones(picture.shape[1:], bool),
         years=years,

@@ -79,7 +79,6 @@ def run_of(
     *,
     member: int = 0,
     seed: int = 3,
-    observations: bool = False,
     tick: Callable[[], None] | None = None,
 ) -> MemberRun:
     folder.mkdir(exist_ok=True)
@@ -90,6 +89,5 @@ def run_of(
         seed,
         2020,
         MemberPaths(folder, member),
-        observations=observations,
         tick=tick,
     )

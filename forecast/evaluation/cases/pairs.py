@@ -12,6 +12,7 @@ from forecast.evaluation.cases.case import SeriesCase
 from forecast.evaluation.methods.forecast import PlaceForecast
 from forecast.evaluation.methods.method import CaseMethod
 from forecast.evaluation.methods.tile import forecast_tile
+from forecast.hindcast.observations import ObservationModel
 from forecast.network.unet import ChangeUNet
 from forecast.region.familiarity import Familiarity
 from preprocessing.errors import ModelFolderError
@@ -82,7 +83,13 @@ def pair_case(past: PlaceSeries, future: NDArray[np.uint8], *, years: float) -> 
 
 
 def tile_forecaster(
-    name: str, model: ChangeUNet, familiarity: Familiarity | None, *, members: int, seed: int
+    name: str,
+    model: ChangeUNet,
+    observations: ObservationModel,
+    familiarity: Familiarity | None,
+    *,
+    members: int,
+    seed: int,
 ) -> CaseMethod:
     """A trained network, straight to the horizon of each pair.
 
@@ -94,6 +101,7 @@ def tile_forecaster(
         past = case.past
         found = forecast_tile(
             model,
+            observations,
             past.images[-1],
             past.valid[-1],
             years=case.years,

@@ -8,6 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.hindcast.observations import ObservationModel
+from forecast.hindcast.past import Past
 from forecast.hindcast.past_events import kinds_of
 from forecast.network.conditions import CONDITIONS
 from forecast.network.patches import FACTOR
@@ -21,6 +23,7 @@ from forecast.region.familiarity import Familiarity, region_familiarity
 from forecast.region.ground import start_cells
 from forecast.region.objects import region_objects
 from forecast.region.region_conditions import region_conditions, region_tone
+from forecast.region.seen_again import SeenAgain
 from forecast.region.tiled_inference import Noise, RegionNetwork, View
 from forecast.start import DecodedImage, padded_start
 from preprocessing.rasters.raster import Encoding
@@ -28,7 +31,7 @@ from preprocessing.rasters.raster import Encoding
 __all__ = ["TileEnsemble", "forecast_tile"]
 
 _SEEN_YEAR = 1
-"""Calendar year that the noise of observations belongs to; that of states has year 0."""
+"""Calendar year that the noise of observations belongs to."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class TileEnsemble:
 
 def forecast_tile(
     model: ChangeUNet,
+    observations: ObservationModel,
     image: NDArray[np.uint8],
     valid: NDArray[np.bool_],
     *,
@@ -61,6 +65,7 @@ def forecast_tile(
 
     Args:
         model: In evaluation mode.
+        observations: Of places with one image.
         image: `(3, height, width)`, without earlier dates; whole cells.
         valid: `(height, width)`.
         years: Horizon. What is longer than the longest of training is made of several.
@@ -73,9 +78,9 @@ def forecast_tile(
     start = DecodedImage(whole, Encoding())
     cells, seen = start_cells(start, valid)
     shape = (cells.shape[1], cells.shape[2])
-    tone = region_tone(cells, seen)
+    tone, nothing = region_tone(cells, seen), EarlierCells.none(shape)
     condition = np.empty((CONDITIONS, *shape), np.float16)
-    region_conditions(cells, EarlierCells.none(shape), tone, condition)
+    region_conditions(cells, nothing, tone, condition)
     view = View(start, condition, tone)
     familiar, _ = region_familiarity(familiarity, start, gsd_m)
     objects = region_objects(start, tone)
@@ -86,7 +91,9 @@ def forecast_tile(
     parcels = parcels_of(objects, seen, gsd_m)
     network = RegionNetwork(model, height=shape[0], width=shape[1], gsd_m=gsd_m)
     inside = (..., slice(valid.shape[0] // FACTOR), slice(valid.shape[1] // FACTOR))
-    states, observations, probability = [], [], np.zeros(shape, np.float32)
+    past = Past(cells[None], seen[None], np.zeros(1))
+    seen_again = SeenAgain.of_one_date(observations, past, years)
+    states, observed, probability = [], [], np.zeros(shape, np.float32)
     for member in range(members):
         levels = event_levels(objects, seed=seed, member=member)
         keep_corridors(levels, corridors)
@@ -107,8 +114,19 @@ def forecast_tile(
             left -= leg
             if left > 0:
                 changes = changes.next_leg()
-        difference = network.seen(view, leg, Noise(seed, member, _SEEN_YEAR)) * (2 - familiar)
+        difference = seen_again.drawn(
+            1,
+            objects,
+            nothing,
+            cells,
+            changes.changed,
+            familiar,
+            contrast,
+            seed=seed,
+            member=member,
+            year=_SEEN_YEAR,
+        )
         states.append(changes.colours[inside])
-        observations.append(np.clip(changes.colours + difference, 0, 1)[inside])
+        observed.append(np.clip(changes.colours + difference, 0, 1)[inside])
         probability += changes.probability() / members
-    return TileEnsemble(np.stack(states), np.stack(observations), probability[inside])
+    return TileEnsemble(np.stack(states), np.stack(observed), probability[inside])

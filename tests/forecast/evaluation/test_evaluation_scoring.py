@@ -19,13 +19,16 @@ from forecast.evaluation.scores.resampling import resampling_units
 from forecast.evaluation.scores.results import Comparison, Section, sections
 from forecast.evaluation.scores.sums import EvaluationSums, Group
 from forecast.evaluation.scoring import pair_statistics, score_cases
+from forecast.hindcast.observations import ObservationModels
 from forecast.horizons import HORIZON_NAMES, horizon_class
 from forecast.network.unet import ChangeUNet
+from forecast.pretrained import model_folder
 from preprocessing.errors import ModelFolderError
 from preprocessing.pairs.store import PairStore
 from preprocessing.series.pair_index import PairIndex
 from preprocessing.tiles.cells import cell_means
 
+ALONE = ObservationModels.load(model_folder()).alone
 STATISTICS = [Harm(), Observations(seed=1)]
 
 
@@ -138,8 +141,8 @@ def test_scores_do_not_depend_on_order_and_merge(index: PairIndex) -> None:
 
 def test_a_network_gets_the_noise_of_the_pair(index: PairIndex, tiny_model: ChangeUNet) -> None:
     first, second = pair_cases(index, np.array([0, 30]), split="val")
-    found = tile_forecaster("landcast", tiny_model, None, members=3, seed=4).forecast(first)
-    again = tile_forecaster("landcast", tiny_model, None, members=3, seed=4)
+    found = tile_forecaster("landcast", tiny_model, ALONE, None, members=3, seed=4).forecast(first)
+    again = tile_forecaster("landcast", tiny_model, ALONE, None, members=3, seed=4)
     again.forecast(second)
     forecast = again.forecast(first)
     assert found is not None
@@ -148,7 +151,7 @@ def test_a_network_gets_the_noise_of_the_pair(index: PairIndex, tiny_model: Chan
     assert found.observed.shape == (3, 3, 32, 32)
     np.testing.assert_array_equal(forecast.observed, found.observed)
     assert found.observed.std(axis=0).mean() > 0.1
-    other = tile_forecaster("landcast", tiny_model, None, members=3, seed=5).forecast(first)
+    other = tile_forecaster("landcast", tiny_model, ALONE, None, members=3, seed=5).forecast(first)
     assert other is not None
     assert np.abs(other.observed - found.observed).max() > 0.1
 
@@ -163,7 +166,7 @@ def test_a_network_that_answers_nan_is_refused_not_left_out(
     monkeypatch.setattr("forecast.evaluation.cases.pairs.forecast_tile", broken)
     methods = [
         shifted("landcast", 3),
-        tile_forecaster("broken", tiny_model, None, members=2, seed=0),
+        tile_forecaster("broken", tiny_model, ALONE, None, members=2, seed=0),
     ]
     with pytest.raises(ModelFolderError, match="broken"):
         run(index, methods, chosen=np.arange(3))

@@ -161,7 +161,8 @@ def drawn(
 
     def draw(member: int, changed: NDArray[np.bool_]) -> NDArray[np.float32]:
         whose = {"seed": 1, "member": member, "year": 2010}
-        return found.drawn(1, objects, earlier, past.cells[-1], changed, 0.1, **whose)
+        familiar = np.ones(past.shape, np.float32)
+        return found.drawn(1, objects, earlier, past.cells[-1], changed, familiar, 0.1, **whose)
 
     noise = np.stack([draw(member, everywhere) for member in range(40)])
     return found, draw(0, ~everywhere) - noise[0], noise
@@ -190,28 +191,47 @@ def test_draws_have_the_patterns_that_were_seen(
     assert within > across + 0.3
 
 
-def test_one_image_tells_how_ground_is_seen_another_day(tmp_path: Path) -> None:
-    alone, past = ObservationModels.load(model_folder()).alone, _swinging(dates=1)
-    assert alone is not None
-    write_seen_again(alone, past, tmp_path, longest=1)
+@pytest.mark.parametrize("dates", [1, 2])
+def test_noise_is_that_of_objects_and_bands_share_it(dates: int, tmp_path: Path) -> None:
+    models, past = ObservationModels.load(model_folder()), _swinging(dates=dates)
+    write_seen_again(models.of_past(past, seed=1, taught=False), past, tmp_path, longest=1)
     found = SeenAgain.open(tmp_path)
     assert found is not None
-    earlier = EarlierCells.none(past.shape)
+    earlier = EarlierCells(
+        past.cells[:-1].astype(np.float16),
+        past.known[:-1],
+        (past.years[-1] - past.years[:-1]).astype(np.float32),
+    )
     objects = np.arange(_SIDE * _SIDE).reshape(_SIDE, _SIDE)
     objects = objects[::4, ::4].repeat(4, axis=0).repeat(4, axis=1)
     nowhere = np.zeros(past.shape, bool)
+    plain = np.full_like(past.cells[-1], 0.5)
 
-    def draw(member: int) -> NDArray[np.float32]:
+    def draw(member: int, familiar: float = 1.0) -> NDArray[np.float32]:
+        known = np.full(past.shape, familiar, np.float32)
         whose = {"seed": 1, "member": member, "year": 2010}
-        return found.drawn(1, objects, earlier, past.cells[0], nowhere, 0.1, **whose)
+        return found.drawn(1, objects, earlier, plain, nowhere, known, 0.1, **whose)
 
-    noise = np.stack([draw(member) for member in range(0, 60, 2)])
+    noise = np.stack([draw(member) for member in range(0, 60, 2)]) - found.mean[0]
     told = float(found.scale[0].mean())
-    assert 0.6 * told < float(np.abs(noise - found.mean[0]).mean()) < 2 * told
+    assert 0.6 * told < float(np.abs(noise).mean()) < 2 * told
     within = np.corrcoef(noise[..., 1::4].ravel(), noise[..., 2::4].ravel())[0, 1]
     bands = np.corrcoef(noise[:, 0].ravel(), noise[:, 1].ravel())[0, 1]
     assert within > 0.8
     assert bands > 0.7
+    # Ground that the model has not seen the like of is less sure, unless the place itself tells.
+    unsure = draw(0, familiar=0.5) - found.mean[0]
+    np.testing.assert_allclose(unsure, (1.5 if dates == 1 else 1.0) * noise[0], atol=1e-6)
+
+
+def test_a_model_without_places_of_three_dates_tells_what_one_image_tells() -> None:
+    models = replace(ObservationModels.load(model_folder()), again=None)
+    assert models.of_past(_swinging(), seed=1) == models.alone
+
+
+def test_a_model_that_tells_nothing_of_observations_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match=r"observations_alone\.json, there is no such file"):
+        ObservationModels.load(tmp_path)
 
 
 def test_blocks_of_any_size_are_written_alike(

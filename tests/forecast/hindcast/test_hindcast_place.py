@@ -86,7 +86,7 @@ def test_later_images_change_nothing_but_the_scores(
         patterns = ("member_*/**/*", "seen_*", "taught.npy", "hindcast.json", "conditions.npy")
         files = [path for pattern in patterns for path in scratch.glob(pattern) if path.is_file()]
         made.append({str(path.relative_to(scratch)): path.read_bytes() for path in files})
-    assert len({Path(name).parts[0] for name in made[0]}) == 7
+    assert len({Path(name).parts[0] for name in made[0]}) == 11
     assert made[0] == made[1]
     assert (told[0].expected, told[0].weight) == (told[1].expected, told[1].weight)
     assert told[0].weight > 0

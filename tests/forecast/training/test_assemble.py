@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,17 +91,14 @@ def test_pairs_are_places_of_two_dates_without_labels(tmp_path: Path) -> None:
         assemble_places([tmp_path / "none.zarr"], worlds=0)
 
 
-def test_a_model_trains_on_pairs_alone(tmp_path: Path) -> None:
+def test_pairs_alone_tell_nothing_of_lasting_change(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         "block_out_channels = [32, 32]\nsteps = 2\nbatch_size = 2\nwarmup_steps = 1\nworlds = 0\n"
     )
     stored = make_store(tmp_path / "pairs.zarr")
-    ticks: list[tuple[str, int, int]] = []
-    out = train_forecast([stored], tmp_path / "m", recipe, progress=lambda *t: ticks.append(t))
-    assert ticks[-1] == ("training", 2, 2)
-    entry = json.loads((out / "training" / "journal.jsonl").read_text())
-    assert entry["change"] == entry["look"] == 0 < entry["seen"]
+    with pytest.raises(RequestError, match="labelled with what changed lastingly, found none"):
+        train_forecast([stored], tmp_path / "m", recipe)
     with pytest.raises(RequestError, match="without --resume"):
         train_forecast([stored], tmp_path / "other", recipe, resume=True)
 

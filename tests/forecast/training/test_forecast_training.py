@@ -46,7 +46,7 @@ def _items(rows: list[list[int]], drawing: Drawing | None, seed: int = 0) -> Ite
 def test_items_show_the_place_the_dates_and_the_window() -> None:
     here, there = made_place(seed=1), made_place("there", dates=4, width=200)
     number = list(here.labels).index((1, 3))
-    item = _items([[0, 1, 3, number, 4, 2], [1, 2, 3, -1, 0, 18]], None)
+    item = _items([[0, 1, 3, number, 4, 2], [1, 2, 3, len(here.labels), 0, 18]], None)
     assert torch.equal(
         (item.past[0] * 255).round().byte(), torch.from_numpy(here.images[1, :, 16:144, 8:136])
     )
@@ -55,7 +55,6 @@ def test_items_show_the_place_the_dates_and_the_window() -> None:
     label = torch.from_numpy(here.labels[1, 3][4:36, 2:34].astype(np.float32)) / 254
     assert torch.equal(item.change[0, 0], label)
     assert item.labelled[0].all()
-    assert not item.labelled[1].any()
     assert item.years.tolist() == [4.0, 2.0]
     assert item.earlier.ago[0, item.earlier.ago[0] > 0].tolist() == [2.0]
     assert sorted(item.earlier.ago[1, item.earlier.ago[1] > 0].tolist()) == [2.0, 4.0]
@@ -63,14 +62,14 @@ def test_items_show_the_place_the_dates_and_the_window() -> None:
 
 def test_earlier_dates_come_in_the_colours_of_the_start() -> None:
     here = made_place(seed=1)
-    item = _items([[0, 1, 3, -1, 0, 0]], None)
+    item = _items([[0, 1, 3, 0, 0, 0]], None)
     seen = torch.from_numpy(cell_means(here.images[0])[:, :32, :32]).round() / 255
     at = int(item.earlier.ago[0].argmax())
     assert torch.allclose(item.earlier.cells[0, at], 0.5 * seen + 0.1, atol=1e-5)
 
 
 def test_nothing_later_than_the_start_is_told() -> None:
-    rows = [[0, 2, 3, -1, 3, 1]] * 4
+    rows = [[0, 2, 3, 0, 3, 1]] * 4
     places = [made_place(seed=1)]
     ground = Ground.of(places)
     places[0].images[3:] = np.random.default_rng(0).integers(0, 256, places[0].images[3:].shape)
@@ -106,15 +105,23 @@ def test_turned_items_keep_their_parts_together() -> None:
     assert (item.future - low)[(item.change > 0.5).expand_as(low)].abs().mean() > 30 / 255
 
 
-def test_loss_of_unlabelled_items_is_of_observations_alone() -> None:
+def test_looks_are_learnt_where_ground_changed_alone() -> None:
     model = ChangeUNet(block_out_channels=(32, 32))
-    item = _items([[0, 0, 1, -1, 0, 0], [1, 0, 1, -1, 0, 0]], None)
-    loss = hurdle_loss(model, item, _seeded())
-    assert float(loss.change.detach()) == 0
-    assert float(loss.look.detach()) == 0
-    assert float(loss.seen.detach()) > 0
+    number = list(made_place(seed=1).labels).index((1, 3))
+    item = _items([[0, 1, 3, number, 0, 0]] * 2, None)
+    calm = replace(item, change=torch.zeros_like(item.change))
+    loss, still = (hurdle_loss(model, shown, _seeded()) for shown in (item, calm))
+    assert float(loss.look.detach()) > 0
+    assert float(still.look.detach()) == 0
+    assert float(still.change.detach()) > 0
     loss.total.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_places_without_labels_are_told() -> None:
+    place = replace(made_place(seed=1), labels={})
+    with pytest.raises(RequestError, match="labelled with what changed lastingly, found none in 1"):
+        Catalogue.of([place], Ground.of([place]), weights={})
 
 
 def test_training_continues_where_it_stopped(tmp_path: Path) -> None:
@@ -137,7 +144,8 @@ def test_training_continues_where_it_stopped(tmp_path: Path) -> None:
     score = score_place(loaded, ground, cases[0], history=True)
     assert score.auc is not None
     assert 0 <= score.auc <= 1
-    assert score.observed < 1
+    assert score.look is not None
+    assert score.look < 1
 
 
 def _stopped(
@@ -206,7 +214,7 @@ def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
     torch.manual_seed(0)
     model: ChangeUNet = ChangeUNet(block_out_channels=(32, 32)).eval()
     rules = model.occurrence_by_rules()
-    item = _items([[0, 1, 3, -1, 0, 0]], None)
+    item = _items([[0, 1, 3, 0, 0, 0]], None)
     condition = model.condition(item.past, item.tone, item.earlier)
     noise, regional = noise_of(1, 32, 8, _seeded())
     shown = (noise, condition, item.tone, item.years, item.gsd_m, regional)
@@ -218,7 +226,6 @@ def test_occurrence_by_rules_is_that_of_the_conditions_alone() -> None:
     assert past.abs().max() > 0.1
     torch.testing.assert_close(told.drawn - past, texture)
     torch.testing.assert_close(told.look, own.look)
-    torch.testing.assert_close(told.seen, own.seen)
     assert float((own.drawn - told.drawn).abs().max()) > 0.01
 
 
@@ -273,7 +280,7 @@ def test_the_best_validation_is_kept(tmp_path: Path) -> None:
     means = [
         sum(
             np.mean([s[key] for s in cases.values() if s[key] is not None])
-            for key in ("auc", "observed")
+            for key in ("auc", "look")
         )
         for cases in scores
     ]
@@ -359,7 +366,7 @@ def test_a_loss_that_is_no_number_ends_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = torch.zeros((), requires_grad=True)
-    broken = HurdleLoss(nothing, nothing, nothing * torch.nan)
+    broken = HurdleLoss(nothing, nothing * torch.nan)
     monkeypatch.setattr(loop, "hurdle_loss", lambda *_: broken)
     places = [made_place(seed=1)]
     ground = Ground.of(places)
