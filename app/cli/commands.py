@@ -115,7 +115,14 @@ def animate(
         float, typer.Option("--seconds", min=0.1, max=60, help="How long each year stays.")
     ] = 1.0,
     size: Annotated[
-        int, typer.Option("--size", min=64, max=8192, help="Longer side in pixels.")
+        int,
+        typer.Option(
+            "--size",
+            min=64,
+            max=8192,
+            help="Longer side of the pictures in pixels, at most; smaller ones are enlarged to "
+            "480. The year stands below.",
+        ),
     ] = 1080,
     _allow_outside: AllowOutside = False,
 ) -> None:

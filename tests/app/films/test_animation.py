@@ -7,7 +7,8 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from fake_results import GRID, make_result, scene, write
+from affine import Affine
+from fake_results import GRID, PLAIN_GRID, make_result, scene, write
 from PIL import Image, ImageSequence
 
 from app.films.animation import (
@@ -17,7 +18,8 @@ from app.films.animation import (
     animate,
     animate_folder,
 )
-from preprocessing.errors import DateError, GridMismatchError, RequestError
+from preprocessing.errors import DateError, GridMismatchError, NoOverlapError, RequestError
+from preprocessing.rasters.grid import Grid
 
 AMBER = np.array([255, 176, 46])
 
@@ -135,9 +137,34 @@ def test_past_image_of_the_future_or_of_other_ground_is_refused(folder, tmp_path
     late = write(tmp_path / "town_2021.tif", scene(2021), GRID)
     with pytest.raises(DateError, match="before 2020, got 2021"):
         animate_folder(folder, tmp_path / "film.gif", past=[late])
-    tall = write(tmp_path / "town_2019.tif", scene(2019, 120, 80), GRID)
-    with pytest.raises(GridMismatchError, match="80 x 120"):
-        animate_folder(folder, tmp_path / "film.gif", past=[tall])
+    moved = Grid(60, 80, GRID.transform @ Affine.translation(80, 0), GRID.crs)
+    aside = write(tmp_path / "town_2019.tif", scene(2019), moved)
+    with pytest.raises(NoOverlapError, match="share"):
+        animate_folder(folder, tmp_path / "film.gif", past=[aside])
+    plain = write(tmp_path / "town_2018.tif", scene(2018), PLAIN_GRID)
+    with pytest.raises(GridMismatchError, match="town_2018.tif has none"):
+        animate_folder(folder, tmp_path / "film.gif", past=[plain])
+
+
+def test_past_images_lie_where_they_belong(folder, tmp_path):
+    """Whatever their grid: larger and beside that of the start, of half the size, south up."""
+    same = write(tmp_path / "town_2019.tif", scene(2019), GRID)
+    wanted = frames(animate_folder(folder, tmp_path / "film.mp4", past=[same]))[0].astype(int)
+    wide = np.pad(scene(2019), [(0, 0), (12, 5), (7, 16)], mode="edge")
+    around = Grid(77, 103, GRID.transform @ Affine.translation(-7, -12), GRID.crs)
+    coarse = scene(2019)[:, 1::2, 1::2].copy()
+    half = Grid(30, 40, GRID.transform @ Affine.scale(2), GRID.crs)
+    turned = Grid(
+        60, 80, GRID.transform @ Affine.translation(0, 60) @ Affine.scale(1, -1), GRID.crs
+    )
+    for name, data, grid in [
+        ("wide", wide, around),
+        ("coarse", coarse, half),
+        ("turned", scene(2019)[:, ::-1].copy(), turned),
+    ]:
+        other = write(tmp_path / f"{name}_2019.tif", data, grid)
+        shown = frames(animate_folder(folder, tmp_path / "film.mp4", past=[other]))[0]
+        assert np.abs(shown - wanted).mean() < 3, name
 
 
 def test_sizes_follow_max_size(tmp_path):
