@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, isotonic_regression
 from scipy.special import expit, logit
 
 from forecast.hindcast.intervals import past_intervals, sampled_blocks
@@ -27,10 +27,12 @@ __all__ = ["Quantity", "with_mean"]
 _FILE = "quantity.json"
 _ALIKE = 0.5
 """Standard deviation in log years of the intervals whose rate of change counts for a horizon."""
-_POWER = 0.8
-"""Of the years that change goes with, between horizons that were seen and others."""
+_POWER, _LEAST_POWER = 0.8, 0.4
+"""Of the years that change goes with, between horizons that were seen and others; and at least."""
 _LASTS = 0.8
 """Of what few later dates tell to have changed lastingly, what more of them would tell so."""
+_HORIZONS = np.arange(1.0, 11.0)
+"""Years that the rate grows along."""
 _OF_RATE, _MUCH = 0.7, 0.03
 """Least weight of the rate so far, beside the model, and share that brings it halfway to all."""
 _INTERVALS = 40
@@ -90,19 +92,33 @@ class Quantity:
         """The share of the cells that is expected to change.
 
         A weighted mean of logarithms of what the model expects and of the rate of past change: the
-        more that is, the surer.
+        more that is, the surer. Where the same dates tell much change in other orders too, what is
+        beyond that is told too high, so the rate goes with the root of `lasting`.
 
         Args:
             years: Horizon.
             general: What the model expects.
         """
-        ahead, share, weight = np.array(self.seen).T
-        alike = weight * (np.exp(-0.5 * (np.log(ahead / years) / _ALIKE) ** 2) + _LEAST)
-        rate = (alike * share).sum() / (alike * ahead**_POWER).sum() * years**_POWER
-        rate = float(np.clip(_LASTS * rate, _LEAST, _MOST))
+        rate = _LASTS * self.lasting**0.5 * self._rate(years)
+        rate = float(np.clip(rate, _LEAST, _MOST))
         of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
         shares = np.clip([general, rate], _LEAST, _MOST)
         return float(np.exp(np.log(shares) @ [1 - of_rate, of_rate]))
+
+    def _rate(self, years: float) -> float:
+        """Share that changed in intervals about as long; it grows with the years.
+
+        Single intervals tell so little that more may have changed within a year than within two;
+        those horizons then share what they tell (isotonic regression, Barlow et al. 1972).
+        """
+        ahead, share, weight = np.array(self.seen).T
+        horizons = np.union1d(_HORIZONS, [years])
+        apart = np.log(ahead / horizons[:, None]) / _ALIKE
+        alike = weight * (np.exp(-0.5 * apart**2) + _LEAST)
+        rates = (alike * share).sum(axis=1) / (alike * ahead**_POWER).sum(axis=1)
+        rates *= horizons ** (_POWER - _LEAST_POWER)
+        grown = isotonic_regression(rates, weights=alike.sum(axis=1)).x
+        return float(grown[np.searchsorted(horizons, years)] * years**_LEAST_POWER)
 
     def save(self, folder: Path) -> None:
         """Write beside the start of a region."""

@@ -142,7 +142,7 @@ def test_past_image_of_the_future_or_of_other_ground_is_refused(folder, tmp_path
     with pytest.raises(NoOverlapError, match="share"):
         animate_folder(folder, tmp_path / "film.gif", past=[aside])
     plain = write(tmp_path / "town_2018.tif", scene(2018), PLAIN_GRID)
-    with pytest.raises(GridMismatchError, match="town_2018.tif has none"):
+    with pytest.raises(GridMismatchError, match=r"town_2018\.tif has none"):
         animate_folder(folder, tmp_path / "film.gif", past=[plain])
 
 

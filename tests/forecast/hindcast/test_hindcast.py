@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,20 @@ def test_how_much_changes_is_a_mean_of_what_tells_it() -> None:
     quantity = Quantity(((2.0, 0.0375, 4.0),), 1.0)
     assert quantity.wanted(2.0, 0.01) == pytest.approx(0.01 * 3**0.85)
     assert quantity.wanted(4.0, 0.01) > 1.3 * quantity.wanted(2.0, 0.01)
+
+
+def test_what_is_expected_grows_with_the_years_whatever_single_intervals_tell() -> None:
+    # More changed within one year than within two, as in Guadalest from six dates.
+    quantity = Quantity(((2.0, -0.0025, 16.0), (3.0, 0.014, 16.0), (1.0, 0.0169, 16.0)), 1.0)
+    shares = [quantity.wanted(float(years), 0.0056 * years) for years in range(1, 11)]
+    assert all(later > 1.15 * sooner for sooner, later in pairwise(shares[:3]))
+    assert all(later > sooner for sooner, later in pairwise(shares))
+    assert shares[0] == pytest.approx(quantity.wanted(1.0, 0.0056))
+
+
+def test_the_rate_counts_less_where_other_orders_tell_as_much() -> None:
+    sure, unsure = (Quantity(((2.0, 0.05, 4.0),), lasting) for lasting in (1.0, 0.25))
+    assert unsure.wanted(2.0, 0.01) < 0.7 * sure.wanted(2.0, 0.01)
 
 
 def test_what_more_dates_tell_counts_more() -> None:
