@@ -31,6 +31,8 @@ _POWER, _LEAST_POWER = 0.8, 0.4
 """Of the years that change goes with, between horizons that were seen and others; and at least."""
 _LASTS = 0.8
 """Of what few later dates tell to have changed lastingly, what more of them would tell so."""
+_SURE = 0.25
+"""Power of the share of change beyond chance that the rate goes with."""
 _HORIZONS = np.arange(1.0, 11.0)
 """Years that the rate grows along."""
 _OF_RATE, _MUCH = 0.7, 0.03
@@ -93,13 +95,13 @@ class Quantity:
 
         A weighted mean of logarithms of what the model expects and of the rate of past change: the
         more that is, the surer. Where the same dates tell much change in other orders too, what is
-        beyond that is told too high, so the rate goes with the root of `lasting`.
+        beyond that is told too high: the rate is less there.
 
         Args:
             years: Horizon.
             general: What the model expects.
         """
-        rate = _LASTS * self.lasting**0.5 * self._rate(years)
+        rate = _LASTS * self.lasting**_SURE * self._rate(years)
         rate = float(np.clip(rate, _LEAST, _MOST))
         of_rate = _OF_RATE + (1 - _OF_RATE) * rate / (rate + _MUCH)
         shares = np.clip([general, rate], _LEAST, _MOST)
