@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
@@ -9,6 +10,7 @@ from fastapi import Depends, Path, Request
 from app.runs import Kind, Run, RunFolder, RunNotFoundError, Runs, ServerSettings, State
 from app.runs.errors import RunStateError
 from app.runs.short_jobs import ShortJobs
+from preprocessing.errors import RequestError
 
 __all__ = [
     "FinishedForecast",
@@ -18,6 +20,7 @@ __all__ = [
     "HeldSettings",
     "HeldShortJobs",
     "RunId",
+    "fields_of",
 ]
 
 RunId = Annotated[str, Path(description="The id of a run.", pattern="^[0-9a-f]{12}$")]
@@ -38,6 +41,20 @@ def _short_jobs(request: Request) -> ShortJobs:
 HeldRuns = Annotated[Runs, Depends(_runs)]
 HeldSettings = Annotated[ServerSettings, Depends(_settings)]
 HeldShortJobs = Annotated[ShortJobs, Depends(_short_jobs)]
+
+
+def fields_of(*names: str) -> Callable[[Request], Awaitable[None]]:
+    """Refuses a form with other fields than these: what is misspelt would be left out unseen."""
+
+    async def check(request: Request) -> None:
+        others = sorted(set(await request.form()) - set(names))
+        if others:
+            raise RequestError(
+                f"expected the fields {', '.join(names)}, got {', '.join(others)} too; leave "
+                "out or correct what is named so"
+            )
+
+    return check
 
 
 def _given(run: RunId, runs: HeldRuns) -> Run:

@@ -3,15 +3,15 @@
 # Without postponed annotations: FastAPI cannot resolve those of a class.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
-from app.api.dependencies import HeldRuns, HeldSettings
+from app.api.dependencies import HeldRuns, HeldSettings, fields_of
 from app.api.problems import problems
-from app.api.sent import write_upload
+from app.api.sent import NUMBER, Range, numbers, write_upload
 from app.forecasts.request import ForecastRequest
 from app.runs import Run, RunFolder
 from app.runs.folder import RESULT
@@ -23,19 +23,14 @@ __all__ = ["router"]
 
 router = APIRouter()
 
-_NUMBER = r"-?\d+(\.\d+)?([eE][+-]?\d+)?"
 _Bands = Annotated[
     str | None,
     Form(pattern=r"^\d{1,3},\d{1,3},\d{1,3}$", description="Red, green and blue, such as 3,2,1."),
 ]
-_Range = Annotated[
-    str | None,
-    Form(pattern=f"^{_NUMBER},{_NUMBER}$", description="Black and white, such as 0,3000."),
-]
 _Box = Annotated[
     str | None,
     Form(
-        pattern=f"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$",
+        pattern=f"^{NUMBER},{NUMBER},{NUMBER},{NUMBER}$",
         description="West, south, east, north in degrees of the ground that is asked for.",
     ),
 ]
@@ -63,12 +58,17 @@ class ForecastForm:
         Form(ge=1, le=9999, description="Of the last image, where it does not say its own."),
     ] = None
     bands: _Bands = None
-    value_range: _Range = None
+    value_range: Range = None
     bbox: _Box = None
     save_members: Annotated[bool, Form(description="Keep every member.")] = False
 
 
-@router.post("/api/v1/forecast", status_code=202, responses=problems(400, 403, 413, 415, 429))
+@router.post(
+    "/api/v1/forecast",
+    status_code=202,
+    responses=problems(400, 403, 413, 415, 429),
+    dependencies=[Depends(fields_of(*(field.name for field in fields(ForecastForm))))],
+)
 def ask_forecast(
     form: Annotated[ForecastForm, Depends()],
     runs: HeldRuns,
@@ -86,7 +86,7 @@ def ask_forecast(
 
 def _request(form: ForecastForm, images: tuple[Path, ...], folder: RunFolder) -> ForecastRequest:
     bands = None if form.bands is None else tuple(map(int, form.bands.split(",")))
-    limits, box = _numbers(form.value_range), _numbers(form.bbox)
+    limits, box = numbers(form.value_range), numbers(form.bbox)
     return ForecastRequest(
         images=images,
         out=RESULT,
@@ -101,10 +101,6 @@ def _request(form: ForecastForm, images: tuple[Path, ...], folder: RunFolder) ->
         aoi=_polygons(form.aoi, "aoi", folder),
         zones=_polygons(form.zones, "zones", folder),
     )
-
-
-def _numbers(text: str | None) -> tuple[float, ...] | None:
-    return None if text is None else tuple(map(float, text.split(",")))
 
 
 def _kept(upload: UploadFile, folder: RunFolder) -> Path:

@@ -27,6 +27,13 @@ _STATUSES: tuple[tuple[type[RequestError], int], ...] = (
     (TooLargeError, 413),
     (UnreadableRasterError, 415),
 )
+_PATTERNS = {
+    "bands": "three numbers of bands such as 3,2,1",
+    "value_range": "two numbers such as 0,3000",
+    "bbox": "west,south,east,north in degrees such as -1.9,45.8,-1.2,46.2",
+    "run": "the id of a run, 12 digits of 0-9 and a-f",
+}
+"""What fields must look like, in words."""
 _WHEN = {
     400: "The request is wrong; `detail` says what was expected.",
     401: "The token is missing or wrong.",
@@ -64,6 +71,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _said(field: str, found: dict[str, Any]) -> str:
+    """Of a field what was expected and what came; no regular expressions."""
+    if found["type"] == "missing":
+        return f"{field}: {found['msg']}"
+    expected = _PATTERNS.get(field)
+    if found["type"] != "string_pattern_mismatch" or expected is None:
+        return f"{field}: {found['msg']}, got {found['input']!r}"
+    return f"{field}: expected {expected}, got {found['input']!r}"
+
+
 def add_problems(api: FastAPI, runs: Runs) -> None:
     """Have every failure answered with problem details; none shows where it came from."""
 
@@ -74,7 +91,7 @@ def add_problems(api: FastAPI, runs: Runs) -> None:
 
     async def invalid(_: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []
-        said = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in found]
+        said = [_said(".".join(map(str, one["loc"][1:])), one) for one in found]
         return problem(422, "; ".join(said) or "expected other fields")
 
     async def other(_: Request, error: Exception) -> Response:

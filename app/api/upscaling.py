@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
-from app.api.dependencies import HeldShortJobs
+from app.api.dependencies import HeldShortJobs, fields_of
 from app.api.problems import problems
-from app.api.sent import write_upload
+from app.api.sent import Range, numbers, write_upload
 from app.runs.requests import image_name
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(fields_of("image", "value_range"))])
 
 _TYPES = {".png": "image/png", ".tif": "image/tiff"}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -33,12 +32,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 async def upscale(
     image: Annotated[UploadFile, File(description="PNG, JPEG, GeoTIFF or JPEG 2000.")],
     short_jobs: HeldShortJobs,
+    value_range: Range = None,
 ) -> Response:
     """Upscale an image four times: a PNG, or a GeoTIFF of a TIFF or JPEG 2000."""
-    name = image_name(image.filename or "")
     with short_jobs.folder() as folder:
-        source = folder / f"image{Path(name).suffix}"
+        source = folder / image_name(image.filename or "")
         await run_in_threadpool(write_upload, image, source)
         await run_in_threadpool(short_jobs.check, source)
-        out = await short_jobs.upscale(source)
+        limits: Any = numbers(value_range)
+        out = await short_jobs.upscale(source, limits)
         return Response(out.read_bytes(), media_type=_TYPES[out.suffix])

@@ -17,6 +17,7 @@ from app.runs.folder import RunFolder
 from app.runs.process import WorkerProcess
 from app.runs.settings import ServerSettings
 from app.runs.video_checks import FILM, check_film
+from preprocessing.errors import RequestError
 from preprocessing.rasters.opening import check_upload
 
 __all__ = ["ShortJobs"]
@@ -50,7 +51,10 @@ class ShortJobs:
             )
         try:
             with tempfile.TemporaryDirectory(prefix="landcast-job-") as folder:
-                yield Path(folder)
+                try:
+                    yield Path(folder)
+                except RequestError as err:  # Where the file lies is nobody's business.
+                    raise type(err)(str(err).replace(f"{folder}/", "")) from err
         finally:
             self._room.release()
 
@@ -66,11 +70,12 @@ class ShortJobs:
             return
         check_upload(source, most_pixels=self._settings.upscale_pixels)
 
-    async def upscale(self, source: Path) -> Path:
+    async def upscale(self, source: Path, limits: tuple[float, float] | None = None) -> Path:
         """Upscale a picture or raster four times, when its turn comes.
 
         Args:
             source: The file, alone in a folder.
+            limits: Values of black and white of a raster that does not say them.
 
         Returns:
             A PNG of a picture, a GeoTIFF of what is a TIFF or JPEG 2000, an MP4 of one.
@@ -82,12 +87,14 @@ class ShortJobs:
         ending = {".tiff": ".tif", ".jp2": ".tif", ".tif": ".tif", FILM: FILM}.get(kind, ".png")
         out = source.parent / "upscaled" / f"image{ending}"
         out.parent.mkdir()
-        await asyncio.get_running_loop().run_in_executor(self._turns, self._work, source, out)
+        await asyncio.get_running_loop().run_in_executor(
+            self._turns, self._work, source, out, limits
+        )
         return out
 
-    def upscale_now(self, source: Path) -> Path:
+    def upscale_now(self, source: Path, limits: tuple[float, float] | None = None) -> Path:
         """The same for a thread that may wait."""
-        return asyncio.run(self.upscale(source))
+        return asyncio.run(self.upscale(source, limits))
 
     def compare_now(self, images: Path, out: Path) -> Path:
         """Degrade pictures of a folder, restore them by every method, score the results.
@@ -122,8 +129,8 @@ class ShortJobs:
         """End the process, whatever it does; the next picture has a new one."""
         self._worker.kill()
 
-    def _work(self, source: Path, out: Path) -> None:
-        self._do(["upscale", str(source), str(out)])
+    def _work(self, source: Path, out: Path, limits: tuple[float, float] | None) -> None:
+        self._do(["upscale", str(source), str(out), *map(repr, limits or ())])
 
     def _do(self, job: list[str]) -> None:
         self._worker.start()

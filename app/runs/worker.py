@@ -1,7 +1,8 @@
 """The process that does the server's work: `python -m app.runs.worker`, see `WorkerProcess`.
 
 It reads jobs from its standard input, a list of strings in JSON on each line:
-`["forecast", FOLDER]` or `["fetch", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`,
+`["forecast", FOLDER]` or `["fetch", FOLDER]` for the folder of a run, `["upscale", SOURCE, OUT]`
+(and the values of black and white where the file does not say them),
 `["compare", FOLDER, OUT]` for a folder of pictures, or `["zones", FOLDER, POLYGONS, OUT]` for the
 result of a forecast. It answers with lines too: `["progress", STAGE, DONE, TOTAL]`, and at the end
 `["done"]` or `["refused", MESSAGE]`. It ends where its input does, and after any failure that is
@@ -121,11 +122,12 @@ def _fetch(folder: RunFolder, report: _Reporter) -> None:
     logging.getLogger(__name__).info("%s", found.as_text())
 
 
-def _upscale(source: Path, out: Path) -> None:
+def _upscale(source: Path, out: Path, *limits: Path) -> None:
     from app.workflows import UpscaleRequest, upscale
     from sr.upscale.bands import UpscaleOptions
 
-    upscale(UpscaleRequest(source=source, out=out, options=UpscaleOptions()))
+    stated = (float(str(limits[0])), float(str(limits[1]))) if limits else None
+    upscale(UpscaleRequest(source, out, UpscaleOptions(), value_range=stated))
 
 
 def _compare(images: Path, out: Path) -> None:

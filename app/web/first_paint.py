@@ -94,6 +94,11 @@ def still(
     """
     rgb = display_image(path, limits, _SIDE, bands=bands)
     alpha = np.where(display_valid(path, _SIDE), 255, 0).astype(np.uint8)[..., None]
+    picture = Image.fromarray(np.concatenate([rgb, alpha], axis=2))
+    side = picture.width
+    if picture.height == side and side & (side - 1) == 0:
+        # MapLibre 5.24 shows squares of 2, 4, 8, ... pixels black: it looks for mipmaps there.
+        picture = picture.resize((side, side + 1), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
-    Image.fromarray(np.concatenate([rgb, alpha], axis=2)).save(buffer, "WEBP", quality=88, method=2)
+    picture.save(buffer, "WEBP", quality=88, method=2)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -59,7 +59,17 @@ def show_downloads(folder: RunFolder, result: ForecastFolder, images: Images) ->
         ]
         file_links(folder, links)
     st.markdown(f"**{text('command')}**")
-    st.code(_command(folder.read_request()), language="bash", wrap_lines=True)
+    request = folder.read_request()
+    st.code(_command(request), language="bash", wrap_lines=True)
+    for path in (request.aoi, request.zones):
+        if path is not None:
+            st.download_button(
+                text("polygons_of_command", name=path.name),
+                (folder.path / path).read_bytes(),
+                file_name=path.name,
+                on_click="ignore",
+                key=f"polygons-{path.name}",
+            )
 
 
 def _film(result: ForecastFolder, past: list[Path], kind: str) -> Callable[[], bytes]:

@@ -52,7 +52,7 @@ def ask_forecast(images: Images) -> Run | None:
         )
     years = st.number_input(text("years_ahead"), 1, 50, 5, key="years")
     members = st.number_input(text("members"), 1, 64, 8, key="members", help=text("members_help"))
-    aoi = _area()
+    aoi = _area(images)
     with st.expander(text("more")):
         zones = offered_polygons(text("zones"), "zones", text("zones_help"))
         seed = st.number_input(text("seed"), 0, 2**31 - 1, 0, key="seed", help=text("seed_help"))
@@ -82,14 +82,19 @@ def ask_forecast(images: Images) -> Run | None:
         return None
 
 
-def _area() -> Path | dict[str, Any] | None:
-    """Which ground: what was drawn, a file, or all of it."""
+def _area(images: Images) -> Path | dict[str, Any] | None:
+    """Which ground: what was drawn on a map of these images, a file, or all of it."""
+    if st.session_state.get("area_of", images.key) != images.key:
+        st.session_state["area"] = None
+    st.session_state["area_of"] = images.key
+    if not images.located:
+        return None
     drawn: dict[str, Any] | None = st.session_state.get("area")
     if drawn is not None:
         st.success(text("area_drawn"), icon=":material/crop_free:")
         return drawn
     st.caption(text("area_hint"))
-    return None if st.session_state.get("plain") else _area_file()
+    return _area_file()
 
 
 def _area_file() -> Path | None:

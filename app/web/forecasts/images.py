@@ -45,6 +45,11 @@ class Images:
         """Years that were observed."""
         return sorted({one.year for one in self.dated})
 
+    @property
+    def located(self) -> bool:
+        """Whether they have a place on Earth."""
+        return self.source(self.dated[-1].path).grid.crs is not None
+
     def source(self, path: Path) -> RasterSource:
         """One of them, opened."""
         return RasterSource.open(path, bands=self.bands, value_range=self.value_range)

@@ -11,6 +11,8 @@ from app.runs import Kind, Run, RunFolder, State
 from app.web.demo import DEMO_RUN
 from app.web.service import service
 from app.web.texts import moment, text
+from preprocessing.errors import RequestError
+from preprocessing.rasters.io import RasterSource
 
 __all__ = ["chosen_run", "list_runs", "open_run", "title_of"]
 
@@ -78,6 +80,19 @@ def _title(folder: RunFolder) -> str:
         if folder.kind is Kind.fetch:
             asked = folder.read_fetch()
             return f"{asked.collection} {asked.years[0]}-{asked.years[-1]}"
-        return Path(folder.read_request().images[-1]).stem
-    except OSError:  # It was deleted by somebody else meanwhile, or came from elsewhere.
+        return _place(folder.path / folder.read_request().images[-1])
+    except (OSError, RequestError):
+        # It was deleted by somebody else meanwhile, or came from elsewhere.
         return folder.path.name
+
+
+def _place(image: Path) -> str:
+    """Its name, and where it lies if that is a year alone."""
+    if not image.stem.isdigit():
+        return image.stem
+    grid = RasterSource.open(image, bands=(1, 1, 1), value_range=(0.0, 1.0), year=1).grid
+    middle = grid.lon_lat([(grid.width / 2, grid.height / 2)])
+    if middle is None:
+        return image.stem
+    (longitude,), (latitude,) = middle
+    return f"{image.stem} · {latitude:.2f}, {longitude:.2f}"

@@ -23,7 +23,7 @@ from preprocessing.errors import RequestError, ValueRangeError
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.opening import check_upload, opened
 
-__all__ = ["offered_images", "offered_polygons", "visit_folder"]
+__all__ = ["offered_images", "offered_polygons", "stated_limits", "visit_folder"]
 
 _KINDS = ["tif", "tiff", "png", "jpg", "jpeg", "jp2"]
 
@@ -47,7 +47,7 @@ def offered_images() -> Images | None:
         for path in paths:
             check_upload(path, most_pixels=service().settings.pixels)
         bands = _bands(paths[-1])
-        limits = _limits(paths[-1], bands)
+        limits = stated_limits(paths[-1], bands)
         dated = [_dated(path) for path in paths]
         known = tuple(sorted((one for one in dated if one is not None), key=lambda one: one.year))
         if len(known) < len(paths):
@@ -109,7 +109,9 @@ def _bands(path: Path) -> tuple[int, int, int] | None:
     return (chosen[0], chosen[1], chosen[2])
 
 
-def _limits(path: Path, bands: tuple[int, int, int] | None) -> tuple[float, float] | None:
+def stated_limits(
+    path: Path, bands: tuple[int, int, int] | None = None
+) -> tuple[float, float] | None:
     """Which values are black and white, asked where nothing says it."""
     try:
         RasterSource.open(path, bands=bands, year=1)

@@ -216,6 +216,8 @@ TEXTS = {
     "stac": "STAC collection",
     "stac_item": "STAC item {year}",
     "run_json": "How it was made (JSON)",
+    "polygons_of_command": "{name}, which the command names",
+    "upscale_go": "Upscale",
     "command": "The command that repeats it",
     # Other pages
     "before": "Before",

@@ -216,6 +216,8 @@ TEXTS = {
     "stac": "Коллекция STAC",
     "stac_item": "Элемент STAC {year}",
     "run_json": "Как получено (JSON)",
+    "polygons_of_command": "{name}, указанный в команде",
+    "upscale_go": "Увеличить",
     "command": "Команда, которая это повторит",
     # Other pages
     "before": "До",

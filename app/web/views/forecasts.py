@@ -74,11 +74,11 @@ def _show_images(images: Images | None) -> None:
         st.write(text("welcome_help"))
         return
     st.subheader(images.title)
-    st.caption(text("draw_or_ask"))
     found = map_of_images(images)
     if found is None:
         show_plain(images, None)
     else:
+        st.caption(text("draw_or_ask"))
         show_map(found)
 
 

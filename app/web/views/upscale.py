@@ -10,9 +10,12 @@ import streamlit as st
 from app.runs.requests import image_name
 from app.runs.video_checks import FILM
 from app.web.before_after import before_after
+from app.web.forecasts.uploads import stated_limits
 from app.web.service import service
 from app.web.texts import text
 from preprocessing.errors import RequestError
+
+_RASTERS = (".tif", ".tiff", ".jp2")
 
 
 def main() -> None:
@@ -26,14 +29,17 @@ def main() -> None:
         return
     if st.session_state.get("upscaled_id") != given.file_id:
         folder = tempfile.TemporaryDirectory(prefix="landcast-upscaled-")
-        source = Path(folder.name) / f"image{Path(given.name).suffix.lower()}"
+        film = Path(given.name).suffix.lower() == FILM
         try:
-            if source.suffix != FILM:
-                image_name(given.name)
+            name = f"image{FILM}" if film else image_name(given.name)
+            source = Path(folder.name) / name
             source.write_bytes(given.getvalue())
             service().short_jobs.check(source)
+            limits = stated_limits(source, (1, 1, 1)) if source.suffix.lower() in _RASTERS else None
+            if limits is not None and not st.button(text("upscale_go"), type="primary"):
+                return
             with service().short_jobs.folder(), st.spinner(text("working")):
-                out = service().short_jobs.upscale_now(source)
+                out = service().short_jobs.upscale_now(source, limits)
         except RequestError as err:
             st.error(str(err).replace(f"{folder.name}/", ""))
             return

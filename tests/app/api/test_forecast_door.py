@@ -117,7 +117,8 @@ def test_a_full_queue_says_when_to_ask_again(door: Service, image: bytes) -> Non
     [
         ({"years": 0}, 422, "years"),
         ({"members": "many"}, 422, "members"),
-        ({"bands": "1,2"}, 422, "bands"),
+        ({"bands": "1,2"}, 422, "bands: expected three numbers of bands such as 3,2,1, got '1,2'"),
+        ({"member": 3}, 400, "got member too"),
         ({"bbox": "1,2,3,4"}, 400, "lie elsewhere"),
         ({"value_range": "9,1"}, 400, "low < high"),
         ({"bands": "7,8,9"}, 400, "band"),

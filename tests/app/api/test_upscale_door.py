@@ -48,6 +48,27 @@ def test_a_geotiff_stays_one(service: Service, tmp_path: Path) -> None:
         assert dataset.transform.a == 2.5
 
 
+def test_the_range_of_a_raster_can_be_stated(service: Service, tmp_path: Path) -> None:
+    data = read_raster(place(tmp_path / "made_2020.tif", height=32, width=48)).data
+    path = tmp_path / "deep.tif"
+    deep = np.rint(3000 * data).astype(np.uint16)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=3, height=32, width=48, dtype="uint16", crs=GROUND.crs,
+        transform=GROUND.transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(deep)
+    sent = {"image": ("deep.tif", path.read_bytes())}
+    refused = said(service.client.post("/upscale", files=sent), 400)
+    assert "uint16 pixels in deep.tif" in refused
+    answer = service.client.post("/upscale", files=sent, data={"value_range": "0,3000"})
+    assert answer.status_code == 200, answer.text
+    with rasterio.open(io.BytesIO(answer.content)) as dataset:
+        made = dataset.read().reshape(3, 32, 4, 48, 4).mean(axis=(2, 4))
+    assert np.abs(made - deep).mean() < 15
+    wrong = service.client.post("/upscale", files=sent, data={"range": "0,3000"})
+    assert "expected the fields image, value_range, got range too" in said(wrong, 400)
+
+
 def test_a_picture_that_is_too_large_is_refused(service: Service, tmp_path: Path) -> None:
     image = place(tmp_path / "made.tif", height=160, width=160)
     answer = service.client.post("/upscale", files={"image": ("a.tif", image.read_bytes())})

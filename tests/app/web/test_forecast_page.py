@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -19,6 +20,7 @@ from app.api import create_api
 from app.forecasts.results import ForecastFolder
 from app.runs import Run, State
 from app.web.demo import DEMO_RUN, add_demo
+from app.web.first_paint import still
 from app.web.forecasts.downloads import _command
 from app.web.forecasts.images import images_of_run
 from app.web.service import Service
@@ -121,6 +123,27 @@ def test_an_area_that_was_drawn_limits_the_forecast(page: AppTest, held: Service
     aoi = folder.path / (folder.read_request().aoi or "")
     assert json.loads(aoi.read_text())["features"][0]["geometry"] == AREA["geometry"]
     assert page.session_state["area"] is None
+
+
+def test_an_area_is_of_the_images_that_it_was_drawn_on(
+    page: AppTest, held: Service, tmp_path: Path
+) -> None:
+    page.session_state["area"] = AREA
+    page.run()
+    upload(page, ("garden_2020.png", png(scene(2020))))
+    ask(page, years=1, members=2)
+    assert not page.exception
+    assert not page.error
+    assert held.runs.folder(newest(held).id).read_request().aoi is None
+
+
+def test_squares_of_a_power_of_two_are_shown(tmp_path: Path) -> None:
+    """A bitmap of exactly that shape is black on the map (MapLibre 5.24 takes it for mipmapped)."""
+    for side, height in ((64, 65), (60, 60)):
+        path = write(tmp_path / f"{side}_2020.tif", scene(2020, side, side))
+        address = still(path, 0, None, (0.0, 255.0))
+        with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
+            assert picture.size == (side, height)
 
 
 def test_an_area_elsewhere_is_refused_in_one_sentence(page: AppTest, held: Service) -> None:

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from fake_results import scene, write
 from PIL import Image
 from run_cases import place
 from streamlit.testing.v1 import AppTest
@@ -75,6 +77,22 @@ def test_a_picture_is_upscaled_once(
     assert len(page.get("bidi_component")) == 1
     page.run()
     assert len(jobs) == 1
+
+
+def test_the_range_of_a_raster_is_asked(
+    held: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[list[str]] = []
+    monkeypatch.setattr(held.short_jobs, "_do", jobs.append)
+    path = write(tmp_path / "deep.tif", 10 * scene(2020).astype(np.uint16))
+    page = start("upscale.py")
+    page.file_uploader(key="upscaled").set_value((path.name, path.read_bytes(), "")).run()
+    assert not jobs
+    page.number_input(key="high").set_value(2550.0).run()
+    page.button[0].click().run()
+    ((_, source, _, *limits),) = jobs
+    assert Path(source).name == "deep.tif"
+    assert limits == ["0.0", "2550.0"]
 
 
 def film(path: Path, frames: int) -> bytes:
