@@ -26,8 +26,14 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for scores.json.")],
     pairs: Annotated[
-        int, typer.Option("--pairs", min=1, help="About so many pairs, evenly over the datasets.")
-    ] = 4096,
+        int | None,
+        typer.Option(
+            "--pairs",
+            min=1,
+            help="Of pair stores: about so many pairs, evenly over the datasets.",
+            show_default="4096",
+        ),
+    ] = None,
     members: Annotated[
         int, typer.Option("--members", min=1, max=256, help="Members of each ensemble.")
     ] = 16,

@@ -171,7 +171,7 @@ def evaluate_pairs(request: EvaluationRequest, *, progress: Progress = untold) -
     ]
     statistics = pair_statistics(seed=seed, perceptual_weights=weights)
     index = PairIndex.of(request.stores, split)
-    chosen = choose_evenly(index.dataset, request.pairs, seed=seed)
+    chosen = choose_evenly(index.dataset, request.most_pairs, seed=seed)
     unit, kinds = resampling_units(index)
     names = {pair_name(index, n): (str(index.dataset[n]), str(unit[n])) for n in chosen}
     looked_at = chosen[choose_evenly(index.dataset[chosen], _EXAMPLES * len(kinds), seed=seed)]

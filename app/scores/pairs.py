@@ -43,6 +43,7 @@ def evaluate(request: EvaluationRequest, *, progress: Progress = untold) -> Path
         remove_partials_in(out)
         series = _series(request.stores)
         if series is not None:
+            _refuse({"pairs": request.pairs is not None}, "pair stores")
             return evaluate_series(request, series, progress=progress)
         _refuse(
             {"masks": request.masks is not None, "dates": bool(request.dates)}, "a series store"

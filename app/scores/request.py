@@ -22,7 +22,7 @@ class EvaluationRequest:
         out: Folder for `scores.json`, `report.md`, `report.html` and, of an upscaler, `tiles.csv`.
         split: Split that is scored. Default: `val` of pairs, `train` and `val` of series, apart.
         members: Members of each ensemble.
-        pairs: Score at most about this many pairs, evenly over the datasets.
+        pairs: Score at most about this many pairs, evenly over the datasets. Default: 4096.
         against: Further forecasters, scored on the same cases with the same noise.
         seed: Of the choice of cases, noise, ties, bootstrap and examples.
         perceptual_weights: Weights of VGG16 for the perceptual distance; a stand-in where None.
@@ -43,7 +43,7 @@ class EvaluationRequest:
     out: Path
     split: str | None = None
     members: int = 16
-    pairs: int = 4096
+    pairs: int | None = None
     against: Sequence[str] = ()
     seed: int = 0
     perceptual_weights: Path | None = None
@@ -56,6 +56,11 @@ class EvaluationRequest:
     def __post_init__(self) -> None:
         if self.split not in (None, *SPLITS):
             raise RequestError(f"expected a --split of {', '.join(SPLITS)}, got {self.split!r}")
+
+    @property
+    def most_pairs(self) -> int:
+        """How many pairs are scored, at most."""
+        return 4096 if self.pairs is None else self.pairs
 
     @property
     def split_of_pairs(self) -> str:

@@ -84,7 +84,7 @@ def evaluate_upscaler(
         raise PairStoreError(
             f"expected a {split} pair without gaps in {stores}, found none; name other stores"
         )
-    chosen = whole[choose_evenly(index.dataset[whole], request.pairs, seed=seed)]
+    chosen = whole[choose_evenly(index.dataset[whole], request.most_pairs, seed=seed)]
     scored, examples = ScoredTiles(), []
     shown = _to_show(index.dataset[chosen], seed=seed)
     for start in range(0, len(chosen), _BATCH):

@@ -5,14 +5,17 @@ From a file of places it imports nothing that reads rasters, so that it runs on 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from forecast.pretrained import model_folder
 from forecast.training.config import read_recipe
 from forecast.training.portable import SUFFIX, save_places
 from forecast.training.run import run_training
 from preprocessing.errors import OutputExistsError, RequestError
+from preprocessing.running.files import write_text
 from preprocessing.running.output_lock import contents, owned_folder
 from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.running.progress import Progress, untold
@@ -37,7 +40,7 @@ def train_forecast(
 
     Args:
         stores: Series and pair stores, or one file of places. Of pairs no lasting change is known:
-            alone they teach what observations look like, not where ground changes.
+            they tell what observations look like, not where ground changes.
         out: Model folder.
         config: Recipe: a TOML file, or `base` (where None), `gpu` or `small`.
         minutes: Stop after so many minutes of training.
@@ -47,15 +50,18 @@ def train_forecast(
 
     Raises:
         OutputExistsError: `out` holds something, and `resume` was not asked for.
-        RequestError: There is nothing to resume, or it had another recipe; or a store or model
-            cannot be read.
+        RequestError: There is nothing to resume, or it had other stores or another recipe; or a
+            store or model cannot be read.
         DivergedError: The loss is no longer a number.
     """
     recipe = read_recipe(config or "base")
+    if init is not None:
+        model_folder(init)  # Before hours of work.
     work = out / "training"
     with owned_folder(out):
         _check(out, work, resume=resume)
         remove_partials_in(out)
+        _keep_data(work, stores, recipe.worlds)
         places = Path(stores[0])
         if [Path(store).suffix for store in stores] != [SUFFIX]:
             places = work / f"places{SUFFIX}"
@@ -64,11 +70,25 @@ def train_forecast(
 
                 labelling = partial(progress, "labelling")
                 train, val = assemble_places(stores, worlds=recipe.worlds, progress=labelling)
-                work.mkdir(parents=True, exist_ok=True)
                 save_places(places, train, val)
         return run_training(
             places, out, recipe, minutes=minutes, init=init, progress=partial(progress, "training")
         )
+
+
+def _keep_data(work: Path, stores: Sequence[str | Path], worlds: int) -> None:
+    """Write down what a run is trained on, which has to stay so when it goes on."""
+    path = work / "data.json"
+    names = [str(Path(s).resolve() if Path(s).exists() else s) for s in stores]
+    asked = {"stores": names, "worlds": worlds}
+    if path.is_file() and (begun := json.loads(path.read_text(encoding="utf-8"))) != asked:
+        raise RequestError(
+            f"expected {', '.join(begun['stores'])} and {begun['worlds']} worlds, which the run in "
+            f"{work} was begun with, got {', '.join(names)} and {worlds}; repeat them, or "
+            "train into another folder"
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(asked))
 
 
 def _check(out: Path, work: Path, *, resume: bool) -> None:

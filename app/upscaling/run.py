@@ -24,6 +24,8 @@ __all__ = ["UpscaleRequest", "maps_path", "upscale"]
 _log = logging.getLogger(__name__)
 
 _RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+_MAPS = ".maps.tif"
+"""Ending of what `--maps` writes; in a folder it is no image to enlarge."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def upscale(
 
 def maps_path(out: Path) -> Path:
     """The maps beside a result; the whole name, as `a.png` and `a.tif` may lie in one folder."""
-    return out.with_name(f"{out.name}.maps.tif")
+    return out.with_name(f"{out.name}{_MAPS}")
 
 
 def _file(
@@ -203,7 +205,7 @@ def _plan(request: UpscaleRequest) -> list[tuple[Path, Path]]:
     plan: dict[Path, Path] = {}
     for source in sorted(request.source.iterdir()):
         suffix = source.suffix.lower()
-        if source.name.startswith(".") or not source.is_file():
+        if source.name.startswith(".") or source.name.endswith(_MAPS) or not source.is_file():
             continue
         if suffix in _RASTERS:
             ending = ".tif"

@@ -13,6 +13,8 @@ from forecast.hindcast.outcome import Outcome
 __all__ = ["HorizonSkill", "longest_better", "skill_by_horizon"]
 
 CHANGE, PICTURES, OBSERVATIONS = "change", "pictures", "observations"
+_SHOWN = 0.005
+"""Gain over nothing changes that two digits show; less of it is not called better."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class HorizonSkill:
             where nothing changed.
         harm: RMSE of the members' mean over that of the present, geometric mean.
         crps_skill: 1 less the CRPS of the observations over that of dressed persistence.
-        better: In what the forecasts were better than "nothing changes", in the mean and from more
-            than half of the starts: `change` (Brier score), `pictures` (harm), `observations`
-            (CRPS).
+        better: In what the forecasts were better than "nothing changes", in the mean by half a
+            per cent and more, and from more than half of the starts: `change` (Brier score),
+            `pictures` (harm), `observations` (CRPS).
     """
 
     horizon: int
@@ -83,10 +85,13 @@ def _skill(horizon: int, outcomes: list[Outcome]) -> HorizonSkill:
         _mean([found.crps_still for found in outcomes]), _LEAST
     )
     shown = {
-        CHANGE: (brier < changed, [found.brier < found.changed for found in outcomes]),
-        PICTURES: (harm < 1, [ratio < 1 for ratio in ratios]),
+        CHANGE: (
+            brier < (1 - _SHOWN) * changed,
+            [found.brier < found.changed for found in outcomes],
+        ),
+        PICTURES: (harm < 1 - _SHOWN, [ratio < 1 for ratio in ratios]),
         OBSERVATIONS: (
-            crps_skill > 0,
+            crps_skill > _SHOWN,
             [
                 ratio < 1 and found.mse_still > _LEAST
                 for ratio, found in zip(crps, outcomes, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -27,6 +28,7 @@ from preprocessing.running.progress import Steps, untold
 
 __all__ = ["cases_of", "run_training"]
 
+_log = logging.getLogger(__name__)
 _STARTS, _HORIZONS = (0.4, 0.65), (3.0, 7.0)
 _MOST_CELLS, _MOST_PLACES = 20_000, 8
 """Of a place, and places of a dataset, that are scored while training."""
@@ -72,12 +74,18 @@ def run_training(
     ground = Ground.of([*train, *val])
     catalogue = config.catalogue(train, ground)
     alike = replace(config, dataset_weights=()).catalogue(train, ground)
+    cases = cases_of(train, val)
+    if not cases:
+        _log.warning(
+            "no place of the split val is labelled: nothing is scored, the weights of the last "
+            "step are kept; give a series with val places, or 10 simulated worlds in the recipe"
+        )
     found = "cuda" if torch.cuda.is_available() else "cpu"
     work = out / "training"
     train_network(
         ground,
         catalogue,
-        cases_of(train, val),
+        cases,
         config,
         work,
         device=device or torch.device(found),
@@ -138,7 +146,7 @@ def cases_of(train: Sequence[GroundPlace], val: Sequence[GroundPlace]) -> list[C
 
 
 def _best(journal: Path) -> int:
-    """The step with the best mean of the AUC of change and the skill of looks."""
+    """The step with the best mean of the AUC of change and skill of looks; of equals the last."""
     merits: dict[int, float] = {}
     for line in journal.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
@@ -146,4 +154,4 @@ def _best(journal: Path) -> int:
         merits[entry["step"]] = sum(
             known_mean([score[key] for score in scores]) or 0.0 for key in ("auc", "look")
         )
-    return max(merits, key=lambda step: merits[step])
+    return max(merits, key=lambda step: (merits[step], step))

@@ -65,7 +65,8 @@ def read_manifest(
         MissingFileError: No such file.
         DateError: A line's date is none, or still to come; see `dates_of`.
         OutsideError: A line names a file outside the manifest's folder.
-        RequestError: A column is missing, a split unknown, or no line is left.
+        RequestError: A column is missing, a split unknown, a place in two of them, or no line is
+            left.
     """
     path = Path(path)
     if not path.is_file():
@@ -76,6 +77,7 @@ def read_manifest(
     images = [
         _image(row, path, number, date) for (number, row), date in zip(rows, dates, strict=True)
     ]
+    _check_splits(images, places)
     known = sorted({image.dataset for image in images})
     unknown = sorted(set(datasets or ()) - set(known))
     if unknown:
@@ -153,6 +155,18 @@ def _image(row: dict[str, str], manifest: Path, number: int, date: dt.date) -> M
         gsd_m,
         _located(mask, manifest) if mask else None,
     )
+
+
+def _check_splits(images: Sequence[ManifestImage], lines: Sequence[str]) -> None:
+    """All images of a place belong to one split: held out ground must not be trained on."""
+    first: dict[tuple[str, str], tuple[str | None, str]] = {}
+    for image, line in zip(images, lines, strict=True):
+        split, where = first.setdefault((image.dataset, image.place), (image.split, line))
+        if split != image.split:
+            raise RequestError(
+                f"expected one split of the place {image.place}, got {split or 'none'} in {where} "
+                f"and {image.split or 'none'} in {line}; give all its images the same"
+            )
 
 
 def _located(text: str, manifest: Path) -> str | Path:

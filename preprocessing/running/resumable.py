@@ -70,8 +70,8 @@ def resumable_output(out: Path, identity: dict[str, Any], *, resume: bool) -> It
     if resume and request.exists():
         if json.loads(request.read_text(encoding="utf-8")) != identity:
             raise RequestError(
-                f"the interrupted run for {out} was asked for with other arguments; "
-                "repeat them, or start again with --overwrite"
+                f"the interrupted run for {out} was asked for with other arguments, or a file that "
+                "it reads has changed since; repeat them, or start again with --overwrite"
             )
     elif folder.exists():
         shutil.rmtree(folder)

@@ -32,6 +32,8 @@ def mask_cases(
     Raises:
         MissingFileError: No mask is of a place in the store.
     """
+    if not folder.is_dir():
+        raise MissingFileError(f"expected a folder of masks, found none at {folder}")
     paths = {path.stem: path for path in sorted(folder.glob("*.png"))}
     names = [name for name in store.names if name in paths]
     if not names:

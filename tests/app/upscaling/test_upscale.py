@@ -35,7 +35,7 @@ def test_killed_run_continues(
     monkeypatch.setattr(RawRaster, "mark", marks)
     with pytest.raises(OutputExistsError, match="--resume"):
         upscale(request(source, out, bicubic_model, tile=16))
-    with pytest.raises(RequestError, match="other arguments"):
+    with pytest.raises(RequestError, match="other arguments, or a file that it reads has changed"):
         upscale(request(source, out, bicubic_model, tile=20, resume=True))
     tiles: list[tuple[int, int]] = []
     upscale(

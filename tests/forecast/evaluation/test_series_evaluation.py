@@ -118,6 +118,8 @@ def test_masks_are_laid_over_their_places(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cut.event, case.event[4:20, 4:20])
     with pytest.raises(MissingFileError, match="named like places"):
         next(mask_cases(MadeStore(made_series(years=(2015, 2018), name="rio")), tmp_path))
+    with pytest.raises(MissingFileError, match="a folder of masks, found none"):
+        next(mask_cases(store, tmp_path / "none"))
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,15 @@ def test_some_options_are_for_series_only(
         evaluate(
             EvaluationRequest(str(tiny_model_folder), ["pairs.zarr"], tmp_path / "out", **option)
         )
+
+
+def test_pairs_have_no_effect_on_series(
+    tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MadeStore(made_series(years=(2015, 2018), name="rio"))
+    monkeypatch.setattr(app.scores.pairs.SeriesStore, "open", lambda path: store)
+    with pytest.raises(RequestError, match="--pairs with pair stores only"):
+        evaluate(EvaluationRequest(str(tiny_model_folder), ["a"], tmp_path / "out", pairs=5))
 
 
 def test_plans_of_a_short_series_end_before_its_last_date() -> None:

@@ -262,6 +262,9 @@ def test_skill_by_horizon_is_what_its_words_say() -> None:
     # Where every image is as the start nothing is better than it, whatever its noise would be.
     (still,) = skill_by_horizon([_outcome(mse=0.0, mse_still=0.0, crps=1e-6)])
     assert "observations" not in still.better
+    # What two digits do not show is no gain.
+    (hardly,) = skill_by_horizon([_outcome(brier=0.1998, changed=0.2, mse=0.0398, crps=0.03999)])
+    assert hardly.better == ()
 
 
 def test_how_far_ahead_something_was_better() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ground_cases import made_place
 from pair_store_cases import make_store
 from series_cases import made_series
 
@@ -12,8 +14,8 @@ import forecast.training.assemble as assemble
 from app.training.forecast import train_forecast
 from forecast.training.assemble import assemble_places, labels_of, world_place
 from forecast.training.place_tensors import UNKNOWN, GroundPlace
-from forecast.training.portable import load_places
-from preprocessing.errors import OutputExistsError, PairStoreError, RequestError
+from forecast.training.portable import load_places, save_places
+from preprocessing.errors import ModelFolderError, OutputExistsError, PairStoreError, RequestError
 from preprocessing.pairs.store import PairStore
 from preprocessing.series import PlaceSeries
 
@@ -101,6 +103,38 @@ def test_pairs_alone_tell_nothing_of_lasting_change(tmp_path: Path) -> None:
         train_forecast([stored], tmp_path / "m", recipe)
     with pytest.raises(RequestError, match="without --resume"):
         train_forecast([stored], tmp_path / "other", recipe, resume=True)
+
+
+def test_wrong_models_and_other_data_are_refused_before_any_work(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("block_out_channels = [32, 32]\nsteps = 2\nbatch_size = 2\nworlds = 0\n")
+    places = tmp_path / "places.npz"
+    save_places(places, [made_place(seed=1)], [])
+    with pytest.raises(ModelFolderError, match="nosuch"):
+        train_forecast([places], tmp_path / "m", recipe, init="nosuch")
+    assert not (tmp_path / "m").exists() or not any((tmp_path / "m").iterdir())
+    out = train_forecast([places], tmp_path / "m", recipe)
+    other = tmp_path / "others.npz"
+    save_places(other, [made_place(seed=3)], [])
+    with pytest.raises(RequestError, match=r"others\.npz and 0; repeat them"):
+        train_forecast([other], out, recipe, resume=True)
+    recipe.write_text(recipe.read_text().replace("worlds = 0", "worlds = 2"))
+    with pytest.raises(RequestError, match=r"places\.npz and 0 worlds"):
+        train_forecast([places], out, recipe, resume=True)
+
+
+def test_the_last_step_is_kept_where_nothing_is_scored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = tmp_path / "places.npz"
+    save_places(places, [made_place(seed=1)], [])
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        "block_out_channels = [32, 32]\nsteps = 3\nbatch_size = 2\nvalidate_every = 1\nworlds = 0\n"
+    )
+    out = train_forecast([places], tmp_path / "m", recipe)
+    assert json.loads((out / "training.json").read_text())["step"] == 3
+    assert "no place of the split val is labelled" in caplog.text
 
 
 def made_ground(name: str) -> GroundPlace:

@@ -102,3 +102,16 @@ def test_remote_images_and_masks_keep_their_address(tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path, [{**line, "mask": "https://example.org/p_2016.tif"}])
     image = read_manifest(manifest)[0]
     assert (image.path, image.mask) == ("s3://imagery/p_2016.tif", "https://example.org/p_2016.tif")
+
+
+@pytest.mark.parametrize(("first", "second"), [("train", "val"), ("val", "train"), ("val", "")])
+def test_a_place_is_in_one_split(tmp_path: Path, first: str, second: str) -> None:
+    manifest = places(tmp_path, {"a": "train", "b": "train"})
+    with manifest.open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["place"] == "a"]
+    for row, split in zip(rows, (first, second), strict=False):
+        row["split"] = split
+    manifest = write_manifest(tmp_path, [dict(row) for row in rows])
+    found = f"got {first} in .* line 2 and {second or 'none'} in .* line 3"
+    with pytest.raises(RequestError, match=found):
+        read_manifest(manifest)
