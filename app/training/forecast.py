@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from forecast.pretrained import model_folder
 from forecast.training.config import read_recipe
@@ -21,6 +22,8 @@ from preprocessing.running.partial_files import remove_partials_in
 from preprocessing.running.progress import Progress, untold
 
 __all__ = ["train_forecast"]
+
+_DATA = "data.json"
 
 
 def train_forecast(
@@ -61,7 +64,7 @@ def train_forecast(
     with owned_folder(out):
         _check(out, work, resume=resume)
         remove_partials_in(out)
-        _keep_data(work, stores, recipe.worlds)
+        data = _data(work, stores, recipe.worlds)
         places = Path(stores[0])
         if [Path(store).suffix for store in stores] != [SUFFIX]:
             places = work / f"places{SUFFIX}"
@@ -70,15 +73,19 @@ def train_forecast(
 
                 labelling = partial(progress, "labelling")
                 train, val = assemble_places(stores, worlds=recipe.worlds, progress=labelling)
+                work.mkdir(parents=True, exist_ok=True)
                 save_places(places, train, val)
+        if places.is_file():
+            work.mkdir(parents=True, exist_ok=True)
+            write_text(work / _DATA, json.dumps(data))
         return run_training(
             places, out, recipe, minutes=minutes, init=init, progress=partial(progress, "training")
         )
 
 
-def _keep_data(work: Path, stores: Sequence[str | Path], worlds: int) -> None:
-    """Write down what a run is trained on, which has to stay so when it goes on."""
-    path = work / "data.json"
+def _data(work: Path, stores: Sequence[str | Path], worlds: int) -> dict[str, Any]:
+    """What a run is trained on, which has to stay so when it goes on."""
+    path = work / _DATA
     names = [str(Path(s).resolve() if Path(s).exists() else s) for s in stores]
     asked = {"stores": names, "worlds": worlds}
     if path.is_file() and (begun := json.loads(path.read_text(encoding="utf-8"))) != asked:
@@ -87,8 +94,7 @@ def _keep_data(work: Path, stores: Sequence[str | Path], worlds: int) -> None:
             f"{work} was begun with, got {', '.join(names)} and {worlds}; repeat them, or "
             "train into another folder"
         )
-    work.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(asked))
+    return asked
 
 
 def _check(out: Path, work: Path, *, resume: bool) -> None:

@@ -113,6 +113,9 @@ def test_wrong_models_and_other_data_are_refused_before_any_work(tmp_path: Path)
     with pytest.raises(ModelFolderError, match="nosuch"):
         train_forecast([places], tmp_path / "m", recipe, init="nosuch")
     assert not (tmp_path / "m").exists() or not any((tmp_path / "m").iterdir())
+    with pytest.raises(PairStoreError, match="missing"):
+        train_forecast([tmp_path / "missing.zarr"], tmp_path / "m", recipe)
+    assert not (tmp_path / "m").exists() or not any((tmp_path / "m").iterdir())
     out = train_forecast([places], tmp_path / "m", recipe)
     other = tmp_path / "others.npz"
     save_places(other, [made_place(seed=3)], [])
