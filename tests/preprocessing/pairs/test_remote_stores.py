@@ -27,7 +27,7 @@ steps = 2
 batch_size = 2
 warmup_steps = 1
 validate_every = 2
-worlds = 0
+worlds = 1
 """
 
 
