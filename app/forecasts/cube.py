@@ -1,4 +1,4 @@
-"""A finished forecast as one Zarr group that xarray opens, with years, coordinates and CRS."""
+"""A finished forecast as one Zarr group that xarray opens, with dates, coordinates and CRS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from app.forecasts.results import CUBE, KINDS, ForecastFolder
+from app.forecasts.stac import moment, reference_date
 from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource, blocks
 from preprocessing.running.files import replace_folder
@@ -30,9 +31,10 @@ def write_cube(result: ForecastFolder) -> Path:
 
     Zarr format 3, by the CF conventions: `present` (band, y, x); `forecast` and `mean` (time, band,
     y, x); `spread` and `change_probability` (time, y, x), NaN where the ground was not observed;
-    the CRS in `spatial_ref`, as GDAL and rioxarray have it. Times are the first of January. Chunks
-    of 512 x 512 pixels lie in shards of 4096 x 4096. Stored values and nodata are those of the
-    rasters; images whose rasters have a mask instead of nodata are 0 where it hides them.
+    the CRS in `spatial_ref`, as GDAL and rioxarray have it. Times are those of the STAC items: the
+    day of the start in each year. Chunks of 512 x 512 pixels lie in shards of 4096 x 4096. Stored
+    values and nodata are those of the rasters; images whose rasters have a mask instead of nodata
+    are 0 where it hides them.
 
     Args:
         result: The forecast.
@@ -44,7 +46,8 @@ def write_cube(result: ForecastFolder) -> Path:
     part = partial_path(result.folder / CUBE)
     group: Any = zarr.open_group(part, mode="w-", zarr_format=3)
     group.attrs.update({"Conventions": "CF-1.11", "title": f"Forecast of {result.region}"})
-    _coordinates(group, source.grid, result.years)
+    start = reference_date(result, source)
+    _coordinates(group, source.grid, [moment(start, year).date() for year in result.years])
     _fill(group, "present", [result.present], result, dims=("band", "y", "x"))
     for kind in KINDS:
         colours = kind in ("forecast", "mean")
@@ -87,7 +90,7 @@ def _fill(
             array[(*leading, *([slice(None)] if "band" in dims else []), *window.slices)] = values
 
 
-def _coordinates(group: Any, grid: Grid, years: tuple[int, ...]) -> None:
+def _coordinates(group: Any, grid: Grid, days: list[dt.date]) -> None:
     def add(name: str, values: NDArray[Any], **attributes: Any) -> None:
         dims = (name,) if values.ndim else ()
         array = group.create_array(
@@ -99,10 +102,9 @@ def _coordinates(group: Any, grid: Grid, years: tuple[int, ...]) -> None:
         )
         array[...] = values
 
-    days = [(dt.date(year, 1, 1) - _DAY_ZERO).days for year in years]
     add(
         "time",
-        np.array(days, np.int64),
+        np.array([(day - _DAY_ZERO).days for day in days], np.int64),
         units=f"days since {_DAY_ZERO.isoformat()}",
         calendar="proleptic_gregorian",
         standard_name="time",

@@ -18,7 +18,14 @@ from preprocessing.rasters.grid import Grid
 from preprocessing.rasters.io import RasterSource
 from preprocessing.running.files import write_text
 
-__all__ = ["FORECAST_EXTENSION", "MODEL_ITEM", "PROJECTION_EXTENSION", "write_stac"]
+__all__ = [
+    "FORECAST_EXTENSION",
+    "MODEL_ITEM",
+    "PROJECTION_EXTENSION",
+    "moment",
+    "reference_date",
+    "write_stac",
+]
 
 FORECAST_EXTENSION = "https://stac-extensions.github.io/forecast/v0.2.0/schema.json"
 PROJECTION_EXTENSION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -65,7 +72,7 @@ def write_stac(folder: str | Path | ForecastFolder, *, model: Path | None = None
     """
     result = folder if isinstance(folder, ForecastFolder) else ForecastFolder.open(folder)
     source = RasterSource.open(result.present, value_range=result.value_range)
-    reference = _reference_date(result, source)
+    reference = reference_date(result, source)
     bbox, geometry = footprint(source.grid)
     collection = _collection(result, reference, bbox)
     collection.catalog_type = pystac.CatalogType.SELF_CONTAINED
@@ -107,8 +114,8 @@ def _model_item(
         geometry=geometry,
         bbox=bbox,
         datetime=None,
-        start_datetime=_moment(reference, result.start_year),
-        end_datetime=_moment(reference, result.years[-1]),
+        start_datetime=moment(reference, result.start_year),
+        end_datetime=moment(reference, result.years[-1]),
         properties={"title": f"Model {result.model} of landcast", **mlm_properties(model)},
         stac_extensions=[MLM_EXTENSION],
     )
@@ -119,7 +126,7 @@ def _model_item(
 def _collection(
     result: ForecastFolder, reference: dt.date, bbox: list[float] | None
 ) -> pystac.Collection:
-    interval = [_moment(reference, result.years[0]), _moment(reference, result.years[-1])]
+    interval = [moment(reference, result.years[0]), moment(reference, result.years[-1])]
     ground = "" if bbox else " The image has no georeference, so the extent is unknown."
     collection = pystac.Collection(
         id=_identifier(result),
@@ -202,7 +209,7 @@ def _item(
         id=f"{_identifier(result)}-{year}",
         geometry=geometry,
         bbox=bbox,
-        datetime=_moment(reference, year),
+        datetime=moment(reference, year),
         properties=properties,
         stac_extensions=[FORECAST_EXTENSION, PROJECTION_EXTENSION],
     )
@@ -225,7 +232,7 @@ def _item(
     return item
 
 
-def _reference_date(result: ForecastFolder, source: RasterSource) -> dt.date:
+def reference_date(result: ForecastFolder, source: RasterSource) -> dt.date:
     """The day of the start image, the first of January where only its year is known."""
     new_year = dt.date(result.start_year, 1, 1)
     try:
@@ -248,7 +255,7 @@ def _identifier(result: ForecastFolder) -> str:
     return f"landcast-{name}"
 
 
-def _moment(reference: dt.date, year: int) -> dt.datetime:
+def moment(reference: dt.date, year: int) -> dt.datetime:
     """The reference day in another year (28 February for a leap day)."""
     leap_day = (reference.month, reference.day) == (2, 29)
     day = reference.replace(year=year, day=28 if leap_day else reference.day)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,12 +28,21 @@ def test_xarray_opens_it_with_years_coordinates_and_crs(
 ) -> None:
     valid = np.ones((150, 170), bool)
     valid[20:60, 30:70] = False
-    image = make_raster(dtype=dtype, nodata=nodata, valid=valid, tags={"VALUE_RANGE": "0,255"})
+    image = make_raster(
+        "region_2020-07-04.tif",
+        dtype=dtype,
+        nodata=nodata,
+        valid=valid,
+        tags={"VALUE_RANGE": "0,255"},
+    )
     forecast_region(request_of(image))
     # It is finished: only the group is made.
     result = forecast_region(request_of(image, cube=True))
     cube = xr.open_zarr(result.folder / "forecast.zarr", consolidated=False)
     assert cube.time.dt.year.values.tolist() == [2021, 2022]
+    item = json.loads((result.folder / "forecast_2022.json").read_text())
+    told = np.datetime64(item["properties"]["datetime"].removesuffix("Z"))
+    assert cube.time.values[1] == told == np.datetime64("2022-07-04")
     assert cube.band.values.tolist() == ["red", "green", "blue"]
     assert CRS.from_wkt(cube.spatial_ref.attrs["crs_wkt"]) == CRS.from_epsg(32632)
     assert cube.forecast.dims == ("time", "band", "y", "x")
