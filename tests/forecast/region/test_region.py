@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from region_cases import BlockLift, ground_of, run_of, small_network, stated
 from scipy import ndimage
 
 from forecast.hindcast.observations import ObservationModels
-from forecast.network.unet import ChangeUNet
 from forecast.pretrained import model_folder
 from forecast.region.change_allocation import allocated, event_levels, reallocated
 from forecast.region.changes import Changes
@@ -25,7 +22,7 @@ from forecast.region.observation import observed, upsampled
 from forecast.region.outlines import outlined, spread_out
 from forecast.region.painting import paint, reach_of
 from forecast.region.region_conditions import PastChange, region_conditions, region_tone
-from forecast.region.tiled_inference import Noise, RegionNetwork
+from forecast.region.tiled_inference import RegionNetwork
 from forecast.region.windows import covering, cut, grown, in_pixels
 from preprocessing.rasters.window import Window
 from preprocessing.running.precision import native_bfloat16
@@ -283,55 +280,6 @@ def test_a_member_that_was_killed_goes_on_to_the_same_pixels(
     assert (whole.open_state(ground, 2025)[...] != ground.stored).any()
 
 
-def test_noise_of_a_member_is_its_own(ground: Ground) -> None:
-    height, width = ground.objects.shape
-    network = RegionNetwork(small_network(), height=height, width=width)
-    with torch.no_grad():
-        network._model.unet.conv_out.weight.mul_(30)
-    every = np.ones((height, width), bool)
-    first, again, other = (
-        network.look(ground.view, 2, Noise(1, member), every) for member in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 1e-3
-
-
-def test_tiles_leave_no_seams_and_batches_no_trace(ground: Ground) -> None:
-    height, width = ground.objects.shape
-    answers = [
-        RegionNetwork(small_network(), height=height, width=width, batch_size=size).probability(
-            ground.view, 1, Noise(1, 0)
-        )
-        for size in (1, 16)
-    ]
-    np.testing.assert_allclose(answers[0], answers[1], atol=_CLOSE)
-    assert answers[0].shape == (height, width)
-
-
-def test_looks_that_are_asked_for_are_those_of_the_whole(ground: Ground) -> None:
-    height, width = ground.objects.shape
-    network = RegionNetwork(small_network(), height=height, width=width)
-    with torch.no_grad():
-        network._model.unet.conv_out.weight.mul_(30)
-    every = np.ones((height, width), bool)
-    some = np.zeros((height, width), bool)
-    some[3:6, 10:14] = True
-    whole, part = (network.look(ground.view, 2, Noise(1, 0), where) for where in (every, some))
-    np.testing.assert_allclose(part[:, some], whole[:, some], atol=_CLOSE)
-    assert not part[:, -1, -1].any()
-
-
-def test_rules_alone_need_no_pass_of_the_network(ground: Ground) -> None:
-    height, width = ground.objects.shape
-    model = small_network().occurrence_by_rules()
-    assert model.occurs_by_rules
-    assert not small_network().occurs_by_rules
-    network = RegionNetwork(model, height=height, width=width)
-    found = network.probability(ground.view, 2, Noise(1, 0))
-    by_passes = network._blended(ground.view, 2, Noise(1, 0), lambda a: a.change.sigmoid(), 1)[0]
-    np.testing.assert_allclose(found, by_passes, atol=_CLOSE)
-
-
 def test_boxes_cover_every_cell_once_and_never_cost_more_than_one() -> None:
     generator = np.random.default_rng(0)
     for share in (0.0, 0.01, 0.1, 0.6):
@@ -392,10 +340,3 @@ def test_observations_have_the_means_of_state_and_difference() -> None:
     np.testing.assert_allclose(part, whole[:, 32:64, 40:70], atol=1e-3)
     constant = upsampled(torch.full((1, 1, 6, 6), 0.2))
     torch.testing.assert_close(constant, torch.full_like(constant, 0.2))
-
-
-@pytest.mark.parametrize(("device", "tiles"), [("cpu", 16), ("cuda", 256)])
-def test_a_gpu_is_given_more_tiles_at_once(device: str, tiles: int) -> None:
-    model = SimpleNamespace(device=torch.device(device))
-    network = RegionNetwork(cast(ChangeUNet, model), height=200, width=200)
-    assert network._batch_size == tiles
