@@ -39,9 +39,11 @@ _FITS = (0.7, 0.7, FARTHEST, FARTHEST)
 """Largest distance of cells copied from the first place of a patch, the second and the others."""
 AROUND = 4
 """Cells around a patch within which the ground lies that it becomes."""
-_DETAILED, _LEAST_DETAIL, _UNLIKE = 2.0, 0.1, 0.5
+_POWER, _LEAST_DETAIL, _UNLIKE = 2.0, 0.1, 0.5
 """Ground beside a patch is the likelier what it becomes by this power of its detail, to which the
 second is added, and the less by the exponential of its distance in colour times the third."""
+_DETAILED = 1.4
+"""Over the median of the region, from where on ground has much detail."""
 _BANK = 2
 """Cells beside a corridor that are seen together with it."""
 _SOME = 500
@@ -56,9 +58,9 @@ class Analogues:
     """Finds for changed ground the ground of the start that shows what it becomes.
 
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
-    Where the place has changed before, that is what a cell that looked like it became, if possible
-    one whose like lies beside the patch; elsewhere ground beside it, the likelier the more
-    detail it has. So land changes at its edges, and towns grow. Its picture is copied as a whole,
+    Where the place has changed before, that is what a cell that looked like it became, if its like
+    lies beside the patch; elsewhere, and for ground of much detail, ground beside it, the likelier
+    the more detail it has. So land changes at its edges, and towns grow and stay. Its picture is copied as a whole,
     from the place that has most of this kind of ground in the shape of the patch.
 
     Args:
@@ -99,6 +101,10 @@ class Analogues:
             passed += len(some)
         known = np.concatenate(parts)
         return cKDTree(self._kinds[known]), known
+
+    @cached_property
+    def _median_detail(self) -> float:
+        return float(np.median(self._kinds[self._library[1], 4]))
 
     def sources(
         self,
@@ -181,17 +187,18 @@ class Analogues:
     def _became(self, patch: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells that looked like a patch before they changed; none where that is not known.
 
-        If some of them show ground that lies beside the patch too, these alone.
+        Only those that show ground which lies beside the patch. Of earlier dates only cells are
+        kept, so ground of much detail, as towns are, is not recognised in them.
         """
-        if self._events is None:
+        detail = self._kinds[patch, 4].mean()
+        if self._events is None or detail > _DETAILED * self._median_detail:
             return np.zeros(0, np.int64)
         like = self._no_corridor(self._events.like(self._surroundings(patch)))
         around = self._around(patch)
         if not len(like) or not len(around):
             return like
         far, _ = cKDTree(self._kinds[around]).query(self._kinds[like])
-        beside = far <= _FITS[0]
-        return like[beside] if beside.any() else like
+        return like[far <= _FITS[0]]
 
     def _no_corridor(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells that show no corridor: a piece of a river or a motorway is none."""
@@ -314,7 +321,7 @@ def outcome_weights(kinds: NDArray[np.float32], own: NDArray[np.float32]) -> NDA
         `(n,)`, not scaled.
     """
     far = np.linalg.norm(kinds[:, :3] - own[:3], axis=-1)
-    detail = (kinds[:, 4] + _LEAST_DETAIL) ** _DETAILED
+    detail = (kinds[:, 4] + _LEAST_DETAIL) ** _POWER
     return np.asarray(detail * np.exp(-_UNLIKE * far))
 
 
