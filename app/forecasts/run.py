@@ -96,12 +96,7 @@ def forecast_region(
     images, area = asked_images(request)
     if request.zones is not None:
         # Refused before anything is computed.
-        zones = read_zones(request.zones, images.start.grid)
-        if area is not None and not zones.intersects(area.polygons.union_all()).any():
-            raise RequestError(
-                f"expected zones in the area of interest, those of {request.zones} lie outside it; "
-                "choose others, or another area"
-            )
+        read_zones(request.zones, images.start.grid, area)
     return forecast_images(request, images, area=area, progress=progress)
 
 

@@ -33,6 +33,8 @@ from preprocessing.tiles.cells import CELL
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
+    from app.forecasts.area_of_interest import AreaOfInterest
+
 __all__ = ["read_zones", "write_zones"]
 
 _log = logging.getLogger(__name__)
@@ -42,11 +44,17 @@ _COLUMNS = (
 )
 
 
-def read_zones(path: Path, grid: Grid) -> GeoDataFrame:
+def read_zones(path: Path, grid: Grid, area: AreaOfInterest | None = None) -> GeoDataFrame:
     """Polygons to tell the area of change of, see `read_polygons`.
 
+    Args:
+        path: Of the file.
+        grid: Of the region.
+        area: Part of it that is forecast; all where None.
+
     Raises:
-        RequestError: As there, or they have a column that is written for them.
+        RequestError: As there, they have a column that is written for them, or all lie outside the
+            area.
     """
     polygons = read_polygons(path, grid)
     taken = [name for name in polygons.columns if str(name).lower() in _COLUMNS]
@@ -54,6 +62,11 @@ def read_zones(path: Path, grid: Grid) -> GeoDataFrame:
         raise RequestError(
             f"expected polygons without columns that are written for them, {path} has "
             f"{', '.join(taken)}; rename them"
+        )
+    if area is not None and not polygons.intersects(area.polygons.union_all()).any():
+        raise RequestError(
+            f"expected zones in the area of interest, those of {path} lie outside it; choose "
+            "others, or another area"
         )
     return polygons
 

@@ -78,6 +78,12 @@ class RunFolder:
         """How it stands; a folder without is no run yet, or no longer."""
         return self.path / "state.json"
 
+    def is_own(self) -> bool:
+        """Whether it holds nothing but what runs write."""
+        own = {self.uploads, self.later, self.result, self.log, self.state}
+        own |= {self.path / name for name in _FILES.values()}
+        return own.issuperset(self.path.iterdir())
+
     @property
     def kind(self) -> Kind:
         """What is made in it."""

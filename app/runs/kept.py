@@ -24,7 +24,10 @@ _ID = re.compile(r"[0-9a-f]{12}")
 
 
 def kept_runs(root: Path) -> dict[str, Run]:
-    """Runs by id, as they stood; folders that are no run yet, or no longer, are removed."""
+    """Runs by id, as they stood.
+
+    Folders that are no run yet, or no longer, are removed; those that hold anything else stay.
+    """
     found = {}
     for path in sorted(root.iterdir()):
         if _ID.fullmatch(path.name) is None:
@@ -32,7 +35,10 @@ def kept_runs(root: Path) -> dict[str, Run]:
         try:
             found[path.name] = RunFolder(path).read_state()
         except FileNotFoundError:  # Nobody submitted it, or it was being deleted.
-            shutil.rmtree(path)
+            if RunFolder(path).is_own():
+                shutil.rmtree(path)
+            else:
+                _log.warning("%s is no run, it is left as it is", path)
         except (OSError, msgspec.MsgspecError):
             _log.exception("the run in %s cannot be read", path)
     return found

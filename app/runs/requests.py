@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.request import ForecastRequest
+from app.forecasts.zones import read_zones
 from app.runs.settings import ServerSettings
 from forecast.region.images import open_images
-from preprocessing.areas.polygons import read_polygons
 from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError
 from preprocessing.fetch import FetchRequest
 from preprocessing.rasters.opening import check_upload
@@ -104,7 +104,7 @@ def _check_forecast(folder: Path, request: ForecastRequest, settings: ServerSett
     aoi = None if request.aoi is None else folder / request.aoi
     area = AreaOfInterest.of(images, bbox=request.bbox, aoi=aoi, halo=request.halo)
     if request.zones is not None:
-        read_polygons(folder / request.zones, images.start.grid)
+        read_zones(folder / request.zones, images.start.grid, area)
     part = images.start.grid if area is None else area.window
     work = max(request.years * request.members, len(paths)) * part.height * part.width
     _check_work(work, settings)

@@ -133,7 +133,9 @@ def _upscale(source: Path, out: Path, *limits: Path) -> None:
 def _compare(images: Path, out: Path) -> None:
     from app.workflows import ComparisonRequest, compare_methods
 
-    compare_methods(ComparisonRequest(images=(str(images),), out=out, levels=(30, None)))
+    # Each by itself: what does not fit is refused, not left out.
+    files = tuple(sorted(str(path) for path in images.rglob("*") if path.is_file()))
+    compare_methods(ComparisonRequest(images=files, out=out, levels=(30, None)))
 
 
 def _zones(folder: Path, polygons: Path, out: Path) -> None:

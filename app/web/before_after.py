@@ -6,7 +6,9 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.runs.video_checks import FILM
@@ -59,14 +61,20 @@ input { width: 100%; height: 30px; accent-color: var(--st-primary-color); }
 _component = st.components.v2.component("landcast_before_after", html=_HTML, css=_CSS, js=_SCRIPT)
 
 
-def before_after(before: Path, after: Path) -> None:
-    """Show two pictures of any format or two MP4 films, the first left of the line."""
+def before_after(before: Path, after: Path, limits: tuple[float, float] | None = None) -> None:
+    """Show two pictures of any format or two MP4 films, the first left of the line.
+
+    Args:
+        before: Left of the line.
+        after: Right of it.
+        limits: Values of black and white of rasters that do not say them.
+    """
     words = [text("before"), text("after"), text("upscale_line")]
     _component(
         key="before_after",
         data={
-            "before": _address(before),
-            "after": _address(after),
+            "before": _address(before, limits),
+            "after": _address(after, limits),
             "films": after.suffix == FILM,
             "words": words,
         },
@@ -74,17 +82,26 @@ def before_after(before: Path, after: Path) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _address(path: Path) -> str:
-    from app.forecasts.results import display_image
-
+def _address(path: Path, limits: tuple[float, float] | None) -> str:
     if path.suffix == FILM:
         return f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
-    if path.suffix.lower() in (".tif", ".tiff", ".jp2"):
-        picture = Image.fromarray(display_image(path, max_size=_SIDE))
-    else:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
+    picture = Image.fromarray(_picture(path, limits))
     picture.thumbnail((_SIDE, _SIDE))
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=90)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _picture(path: Path, limits: tuple[float, float] | None) -> NDArray[np.uint8]:
+    """`(h, w, 3)` of a picture or a raster; of one or two bands the first is grey."""
+    from app.forecasts.results import display_image
+    from preprocessing.rasters.opening import opened
+    from preprocessing.rasters.picture import is_picture, read_picture
+
+    if is_picture(path):
+        colours = read_picture(path).colours
+        colours = np.repeat(colours, 3 // len(colours), axis=0).transpose(1, 2, 0)
+        return np.asarray(colours if colours.dtype == np.uint8 else colours // 257, np.uint8)
+    with opened(str(path)) as dataset:
+        grey = dataset.count < 3
+    return display_image(path, limits, _SIDE, bands=(1, 1, 1) if grey else None)

@@ -20,6 +20,9 @@ PAGES = {
 _PATHS = {"map": None, "upscale": "upscaling"}  # `/upscale` is an address of the service.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.2rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 1680px; }
+.stMarkdown table { display: block; max-width: 100%; overflow-x: auto; }
+.stHtml img { max-width: 100%; height: auto; border-radius: 8px; background: #fff;
+  image-rendering: pixelated; }
 </style>"""
 # Streamlit remembers an open sidebar, which would lie over all else when a phone loads the page.
 _CLOSED_ON_PHONES = """<script>

@@ -60,8 +60,9 @@ class Analogues:
     A patch, the connected part of an object that has newly changed, becomes one kind of ground.
     Where the place has changed before, that is what a cell that looked like it became, if its like
     lies beside the patch; elsewhere, and for ground of much detail, ground beside it, the likelier
-    the more detail it has. So land changes at its edges, and towns grow and stay. Its picture is copied as a whole,
-    from the place that has most of this kind of ground in the shape of the patch.
+    the more detail it has. So land changes at its edges, and towns grow and stay. Its picture is
+    copied as a whole, from the place that has most of this kind of ground in the shape of the
+    patch.
 
     Args:
         cells: `(3, h, w)` of the start, 0..1.
@@ -198,7 +199,7 @@ class Analogues:
         if not len(like) or not len(around):
             return like
         far, _ = cKDTree(self._kinds[around]).query(self._kinds[like])
-        return like[far <= _FITS[0]]
+        return np.asarray(like[far <= _FITS[0]])
 
     def _no_corridor(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """Cells that show no corridor: a piece of a river or a motorway is none."""

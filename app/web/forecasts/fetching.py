@@ -109,6 +109,8 @@ def ask_search() -> None:
         box = _chosen_box()
         if box is None:
             raise RequestError(text("searched_nowhere"))
+        if last < first:
+            raise RequestError(text("years_wrong", first=int(first), last=int(last)))
         request = FetchRequest(
             bbox=box,
             years=tuple(range(int(first), int(last) + 1)),
@@ -119,8 +121,11 @@ def ask_search() -> None:
         )
         with st.spinner(text("searching")):
             st.session_state["found"] = _search(request)
-    except (RequestError, FetchError) as err:
-        st.error(service().runs.plain(err))
+    except RequestError as err:  # Nobody typed an option here.
+        st.error(service().runs.plain(err).replace("--bbox ", ""))
+    except FetchError as err:
+        st.error(str(err).partition("; check the network")[0])
+        st.caption(text("search_failed"))
 
 
 def _search(request: FetchRequest) -> _Found:
@@ -139,8 +144,7 @@ def show_search() -> Run | None:
     asked = None if found is None else _show_found(found)
     try:
         box = None if st.session_state.get("area") is not None else _chosen_box()
-    except RequestError as err:
-        st.error(service().runs.plain(err))
+    except RequestError:  # Told where it was typed, when it is searched.
         box = None
     show_map(map_of_box(box, found=found is not None))
     return asked

@@ -56,13 +56,15 @@ def _ask_zones(folder: RunFolder) -> None:
         path = offered_polygons(text("zones"), f"zones-{folder.path.name}", text("zones_help"))
     if path is None or st.session_state.get("counted") == path:
         return
-    st.session_state["counted"] = path
+    st.session_state.pop("counted", None)
+    st.session_state.pop("zones_of", None)
     try:
         with service().short_jobs.folder(), st.spinner(text("working")):
             found = service().short_jobs.zones_now(folder, path)
     except LandcastError as err:
         st.error(service().runs.plain(err).replace(f"{path.parent}/", ""))
     else:
+        st.session_state["counted"] = path
         st.session_state["zones_of"] = {folder.path.name: found}
 
 

@@ -49,7 +49,7 @@ def show_ended(run: Run) -> None:
             st.error(service().runs.plain(err))
     if right.button(text("delete"), key="delete", width="stretch"):
         service().runs.remove(run.id)
-        st.query_params.clear()
+        st.query_params.pop("run", None)
         st.rerun()
 
 

@@ -23,7 +23,8 @@ from preprocessing.errors import RequestError, ValueRangeError
 from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.opening import check_upload, opened
 
-__all__ = ["offered_images", "offered_polygons", "stated_limits", "visit_folder"]
+__all__ = ["dated", "kept", "offered_images", "offered_polygons", "plain", "stated_limits"]
+__all__ += ["visit_folder"]
 
 _KINDS = ["tif", "tiff", "png", "jpg", "jpeg", "jp2"]
 
@@ -43,19 +44,19 @@ def offered_images() -> Images | None:
     if not given:
         return None
     try:
-        paths = [_kept(one, image_name(one.name)) for one in given]
+        paths = [kept(one, image_name(one.name)) for one in given]
         for path in paths:
             check_upload(path, most_pixels=service().settings.pixels)
         bands = _bands(paths[-1])
         limits = stated_limits(paths[-1], bands)
-        dated = [_dated(path) for path in paths]
-        known = tuple(sorted((one for one in dated if one is not None), key=lambda one: one.year))
+        found = [dated(path) for path in paths]
+        known = tuple(sorted((one for one in found if one is not None), key=lambda one: one.year))
         if len(known) < len(paths):
             st.info(text("year_needed"))
             return None
         _notice([one.path for one in known], bands, limits)
     except RequestError as err:
-        st.error(_plain(err))
+        st.error(plain(err))
         return None
     key = hashlib.sha256(repr((known, bands, limits)).encode()).hexdigest()[:16]
     return Images(key, known[-1].path.name, known, bands, limits)
@@ -67,10 +68,10 @@ def offered_polygons(label: str, key: str, help_text: str) -> Path | None:
     if given is None:
         return None
     try:
-        path = _kept(given, f"{key}.polygons")
+        path = kept(given, f"{key}.polygons")
         kind = check_polygon_upload(path)
     except RequestError as err:
-        st.error(_plain(err))
+        st.error(plain(err))
         return None
     named = path.with_suffix(kind)
     if not named.exists():
@@ -78,7 +79,7 @@ def offered_polygons(label: str, key: str, help_text: str) -> Path | None:
     return named
 
 
-def _kept(upload: Any, name: str) -> Path:
+def kept(upload: Any, name: str) -> Path:
     """Write an upload into the visit's folder, once."""
     mark = "".join(c for c in upload.file_id if c.isalnum())
     path = visit_folder() / mark / name
@@ -126,7 +127,7 @@ def stated_limits(
     return None
 
 
-def _dated(path: Path) -> Dated | None:
+def dated(path: Path) -> Dated | None:
     """The image with its year, which is asked where the file does not say it."""
     source = RasterSource.open(path, bands=(1, 1, 1), value_range=(0.0, 1.0))
     if source.date is not None:
@@ -159,7 +160,7 @@ def _notice(
         st.warning(said)
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """An error without where uploads lie."""
     said = service().runs.plain(error)
     for folder in visit_folder().iterdir():

@@ -31,6 +31,10 @@ def language() -> str:
     chosen = st.session_state.get("language") or st.query_params.get("lang")
     if chosen in CATALOGUES:
         return str(chosen)
+    return _of_browser()
+
+
+def _of_browser() -> str:
     asked = str(getattr(st.context, "locale", "") or "en").split("-")[0]
     return asked if asked in CATALOGUES else "en"
 
@@ -93,6 +97,8 @@ def _keep_language() -> None:
 def choose_language() -> None:
     """The switch."""
     st.session_state.setdefault("language", language())
+    if st.session_state["language"] != _of_browser():
+        _keep_language()  # Another page has an address without it.
     st.segmented_control(
         "Language / Язык",
         list(_NAMES),

@@ -56,6 +56,8 @@ TEXTS = {
     "searched_box": "West, south, east, north",
     "searched_box_help": "Longitudes and latitudes in degrees; west and south are negative.",
     "searched_file_help": "GeoJSON or GeoPackage with polygons: the box around them is searched.",
+    "years_wrong": "expected the first year not to be after the last, got {first} to {last}",
+    "search_failed": "Check the network, or choose another catalogue in the settings.",
     "searched_nowhere": "expected a place; draw it on the map, type its corners, or choose a file",
     "collection": "Images",
     "collection_sentinel": "Sentinel-2, 10 m, from 2016",

@@ -30,16 +30,16 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="landcast-compare-") as scratch:
         images, out = Path(scratch) / "images", Path(scratch) / "out"
-        images.mkdir()
         try:
-            for one in given or []:
-                path = images / image_name(one.name)
+            for number, one in enumerate(given or []):
+                path = images / str(number) / image_name(one.name)
+                path.parent.mkdir(parents=True)
                 path.write_bytes(one.getvalue())
                 service().short_jobs.check(path)
             with service().short_jobs.folder(), st.spinner(text("working")):
                 report = service().short_jobs.compare_now(images, out)
         except LandcastError as err:
-            st.error(str(err).replace(f"{images}/", ""))
+            st.error(re.sub(rf"{re.escape(str(images))}/\d+/", "", str(err)))
             return
         st.markdown(quiet(_LINK.sub(r"\1", _IMAGE.sub("", report.read_text(encoding="utf-8")))))
         for picture in sorted(out.glob("*.png")):

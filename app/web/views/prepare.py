@@ -9,9 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from app.runs.requests import image_name
+from app.web.forecasts.uploads import dated, kept, plain, stated_limits
 from app.web.service import service
 from app.web.texts import number, text
-from preprocessing.errors import RequestError
+from preprocessing.errors import RequestError, ValueRangeError
+from preprocessing.rasters.image_source import Reading
+from preprocessing.rasters.io import RasterSource
 from preprocessing.rasters.opening import check_upload
 
 _KINDS = ["tif", "tiff", "png", "jpg", "jpeg", "jp2"]
@@ -26,43 +29,55 @@ def main() -> None:
         column.file_uploader(text(name), _KINDS, key=f"prepare_{name}")
         for column, name in zip(columns, ("earlier", "later"), strict=True)
     ]
-    ready = [one for one in given if one is not None]
-    if not st.button(text("prepare"), type="primary", disabled=len(ready) < 2):
+    if None in given:
+        st.button(text("prepare"), type="primary", disabled=True)
         return
-    with tempfile.TemporaryDirectory(prefix="landcast-prepare-") as scratch:
-        try:
-            paths = []
-            for number, one in enumerate(ready):
-                path = Path(scratch) / str(number) / image_name(one.name)
-                path.parent.mkdir()
-                path.write_bytes(one.getvalue())
-                check_upload(path, most_pixels=service().settings.pixels)
-                paths.append(str(path))
+    try:
+        paths = [kept(one, image_name(one.name)) for one in given if one is not None]
+        for path in paths:
+            check_upload(path, most_pixels=service().settings.pixels)
+        # The same values are black and white in both.
+        limits = None if any(map(_tells_range, paths)) else stated_limits(paths[0])
+        images = [one.path for one in map(dated, paths) if one is not None]
+        if len(images) < len(paths):
+            st.info(text("year_needed"))
+            return
+        if st.button(text("prepare"), type="primary"):
             with st.spinner(text("working")):
-                _report(paths, Path(scratch))
-        except RequestError as err:
-            said = str(err)
-            for number in range(2):
-                said = said.replace(f"{scratch}/{number}/", "")
-            st.error(said)
+                _report(images, limits)
+    except RequestError as err:
+        st.error(plain(err))
 
 
-def _report(paths: list[str], scratch: Path) -> None:
+def _tells_range(path: Path) -> bool:
+    """Whether a file says which values are black and white."""
+    try:
+        RasterSource.open(path, year=1)
+    except ValueRangeError:
+        return False
+    return True
+
+
+def _report(paths: list[Path], limits: tuple[float, float] | None) -> None:
     from app.workflows import prepare_pair
-    from preprocessing.report.drawings import histograms_chart, tile_map
+    from preprocessing.report.drawings import REASON_COLOURS, histograms_chart, tile_map
 
-    earlier, later = paths
-    pair = prepare_pair(earlier, later, scratch / "store.zarr").pairs[0]
-    kept = pair.counts.get("kept", 0)
+    (earlier, later), reading = paths, Reading(value_range=limits)
+    with tempfile.TemporaryDirectory(prefix="landcast-prepare-") as scratch:
+        pair = prepare_pair(earlier, later, Path(scratch) / "store.zarr", reading=reading).pairs[0]
+    good = pair.counts.get("kept", 0)
     columns = st.columns(3)
     columns[0].metric(text("shift"), f"{number(pair.shift_px, 2)} px")
     columns[1].metric(text("left_over"), f"{number(pair.residual_px, 2)} px")
-    columns[2].metric(text("tiles_kept"), f"{kept} / {sum(pair.counts.values())}")
+    columns[2].metric(text("tiles_kept"), f"{good} / {sum(pair.counts.values())}")
     if pair.refused:
         st.warning(pair.refused)
     rows = sorted(pair.counts.items(), key=lambda item: -item[1])
     table = pd.DataFrame(rows, columns=[text("reason"), text("tiles")])
-    st.dataframe(table, hide_index=True, width="stretch")
+    coloured = table.style.map(
+        lambda reason: f"background-color: {REASON_COLOURS.get(reason)}", subset=[text("reason")]
+    )
+    st.dataframe(coloured, hide_index=True, width="stretch")
     # Pictures of the report, one below the other on a phone.
     left, right = st.columns(2)
     if pair.histograms is not None:

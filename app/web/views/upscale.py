@@ -14,6 +14,7 @@ from app.web.forecasts.uploads import stated_limits
 from app.web.service import service
 from app.web.texts import text
 from preprocessing.errors import RequestError
+from preprocessing.rasters.picture import is_picture
 
 _RASTERS = (".tif", ".tiff", ".jp2")
 
@@ -35,22 +36,24 @@ def main() -> None:
             source = Path(folder.name) / name
             source.write_bytes(given.getvalue())
             service().short_jobs.check(source)
-            limits = stated_limits(source, (1, 1, 1)) if source.suffix.lower() in _RASTERS else None
+            raster = source.suffix.lower() in _RASTERS and not is_picture(source)
+            limits = stated_limits(source, (1, 1, 1)) if raster else None
             if limits is not None and not st.button(text("upscale_go"), type="primary"):
                 return
             with service().short_jobs.folder(), st.spinner(text("working")):
                 out = service().short_jobs.upscale_now(source, limits)
         except RequestError as err:
-            st.error(str(err).replace(f"{folder.name}/", ""))
+            said = str(err).replace(f"image{FILM}", given.name) if film else str(err)
+            st.error(said.replace(f"{folder.name}/", ""))
             return
         # The folder lives as long as the visit shows it.
         st.session_state["upscaled_folder"] = folder
         st.session_state["upscaled_id"] = given.file_id
-        st.session_state["upscaled_files"] = (source, out)
-    source, out = st.session_state["upscaled_files"]
-    before_after(source, out)
+        st.session_state["upscaled_files"] = (source, out, limits)
+    source, out, limits = st.session_state["upscaled_files"]
     name = f"{Path(given.name).stem}_x4{out.suffix}"
     st.download_button(text("download"), out.read_bytes(), file_name=name, on_click="ignore")
+    before_after(source, out, limits)
 
 
 main()

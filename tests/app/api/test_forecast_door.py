@@ -134,6 +134,27 @@ def test_wrong_fields_are_refused(
     assert not list(door.runs.root.glob("*/"))
 
 
+@pytest.mark.parametrize(
+    ("zones", "properties", "said_of_it"),
+    [(INSIDE, {"year": 2020}, "has year"), (box(15.008, 45.150, 15.01, 45.152), {}, "outside it")],
+)
+def test_zones_that_cannot_be_counted_do_not_wait(
+    door: Service,
+    image: bytes,
+    zones: dict[str, Any],
+    properties: dict[str, int],
+    said_of_it: str,
+) -> None:
+    feature = {"type": "Feature", "properties": properties, "geometry": zones}
+    answer = ask(
+        door,
+        ("images", ("place_2020.tif", image)),
+        ("zones", ("zones.geojson", json.dumps(feature))),
+        ("aoi", ("aoi.geojson", json.dumps(box(15.001, 45.146, 15.003, 45.148)))),
+    )
+    assert said_of_it in said(answer, 400)
+
+
 def test_images_are_needed_and_need_names_of_their_own_and_dates(
     door: Service, image: bytes
 ) -> None:

@@ -177,6 +177,9 @@ def test_the_next_server_goes_on_with_what_the_last_one_left(settings: ServerSet
         draft = runs.root / "0123456789ab"
         (draft / "uploads").mkdir(parents=True)
         (runs.root / "notes").mkdir()
+        foreign = runs.root / "202501011200" / "important.tif"
+        foreign.parent.mkdir()
+        foreign.touch()
     HeldWorker.made.clear()
     with Runs(replace(settings, slots=1)) as runs:
         running(runs, cut)
@@ -184,6 +187,7 @@ def test_the_next_server_goes_on_with_what_the_last_one_left(settings: ServerSet
         assert runs.get(waiting.id).state is State.queued
         assert not draft.exists()
         assert (runs.root / "notes").exists()
+        assert foreign.exists()
 
 
 def test_a_run_that_was_cut_off_is_shown_as_interrupted(settings: ServerSettings) -> None:

@@ -15,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.runs import ServerSettings
 from app.runs.video_checks import check_film
+from app.web.before_after import _picture
 from app.web.service import Service
 from app.web.views import __file__ as views_file
-from preprocessing.errors import RequestError, TooLargeError, UnreadableRasterError
+from preprocessing.errors import TooLargeError, UnreadableRasterError
 
 FOLDER = Path(views_file).parent
 
@@ -95,6 +96,37 @@ def test_the_range_of_a_raster_is_asked(
     assert limits == ["0.0", "2550.0"]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "bands"),
+    [("deep.tif", np.uint16, 3), ("one.tif", np.uint8, 1), ("two.tif", np.uint8, 2)],
+)
+def test_every_raster_that_is_upscaled_is_shown(
+    held: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    kind: type,
+    bands: int,
+) -> None:
+    monkeypatch.setattr(held.short_jobs, "_do", lambda job: shutil.copy(job[1], job[2]))
+    path = write(tmp_path / name, scene(2020)[:bands].astype(kind))
+    page = start("upscale.py")
+    page.file_uploader(key="upscaled").set_value((path.name, path.read_bytes(), "")).run()
+    if page.button:
+        page.button[0].click().run()
+    assert not page.exception
+    assert not page.error
+    (shown,) = page.get("bidi_component")
+    assert shown.proto.json.count("data:image/webp;base64,") == 2
+
+
+def test_grey_of_16_bits_is_shown_as_bright_as_it_is(tmp_path: Path) -> None:
+    Image.fromarray(np.full((16, 20), 3 * 2**13, np.uint16)).save(tmp_path / "a.png")
+    shown = _picture(tmp_path / "a.png", None)
+    assert shown.shape == (16, 20, 3)
+    assert (shown == 95).all()
+
+
 def film(path: Path, frames: int) -> bytes:
     """An MP4 of 64 x 48 pixels a frame."""
     with av.open(str(path), "w") as made:
@@ -150,8 +182,7 @@ def test_pictures_are_compared(
     held: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def do(job: list[str]) -> None:
-        if not list(Path(job[1]).glob("*.png")):
-            raise RequestError("expected pictures")
+        assert len(list(Path(job[1]).rglob("*.png"))) == 2
         out = Path(job[2])
         out.mkdir()
         (out / "report.md").write_text("# Report\n![curves](curves.png) best: [a](a.json)\n")
@@ -161,7 +192,7 @@ def test_pictures_are_compared(
     path = tmp_path / "garden.png"
     Image.new("RGB", (80, 80), (10, 90, 20)).save(path)
     page = start("compare.py")
-    page.file_uploader(key="compared").set_value([(path.name, path.read_bytes(), "")]).run()
+    page.file_uploader(key="compared").set_value([(path.name, path.read_bytes(), "")] * 2).run()
     page.button[0].click().run()
     assert not page.exception
     assert not page.error

@@ -127,8 +127,20 @@ def test_a_wrong_place_is_refused_in_one_sentence(
 ) -> None:
     page = typed(searching(held, made), box)
     assert not page.exception
-    assert said in page.error[0].value
+    (error,) = page.error
+    assert said in error.value
+    assert "--bbox" not in error.value
     assert not made.asked
+
+
+def test_years_that_are_swapped_are_said(held: Service, made: MadeCatalogue) -> None:
+    page = searching(held, made)
+    page.number_input(key="first_year").set_value(2022)
+    page.number_input(key="last_year").set_value(2018)
+    page = typed(page)
+    assert [one.value for one in page.error] == [
+        "expected the first year not to be after the last, got 2022 to 2018"
+    ]
 
 
 def test_nothing_found_is_said(held: Service, made: MadeCatalogue) -> None:

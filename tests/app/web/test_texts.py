@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import streamlit as st
 from matplotlib.figure import Figure
+from streamlit.testing.v1 import AppTest
 
 from app.web.forecasts.area_chart import ChangedByYear, area_table, draw_areas
 from app.web.texts import days, futures, number
@@ -73,3 +74,17 @@ def test_the_table_has_a_row_a_year(language: str) -> None:
     assert rows[2] == (
         "| 2021 | 10.5 | 1.25 | 8 | 20 |" if language == "en" else "| 2021 | 10,5 | 1,25 | 8 | 20 |"
     )
+
+
+def test_the_address_of_every_page_tells_a_language_that_was_chosen() -> None:
+    def page() -> None:
+        from app.web.texts import choose_language
+
+        choose_language()
+
+    visit = AppTest.from_function(page).run()
+    assert "lang" not in visit.query_params
+    visit.session_state["language"] = "ru"
+    visit.query_params.clear()  # As another page of the bar has it.
+    visit.run()
+    assert visit.query_params["lang"] in ("ru", ["ru"])

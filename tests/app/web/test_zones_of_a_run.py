@@ -87,3 +87,13 @@ def test_zones_that_do_not_fit_are_refused_and_those_of_the_run_stay(
     assert "/landcast-visit" not in page.error[0].value
     assert not held.runs.folder(DEMO_RUN).zones.exists()
     assert len(page.selectbox(key="numbers").options) == 5
+
+
+def test_zones_of_an_earlier_file_do_not_pass_for_those_of_a_wrong_one(held: Service) -> None:
+    page = uploaded(held, square(8.725, 45.82, "mill"))
+    assert len(page.selectbox(key="numbers").options) == 2
+    content = json.dumps({"type": "Feature"}).encode()
+    page.file_uploader(key=f"zones-{DEMO_RUN}").set_value(("point.geojson", content, "")).run()
+    page.run()
+    assert page.error
+    assert len(page.selectbox(key="numbers").options) == 5

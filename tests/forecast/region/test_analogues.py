@@ -209,8 +209,7 @@ def test_towns_stay_where_ground_of_their_colour_became_desert() -> None:
     new = np.zeros(shape, bool)
     new[17:23, 31:37] = True
     plain, town = (
-        _of_one_object(cells, events=events, detailed=where)
-        for where in (False, ground == _TOWN)
+        _of_one_object(cells, events=events, detailed=where) for where in (False, ground == _TOWN)
     )
     assert np.mean(_became(plain, new, 10)) > 0.7
     assert np.mean(_became(town, new, 10)) < 0.5
