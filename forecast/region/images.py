@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pystac
 from numpy.typing import NDArray
 
 from preprocessing.errors import DateError, MissingFileError
 from preprocessing.pairs.location import is_remote, location_of
+from preprocessing.preparation.image_collection import images_of_collection
 from preprocessing.preparation.image_folder import RASTER_SUFFIXES
 from preprocessing.rasters.dates import check_observed, years_between
 from preprocessing.rasters.io import RasterSource
@@ -71,38 +72,43 @@ class DatedImages:
         return tuple(_seen_from(every[date].years, every[date + 1 :]))
 
 
-def image_paths(given: Sequence[Path]) -> list[str | Path]:
+def image_paths(given: Sequence[Path]) -> dict[str | Path, dt.date | None]:
     """The rasters that are named one by one, or that lie in folders or STAC collections.
 
     Args:
         given: Rasters or pictures, addresses of them, folders, or `collection.json` files whose
             items name rasters.
 
+    Returns:
+        By path or address the date that a collection states.
+
     Raises:
         MissingFileError: A folder or collection names no raster.
+        RequestError: See `images_of_collection`.
     """
-    paths: list[str | Path] = []
+    paths: dict[str | Path, dt.date | None] = {}
     for path in given:
-        found: Sequence[str | Path]
+        found: Mapping[str | Path, dt.date | None]
         if is_remote(location_of(path)):
-            found = [location_of(path)]
+            found = {location_of(path): None}
         elif path.is_dir():
             collection = path / "collection.json"
-            found = _of_collection(collection) if collection.is_file() else _of_folder(path)
+            inside = collection.is_file()
+            found = images_of_collection(collection) if inside else _of_folder(path)
         elif path.suffix.lower() == ".json" and path.is_file():
-            found = _of_collection(path)
+            found = images_of_collection(path)
         else:
-            found = [path]
+            found = {path: None}
         if not found:
             raise MissingFileError(
                 f"expected rasters of one place in {path}, found none; name the images themselves"
             )
-        paths += found
+        paths |= found
     return paths
 
 
 def open_images(
-    paths: Sequence[str | Path],
+    paths: Iterable[str | Path],
     *,
     year: int | None = None,
     bands: tuple[int, int, int] | None = None,
@@ -112,7 +118,7 @@ def open_images(
     """Open the images of a place in any order; nothing is read yet.
 
     Args:
-        paths: One or more rasters or pictures.
+        paths: One or more rasters or pictures; from `image_paths` with dates.
         year: Of the last one named, which then is the start; else every image must state its date
             in metadata or name.
         bands: One-based red, green and blue.
@@ -123,15 +129,17 @@ def open_images(
         DateError: An image has no date, that of another, or does not come before the start.
         RequestError: See `RasterSource.open`.
     """
+    stated = paths if isinstance(paths, Mapping) else dict.fromkeys(paths)
     *others, last = [
-        RasterSource.open(
+        _opened(
             path,
+            None if year is not None and number == len(stated) else when,
             bands=bands,
             value_range=value_range,
             sensor=sensor,
-            year=year if number == len(paths) - 1 else None,
+            year=year if number == len(stated) else None,
         )
-        for number, path in enumerate(paths)
+        for number, (path, when) in enumerate(stated.items(), start=1)
     ]
     dated = [(_date(image), image) for image in (*others, last)]
     if year is None:
@@ -163,6 +171,13 @@ def _seen_from(years: float, images: Sequence[EarlierSource]) -> list[EarlierSou
     return [EarlierSource(i.source, i.years - years) for i in images if i.years != years]
 
 
+def _opened(path: str | Path, when: dt.date | None, **said: Any) -> RasterSource:
+    """A raster, of another date than it tells where that is stated."""
+    if when is None:
+        return RasterSource.open(path, **said)
+    return replace(RasterSource.open(path, **{**said, "year": when.year}), date=when)
+
+
 def _date(image: RasterSource) -> dt.date:
     if image.date is None:
         raise DateError(
@@ -173,21 +188,7 @@ def _date(image: RasterSource) -> dt.date:
     return image.date
 
 
-def _of_folder(folder: Path) -> list[Path]:
+def _of_folder(folder: Path) -> dict[str | Path, dt.date | None]:
     """Rasters that lie in a folder itself, by name."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in RASTER_SUFFIXES and not path.name.startswith(".")
-    )
-
-
-def _of_collection(path: Path) -> list[Path]:
-    """The first raster among the assets of each item, data before overviews."""
-    collection = pystac.Catalog.from_file(str(path))
-    found = []
-    for item in collection.get_items(recursive=True):
-        assets = [a for a in item.assets.values() if Path(a.href).suffix.lower() in RASTER_SUFFIXES]
-        assets.sort(key=lambda asset: "data" not in (asset.roles or ()))
-        found += [Path(str(asset.get_absolute_href())) for asset in assets[:1]]
-    return found
+    found = [path for path in folder.iterdir() if path.suffix.lower() in RASTER_SUFFIXES]
+    return dict.fromkeys(sorted(path for path in found if not path.name.startswith(".")))

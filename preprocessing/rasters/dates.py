@@ -17,6 +17,7 @@ __all__ = [
     "date_from_name",
     "date_from_stac",
     "date_from_tags",
+    "date_of_item",
     "decimal_year",
     "years_between",
 ]
@@ -98,8 +99,27 @@ def date_from_stac(path: str | Path) -> dt.date | None:
         beside = path.with_suffix(ending)
         item = _stac_item(beside)
         if item is not None:
-            return _date_of_item(item, beside)
+            return date_of_item(item, beside)
     return None
+
+
+def date_of_item(properties: Mapping[str, Any], path: str | Path) -> dt.date:
+    """The date that the properties of a STAC item state, see `date_from_stac`.
+
+    Raises:
+        DateError: None, or a span of more than a year.
+    """
+    names = ("datetime", "start_datetime", "end_datetime")
+    day, start, end = (_day(str(properties.get(name) or "")) for name in names)
+    if day is not None:
+        return day
+    if start is None or end is None or not dt.timedelta(0) <= end - start <= _LONGEST_SPAN:
+        found = ", ".join(f"{name} {properties.get(name)}" for name in names)
+        raise DateError(
+            f"expected a datetime, or a start and end within a year, in {path}, got {found}; "
+            "mend the item, or state the year"
+        )
+    return start + (end - start) / 2
 
 
 def date_from_tags(tags: Mapping[str, str]) -> dt.date | None:
@@ -166,21 +186,6 @@ def _stac_item(path: Path) -> dict[str, Any] | None:
         return None
     properties = item.get("properties")
     return properties if isinstance(properties, dict) else {}
-
-
-def _date_of_item(properties: Mapping[str, Any], path: Path) -> dt.date:
-    """The date that the properties of a STAC item state."""
-    names = ("datetime", "start_datetime", "end_datetime")
-    day, start, end = (_day(str(properties.get(name) or "")) for name in names)
-    if day is not None:
-        return day
-    if start is None or end is None or not dt.timedelta(0) <= end - start <= _LONGEST_SPAN:
-        found = ", ".join(f"{name} {properties.get(name)}" for name in names)
-        raise DateError(
-            f"expected a datetime, or a start and end within a year, in {path}, got {found}; "
-            "mend the item, or state the year"
-        )
-    return start + (end - start) / 2
 
 
 def _day(text: str) -> dt.date | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -185,6 +186,15 @@ def test_folders_and_collections_name_their_images(make_raster: Make, tmp_path: 
     assert all(p.is_file() for p in found)
     with pytest.raises(MissingFileError, match="name the images"):
         image_paths([tmp_path / "stac"])
+
+
+def test_dates_of_a_collection_count_before_those_of_names(make_raster: Make) -> None:
+    first, last = make_raster("made_2024_2.tif"), make_raster("made_2024_1.tif")
+    images = open_images({first: dt.date(2014, 7, 1), last: dt.date(2017, 7, 1)})
+    assert images.start.path == str(last)
+    assert (images.start_year, images.start.date) == (2017, dt.date(2017, 7, 1))
+    (earlier,) = images.earlier
+    assert earlier.years == pytest.approx(3, abs=0.01)
 
 
 def tiles(count: int, *, contrast: float = 1.0, seed: int = 0) -> torch.Tensor:
