@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from app.films.animation import animate, state_frames
 from app.forecasts.layers import LayerWriter, observed_part, part_of
 from app.forecasts.request import ForecastRequest
-from app.forecasts.results import CUBE, KINDS, ZONES, ForecastFolder
+from app.forecasts.results import CUBE, KINDS, ZONES
 from app.forecasts.styles import write_probability_style, write_spread_style
 from forecast.region.area import ChangedArea, cell_weights, changed_areas, log_odds_spread
 from forecast.region.ground import Ground
@@ -24,15 +25,15 @@ from forecast.region.images import DatedImages
 from forecast.region.member import MemberPaths, blocks_of
 from forecast.region.windows import strips
 from forecast.summary import distances_to_mean, summarize_region
-from preprocessing.errors import RequestError
 from preprocessing.rasters.raster import Encoding
 from preprocessing.rasters.window import Window
 from preprocessing.running.differences import Difference
 from preprocessing.running.disk_space import disk_zeros
 from preprocessing.running.executor import DaskCluster, Executor, in_threads
+from preprocessing.running.output_lock import contents
 from preprocessing.tiles.cells import CELL
 
-__all__ = ["Progress", "RegionRun"]
+__all__ = ["Progress", "RegionRun", "missing_files"]
 
 Progress = Callable[[str, int, int], None]
 Write = Callable[[], object]
@@ -43,6 +44,12 @@ _SEEN = 12
 _CHANGED = 0.1
 """Share of the pixels of a state that takes space."""
 _FILMS = ("forecast.mp4", "forecast.gif")
+_OWN = re.compile(
+    rf"({'|'.join(KINDS)})_\d+\.(tif|json|qml)|present_\d+\.tif|(collection|model|run)\.json|"
+    + "|".join(map(re.escape, (*ZONES, *_FILMS)))
+)
+_OF_MEMBER = re.compile(r"\d\d+_\d+\.tif")
+"""Names of files of a forecast, and of its members."""
 _PARTS = 4
 """Of a region for each worker of a cluster that it is shared by: some have more to paint."""
 
@@ -306,29 +313,32 @@ class RegionRun:
         return f"forecast {year} from {self.images.start_year}"
 
 
-def _remove_earlier(out: Path) -> None:
-    """Remove the files of the earlier result that its `run.json` tells of, and no others."""
-    try:
-        earlier = ForecastFolder.open(out)
-    except RequestError:
-        return
-    years, members = earlier.years, range(earlier.members)
-    names = [f"{kind}_{year}.tif" for kind in KINDS for year in years]
-    for folder in ("members", "observations"):
-        names += [f"{folder}/{member:02}_{year}.tif" for member in members for year in years]
+def missing_files(request: ForecastRequest, start_year: int) -> list[str]:
+    """Names of files of a forecast that are not where it has written them."""
+    years = range(start_year + 1, start_year + 1 + request.years)
+    names = [f"present_{start_year}.tif", *_FILMS, "collection.json"]
+    names += [f"{kind}_{year}.tif" for kind in KINDS for year in years]
     names += [f"forecast_{year}.json" for year in years]
-    names += [f"{kind}_{year}.qml" for kind in ("spread", "change_probability") for year in years]
+    kept = {"members": request.save_members, "observations": request.save_observations}
     names += [
-        *ZONES,
-        earlier.present.name,
-        *_FILMS,
-        "collection.json",
-        "model.json",
-        "run.json",
+        f"{folder}/{member:02}_{year}.tif"
+        for folder, asked in kept.items()
+        for member in range(request.members if asked else 0)
+        for year in years
     ]
-    for name in names:
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / CUBE, ignore_errors=True)
+    return [name for name in names if not (request.out / name).is_file()]
+
+
+def _remove_earlier(out: Path) -> None:
+    """Remove what has the name of a file of a forecast, whole or cut off, and nothing else."""
+    for path in contents(out):
+        if _OWN.fullmatch(path.name):
+            path.unlink()
     for folder in ("members", "observations"):
-        with suppress(OSError):  # Not there, or it holds files of others.
-            (out / folder).rmdir()
+        kept = out / folder
+        for path in contents(kept) if kept.is_dir() else ():
+            if _OF_MEMBER.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):  # Something else is in it.
+            kept.rmdir()
+    shutil.rmtree(out / CUBE, ignore_errors=True)

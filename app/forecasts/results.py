@@ -232,7 +232,7 @@ class ForecastFolder:
             raise ResultFolderError(
                 f"expected {len(wanted)} rasters in {self.folder}, {len(missing)} are missing "
                 f"({', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}); "
-                "finish the forecast with --resume"
+                "run the same forecast again, which makes them"
             )
 
 

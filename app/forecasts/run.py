@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.forecasts.area_of_interest import AreaOfInterest
 from app.forecasts.memory import affordable_workers
-from app.forecasts.outputs import Progress, RegionRun
+from app.forecasts.outputs import Progress, RegionRun, missing_files
 from app.forecasts.record import run_record
 from app.forecasts.request import (
     SCRATCH,
@@ -137,13 +137,19 @@ def forecast_images(
     request = replace(request, workers=workers)
     identity = identity_of(request, images, area)
     with owned_folder(request.out):
-        if already_done(request.out, identity) and not request.overwrite:
+        done = already_done(request.out, identity)
+        missing = missing_files(request, images.start_year) if done else []
+        if done and not missing and not request.overwrite:
             _log.info("%s already holds this forecast", request.out)
             remove_scratch(request.out)
             remove_partials_in(request.out)
             result = ForecastFolder.open(request.out)
         else:
-            check_output(request, images, identity)
+            if missing:
+                shown = f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}"
+                _log.warning("%s lacks %s; it is made again", request.out, shown)
+            else:
+                check_output(request, images, identity)
             result = _forecast(request, images, area, identity, progress)
         if request.zones is not None:
             write_zones(result, request.zones)

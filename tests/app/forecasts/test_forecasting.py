@@ -13,6 +13,7 @@ from PIL import Image
 from rio_cogeo import cog_validate
 
 from app.forecasts.request import ForecastRequest
+from app.forecasts.results import CUBE
 from app.forecasts.run import forecast_region
 from forecast.summary import expected_state
 from preprocessing.errors import (
@@ -232,6 +233,39 @@ def test_existing_results_are_kept_unless_replaced(
     assert not (request.out / "forecast_2022.tif").exists()
     assert (request.out / "notes.txt").read_text() == "mine"
     assert (request.out / "mean_temperature.tif").exists()
+
+
+@pytest.mark.parametrize(
+    "lost", ["spread_2022.tif", "members/00_2021.tif", "collection.json", "forecast.mp4"]
+)
+def test_files_that_are_lost_are_made_again(
+    make_raster: Make,
+    request_of: Callable[..., ForecastRequest],
+    caplog: pytest.LogCaptureFixture,
+    lost: str,
+) -> None:
+    request = request_of(make_raster("region_2020.tif"), save_members=True)
+    forecast_region(request)
+    before = (request.out / lost).read_bytes()
+    (request.out / lost).unlink()
+    forecast_region(request)
+    assert (request.out / lost).read_bytes() == before
+    assert f"lacks {lost}" in caplog.text
+
+
+def test_nothing_of_a_damaged_forecast_stays_beside_another(
+    make_raster: Make, request_of: Callable[..., ForecastRequest]
+) -> None:
+    request = request_of(make_raster("region_2020.tif"), save_members=True, cube=True)
+    forecast_region(request)
+    cube = sorted(path for path in (request.out / CUBE).rglob("*") if path.is_file())
+    (request.out / "run.json").unlink()
+    (request.out / "spread_2022.tif").unlink()
+    later = replace(request, years=1, save_members=False, cube=False, overwrite=True)
+    assert forecast_region(later).years == (2021,)
+    assert not [path.name for path in request.out.rglob("*") if "2022" in path.name]
+    assert not (request.out / "members").exists()
+    assert not any(path.exists() for path in cube)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (50, 40), (127, 130), (130, 300)])

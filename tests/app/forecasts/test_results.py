@@ -90,7 +90,7 @@ def test_a_damaged_run_json_is_a_wrong_request(folder, text):
 
 def test_a_missing_raster_is_named(folder):
     (folder / "spread_2022.tif").unlink()
-    with pytest.raises(ResultFolderError, match=r"spread_2022\.tif.*--resume"):
+    with pytest.raises(ResultFolderError, match=r"spread_2022\.tif.*same forecast again"):
         ForecastFolder.open(folder)
 
 
