@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.network.patches import padded_shape
-from preprocessing.errors import NoValidPixelsError
+from preprocessing.errors import NoValidPixelsError, ValueRangeError
 from preprocessing.masks.filling import fill_invalid
 from preprocessing.rasters.io import RasterSource, blocks
 from preprocessing.rasters.raster import Encoding
@@ -65,6 +65,7 @@ def read_start(
 
     Raises:
         NoValidPixelsError: Every pixel is nodata.
+        ValueRangeError: It is brighter than white, or darker than black, in all bands.
     """
     height, width = source.grid.height, source.grid.width
     shape = (3, *padded_shape(height, width))
@@ -95,9 +96,16 @@ def read_start(
         raise NoValidPixelsError(
             f"expected an image, every pixel of {source.path} is nodata or masked"
         )
+    mean = total / count
+    if (mean > 1).all() or (mean < 0).all():
+        raise ValueRangeError(
+            f"expected stored values between {encoding.low:g} (black) and {encoding.high:g} "
+            f"(white), those of {source.path} are {'above' if mean[0] > 1 else 'below'} on "
+            "average; mend --value-range"
+        )
     for window in empty:
         rows, cols = window.slices
-        stored[:, rows, cols] = encoding.encode((total / count)[:, None, None])
+        stored[:, rows, cols] = encoding.encode(mean[:, None, None])
     mirror_edges(stored, height=height, width=width)
     return DecodedImage(stored, encoding), valid
 

@@ -106,7 +106,7 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
         dates=len(images.earlier) + 1,
         most_passes=len(tiles) * each,
         scratch_bytes=RegionRun(request, images, request.out).scratch_bytes,
-        result_bytes=round(of_told * written * request.years),
+        result_bytes=round(of_told * request.years * (written[0] + request.members * written[1])),
         workers=workers,
         memory_bytes=min(workers, request.members) * process_bytes(grid),
         seconds=(prepared + forecast * each) / workers
@@ -117,8 +117,11 @@ def plan_forecast(request: ForecastRequest) -> ForecastPlan:
 
 def _timed(
     request: ForecastRequest, images: DatedImages, window: Window, out: Path
-) -> tuple[tuple[float, float, float], int]:
-    """Seconds of reading, of forecasting and of writing one member and year; bytes written."""
+) -> tuple[tuple[float, float, float], tuple[int, int]]:
+    """Seconds of reading, of forecasting and of writing one member and year.
+
+    And bytes that are written a year, and a year and member.
+    """
     began: dict[str, float] = {}
 
     def note(stage: str, _done: int, _total: int) -> None:
@@ -133,14 +136,20 @@ def _timed(
         model=request.model,
         save_members=request.save_members,
         save_observations=request.save_observations,
+        cube=request.cube,
         calibrate=request.calibrate,
     )
     forecast_images(asked, part, progress=note)
     end = time.monotonic()
     times = [*(began[stage] for stage in ("reading", "forecasting", "writing")), end]
     first, second, third = (after - before for before, after in itertools.pairwise(times))
-    written = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    return (first, second, third), written
+    every = _bytes(out)
+    of_members = sum(_bytes(out / folder) for folder in ("members", "observations"))
+    return (first, second, third), (every - of_members, of_members)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _seen_part(start: RasterSource) -> Window:

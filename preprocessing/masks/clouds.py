@@ -165,17 +165,21 @@ class CloudSource:
             try:
                 codes = dataset.read(1, window=part)
                 # A stated nodata value is left to the kind: 0 is often stated, and means clear
-                # in a mask, no data in SCL.
+                # in a mask, no data in SCL. One that is no class of SCL means no data there.
                 flags = {flag.name for flag in dataset.mask_flag_enums[0]}
                 seen: Any = True
                 if flags & {"per_dataset", "alpha"}:
                     seen = dataset.read_masks(1, window=part) > 0
+                if self.kind == "scl" and dataset.nodata not in range(_SCL_LAST + 1):
+                    seen = seen & (codes != dataset.nodata)
             except READ_ERRORS as err:
                 raise UnreadableRasterError(
                     f"expected readable pixels, got damaged data in the cloud mask "
                     f"{shown_name(self.path)}; fetch or export the file again"
                 ) from err
         self._check(codes[np.broadcast_to(seen, codes.shape)])
+        most = np.iinfo(np.int32).max
+        codes = codes.astype(np.int64).clip(-most, most)
         return np.where(seen, codes, _UNKNOWN).astype(np.int32)
 
     def _check(self, codes: NDArray[Any]) -> None:

@@ -57,7 +57,8 @@ def find_encoding(
     if dtype == "uint8" and value_range is not None and value_range[1] > 2 * 255:
         raise ValueRangeError(
             f"expected a value range that 8-bit pixels reach, got {value_range[0]:g},"
-            f"{value_range[1]:g} for {name}; images of several depths need a range each"
+            f"{value_range[1]:g} for {name}; images of several depths need a range "
+            "each, as a tag VALUE_RANGE=low,high"
         )
     if value_range is None:
         raise UnknownRangeError(

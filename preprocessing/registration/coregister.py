@@ -104,8 +104,8 @@ class ShiftEstimator:
             raise RegistrationError(
                 f"expected {second.name} to show the same ground as {first.name}, no shift within "
                 f"{self._max_shift_px:g} px lays one over the other (score {found.score:.1f}, "
-                f"needed {REFUSED_SCORE:g}); check that both files show the same place, allow a "
-                "longer shift, or switch co-registration off"
+                f"needed {REFUSED_SCORE:g}); check that both files show the same place and "
+                "that their georeference is right"
             )
         if not found.reliable or found.length_px <= _ALIKE_PX:
             return found

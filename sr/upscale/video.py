@@ -106,14 +106,14 @@ class VideoJob:
         """
         part = folder / f"film{self.out.suffix.lower()}"
         try:
-            self._upscale(folder, progress)
+            last_s = self._upscale(folder, progress)
         except FFmpegError as err:
             raise LandcastError(
                 f"expected readable frames in {self.path}, FFmpeg says: {err}; "
                 "repair the film and run again with --resume"
             ) from err
         try:
-            self._join(sorted(folder.glob("segment_*.mp4")), part)
+            self._join(sorted(folder.glob("segment_*.mp4")), part, last_s)
         except FFmpegError as err:
             raise LandcastError(
                 f"expected sound in {self.path} that goes into {self.out.name} with the pictures, "
@@ -122,8 +122,12 @@ class VideoJob:
         os.replace(part, self.out)
         return self.out
 
-    def _upscale(self, folder: Path, progress: Progress) -> None:
-        """Make the segments that are missing; a segment is under its name when complete."""
+    def _upscale(self, folder: Path, progress: Progress) -> float:
+        """Make the segments that are missing; a segment is under its name when complete.
+
+        Returns:
+            Seconds that the last frame is shown.
+        """
         done = {path.stem.split("_")[1] for path in folder.glob("segment_*.mp4")}
         index, last = -1, None
         writer: SegmentWriter | None = None
@@ -133,13 +137,14 @@ class VideoJob:
             rate = stream.average_rate or Fraction(25)
             base = stream.time_base or 1 / rate
             untimed = film.format.name == "avi"  # which knows no time but that of decoding
-            first, shown = None, 0.0
+            first, shown, held = None, 0.0, 0.0
             for index, frame in enumerate(film.decode(stream)):
                 usual = 0 if last is None else last + max(1, round(1 / (rate * base)))
                 pts = usual if frame.pts is None or untimed else int(frame.pts)
                 last = pts = pts if last is None else max(pts, last + 1)
                 first = pts if first is None else first
-                shown = float((pts - first) * base) + _duration(frame, rate)
+                held = _duration(frame, rate)
+                shown = float((pts - first) * base) + held
                 name = f"{index // _SEGMENT:06}"
                 if name not in done:
                     pixels = self._frame(frame)
@@ -164,6 +169,7 @@ class VideoJob:
         self._refuse_cut(shown, float(rate))
         # Some containers only estimate how many there are.
         progress("upscaling", index + 1, index + 1)
+        return held
 
     def _refuse_cut(self, shown: float, rate: float) -> None:
         """Raise where the pictures end long before the film says they do."""
@@ -204,7 +210,7 @@ class VideoJob:
         height, width = pixels.shape[:2]
         return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
-    def _join(self, segments: list[Path], part: Path) -> None:
+    def _join(self, segments: list[Path], part: Path, last_s: float) -> None:
         """One film of all segments and the sound, without encoding the pictures again."""
         options = {"movflags": "+faststart"} if part.suffix != ".mkv" else {}
         with ExitStack() as stack:
@@ -214,18 +220,21 @@ class VideoJob:
             with av.open(str(segments[0].absolute())) as first:
                 pictures = out.add_stream_from_template(first.streams.video[0])
             sound = [Sound(self.path, stream.index, out) for stream in film.streams.audio]
-            packets = [_pictures(segments, pictures), *(one.packets() for one in sound)]
+            packets = [_pictures(segments, pictures, last_s), *(one.packets() for one in sound)]
             for _, packet in heapq.merge(*packets, key=lambda item: item[0]):
                 out.mux(packet)
 
 
-def _pictures(segments: list[Path], out: Any) -> Iterator[tuple[float, Any]]:
+def _pictures(segments: list[Path], out: Any, last_s: float) -> Iterator[tuple[float, Any]]:
+    end = read_times(segments[-1])[1][-1]
     for path in segments:
         base, times = read_times(path)
         with av.open(str(path.absolute())) as part:
             packets = (p for p in part.demux(part.streams.video[0]) if p.pts is not None)
             for packet, time in zip(packets, times, strict=True):
                 packet.duration = round((packet.duration or 0) * packet.time_base / base)
+                if time == end:
+                    packet.duration = round(last_s / base)
                 packet.stream, packet.time_base = out, base
                 packet.pts = packet.dts = time
                 yield float(time * base), packet

@@ -268,6 +268,18 @@ def test_nothing_of_a_damaged_forecast_stays_beside_another(
     assert not any(path.exists() for path in cube)
 
 
+@pytest.mark.parametrize(("limits", "side"), [((0.0, 1.0), "above"), ((3e4, 6e4), "below")])
+def test_a_range_that_no_pixel_is_in_is_refused(
+    make_raster: Make,
+    request_of: Callable[..., ForecastRequest],
+    limits: tuple[float, float],
+    side: str,
+) -> None:
+    image = make_raster("region_2020.tif", dtype="uint16")
+    with pytest.raises(ValueRangeError, match=f"are {side} on average; mend --value-range"):
+        forecast_region(request_of(image, value_range=limits))
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (50, 40), (127, 130), (130, 300)])
 def test_any_size(
     make_raster: Make,

@@ -46,6 +46,24 @@ def test_a_part_in_the_middle_tells_what_the_whole_takes(
     assert not request_of(image).out.exists()
 
 
+def test_results_of_members_and_the_cube_are_counted(
+    make_raster: Make, request_of: Request
+) -> None:
+    image = make_raster(height=64, width=64)
+    plain, some, more, cube = (
+        plan_forecast(request_of(image, years=1, **options)).result_bytes
+        for options in (
+            {},
+            {"save_members": True, "members": 4},
+            {"save_members": True, "members": 8},
+            {"cube": True},
+        )
+    )
+    assert more - plain == pytest.approx(2 * (some - plain), rel=0.05)
+    assert some > plain
+    assert cube > 1.1 * plain
+
+
 def test_loading_is_not_part_of_the_sample(
     make_raster: Make, request_of: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:

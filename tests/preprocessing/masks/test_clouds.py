@@ -82,6 +82,18 @@ def test_official_values(
     assert (codes == snow).any()
 
 
+def test_nodata_that_is_no_class_hides_ground(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).choice([4, 9, 255], (60, 80)).astype(np.uint8)
+    source = CloudSource.open(write(tmp_path / "warped.tif", codes, nodata=255), "scl")
+    np.testing.assert_array_equal(source.clear(GRID), codes == 4)
+
+
+def test_codes_of_many_bits_stay_what_they_are(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).choice([0, 2**32], (60, 80)).astype(np.uint64)
+    source = CloudSource.open(write(tmp_path / "mask.tif", codes), "mask")
+    np.testing.assert_array_equal(source.clear(GRID), codes == 0)
+
+
 @pytest.mark.parametrize("nodata", [None, 0, 255])
 def test_a_plain_mask(tmp_path: Path, nodata: float | None) -> None:
     codes = np.random.default_rng(0).choice([0, 1, 7, 255], (60, 80)).astype(np.uint8)

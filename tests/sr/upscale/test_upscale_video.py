@@ -180,6 +180,17 @@ def test_animated_picture_becomes_a_film(tmp_path: Path, model: str) -> None:
     assert [abs(int(p[8, 8, 0]) - 50 * i) <= 3 for i, p in enumerate(pictures, 1)] == [True] * 3
 
 
+def test_the_last_frame_is_shown_as_long_as_it_was(tmp_path: Path, model: str) -> None:
+    """As in films of a forecast, whose last year is held."""
+    frames = [Image.fromarray(np.full((9, 9, 3), 50 * i, np.uint8)) for i in range(1, 4)]
+    shown = [100, 100, 3000]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=shown)
+    upscale(_request(tmp_path / "in.gif", tmp_path / "out.mp4", model))
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        stream = film.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(3.2, abs=0.02)
+
+
 def test_stopped_film_continues(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
