@@ -15,7 +15,7 @@ from app.films.caption import captioned
 from app.films.formats import write_gif, write_mp4, write_webp
 from app.forecasts.results import ForecastFolder, display_image, shown
 from forecast.region.earlier import check_common_ground
-from preprocessing.errors import DateError, RequestError
+from preprocessing.errors import DateError, RequestError, UnknownRangeError
 from preprocessing.rasters.image_source import FileImage
 from preprocessing.rasters.io import RasterSource
 from preprocessing.registration.alignment import lay_over
@@ -183,7 +183,13 @@ def _read_as_asked(path: str | Path, present: RasterSource, result: ForecastFold
     source = RasterSource.open(path, value_range=result.value_range, **how)
     if source.encoding.dtype == present.encoding.dtype:
         return source
-    return RasterSource.open(path, value_range=asked.get("value_range"), **how)
+    try:
+        return RasterSource.open(path, value_range=asked.get("value_range"), **how)
+    except UnknownRangeError as err:
+        raise UnknownRangeError(
+            f"expected a past image of {present.encoding.dtype} pixels like the forecast, or one "
+            f"with a tag VALUE_RANGE=low,high, got {source.encoding.dtype} in {path}"
+        ) from err
 
 
 def _render(frames: list[Frame], max_size: int) -> list[NDArray[np.uint8]]:

@@ -94,9 +94,6 @@ def forecast_region(
         with sent_folder(address, last="run.json", overwrite=request.overwrite) as folder:
             return forecast_region(replace(request, out=folder), progress=progress)
     images, area = asked_images(request)
-    if request.zones is not None:
-        # Refused before anything is computed.
-        read_zones(request.zones, images.start.grid, area)
     return forecast_images(request, images, area=area, progress=progress)
 
 
@@ -104,7 +101,7 @@ def asked_images(request: ForecastRequest) -> tuple[DatedImages, AreaOfInterest 
     """The images of a request, cut to its area of interest where it has one.
 
     Raises:
-        RequestError: See `open_images`, or the years reach too far.
+        RequestError: See `open_images` and `read_zones`, or the years reach too far.
     """
     images = request.dated_images()
     if images.start_year + request.years > dt.MAXYEAR:
@@ -112,6 +109,8 @@ def asked_images(request: ForecastRequest) -> tuple[DatedImages, AreaOfInterest 
             f"expected years up to {dt.MAXYEAR}, got {request.years} from {images.start_year}"
         )
     area = AreaOfInterest.of(images, bbox=request.bbox, aoi=request.aoi, halo=request.halo)
+    if request.zones is not None:  # Refused before anything is computed.
+        read_zones(request.zones, images.start.grid, area)
     return (images if area is None else area.cut(images)), area
 
 

@@ -89,8 +89,9 @@ class ListedImages:
                 )
         if self.mask_kind is not None and all(image.mask is None for image in images):
             raise RequestError(
-                f"expected cloud masks of kind {self.mask_kind} in the column mask of {name}, it "
-                "names none; add the column or leave the kind out"
+                f"expected cloud masks of kind {self.mask_kind} in the column mask of a "
+                f"manifest, {name} names none; list the images with their masks in one, or "
+                "leave the kind out"
             )
 
     def of_place(self, reading: Reading) -> ListedImages:

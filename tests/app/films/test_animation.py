@@ -18,7 +18,13 @@ from app.films.animation import (
     animate,
     animate_folder,
 )
-from preprocessing.errors import DateError, GridMismatchError, NoOverlapError, RequestError
+from preprocessing.errors import (
+    DateError,
+    GridMismatchError,
+    NoOverlapError,
+    RequestError,
+    UnknownRangeError,
+)
 from preprocessing.rasters.grid import Grid
 
 AMBER = np.array([255, 176, 46])
@@ -131,6 +137,9 @@ def test_past_images_have_the_bands_of_the_forecast(folder, tmp_path):
     )
     first = frames(animate_folder(folder, tmp_path / "film.mp4", past=[deep]))[0]
     np.testing.assert_allclose(first[150, -30], (70, 120, 60), atol=6)
+    untold = write(tmp_path / "town_2018.tif", scene(2018).astype(np.float32), GRID)
+    with pytest.raises(UnknownRangeError, match=r"past image of uint8 .*VALUE_RANGE.* float32"):
+        animate_folder(folder, tmp_path / "film.mp4", past=[untold])
 
 
 def test_past_image_of_the_future_or_of_other_ground_is_refused(folder, tmp_path):

@@ -64,6 +64,13 @@ def test_results_of_members_and_the_cube_are_counted(
     assert cube > 1.1 * plain
 
 
+def test_zones_that_cannot_be_counted_are_told(
+    make_raster: Make, request_of: Request, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match=r"none\.gpkg"):
+        plan_forecast(request_of(make_raster(), zones=tmp_path / "none.gpkg"))
+
+
 def test_loading_is_not_part_of_the_sample(
     make_raster: Make, request_of: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,7 @@ def test_wrong_masks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"masks/a_2018\.tif"):
         prepare_manifest(manifest, tmp_path / "p.zarr")
     bare = masked_places(tmp_path, {})
-    with pytest.raises(RequestError, match=r"kind scl in the column mask of .*it names none"):
+    with pytest.raises(RequestError, match=r"kind scl in the column mask of a .* names none"):
         prepare_manifest(bare, tmp_path / "p.zarr", clouds_kind="scl")
     assert not (tmp_path / "p.zarr").exists()
 
