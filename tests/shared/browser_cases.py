@@ -101,15 +101,17 @@ def seen(page: Any) -> np.ndarray:
 
 
 def pixels(page: Any) -> np.ndarray:
-    """The middle of the map as `(h, w, 3)`, once two looks at it agree."""
+    """The middle of the map as `(h, w, 3)`, once four looks at it agree: tiles come one by one."""
     canvas(page).wait_for(timeout=60_000)
-    before = None
-    for _ in range(60):
+    before, agree = None, 0
+    for _ in range(80):
         page.wait_for_timeout(250)
         picture = seen(page)
         height, width = picture.shape[:2]
         middle = picture[height // 3 : -height // 3, width // 3 : -width // 3].astype(int)
-        if before is not None and middle.std() > 5 and np.abs(middle - before).mean() < 0.2:
+        still = before is not None and middle.std() > 5 and np.abs(middle - before).mean() < 0.2
+        agree = agree + 1 if still else 0
+        if agree == 3:
             return np.asarray(middle)
         before = middle
     raise AssertionError("the map stays blank or restless")
