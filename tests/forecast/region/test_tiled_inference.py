@@ -27,14 +27,20 @@ def ground(make_raster: Make, tmp_path: Path) -> Ground:
     return ground_of([make_raster("region_2020.tif")], tmp_path / "ground")
 
 
-def test_noise_of_a_member_is_its_own(ground: Ground) -> None:
+@pytest.fixture
+def bold(ground: Ground) -> RegionNetwork:
+    """A network whose looks differ from tile to tile and with the noise."""
     height, width = ground.objects.shape
     network = RegionNetwork(small_network(), height=height, width=width)
     with torch.no_grad():
         network._model.unet.conv_out.weight.mul_(30)
-    every = np.ones((height, width), bool)
+    return network
+
+
+def test_noise_of_a_member_is_its_own(ground: Ground, bold: RegionNetwork) -> None:
+    every = np.ones(ground.objects.shape, bool)
     first, again, other = (
-        network.look(ground.view, 2, Noise(1, member), every) for member in (0, 0, 1)
+        bold.look(ground.view, 2, Noise(1, member), every) for member in (0, 0, 1)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3
@@ -52,15 +58,13 @@ def test_tiles_leave_no_seams_and_batches_no_trace(ground: Ground) -> None:
     assert answers[0].shape == (height, width)
 
 
-def test_looks_that_are_asked_for_are_those_of_the_whole(ground: Ground) -> None:
-    height, width = ground.objects.shape
-    network = RegionNetwork(small_network(), height=height, width=width)
-    with torch.no_grad():
-        network._model.unet.conv_out.weight.mul_(30)
-    every = np.ones((height, width), bool)
-    some = np.zeros((height, width), bool)
+def test_looks_that_are_asked_for_are_those_of_the_whole(
+    ground: Ground, bold: RegionNetwork
+) -> None:
+    every = np.ones(ground.objects.shape, bool)
+    some = np.zeros_like(every)
     some[3:6, 10:14] = True
-    whole, part = (network.look(ground.view, 2, Noise(1, 0), where) for where in (every, some))
+    whole, part = (bold.look(ground.view, 2, Noise(1, 0), where) for where in (every, some))
     np.testing.assert_allclose(part[:, some], whole[:, some], atol=_CLOSE)
     assert not part[:, -1, -1].any()
 
